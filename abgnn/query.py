@@ -1,0 +1,42 @@
+"""A question, and what a task must be able to do with answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question of a benchmark, or of a user (then `answer` is empty).
+
+    Args:
+        id: unique within its datamodule, for example `HumanEval/12`.
+        text: what the agents are shown, answer format included.
+        domain: `general`, `math` or `code`: picks role set, published scores and estimates.
+        answer: the gold answer as the task's `score` understands it; never shown to an agent.
+        meta: facts about the question (subject, level, choices, tests); not part of its identity.
+    """
+
+    id: str
+    text: str
+    domain: str
+    answer: str = ""
+    meta: Mapping[str, Any] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What a rollout needs of a benchmark; every datamodule satisfies it."""
+
+    def score(self, query: Query, response: str) -> float:
+        """How right a response is, in [0, 1]. May block (code is run); is called off the loop."""
+        ...
+
+    def specimen(self, query: Query, *, correct: bool) -> str:
+        """A response that `score` judges 1 (correct) or 0; the simulated client answers with it."""
+        ...

@@ -1,0 +1,131 @@
+"""What crosses from the policy to execution (`Plan`) and what comes back (`Outcome`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from abgnn.catalogue import Usage
+from abgnn.query import Query
+from abgnn.templates import Role
+
+Edges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A role with the name of the backbone that plays it."""
+
+    role: Role
+    backbone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be executed for one query.
+
+    Args:
+        query: the question.
+        agents: who takes part; edges hold indices into it.
+        edges: messages (u, v) of one round, those into the decision agent included; a DAG.
+        decision: index of the agent whose output is the answer: the decision agent, or the lone
+            agent of a plan of one.
+        temporal_edges: messages from one round to the next.
+        rounds: how often the graph is executed.
+    """
+
+    query: Query
+    agents: tuple[Agent, ...]
+    edges: Edges
+    decision: int
+    temporal_edges: Edges = ()
+    rounds: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; `from_dict` restores it (the query's gold answer and meta are left out)."""
+        return {
+            "query": {"id": self.query.id, "text": self.query.text, "domain": self.query.domain},
+            "agents": [
+                {
+                    "role": a.role.name,
+                    "prompt": a.role.prompt,
+                    "tool": a.role.tool,
+                    "backbone": a.backbone,
+                }
+                for a in self.agents
+            ],
+            "edges": [list(e) for e in self.edges],
+            "temporal_edges": [list(e) for e in self.temporal_edges],
+            "rounds": self.rounds,
+            "decision": self.decision,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
+        """The plan that `to_dict` wrote."""
+        return cls(
+            query=Query(**data["query"]),
+            agents=tuple(
+                Agent(Role(a["role"], a["prompt"], a["tool"]), a["backbone"])
+                for a in data["agents"]
+            ),
+            edges=tuple((u, v) for u, v in data["edges"]),
+            decision=data["decision"],
+            temporal_edges=tuple((u, v) for u, v in data["temporal_edges"]),
+            rounds=data["rounds"],
+        )
+
+    def to_mermaid(self) -> str:
+        """The plan as a Mermaid flow chart; temporal edges are dotted."""
+        lines = ["flowchart LR"]
+        for i, a in enumerate(self.agents):
+            left, right = ("([", "])") if i == self.decision else ("[", "]")
+            lines.append(f'  a{i}{left}"{a.role.name}<br/>{a.backbone}"{right}')
+        lines += [f"  a{u} --> a{v}" for u, v in self.edges]
+        lines += [f"  a{u} -.-> a{v}" for u, v in self.temporal_edges]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One LLM call inside a rollout. Times are seconds on the plan's clock (start 0)."""
+
+    agent: int
+    role: str
+    backbone: str
+    usage: Usage
+    cost: float
+    service_time: float
+    start: float
+    text: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rollout of one plan gave.
+
+    Args:
+        plan: what was executed.
+        answer: the decision agent's (or lone agent's) text; empty after an error.
+        score: the task's judgement of the answer in [0, 1]; 0 after an error.
+        usage: tokens over all calls.
+        cost: USD over all calls that were billed, failed rollouts included.
+        latency: seconds on the critical path of service times.
+        wall_time: seconds from start to end, waiting included.
+        calls: every call, in agent order.
+        error: None, or what failed.
+        sample: which of the K rollouts of the query.
+    """
+
+    plan: Plan
+    answer: str
+    score: float
+    usage: Usage
+    cost: float
+    latency: float
+    wall_time: float
+    calls: tuple[CallRecord, ...]
+    error: str | None = None
+    sample: int = 0
