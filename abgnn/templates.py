@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -101,26 +102,12 @@ class Template:
 
     def _order(self) -> list[int]:
         """Role indices in topological order, the decision agent last; ties by role order."""
-        todo = [sum(v == n for _, v in self.edges) for n in range(len(self.roles))]
-        ready = [n for n, degree in enumerate(todo) if degree == 0 and n != self.decision]
-        order: list[int] = []
-        while ready:
-            order.append(heapq.heappop(ready))
-            for v in (v for u, v in self.edges if u == order[-1]):
-                todo[v] -= 1
-                if todo[v] == 0:
-                    heapq.heappush(ready, v)
-        if len(order) < len(self.roles) - 1:
-            cycle = " -> ".join(self._named(self._cycle(todo)))
-            raise ConfigError("Template.edges", cycle, "an acyclic graph")
-        return [*order, self.decision]
-
-    def _cycle(self, todo: list[int]) -> list[int]:
-        """One cycle among the nodes that Kahn's algorithm left over (`todo` > 0)."""
-        path = [next(n for n, degree in enumerate(todo) if degree > 0)]
-        while path[-1] not in path[:-1]:
-            path.append(next(u for u, v in self.edges if v == path[-1] and todo[u] > 0))
-        return path[path.index(path[-1]) :][::-1]
+        try:
+            order = topological_order(len(self.roles), self.edges)
+        except CycleError as e:
+            cycle = " -> ".join(self._named(e.args[1]))
+            raise ConfigError("Template.edges", cycle, "an acyclic graph") from e
+        return [*(n for n in order if n != self.decision), self.decision]
 
     @property
     def rank(self) -> tuple[int, ...]:
@@ -159,6 +146,26 @@ class Template:
             return cls(name, roles, spatial, temporal, _count(rounds, "rounds"))
         except ConfigError as e:
             raise ConfigError(f"{where}: {e.field}", e.value, e.allowed) from e
+
+
+def topological_order(num_nodes: int, edges: Iterable[tuple[int, int]]) -> list[int]:
+    """Nodes such that every edge leads forward; among free nodes the lowest index comes first.
+
+    Raises:
+        graphlib.CycleError: its second argument is a cycle, the first node repeated at the end.
+    """
+    sorter = TopologicalSorter[int]({v: () for v in range(num_nodes)})
+    for u, v in edges:
+        sorter.add(v, u)
+    sorter.prepare()
+    order, ready = [], list(sorter.get_ready())
+    heapq.heapify(ready)
+    while ready:
+        order.append(heapq.heappop(ready))
+        sorter.done(order[-1])
+        for node in sorter.get_ready():
+            heapq.heappush(ready, node)
+    return order
 
 
 def build_template(
