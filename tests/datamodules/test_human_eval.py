@@ -1,0 +1,146 @@
+"""HumanEval: code is found in responses, run once, and judged by the benchmark's tests."""
+
+import copy
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from abgnn.query import Query, Task
+from datamodules import HumanEval, human_eval
+from datamodules.extract_code import complete_program
+
+PROMPT = 'from typing import List\n\n\ndef add(x: List[int]) -> int:\n    """ Sum. """\n'
+WHOLE = "def add(x: List[int]) -> int:\n    return sum(x)\n"
+
+
+@pytest.fixture(scope="module")
+def data() -> HumanEval:
+    return HumanEval(n_train=0, n_val=0)
+
+
+def _score_all(data: HumanEval, correct: bool) -> dict[str, float]:
+    queries = data.load()
+    with ThreadPoolExecutor(8) as pool:
+        scores = pool.map(lambda q: data.score(q, data.specimen(q, correct=correct)), queries)
+        return dict(zip([q.id for q in queries], scores, strict=True))
+
+
+def test_canonical_solutions_pass(data: HumanEval) -> None:
+    scores = _score_all(data, correct=True)
+    assert len(scores) == 164
+    assert [i for i, score in scores.items() if score != 1.0] == []
+
+
+def test_wrong_specimens_fail(data: HumanEval) -> None:
+    assert [i for i, score in _score_all(data, correct=False).items() if score != 0.0] == []
+
+
+def test_bare_bodies_pass(data: HumanEval) -> None:
+    """The canonical body alone continues the prompt, fenced or not, and stripped at its start."""
+    for query in data.load()[::16]:
+        for response in (
+            query.answer,
+            f"```python\n{query.answer}```",
+            query.answer.strip() + "\n\nThis works.",
+        ):
+            assert data.score(query, response) == 1.0, (query.id, response)
+
+
+def test_texts_hide_tests_and_solutions(data: HumanEval) -> None:
+    assert isinstance(data, Task)
+    for query in data.load():
+        assert query.meta["prompt"].strip("\n") in query.text
+        assert query.answer not in query.text
+        assert "def check(" not in query.text
+        assert query.domain == "code"
+        assert not {"level", "topic", "area"} & set(query.meta)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        f"```python\n{WHOLE}```",
+        f"Here it is: ```python\n{WHOLE}```\nIt sums.",
+        f"```\n{WHOLE}```",
+        f"```python\n{WHOLE}",
+        f"First try:\n```python\ndef add(x):\n    return 0\n```\nBetter:\n```python\n{WHOLE}```",
+        f"```python\n{WHOLE}```\nCall it so:\n```python\nprint(add([1]))\n```",
+        f"1. So:\n   ```python\n{''.join('   ' + x for x in WHOLE.splitlines(True))}   ```",
+        WHOLE,
+        f"Sure, here you are.\n\n{WHOLE}\nThis sums the list.",
+        f"from typing import List\n\n{WHOLE}",
+        "    return sum(x)\n",
+        "return sum(x)",
+        "```python\nreturn sum(x)\n```",
+        "    total = 0\n    for i in x:\n        total += i\n    return total\nThat is all.",
+        "total = 0\n    for i in x:\n        total += i\n    return total",
+        "total = 0\nfor i in x:\n    total += i\nreturn total",
+        "for i in [0]:\n        total = sum(x)\n    return total",
+        WHOLE.replace("\n", "\r\n"),
+        "add = sum",
+        f"```python\n{WHOLE}\nif __name__ == '__main__':\n    print(input())\n```",
+    ],
+)
+def test_code_is_found(response: str) -> None:
+    space: dict[str, object] = {"__name__": "program"}
+    exec(complete_program(response, PROMPT, "add"), space)
+    add = space["add"]
+    assert callable(add)
+    assert add([1, 2, 3]) == 6
+
+
+@pytest.mark.parametrize("response", ["", "I cannot.", "```python\n```", "\0", "```", "def add("])
+def test_nonsense_scores_zero(data: HumanEval, response: str) -> None:
+    assert data.score(data.load()[0], response) == 0.0
+
+
+def test_early_exit_scores_zero(data: HumanEval) -> None:
+    query = data.load()[0]
+    program = data.specimen(query, correct=False).replace("```python\n", "```python\nexit(0)\n")
+    assert data.score(query, program) == 0.0
+
+
+def test_helpers_of_the_prompt_are_kept(data: HumanEval) -> None:
+    """HumanEval/38's tests call a helper that only the prompt defines."""
+    query = next(q for q in data.load() if q.id == "HumanEval/38")
+    body = "def decode_cyclic(s):\n    return encode_cyclic(encode_cyclic(s))\n"
+    assert data.score(query, f"```python\n{body}```") == 1.0
+
+
+def test_identical_responses_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    gate = threading.Event()
+
+    def slow(program: str) -> bool:
+        ran.append(program)
+        gate.wait(5)
+        return True
+
+    monkeypatch.setattr(human_eval, "passes", slow)
+    data = HumanEval()
+    first, second = data.load()[:2]
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(data.score, first, "same") for _ in range(5)]
+        jobs.append(pool.submit(data.score, second, "same"))
+        gate.set()
+        assert [job.result() for job in jobs] == [1.0] * 6
+    assert len(ran) == 2
+
+
+def test_a_failed_run_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(program: str) -> bool:
+        raise OSError("no process to be had")
+
+    data = HumanEval()
+    query: Query = data.load()[0]
+    monkeypatch.setattr(human_eval, "passes", broken)
+    with pytest.raises(OSError, match="no process"):
+        data.score(query, "x")
+    monkeypatch.setattr(human_eval, "passes", lambda program: True)
+    assert data.score(query, "x") == 1.0
+
+
+def test_copies_and_pickles(data: HumanEval) -> None:
+    assert copy.deepcopy(data).load() == pickle.loads(pickle.dumps(data)).load()
