@@ -1,10 +1,21 @@
-"""What an LLM is, costs and may do: `Backbone`, and the `Catalogue` read from YAML."""
+"""What an LLM is, costs and may do: `Backbone`, and the `Catalogue` read from YAML.
+
+Touches one YAML file when asked to; knows nothing of endpoints, tensors or pools.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from abgnn.catalogue_yaml import read_entries, suggest
+from abgnn.errors import ConfigError
+from abgnn.profiles import Profiles, write_profiles
+
+Kind = Literal["standard", "reasoning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +36,201 @@ class Usage:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Backbone:
-    """One LLM in one mode, with a price. Prices here are USD per million tokens."""
+    """One LLM in one mode, with a price. Prices here are USD per million tokens.
+
+    Args:
+        name: unique in its catalogue, for example `Qwen3-8B-thinking`.
+        model: what the endpoint calls the weights; modes of the same weights share it.
+        type: `standard` answers at once, `reasoning` thinks first.
+        price_in, price_out: USD per million prompt / completion tokens, above 0.
+        active_params_b: parameters used per token, in billions.
+        benchmarks: domain -> benchmark -> published score (percent, or a rating); may be empty.
+        family: who trained it, for models whose errors are alike (default: `model`).
+        total_params_b: all parameters, in billions (default: the active ones).
+        base_url: the OpenAI-compatible endpoint; None leaves it to the client.
+        api_key_env: the environment variable that holds the key; None where none is needed.
+        extra_body: further request fields, for example `{"enable_thinking": False}`.
+        prompt_suffix: appended to every user message.
+        max_tokens: limit of one completion; rpm, tpm: requests and tokens per minute (None: no
+            limit known); max_concurrency: calls in flight.
+        currency, usd_per_unit: what the prices were quoted in, for the price profile.
+
+    Raises:
+        ConfigError: a field has a value that it cannot have.
+    """
 
     name: str
     model: str
-    type: Literal["standard", "reasoning"]
+    type: Kind
     price_in: float
     price_out: float
     active_params_b: float
-    benchmarks: Mapping[str, Mapping[str, float]]
+    benchmarks: Mapping[str, Mapping[str, float]] = field(hash=False)
     family: str = ""
     total_params_b: float | None = None
     base_url: str | None = None
     api_key_env: str | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
     prompt_suffix: str = ""
     max_tokens: int | None = None
     rpm: int | None = None
     tpm: int | None = None
     max_concurrency: int = 16
+    currency: str = "USD"
+    usd_per_unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._check_texts()
+        for key in ("price_in", "price_out", "active_params_b", "usd_per_unit"):
+            if not _is_positive(getattr(self, key)):
+                raise self._error(key, "a number above 0")
+            object.__setattr__(self, key, float(getattr(self, key)))
+        for key in ("max_tokens", "rpm", "tpm", "max_concurrency"):
+            value = getattr(self, key)
+            optional = key != "max_concurrency"
+            if not (optional and value is None) and not (_is_positive(value) and value % 1 == 0):
+                raise self._error(key, "an integer from 1" + (", or nothing" if optional else ""))
+        if self.total_params_b is None:
+            object.__setattr__(self, "total_params_b", self.active_params_b)
+        elif not _is_positive(self.total_params_b) or self.total_params_b < self.active_params_b:
+            raise self._error("total_params_b", f"a number from {self.active_params_b:g}")
+        if not isinstance(self.extra_body, Mapping):
+            raise self._error("extra_body", "a mapping of request fields")
+        object.__setattr__(self, "benchmarks", self._checked_benchmarks())
+        object.__setattr__(self, "extra_body", dict(self.extra_body))
+        object.__setattr__(self, "family", self.family or self.model)
+
+    @property
+    def weights(self) -> str:
+        """Which weights answer; the same for all modes of one model."""
+        return self.model
+
+    def cost(self, usage: Usage) -> float:
+        """USD for the tokens billed; reasoning tokens are billed as completion tokens."""
+        spent = usage.prompt_tokens * self.price_in + usage.completion_tokens * self.price_out
+        return spent * 1e-6
+
+    def profiles(self, domain: str) -> Profiles:
+        """Texts on performance in `domain`, price and type (Appendix B)."""
+        return write_profiles(self, domain)
+
+    def _error(self, key: str, allowed: str) -> ConfigError:
+        return ConfigError(f"Backbone({self.name}).{key}", getattr(self, key), allowed)
+
+    def _check_texts(self) -> None:
+        for key in ("name", "model", "currency"):
+            if not isinstance(getattr(self, key), str) or not getattr(self, key).strip():
+                raise self._error(key, "a text that is not empty")
+        for key in ("family", "prompt_suffix"):
+            if not isinstance(getattr(self, key), str):
+                raise self._error(key, "a text")
+        if self.type not in get_args(Kind):
+            raise self._error("type", " or ".join(get_args(Kind)))
+        url = self.base_url
+        if url is not None and not str(url).startswith(("http://", "https://")):
+            raise self._error("base_url", "an http:// or https:// address")
+        env = self.api_key_env
+        if env is not None and not (isinstance(env, str) and env.isidentifier()):
+            raise self._error("api_key_env", "the name of an environment variable, never a key")
+
+    def _checked_benchmarks(self) -> dict[str, dict[str, float]]:
+        if not isinstance(self.benchmarks, Mapping):
+            raise self._error("benchmarks", "a mapping of domains")
+        checked: dict[str, dict[str, float]] = {}
+        for domain, scores in self.benchmarks.items():
+            at = f"Backbone({self.name}).benchmarks.{domain}"
+            if not isinstance(scores, Mapping):
+                raise ConfigError(at, scores, "a mapping of benchmark to score")
+            for benchmark, score in scores.items():
+                if not _is_number(score) or score < 0:
+                    raise ConfigError(f"{at}.{benchmark}", score, "a number from 0")
+            checked[str(domain)] = {str(b): float(s) for b, s in scores.items()}
+        return checked
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The backbones that may be used, in order; immutable.
+
+    `len`, iteration over backbones, `catalogue["name"]` and `"name" in catalogue` work.
+
+    Raises:
+        ConfigError: no backbone, or a name twice.
+    """
+
+    backbones: tuple[Backbone, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "backbones", tuple(self.backbones))
+        if not self.backbones:
+            raise ConfigError("backbones", [], "at least one backbone")
+        for i, name in enumerate(self.names):
+            if name in self.names[:i]:
+                raise ConfigError(f"backbones[{i}].name", name, "every name once")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in catalogue order, [M]."""
+        return tuple(b.name for b in self.backbones)
+
+    def __len__(self) -> int:
+        return len(self.backbones)
+
+    def __iter__(self) -> Iterator[Backbone]:
+        return iter(self.backbones)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> Backbone:
+        return self.backbones[self.index(name)]
+
+    def index(self, name: str) -> int:
+        """Position of a backbone; a ConfigError suggests near names."""
+        if name not in self.names:
+            raise ConfigError("backbone", name, suggest(name, self.names))
+        return self.names.index(name)
+
+    def without(self, names: Iterable[str]) -> Catalogue:
+        """A copy that lacks the named backbones, each of which must be there."""
+        gone = {self.index(name) for name in ([names] if isinstance(names, str) else names)}
+        return Catalogue(tuple(b for i, b in enumerate(self.backbones) if i not in gone))
+
+    def merged(self, other: Catalogue) -> Catalogue:
+        """A copy with the backbones of `other` after ours; no name may be in both."""
+        return Catalogue((*self.backbones, *other.backbones))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Catalogue:
+        """Read a catalogue: a file of your own, or a packaged one (`catalogues/paper.yaml`).
+
+        The layout is described in `catalogue_yaml.py`.
+
+        Raises:
+            ConfigError: an unknown key, a missing or impossible value, a name twice, no valid
+                YAML; the message names file and field.
+        """
+        known = tuple(f.name for f in fields(Backbone))
+        backbones = [_built(where, entry) for where, entry in read_entries(path, known)]
+        try:
+            return cls(tuple(backbones))
+        except ConfigError as e:
+            raise ConfigError(f"{path}: {e.field}", e.value, e.allowed) from e
+
+
+def _built(where: str, entry: Mapping[str, Any]) -> Backbone:
+    """A backbone from the fields at `where` in a file, which an error names."""
+    try:
+        return Backbone(**entry)
+    except ConfigError as e:
+        raise ConfigError(f"{where}.{e.field.partition(').')[2]}", e.value, e.allowed) from e
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_positive(value: object) -> bool:
+    return _is_number(value) and value > 0  # type: ignore[operator]
