@@ -1,0 +1,173 @@
+"""Hop-limit pruning of DAGs (paper section 3.2.3, Eq. 8): on one graph or a whole batch."""
+
+from __future__ import annotations
+
+from graphlib import CycleError
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from abgnn.errors import ConfigError
+from abgnn.templates import topological_order
+from abgnn.transforms.critical_path import CriticalPath, Edge
+from abgnn.transforms.keep import count_graphs, keep_edges
+
+
+class HopLimitPruning(BaseTransform):  # type: ignore[misc]
+    r"""Prunes a DAG until its longest path has at most `hop_limit` hops (paper Eq. 8).
+
+    With :math:`\ell(E)` the hops (edges) of the longest path,
+
+    .. math::
+        \textbf{while}\ \ell(E) > H_{\max}:\quad
+        E \leftarrow E \setminus \arg\min_{(u, v) \in \mathrm{critical}(E)} p_{uv}
+
+    The critical path ends at the node of lowest rank among those with the longest path and goes
+    back through the predecessor of lowest rank among those on a longest path. Of equally probable
+    edges the one nearest the start of the path goes. So permuting the nodes permutes the result.
+
+    Shapes:
+        - `edge_index [2, E]`, `edge_prob [E]`;
+        - `hop_limit`: in hops, `[1]` on a Data, `[B]` on a Batch; 2.5 allows 2 hops, inf any;
+        - `rank [N]`, optional: distinct within a graph and increasing along edges. Without it, a
+          topological order in which the lowest node index comes first;
+        - returns the data (a shallow copy) with the surviving edges and every edge-level
+          attribute cut alike. A Batch stays one: `to_data_list()` gives the pruned graphs.
+
+    Raises:
+        ConfigError: a missing or misshapen attribute, NaN, a negative limit, a cyclic graph, an
+            edge along which the rank does not increase.
+    """
+
+    def forward(self, data: Data) -> Data:
+        edge_index, batch = data.edge_index, data.get("batch")
+        num_nodes, num_graphs = int(data.num_nodes), count_graphs(data)
+        prob = _attribute(data, "edge_prob", edge_index.size(1))
+        limit = _attribute(data, "hop_limit", num_graphs)
+        if bool((limit < 0).any()):
+            raise ConfigError("data.hop_limit", limit.tolist(), "0 or more hops")
+        if (rank := data.get("rank")) is None:
+            rank = _topological_rank(edge_index, num_nodes)
+        if batch is None:
+            batch = edge_index.new_zeros(num_nodes)
+        everything = torch.ones_like(prob, dtype=torch.bool)
+        mask, _ = hop_limit_mask(edge_index, prob, everything, limit, rank, batch, num_graphs)
+        return keep_edges(data, mask)
+
+
+def longest_path(edge_index: Tensor, edge_mask: Tensor, rank: Tensor, num_nodes: int) -> Tensor:
+    """Hops of the longest path that ends at each node, [N] long, over a whole batch at once.
+
+    Args:
+        edge_index: [2, E].
+        edge_mask: [E] bool, the edges that exist.
+        rank: [N], increasing along existing edges (it need not be consecutive).
+        num_nodes: N.
+
+    Raises:
+        ConfigError: an edge along which the rank does not increase (the graph may be cyclic).
+    """
+    src, dst = edge_index[:, edge_mask]  # [E']
+    if bool((backward := rank[src] >= rank[dst]).any()):
+        edge = (int(src[backward][0]), int(dst[backward][0]))
+        raise ConfigError("edge_index", edge, "edges along which the rank increases")
+    hops = edge_index.new_zeros(num_nodes)  # [N]
+    while True:
+        longer = hops.scatter_reduce(0, dst, hops[src] + 1, "amax")
+        if torch.equal(longer, hops):
+            return hops
+        hops = longer
+
+
+def hop_limit_mask(
+    edge_index: Tensor,
+    edge_prob: Tensor,
+    edge_mask: Tensor,
+    hop_limit: Tensor,
+    rank: Tensor,
+    batch: Tensor,
+    num_graphs: int,
+) -> tuple[Tensor, Tensor]:
+    """The functional core of `HopLimitPruning`: masks, no deletions; no gradient.
+
+    Args:
+        edge_index: [2, E].
+        edge_prob: [E].
+        edge_mask: [E] bool, the edges that were sampled.
+        hop_limit: [B] in hops; below 0 counts as 0.
+        rank: [N], increasing along sampled edges, distinct within a graph.
+        batch: [N] graph of each node.
+        num_graphs: B.
+
+    Returns:
+        mask [E] bool, the sampled edges that survive; longest [B] long, hops of the longest path
+        of each graph *before* pruning.
+    """
+    hops = longest_path(edge_index, edge_mask, rank, rank.numel())  # [N]
+    longest = hops.new_zeros(num_graphs).scatter_reduce(0, batch, hops, "amax")  # [B]
+    violated = longest > hop_limit  # [B]
+    mask = edge_mask.clone()
+    if bool(violated.any()):
+        edges = (edge_mask & violated[batch[edge_index[0]]]).nonzero().view(-1)  # [E']
+        limits = hop_limit.clamp(min=0).tolist()
+        mask[_dropped(edge_index, edge_prob, edges, hops, rank, batch, limits)] = False
+    return mask, longest
+
+
+def _dropped(
+    edge_index: Tensor,
+    edge_prob: Tensor,
+    edges: Tensor,
+    hops: Tensor,
+    rank: Tensor,
+    batch: Tensor,
+    limits: list[float],
+) -> list[int]:
+    """Ids of the edges to drop, out of `edges [E']`: all those of the graphs over their limit."""
+    order = rank.argsort(stable=True)
+    order = order[batch[order].argsort(stable=True)]  # [N] nodes by graph, then by rank
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    sizes = batch.bincount(minlength=len(limits))  # [B]
+    first = sizes.cumsum(0) - sizes  # [B]
+    edges = edges[edge_prob.detach()[edges].argsort(descending=True, stable=True)]
+    graph = batch[edge_index[0, edges]]  # [E']
+    local = place[edge_index[:, edges]] - first[graph]  # [2, E'] ranks from 0 in each graph
+    of_graph: dict[int, list[Edge]] = {}
+    values = (graph, *local, edge_prob.detach()[edges], edges)
+    for g, u, v, prob, edge in zip(*(value.tolist() for value in values), strict=True):
+        of_graph.setdefault(g, []).append((u, v, prob, edge))
+    depths, starts, counts = hops[order].tolist(), first.tolist(), sizes.tolist()
+    dropped: list[int] = []
+    for g, members in of_graph.items():
+        path = CriticalPath(depths[starts[g] : starts[g] + counts[g]], members)
+        while path.length > limits[g]:
+            dropped.append(path.drop_weakest())
+    return dropped
+
+
+def _attribute(data: Data, key: str, size: int) -> Tensor:
+    """A float or int attribute of the data as a tensor of `size` entries without NaN."""
+    value = data.get(key)
+    if value is None:
+        raise ConfigError(f"data.{key}", None, f"{size} numbers")
+    tensor = torch.as_tensor(value, device=data.edge_index.device).view(-1)
+    if tensor.numel() != size:
+        raise ConfigError(f"data.{key}", f"{tensor.numel()} numbers", f"{size} numbers")
+    if bool(tensor.isnan().any()):
+        raise ConfigError(f"data.{key}", "NaN", "numbers")
+    return tensor
+
+
+def _topological_rank(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """Places [N] in a topological order of all graphs; node order where that is one."""
+    if bool((edge_index[0] < edge_index[1]).all()):
+        return torch.arange(num_nodes, device=edge_index.device)
+    try:
+        order = topological_order(num_nodes, edge_index.t().tolist())
+    except CycleError as e:
+        cycle = " -> ".join(map(str, e.args[1]))
+        raise ConfigError("data.edge_index", cycle, "an acyclic graph") from e
+    return edge_index.new_tensor(order).argsort()
