@@ -154,7 +154,7 @@ def topological_order(num_nodes: int, edges: Iterable[tuple[int, int]]) -> list[
     Raises:
         graphlib.CycleError: its second argument is a cycle, the first node repeated at the end.
     """
-    sorter = TopologicalSorter[int]({v: () for v in range(num_nodes)})
+    sorter = TopologicalSorter[int](dict.fromkeys(range(num_nodes), ()))
     for u, v in edges:
         sorter.add(v, u)
     sorter.prepare()

@@ -42,16 +42,13 @@ class HopLimitPruning(BaseTransform):  # type: ignore[misc]
     """
 
     def forward(self, data: Data) -> Data:
-        edge_index, batch = data.edge_index, data.get("batch")
-        num_nodes, num_graphs = int(data.num_nodes), count_graphs(data)
+        edge_index, num_graphs = data.edge_index, count_graphs(data)
         prob = _attribute(data, "edge_prob", edge_index.size(1))
         limit = _attribute(data, "hop_limit", num_graphs)
         if bool((limit < 0).any()):
             raise ConfigError("data.hop_limit", limit.tolist(), "0 or more hops")
-        if (rank := data.get("rank")) is None:
-            rank = _topological_rank(edge_index, num_nodes)
-        if batch is None:
-            batch = edge_index.new_zeros(num_nodes)
+        rank = _rank(data)
+        batch = edge_index.new_zeros(rank.numel()) if data.get("batch") is None else data.batch
         everything = torch.ones_like(prob, dtype=torch.bool)
         mask, _ = hop_limit_mask(edge_index, prob, everything, limit, rank, batch, num_graphs)
         return keep_edges(data, mask)
@@ -161,13 +158,20 @@ def _attribute(data: Data, key: str, size: int) -> Tensor:
     return tensor
 
 
-def _topological_rank(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Places [N] in a topological order of all graphs; node order where that is one."""
+def _rank(data: Data) -> Tensor:
+    """The given rank [N], or places in a topological order: the node order where it is one."""
+    edge_index, batch = data.edge_index, data.get("batch")
+    rank: Tensor | None = data.get("rank")
+    if rank is not None:
+        needed = int(edge_index.max()) + 1 if edge_index.numel() else 0
+        if rank.numel() < needed or (batch is not None and rank.numel() != batch.numel()):
+            raise ConfigError("data.rank", f"{rank.numel()} numbers", "one per node (num_nodes)")
+        return rank
     if bool((edge_index[0] < edge_index[1]).all()):
-        return torch.arange(num_nodes, device=edge_index.device)
+        return torch.arange(data.num_nodes, device=edge_index.device)
     try:
-        order = topological_order(num_nodes, edge_index.t().tolist())
+        order = topological_order(data.num_nodes, edge_index.t().tolist())
     except CycleError as e:
         cycle = " -> ".join(map(str, e.args[1]))
         raise ConfigError("data.edge_index", cycle, "an acyclic graph") from e
-    return edge_index.new_tensor(order).argsort()
+    return torch.tensor(order, device=edge_index.device).argsort()

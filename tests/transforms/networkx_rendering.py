@@ -6,6 +6,7 @@ It recomputes the longest paths after every removal; the library's pruning is he
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import networkx as nx
 
@@ -35,6 +36,6 @@ def prune(
     graph.add_nodes_from(range(num_nodes))
     graph.add_weighted_edges_from([(u, v, p) for (u, v), p in zip(edges, prob, strict=True)])
     while len(path := critical_path(graph, rank)) - 1 > hop_limit:
-        hops = list(zip(path[:-1], path[1:], strict=True))
+        hops = pairwise(path)
         graph.remove_edge(*min(hops, key=lambda e: graph.edges[e]["weight"]))
     return [graph.has_edge(u, v) for u, v in edges]
