@@ -76,9 +76,9 @@ def test_wrong_levels(levels: list[int]) -> None:
 def test_as_many_questions_as_there_are() -> None:
     assert len(Arithmetic(n_questions=55, levels=[1]).load()) == 55
     assert len(Arithmetic(n_questions=111, levels=[4, 1]).load()) == 111
-    for arguments in ({"n_questions": 0}, {"n_questions": 331}):
+    for n in (0, 331):
         with pytest.raises(ConfigError, match=r"Arithmetic\.n_questions"):
-            Arithmetic(**arguments)
+            Arithmetic(n_questions=n)
     with pytest.raises(ConfigError, match="1 to 111"):
         Arithmetic(n_questions=112, levels=[4, 1])
 
