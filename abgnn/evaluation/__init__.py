@@ -1,0 +1,1 @@
+"""Evaluation: frontiers, areas, pictures, reports."""
