@@ -40,3 +40,15 @@ class Task(Protocol):
     def specimen(self, query: Query, *, correct: bool) -> str:
         """A response that `score` judges 1 (correct) or 0; the simulated client answers with it."""
         ...
+
+
+class OpenQuestion:
+    """The task of a user's own question: there is no gold answer, so nothing is scored."""
+
+    def score(self, query: Query, response: str) -> float:
+        """1 for the simulated client's own right answer, else 0."""
+        return float(response.endswith("(a right answer)"))
+
+    def specimen(self, query: Query, *, correct: bool) -> str:
+        """What the simulated client says: that it would be right, or wrong."""
+        return "(a right answer)" if correct else "(a wrong answer)"

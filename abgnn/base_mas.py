@@ -1,0 +1,108 @@
+"""`BaseMAS`: the base framework M = (G*, 𝓑) of Eq 1: a template graph and candidate backbones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from abgnn.accuracy import expected_accuracy
+from abgnn.catalogue import Catalogue
+from abgnn.encoders import MPNET, TextEncoder
+from abgnn.errors import ConfigError
+from abgnn.estimates import Triples, triples
+from abgnn.graph import batch_of
+from abgnn.nn.backbone_table import BackboneTable
+from abgnn.pools import Pools, build_pools
+from abgnn.query import Query
+from abgnn.resources import config_path
+from abgnn.templates import Template, build_template, load_roles
+
+
+class BaseMAS:
+    """Everything a policy chooses from, encoded once: roles, admissible edges, backbones, pools.
+
+    Args:
+        domain: `general`, `math` or `code`: picks role set, published scores and estimates.
+        catalogue: YAML file of backbones; packaged ones are found by name.
+        exclude: backbones of the catalogue to leave out.
+        topology: admissible edges: `complete`, `chain`, `star` or `layered`.
+        roles: role names to use, in this order; None: the domain's six.
+        encoder: a sentence-transformers model, or `offline` (all-MiniLM-L6-v2 from a package).
+        n_pools: resource tiers to build (four in the paper).
+        pools: YAML file that states the tiers instead, one list of names per domain and tier.
+    """
+
+    def __init__(
+        self,
+        domain: str = "general",
+        catalogue: str = "catalogues/paper.yaml",
+        exclude: list[str] | None = None,
+        topology: Literal["complete", "chain", "star", "layered"] = "complete",
+        roles: list[str] | None = None,
+        encoder: str = MPNET,
+        n_pools: int = 4,
+        pools: str | None = None,
+    ) -> None:
+        if n_pools < 1:
+            raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
+        self.domain, self.n_pools, self.pools_file = domain, n_pools, pools
+        self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
+        self.template: Template = build_template(topology, load_roles(domain, roles))
+        self.encode = TextEncoder(encoder)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.domain!r}, backbones={len(self.catalogue)}, "
+            f"template={self.template.name!r}, roles={len(self.template.roles) - 1})"
+        )
+
+    @cached_property
+    def triples(self) -> Triples:
+        """Performance, USD and seconds per call of every backbone."""
+        return triples(self.catalogue, self.domain)
+
+    @cached_property
+    def pools(self) -> Pools:
+        """Resource tiers, weak to strong (section 3.1.1)."""
+        t = self.triples
+        if self.pools_file is not None:
+            return stated_pools(self.pools_file, self.domain, t)
+        return build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
+
+    @cached_property
+    def table(self) -> BackboneTable:
+        """Catalogue and pools as tensors."""
+        texts = [text for b in self.catalogue for text in b.profiles(self.domain)]
+        embed = self.encode(texts).view(len(self.catalogue), 3, -1)  # [M, 3, H]
+        accuracy = [expected_accuracy(b, self.domain, self.catalogue) for b in self.catalogue]
+        return BackboneTable(embed, self.pools, accuracy)
+
+    @cached_property
+    def role_embed(self) -> Tensor:
+        """Encoded roles, `[T, H]`."""
+        return self.encode([f"{r.name}: {r.prompt}" for r in self.template.roles])
+
+    def batch(self, queries: Sequence[Query], samples: int = 1) -> Batch:
+        """Query graphs, each query `samples` times in a row: B·K graphs."""
+        embed = self.encode([q.text for q in queries])  # [B, H]
+        repeated = [q for q in queries for _ in range(samples)]
+        return batch_of(
+            self.template, self.role_embed, repeated, embed.repeat_interleave(samples, 0)
+        )
+
+
+def stated_pools(file: str, domain: str, triples: Triples) -> Pools:
+    """Pools that a YAML states, `domain: [[name, …], …]` from weak to strong."""
+    path = config_path(file)
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict) or domain not in data:
+        raise ConfigError(f"{path.name}: {domain}", data, "a list of pools for this domain")
+    return Pools.from_names(
+        triples.names, data[domain], triples.perf, triples.cost, triples.latency
+    )

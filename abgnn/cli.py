@@ -1,0 +1,135 @@
+"""The command `abgnn`: fit, validate, test, predict by LightningCLI; pools, frontier, run by us."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from abgnn.errors import ConfigError, EndpointError
+
+HELP = """\
+abgnn: graph neural networks that design LLM multi-agent systems under budgets
+
+  abgnn fit      --config NAME   train a policy by REINFORCE (simulated or live LLMs)
+  abgnn validate --config NAME   evaluate on the validation questions
+  abgnn test     --config NAME --ckpt_path FILE   evaluate on the test questions
+  abgnn predict  --config NAME --ckpt_path FILE   plans only, nothing is spent
+  abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
+  abgnn frontier --config NAME   train a set of operating points, draw performance against budget
+  abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
+
+NAME is a file or a packaged config, for example simulated/general.yaml or live/smollm2.yaml.
+`abgnn COMMAND --help` tells more; `abgnn fit --help` lists every key of a config.
+"""
+
+LIGHTNING = ("fit", "validate", "test", "predict")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    sys.path.insert(0, os.getcwd())  # a user's class_path: my_layers.MyGate
+    console = Console()
+    command = args[0] if args else "--help"
+    if command in ("-h", "--help", "help"):
+        console.print(HELP, markup=False, highlight=False)
+        return 0
+    if command == "--version":
+        from abgnn import __version__
+
+        console.print(__version__)
+        return 0
+    try:
+        return _dispatch(command, args[1:], console)
+    except (ConfigError, EndpointError) as error:
+        Console(stderr=True).print(f"abgnn: {error}", style="red", markup=False, soft_wrap=True)
+        return 2
+
+
+def _dispatch(command: str, args: list[str], console: Console) -> int:
+    if command in LIGHTNING:
+        return _lightning(command, args)
+    ours: dict[str, Callable[[list[str], Console], int]] = {
+        "pools": _pools,
+        "frontier": _frontier,
+        "run": _run,
+    }
+    if command not in ours:
+        raise ConfigError("command", command, f"one of {[*LIGHTNING, *ours]}; see abgnn --help")
+    return ours[command](args, console)
+
+
+def _lightning(command: str, args: list[str]) -> int:
+    from abgnn.experiment import ExperimentCLI, resolve_configs
+
+    # set instead of passed: LightningCLI warns about arguments given in Python
+    sys.argv = ["abgnn", command, *resolve_configs(args)]
+    cli = ExperimentCLI()
+    if command == "fit" and cli.trainer.checkpoint_callback is not None:
+        path = getattr(cli.trainer.checkpoint_callback, "best_model_path", "")
+        if path:
+            Console().print(f"checkpoint: {path}   figures: tensorboard --logdir runs")
+    return 0
+
+
+def _parse(name: str, description: str, options: dict[str, Any], args: list[str]) -> Any:
+    """A small parser: option name → type and default, or (type, default, help)."""
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f"abgnn {name}", description=description)
+    for option, (kind, default, text) in options.items():
+        parser.add_argument(option, type=kind, default=default, help=text)
+    return parser.parse_args(args)
+
+
+def _pools(args: list[str], console: Console) -> int:
+    from abgnn.pool_report import pools_command
+
+    given = _parse(
+        "pools",
+        "Calibration triples, Pareto front and resource tiers of a catalogue.",
+        {
+            "--catalogue": (str, "catalogues/paper.yaml", "YAML of backbones"),
+            "--domain": (str, "general", "general, math or code"),
+            "--n-pools": (int, 4, "tiers to build"),
+            "--out": (str, "runs/pools", "folder of the picture"),
+        },
+        args,
+    )
+    pools_command(given.catalogue, given.domain, given.n_pools, given.out, console=console)
+    return 0
+
+
+def _frontier(args: list[str], console: Console) -> int:
+    from abgnn.evaluation.sweep import Sweep, run_sweep
+
+    given = _parse(
+        "frontier",
+        "Train and evaluate a set of operating points; writes points.csv, tables and a picture.",
+        {"--config": (str, None, "a frontier config, for example frontier/simulated-general.yaml")},
+        args,
+    )
+    if given.config is None:
+        raise ConfigError("--config", None, "a frontier config, see configs/frontier")
+    run_sweep(Sweep.from_yaml(given.config), console)
+    return 0
+
+
+def _run(args: list[str], console: Console) -> int:
+    from abgnn.ask import ask
+
+    given = _parse(
+        "run",
+        "Plan and execute one question; shows the trace with tokens, dollars and seconds.",
+        {
+            "question": (str, None, "what to ask"),
+            "--checkpoint": (str, None, "a trained policy"),
+            "--config": (str, None, "an experiment config: its untrained policy is used"),
+        },
+        args,
+    )
+    return ask(given.question, given.checkpoint, given.config, console)

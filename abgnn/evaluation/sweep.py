@@ -1,0 +1,209 @@
+"""A frontier: train and evaluate a set of operating points, beside rows that learn nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
+from abgnn.evaluation.plot import draw_frontiers
+from abgnn.rollout.executor import Executor
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.errors import ConfigError
+from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.evaluation.report import rows_table, write_rows
+from abgnn.experiment import Experiment, build
+from abgnn.models.fixed import FixedGraph, RandomGraph
+from abgnn.models.policy import Policy
+from abgnn.resources import config_path
+from abgnn.templates import Kind
+from abgnn.training.callbacks import HeldOutTable
+
+TOPOLOGIES: tuple[Kind, ...] = ("complete", "chain", "star", "layered")
+Rows = dict[str, list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """One row of the paper's Table 6: pools allowed, λ's of Eq 9, difficulty offset."""
+
+    upper_bound: int
+    lambda_tok: float
+    lambda_lat: float
+    delta: float
+
+    def overrides(self) -> list[str]:
+        """As arguments of `abgnn fit`."""
+        return [
+            f"--model.policy.init_args.upper_bound={self.upper_bound}",
+            f"--model.policy.init_args.delta={self.delta}",
+            f"--model.lambda_tok={self.lambda_tok}",
+            f"--model.lambda_lat={self.lambda_lat}",
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What `abgnn frontier` reads.
+
+    Args:
+        fit: configs of the experiment, as for `abgnn fit`.
+        points: operating points, trained one after another.
+        cost_budgets: mean USD per query at which P@T is shown.
+        latency_budgets: mean seconds per query at which P@L is shown.
+        samples: rollouts per held-out query.
+        topologies: fixed graphs to show, each with every single backbone.
+        out: folder of points.csv, table and picture.
+    """
+
+    fit: tuple[str, ...]
+    points: tuple[OperatingPoint, ...]
+    cost_budgets: tuple[float, ...]
+    latency_budgets: tuple[float, ...]
+    samples: int = 1
+    topologies: tuple[Kind, ...] = TOPOLOGIES
+    out: str = "runs/frontier"
+
+    @classmethod
+    def from_yaml(cls, name: str) -> Sweep:
+        """Read a frontier config; unknown or missing keys are a ConfigError."""
+        path = config_path(name)
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _check_keys(path.name, data, cls, required=4)
+        points = data.pop("points")
+        for i, point in enumerate(points):
+            _check_keys(f"{path.name}: points[{i}]", point, OperatingPoint, required=4)
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(points=tuple(OperatingPoint(**p) for p in points), **plain)
+
+
+def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None:
+    names = [f.name for f in fields(cls)]
+    if not isinstance(data, dict):
+        raise ConfigError(where, data, f"a mapping with {names}")
+    for key in data:
+        if key not in names:
+            raise ConfigError(f"{where}: {key}", data[key], f"keys {names}")
+    for key in names[:required]:
+        if key not in data:
+            raise ConfigError(f"{where}: {key}", None, "a value; it is required")
+
+
+def run_sweep(sweep: Sweep, console: Console, extra: Sequence[str] = ()) -> Rows:
+    """Train every point, evaluate everything, write and print table, CSV and picture."""
+    rows: Rows = {"AgentBalance": [], "untrained": []}
+    experiment: Experiment | None = None
+    for i, point in enumerate(sweep.points, 1):
+        console.print(f"operating point {i} of {len(sweep.points)}: {point}")
+        experiment = build(sweep.fit, [*point.overrides(), *extra])
+        held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
+        experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
+        experiment.fit()
+        before, after = held_out.rows
+        rows["untrained"].append(before)
+        rows["AgentBalance"].append(after)
+    if experiment is None:
+        raise ConfigError("points", sweep.points, "at least one operating point")
+    rows |= control_rows(experiment, sweep)
+    write_sweep(sweep, rows, experiment.model.label, console)
+    return rows
+
+
+def control_rows(experiment: Experiment, sweep: Sweep) -> Rows:
+    """Rows that learn nothing: single LLMs, random plans, fixed graphs with one LLM each."""
+    model, data = experiment.model, experiment.data
+    executor = Executor(model.client, model.mas.catalogue, data)
+    queries = data.queries("test")
+    rows: Rows = {}
+    try:
+        for group, name, policy in _controls(experiment, sweep.topologies):
+            outcomes = evaluate(policy, model.mas, executor, queries, samples=sweep.samples)
+            rows.setdefault(group, []).append(summarise(name, outcomes))
+    finally:
+        executor.close()
+    return rows
+
+
+def _controls(
+    experiment: Experiment, topologies: Sequence[Kind]
+) -> Iterator[tuple[str, str, Policy]]:
+    mas = experiment.model.mas
+    lead = mas.template.roles[0].name
+    for name in mas.catalogue.names:
+        yield "single LLM", name, FixedGraph(name, [lead])
+    yield "random plans", "random plans", RandomGraph()
+    for topology in topologies:
+        for name in mas.catalogue.names:
+            yield topology, f"{topology} {name}", FixedGraph(name, edges=topology)
+
+
+def write_sweep(sweep: Sweep, rows: Rows, label: str, console: Console) -> None:
+    """points.csv, the two tables and the picture of both curves."""
+    out = Path(sweep.out)
+    flat = [_named(group, row) for group, group_rows in rows.items() for row in group_rows]
+    write_rows(flat, out / "points.csv", label=label)
+    console.print(rows_table(flat, "all points", label=label))
+    console.print(frontier_table(sweep, rows, label))
+    picture = out / f"frontier-{label}.png"
+    draw_frontiers(
+        {group: _pairs(r, "cost_usd") for group, r in rows.items()},
+        {group: _pairs(r, "latency_s") for group, r in rows.items()},
+        picture,
+        title=f"Performance within a budget: {out.name}",
+        simulated=label == "simulated",
+    )
+    console.print(f"points: {out / 'points.csv'}   picture: {picture}   ({label})")
+
+
+def frontier_table(sweep: Sweep, rows: Rows, label: str) -> Table:
+    """P@T, P@L by Eq 12, AUC by Appendix D and over the narrow window, per group of rows."""
+    table = Table(title=f"performance within budgets ({label})", title_justify="left")
+    table.add_column("method", no_wrap=True)
+    for budget in sweep.cost_budgets:
+        table.add_column(f"≤{1e3 * budget:.3g} mUSD", justify="right")
+    table.add_column("AUC tok", justify="right")
+    table.add_column("narrow", justify="right")
+    for budget in sweep.latency_budgets:
+        table.add_column(f"≤{budget:.3g} s", justify="right")
+    table.add_column("AUC lat", justify="right")
+    table.add_column("narrow", justify="right")
+    base = max(rows.get("complete") or rows["single LLM"], key=lambda r: r.cost_usd)
+    slow = max(rows.get("complete") or rows["single LLM"], key=lambda r: r.latency_s)
+    for group, group_rows in rows.items():
+        cost = _curve(
+            _pairs(group_rows, "cost_usd"), sweep.cost_budgets, (base.cost_usd, base.performance)
+        )
+        latency = _curve(
+            _pairs(group_rows, "latency_s"),
+            sweep.latency_budgets,
+            (slow.latency_s, slow.performance),
+        )
+        table.add_row(group, *cost, *latency)
+    return table
+
+
+def _curve(
+    points: NDArray[np.float64], budgets: Sequence[float], base: tuple[float, float]
+) -> list[str]:
+    """P@ at each budget, the area of Appendix D over its window, and the narrow area."""
+    cells = [f"{performance_at(points, b):.3f}" for b in budgets]
+    cells.append(f"{area_under_curve(points, base) / base[0]:.3f}")
+    cells.append(f"{narrow_area(points, budgets[-1], normalise=True):.3f}")
+    return cells
+
+
+def _pairs(rows: Sequence[Row], budget: str) -> NDArray[np.float64]:
+    return np.array([(getattr(r, budget), r.performance) for r in rows], dtype=np.float64)
+
+
+def _named(group: str, row: Row) -> Row:
+    values: Mapping[str, Any] = {f.name: getattr(row, f.name) for f in fields(Row)}
+    name = row.name if row.name.startswith(group) else f"{group}: {row.name}"
+    return Row(**{**values, "name": name})

@@ -1,0 +1,67 @@
+"""From a config to model, data and trainer: the command line's `LightningCLI`, usable in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.cli import LightningCLI
+
+from abgnn.errors import ConfigError
+from abgnn.resources import config_path
+from abgnn.training.reinforce import Reinforce
+
+_CONFIG_FLAGS = ("--config", "-c")
+
+
+class ExperimentCLI(LightningCLI):
+    """`LightningCLI` for `Reinforce` and any datamodule of queries."""
+
+    def __init__(self, args: Sequence[str] | None = None, run: bool = True) -> None:
+        super().__init__(
+            model_class=Reinforce,
+            datamodule_class=LightningDataModule,
+            subclass_mode_data=True,
+            save_config_kwargs={"overwrite": True},
+            args=None if args is None else list(args),
+            run=run,
+        )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a config describes."""
+
+    model: Reinforce
+    data: Any
+    trainer: Trainer
+
+    def fit(self) -> None:
+        """Train."""
+        self.trainer.fit(self.model, datamodule=self.data)
+
+
+def build(configs: Sequence[str], overrides: Sequence[str] = ()) -> Experiment:
+    """Instantiate configs, later ones over earlier ones, then `--key=value` overrides."""
+    args = [part for name in configs for part in ("--config", name)] + list(overrides)
+    try:
+        cli = ExperimentCLI(resolve_configs(args), run=False)
+    except SystemExit as error:  # the parser has printed what is wrong
+        raise ConfigError("config", list(configs), "a config that `abgnn fit` accepts") from error
+    return Experiment(cli.model, cli.datamodule, cli.trainer)
+
+
+def resolve_configs(args: Sequence[str]) -> list[str]:
+    """`args` with every `--config NAME` replaced by the file's path, packaged configs included."""
+    resolved: list[str] = []
+    for i, arg in enumerate(args):
+        flag, equals, value = arg.partition("=")
+        if equals and flag in _CONFIG_FLAGS:
+            resolved.append(f"{flag}={config_path(value)}")
+        elif i and args[i - 1] in _CONFIG_FLAGS:
+            resolved.append(str(config_path(arg)))
+        else:
+            resolved.append(arg)
+    return resolved

@@ -1,0 +1,200 @@
+"""`AgentBalance`: backbone first, then topology (arXiv 2512.11426), the paper's order on one page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.data import Batch
+
+from abgnn.errors import ConfigError
+from abgnn.models.choices import (
+    bernoulli_entropy,
+    bernoulli_log_prob,
+    categorical_entropy,
+    choose,
+    flip,
+    keep_at_least,
+)
+from abgnn.models.decision import Action, Decision, graph_sum
+from abgnn.models.policy import Policy
+from abgnn.nn import (
+    AgentEncoder,
+    AgentGate,
+    BackboneTable,
+    DifficultyHead,
+    EdgePredictor,
+    HopLimit,
+    PoolSelection,
+    ProfilePrior,
+    RoleMatching,
+)
+from abgnn.transforms.hop_limit import hop_limit_mask
+
+
+class AgentBalance(Policy):
+    r"""Pool selection → matching → agent representation → gating → edges → hop limit.
+
+    .. math:: p_\theta(D \mid Q) = p_{sel} \, p_{match} \, p_{gate} \, p_{topo} \qquad (Eq 10)
+
+    Any part may be replaced by a module with the same `forward`, in Python or by `class_path`.
+
+    Args:
+        in_channels: width H of the text encoder (384 for MiniLM, 768 for MPNet).
+        channels: hidden width D.
+        upper_bound: number of pools that may be used, from the weakest on; None: all (Table 6).
+        delta: difficulty offset δ in [−1, 1].
+        min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent's answer is
+            the answer and no decision agent is called.
+        init: `profile` starts from what the profiles say (`ProfilePrior`, gates at −0.5, edges at
+            −1.5); `paper` starts from random weights and no bias.
+        decision_reads: all kept agents, or the sinks of their graph.
+        difficulty, pool_selection, matching, encoder, gate, edges, hops: other parts.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 384,
+        channels: int = 64,
+        upper_bound: int | None = None,
+        delta: float = 0.3,
+        min_agents: int = 1,
+        init: Literal["profile", "paper"] = "profile",
+        decision_reads: Literal["all", "sinks"] = "all",
+        difficulty: nn.Module | None = None,
+        pool_selection: nn.Module | None = None,
+        matching: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        gate: nn.Module | None = None,
+        edges: nn.Module | None = None,
+        hops: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        _check(upper_bound, delta, min_agents, init)
+        self.in_channels, self.upper_bound, self.delta = in_channels, upper_bound, delta
+        self.min_agents, self.decision_reads = min_agents, decision_reads
+        warm = init == "profile"
+        calls, depth = (1.0, 1.0) if min_agents == 1 else (4.0, 3.0)
+        self.prior = ProfilePrior(calls, depth) if warm else None
+        self.difficulty = difficulty or DifficultyHead(in_channels)
+        self.pool_selection = pool_selection or PoolSelection(in_channels)
+        self.matching = matching or RoleMatching(in_channels, channels)
+        self.encoder = encoder or AgentEncoder(in_channels, channels)
+        self.gate = gate or AgentGate(channels, bias=-0.5 if warm else 0.0, zero_init=warm)
+        self.edges = edges or EdgePredictor(channels, bias=-1.5 if warm else None)
+        self.hops = hops or HopLimit(channels)
+
+    def attach(self, table: BackboneTable) -> None:
+        if table.embed.size(-1) != self.in_channels:
+            raise ConfigError(
+                "policy.in_channels",
+                self.in_channels,
+                f"the encoder's width {table.embed.size(-1)}",
+            )
+        super().attach(table)
+
+    def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
+        if self.prior is not None:
+            self.prior.lambda_tok.fill_(lambda_tok)
+            self.prior.lambda_lat.fill_(lambda_lat)
+
+    def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
+        table, owner, size = self.table, batch.batch, batch.num_graphs
+        pool_prior, match_prior = self.prior(table) if self.prior is not None else (None, None)
+        agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
+
+        # Pool selection, Eq 3: p_sel
+        difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)  # d_eff [B]
+        pool_logp = self.pool_selection(
+            table.pool_embed, table.cost_curve, difficulty, self.upper_bound, pool_prior
+        )  # [B, P]
+        pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
+
+        # Role-backbone matching, Eq 4: p_match
+        candidates, match_logp = self.matching(
+            batch.role_embed, batch.query_embed, pool, owner, table, match_prior
+        )  # [N, S]
+        slot = _slot(candidates, match_logp, action, sample=sample)  # [N, 1]
+        backbone = candidates.gather(1, slot).squeeze(1)  # [N]
+
+        # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
+        profile = table.embed[backbone].flatten(1)  # [N, 3H]
+        x = torch.cat([batch.role_embed, batch.query_embed[owner], profile], -1)  # [N, 5H]
+        h = self.encoder(x, batch.edge_index)  # [N, D]
+
+        # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
+        gate_logit = self.gate(h, owner, agent, size)  # [A]
+        gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
+        kept = keep_at_least(gate, gate_logit, batch.rank[agent], owner[agent], self.min_agents)
+        keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
+        weight = torch.zeros_like(h[:, 0]).index_put(
+            (agent,), torch.where(kept & ~gate, torch.ones_like(soft), soft)
+        )  # [N], relaxed
+
+        # Edges, Eq 7: p_topo, among kept agents
+        edge_logit = self.edges(h, batch.edge_index)  # [E]
+        both = keep[batch.edge_index].all(0)  # [E]
+        edge, _ = flip(edge_logit, None if action is None else action.edge, sample=sample)
+        edge = edge & both
+
+        # Hop limit, Eq 8, in hops
+        hop_limit = self.hops(h, weight, owner, size)  # [B]
+        edge_mask, longest = hop_limit_mask(
+            batch.edge_index, edge_logit.detach(), edge, hop_limit.detach(), batch.rank, owner, size
+        )
+
+        edge_owner = owner[batch.edge_index[0]]  # [E]
+        picked = match_logp.gather(1, slot).squeeze(1)  # [N]
+        log_probs = torch.stack(
+            [
+                pool_logp.gather(1, pool.unsqueeze(1)).squeeze(1),
+                graph_sum(picked, owner, size),
+                graph_sum(bernoulli_log_prob(gate_logit, gate), owner[agent], size),
+                graph_sum(bernoulli_log_prob(edge_logit, edge) * both, edge_owner, size),
+            ],
+            -1,
+        )  # [B, 4], Eq 10
+        entropies = torch.stack(
+            [
+                categorical_entropy(pool_logp),
+                graph_sum(categorical_entropy(match_logp), owner, size),
+                graph_sum(bernoulli_entropy(gate_logit), owner[agent], size),
+                graph_sum(bernoulli_entropy(edge_logit) * both, edge_owner, size),
+            ],
+            -1,
+        )  # [B, 4]
+        full_gate = torch.zeros_like(keep).index_put((agent,), gate)  # [N]
+        committee = graph_sum(kept.long(), owner[agent], size) > 1  # [B]
+        return Decision(
+            batch=batch,
+            names=table.names,
+            action=Action(pool, backbone, full_gate, edge),
+            keep=keep | (batch.is_decision & committee[owner]),
+            edge_mask=edge_mask,
+            hop_limit=hop_limit,
+            log_probs=log_probs,
+            entropies=entropies,
+            penalty=F.relu(longest - hop_limit),
+            decision_reads=self.decision_reads,
+        )
+
+
+def _slot(candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool) -> Tensor:
+    """Column of the chosen backbone among the pool's members, `[N, 1]`."""
+    if action is None:
+        return choose(log_prob, sample=sample).unsqueeze(1)
+    real = log_prob > float("-inf")
+    return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1, keepdim=True)
+
+
+def _check(upper_bound: int | None, delta: float, min_agents: int, init: str) -> None:
+    if upper_bound is not None and upper_bound < 1:
+        raise ConfigError("policy.upper_bound", upper_bound, "a number of pools ≥ 1, or null")
+    if not -1 <= delta <= 1:
+        raise ConfigError("policy.delta", delta, "an offset in [-1, 1]")
+    if min_agents < 1:
+        raise ConfigError("policy.min_agents", min_agents, "1 (a lone agent may answer) or more")
+    if init not in ("profile", "paper"):
+        raise ConfigError("policy.init", init, "'profile' or 'paper'")

@@ -1,0 +1,62 @@
+"""Drawing, or taking the most probable, with exact log-probabilities and entropies."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from abgnn.nn.relaxed_bernoulli import straight_through_bernoulli
+
+
+def choose(log_prob: Tensor, *, sample: bool) -> Tensor:
+    """Index of one choice per row of `[n, C]` log-probabilities, `[n]`."""
+    if not sample:
+        return log_prob.argmax(-1)
+    gumbel = -torch.empty_like(log_prob).exponential_().log()
+    return (log_prob.detach() + gumbel).argmax(-1)
+
+
+def categorical_entropy(log_prob: Tensor) -> Tensor:
+    """Entropy in nats of each row of `[n, C]`, `[n]`; −∞ counts as impossible."""
+    possible = log_prob > float("-inf")
+    return -(log_prob.exp() * log_prob.where(possible, torch.zeros_like(log_prob))).sum(-1)
+
+
+def flip(logits: Tensor, given: Tensor | None, *, sample: bool) -> tuple[Tensor, Tensor]:
+    """Bernoulli choices `[n]`: hard (bool), and the same as floats with a relaxed gradient."""
+    if given is not None:
+        return given, given.to(logits.dtype)
+    if sample:
+        return straight_through_bernoulli(logits)
+    hard = logits > 0
+    return hard, hard.to(logits.dtype)
+
+
+def bernoulli_log_prob(logits: Tensor, hard: Tensor) -> Tensor:
+    """log p of each choice, `[n]`."""
+    return -F.binary_cross_entropy_with_logits(logits, hard.to(logits.dtype), reduction="none")
+
+
+def bernoulli_entropy(logits: Tensor) -> Tensor:
+    """Entropy in nats of each Bernoulli(σ(logits)), `[n]`."""
+    return F.softplus(logits) - logits * torch.sigmoid(logits)
+
+
+def keep_at_least(
+    hard: Tensor, logits: Tensor, rank: Tensor, graph: Tensor, minimum: int
+) -> Tensor:
+    """`hard`, with a graph's most probable agents activated until `minimum` are (section 3.2.2).
+
+    Ties fall to the lower rank, so that the result does not depend on how nodes are numbered.
+
+    Shapes: all `[A]`, graph ids sorted or not → bool `[A]`.
+    """
+    order = torch.argsort(rank, stable=True)
+    order = order[torch.argsort(logits.detach()[order], descending=True, stable=True)]
+    order = order[torch.argsort(hard[order], descending=True, stable=True)]
+    order = order[torch.argsort(graph[order], stable=True)]
+    first = F.pad(torch.bincount(graph).cumsum(0), (1, 0))  # start of each graph's run
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device) - first[graph[order]]
+    return hard | (place < minimum)

@@ -1,0 +1,129 @@
+"""`Decision`: what a policy chose for a batch, how likely it was, and the plans it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from abgnn.query import Query
+from abgnn.rollout.plan import Agent, Plan
+from abgnn.templates import Template
+
+FACTORS = ("pool", "match", "gate", "edges")
+
+
+@dataclass(frozen=True)
+class Action:
+    """The sampled tuple D of Eq 10, before agents are forced and edges pruned.
+
+    Shapes: pool `[B]`, backbone `[N]`, gate `[N]` bool, edge `[E]` bool.
+    """
+
+    pool: Tensor
+    backbone: Tensor
+    gate: Tensor
+    edge: Tensor
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A policy's choice for B graphs with N nodes and E admissible edges.
+
+    Args:
+        batch: the graphs it was made for.
+        names: backbone names; `action.backbone` indexes them.
+        action: what was sampled, and what the log-probability is of.
+        keep: agents that take part, decision agent included, bool `[N]`.
+        edge_mask: messages among kept role agents after hop-limit pruning, bool `[E]`.
+        hop_limit: in hops, `[B]`.
+        log_probs: log-probability by factor, `[B, 4]` (pool, match, gate, edges).
+        entropies: entropy of each factor given the choices before it, `[B, 4]`.
+        penalty: hops of the longest path before pruning beyond the limit, `[B]`.
+        decision_reads: what the decision agent reads: all kept agents, or the sinks.
+    """
+
+    batch: Batch
+    names: tuple[str, ...]
+    action: Action
+    keep: Tensor
+    edge_mask: Tensor
+    hop_limit: Tensor
+    log_probs: Tensor
+    entropies: Tensor
+    penalty: Tensor
+    decision_reads: Literal["all", "sinks"] = "all"
+
+    @property
+    def pool(self) -> Tensor:
+        """Selected resource tier, `[B]`."""
+        return self.action.pool
+
+    @property
+    def backbone(self) -> Tensor:
+        """Backbone of every agent, `[N]`."""
+        return self.action.backbone
+
+    @property
+    def log_prob(self) -> Tensor:
+        """log p of the action, `[B]` (Eq 10)."""
+        return self.log_probs.sum(-1)
+
+    @property
+    def entropy(self) -> Tensor:
+        """Sum of the factors' entropies, `[B]`."""
+        return self.entropies.sum(-1)
+
+    def plans(self) -> list[Plan]:
+        """One plan per graph."""
+        ptr: list[int] = self.batch.ptr.tolist()
+        keep: list[bool] = self.keep.tolist()
+        backbone: list[int] = self.backbone.tolist()
+        pairs: list[list[list[int]]] = [[] for _ in range(len(ptr) - 1)]
+        kept_edges = self.batch.edge_index[:, self.edge_mask]  # [2, kept]
+        owner = self.batch.batch[kept_edges[0]].tolist()
+        for graph, u, v in zip(owner, *kept_edges.tolist(), strict=True):
+            pairs[graph].append([u - ptr[graph], v - ptr[graph]])
+        return [
+            _plan(
+                query,
+                template,
+                [i for i in range(end - start) if keep[start + i]],
+                [self.names[m] for m in backbone[start:end]],
+                edges,
+                self.decision_reads,
+            )
+            for query, template, start, end, edges in zip(
+                self.batch.query, self.batch.template, ptr[:-1], ptr[1:], pairs, strict=True
+            )
+        ]
+
+
+def _plan(
+    query: Query,
+    template: Template,
+    kept: list[int],
+    backbones: list[str],
+    edges: list[list[int]],
+    decision_reads: str,
+) -> Plan:
+    """The plan of one graph; agents are renumbered in the template's order."""
+    place = {role: i for i, role in enumerate(kept)}
+    agents = tuple(Agent(template.roles[i], backbones[i]) for i in kept)
+    links = [(place[u], place[v]) for u, v in edges]
+    if template.decision not in place:  # a lone agent: its answer is the answer
+        return Plan(query, agents, tuple(links), decision=0)
+    decision = place[template.decision]
+    senders = {u for u, _ in links} if decision_reads == "sinks" else set()
+    links += [(i, decision) for i in range(len(kept)) if i != decision and i not in senders]
+    return Plan(query, agents, tuple(links), decision)
+
+
+def graph_sum(values: Tensor, index: Tensor, num_graphs: int) -> Tensor:
+    """Sum per graph, `[n]` → `[B]`."""
+    return torch.zeros(num_graphs, dtype=values.dtype, device=values.device).index_add(
+        0, index, values
+    )

@@ -1,0 +1,45 @@
+"""What every policy is: from a batch of query graphs to a `Decision`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+from torch_geometric.data import Batch
+
+from abgnn.errors import ConfigError
+from abgnn.models.decision import Action, Decision
+from abgnn.nn.backbone_table import BackboneTable
+
+
+class Policy(nn.Module, ABC):
+    """Base of all policies. The catalogue is attached, not learned (see `BackboneTable`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table: BackboneTable | None = None
+
+    @property
+    def table(self) -> BackboneTable:
+        """The catalogue in use."""
+        if self._table is None:
+            raise ConfigError("policy.table", None, "attach(table) before the first forward")
+        return self._table
+
+    def attach(self, table: BackboneTable) -> None:
+        """Use this catalogue from now on; weights stay as they are."""
+        self._table = table
+
+    def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
+        """Tell a policy that cares (a warm start) the λ's of Eq 9, per USD and per second."""
+        return
+
+    @abstractmethod
+    def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
+        """Decide.
+
+        Args:
+            batch: B query graphs.
+            sample: draw from the policy, or take the most probable choices.
+            action: judge this action instead (its log-probability, entropy and plan).
+        """

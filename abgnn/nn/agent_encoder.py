@@ -1,0 +1,102 @@
+"""`AgentEncoder`: one representation per agent from role, query and backbone (Eq 5)."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+from torch_geometric.utils import softmax
+
+from abgnn.errors import ConfigError
+
+
+class AgentEncoder(MessagePassing):  # type: ignore[misc]
+    r"""Unified agent representation (arXiv 2512.11426, section 3.2.1).
+
+    .. math::
+        h_i = W_r r_i + \gamma W_{ctx} \, \mathrm{attn}(q_i, k, v), \qquad
+        q_i = W_q [W_r r_i; W_{qh} q]
+
+    with keys and values from the matched backbone's three profile embeddings, passed through one
+    shared head :math:`W_\ell`. As printed, the three are joined into one key; a softmax over one
+    key is one, so the query could not reach gates or edges. Here attention is message passing:
+
+    - `attend="profile"` (default): three keys per agent: performance, price, type;
+    - `attend="agents"`: one key per agent, joined as printed, from itself and from its
+      predecessors along the template's edges;
+    - `attend="none"`: role embeddings only (the paper's ablation 4).
+
+    Args:
+        in_channels: embedding width H.
+        channels: hidden width D.
+        attend: what the keys are.
+
+    Shapes: x `[N, 5H]`, edge_index `[2, E]` → h `[N, D]`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        attend: Literal["profile", "agents", "none"] = "profile",
+    ) -> None:
+        super().__init__(aggr="add")
+        if attend not in ("profile", "agents", "none"):
+            raise ConfigError("attend", attend, "'profile', 'agents' or 'none'")
+        self.in_channels, self.channels, self.attend = in_channels, channels, attend
+        joined = 1 if attend == "profile" else 3
+        self.lin_role = nn.Linear(in_channels, channels, bias=False)  # W_r
+        self.lin_query = nn.Linear(in_channels, channels, bias=False)  # W_qh
+        self.lin_profile = nn.Linear(in_channels, channels, bias=False)  # W_l, shared head
+        self.lin_q = nn.Linear(2 * channels, channels, bias=False)
+        self.lin_k = nn.Linear(joined * channels, channels, bias=False)
+        self.lin_v = nn.Linear(joined * channels, channels, bias=False)
+        self.lin_ctx = nn.Linear(channels, channels, bias=False)  # W_ctx
+        self.gamma = nn.Parameter(torch.empty(()))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        for lin in self.children():
+            if isinstance(lin, nn.Linear):
+                lin.reset_parameters()
+        nn.init.ones_(self.gamma)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        width = self.in_channels
+        role: Tensor = self.lin_role(x[:, :width])  # r^h [N, D]
+        if self.attend == "none":
+            return role
+        query = self.lin_q(torch.cat([role, self.lin_query(x[:, width : 2 * width])], -1))  # [N, D]
+        token = self.lin_profile(x[:, 2 * width :].reshape(-1, width))  # d, c, t: [3N, D]
+        source, edges = self._keys(token, edge_index, len(x))  # [S, ·], [2, S→N]
+        context: Tensor = self.propagate(
+            edges,
+            k=(self.lin_k(source), query),
+            v=(self.lin_v(source), None),
+            size=(len(source), len(x)),
+        )
+        h: Tensor = role + self.gamma * self.lin_ctx(context)
+        return h  # [N, D]
+
+    def _keys(self, token: Tensor, edge_index: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """What is attended to, and the edges from it to the agents."""
+        agent = torch.arange(n, device=token.device)
+        if self.attend == "profile":
+            own = torch.arange(3 * n, device=token.device)
+            return token, torch.stack([own, agent.repeat_interleave(3)])  # [3N, D], [2, 3N]
+        loops = torch.stack([agent, agent])
+        return token.view(n, -1), torch.cat([edge_index, loops], 1)  # [N, 3D], [2, E+N]
+
+    def message(
+        self, k_i: Tensor, k_j: Tensor, v_j: Tensor, index: Tensor, size_i: int | None
+    ) -> Tensor:
+        score = (k_i * k_j).sum(-1) / math.sqrt(self.channels)
+        weight: Tensor = softmax(score, index, num_nodes=size_i)
+        return weight.unsqueeze(-1) * v_j
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.channels}, {self.attend!r})"

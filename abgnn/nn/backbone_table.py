@@ -1,0 +1,82 @@
+"""`BackboneTable`: catalogue and pools as tensors; an input of the policy, not its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from abgnn.pools import Pools
+
+
+class BackboneTable(nn.Module):
+    """Profile embeddings and resource tiers of a catalogue.
+
+    Nothing in here is learned and nothing is saved in a checkpoint, so that another catalogue can
+    take its place without retraining (paper section 4.4).
+
+    Args:
+        embed: encoded profiles `[M, 3, H]`, in the order performance, price, type.
+        pools: resource tiers, weak to strong.
+        accuracy: expected accuracy of a lone call on the task in [0, 1], `[M]`; by default the
+            pools' aggregated published performance.
+
+    Buffers: `embed [M, 3, H]`, `member [P, M]` bool, `slots [P, S]` (indices of each pool's
+    members, padded with its first), `slot_mask [P, S]`, `cost_curve [P]` in [0, 1],
+    `accuracy [M]`, `cost [M]` USD per call, `latency [M]` seconds per call.
+    """
+
+    embed: Tensor
+    member: Tensor
+    slots: Tensor
+    slot_mask: Tensor
+    cost_curve: Tensor
+    accuracy: Tensor
+    cost: Tensor
+    latency: Tensor
+
+    def __init__(self, embed: Tensor, pools: Pools, accuracy: ArrayLike | None = None) -> None:
+        super().__init__()
+        self.names: tuple[str, ...] = tuple(pools.names)
+        slots, slot_mask = _padded(pools.members)
+        tensors = {
+            "embed": embed,
+            "member": torch.as_tensor(np.asarray(pools.mask), dtype=torch.bool),  # [P, M]
+            "slots": slots,
+            "slot_mask": slot_mask,
+            "cost_curve": _floats(pools.cost_curve),
+            "accuracy": _floats(pools.perf if accuracy is None else accuracy),
+            "cost": _floats(pools.cost),
+            "latency": _floats(pools.latency),
+        }
+        for name, value in tensors.items():
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def pool_embed(self) -> Tensor:
+        """Mean of the members' concatenated profiles, `[P, 3H]` (section 3.1.2)."""
+        weight = self.member.to(self.embed.dtype)  # [P, M]
+        return (weight @ self.embed.flatten(1)) / weight.sum(1, keepdim=True)
+
+    def pool_mean(self, values: Tensor) -> Tensor:
+        """Mean over each pool's members of a per-backbone value `[M]` → `[P]`."""
+        weight = self.member.to(values.dtype)
+        return (weight @ values) / weight.sum(1)
+
+    def extra_repr(self) -> str:
+        return f"backbones={len(self.names)}, pools={self.member.size(0)}"
+
+
+def _floats(values: ArrayLike) -> Tensor:
+    return torch.as_tensor(np.asarray(values), dtype=torch.float32)
+
+
+def _padded(members: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Member indices padded to the largest pool, and which slots are real: `[P, S]` each."""
+    size = max(len(m) for m in members)
+    slots = [[*m, *[m[0]] * (size - len(m))] for m in members]
+    real = [[True] * len(m) + [False] * (size - len(m)) for m in members]
+    return torch.tensor(slots), torch.tensor(real)

@@ -1,0 +1,54 @@
+"""`EdgePredictor`: who talks to whom (Eq 7)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+
+class EdgePredictor(MessagePassing):  # type: ignore[misc]
+    r"""Logits of the admissible edges (arXiv 2512.11426, section 3.2.3).
+
+    .. math:: p_{ij} = \sigma(\langle W_a h_i, W_a h_j \rangle \; [+\, b])
+
+    The product is symmetric: the direction of a message comes from the template's rank. With
+    `directed=True` sender and receiver have maps of their own, :math:`W_s` and :math:`W_a`.
+
+    Args:
+        channels: hidden width D.
+        bias: None (as printed), or the initial value of a learned bias.
+        directed: learn the direction too.
+
+    Shapes: h `[N, D]`, edge_index `[2, E]` → logits `[E]`.
+    """
+
+    def __init__(self, channels: int, bias: float | None = None, directed: bool = False) -> None:
+        super().__init__()
+        self.initial_bias = bias
+        self.lin = nn.Linear(channels, channels, bias=False)  # W_a
+        self.lin_send = nn.Linear(channels, channels, bias=False) if directed else None  # W_s
+        self.bias = None if bias is None else nn.Parameter(torch.empty(()))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        for lin in (self.lin, self.lin_send):
+            if lin is not None:
+                lin.reset_parameters()
+        if self.bias is not None and self.initial_bias is not None:
+            nn.init.constant_(self.bias, self.initial_bias)
+
+    def forward(self, h: Tensor, edge_index: Tensor) -> Tensor:
+        receive = self.lin(h)  # [N, D]
+        send = receive if self.lin_send is None else self.lin_send(h)  # [N, D]
+        logits: Tensor = self.edge_updater(edge_index, a=(send, receive), size=None)  # [E]
+        return logits if self.bias is None else logits + self.bias
+
+    def edge_update(self, a_j: Tensor, a_i: Tensor) -> Tensor:
+        return (a_j * a_i).sum(-1)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.lin.in_features}, directed={self.lin_send is not None})"
+        )

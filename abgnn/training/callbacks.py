@@ -1,0 +1,126 @@
+"""What a training run shows: figures for TensorBoard, and a table before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+
+from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.evaluation.plot import draw_plan
+from abgnn.evaluation.report import rows_table, write_rows
+from abgnn.models.fixed import FixedGraph
+from abgnn.models.policy import Policy
+from abgnn.training.reinforce import Reinforce
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+def _module(module: LightningModule) -> Reinforce:
+    assert isinstance(module, Reinforce), "these callbacks belong to Reinforce"
+    return module
+
+
+def _writer(trainer: Trainer) -> SummaryWriter | None:
+    loggers = [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)]
+    return loggers[0].experiment if loggers else None
+
+
+class PolicyFigures(Callback):
+    """Pools, backbones, kept agents and one sampled plan in TensorBoard, and hyperparameters.
+
+    Args:
+        every_n_steps: training steps between figures.
+    """
+
+    def __init__(self, every_n_steps: int = 5) -> None:
+        self.every_n_steps = every_n_steps
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        names = ("lambda_tok", "lambda_lat", "lambda_len", "samples", "lr", "entropy_weight")
+        values: dict[str, Any] = {n: getattr(module, n) for n in names}
+        values |= {n: getattr(module.policy, n, None) for n in ("upper_bound", "delta")}
+        values |= {"min_agents": getattr(module.policy, "min_agents", None), "mas": str(module.mas)}
+        values |= {"client": module.label, "advantage": type(module.advantage).__name__}
+        for logger in trainer.loggers:
+            logger.log_hyperparams(values)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        writer, module = _writer(trainer), _module(pl_module)
+        if writer is None or trainer.global_step % self.every_n_steps:
+            return
+        decision, step, tag = module.decision, trainer.global_step, f"{module.label}/train"
+        assert decision is not None, "a training step has just decided"
+        pools = torch.bincount(decision.pool, minlength=module.mas.table.member.size(0))
+        writer.add_histogram(f"{tag}/pool", decision.pool, step)
+        for p, count in enumerate(pools.tolist()):
+            writer.add_scalar(f"{tag}/pool_share/{p}", count / len(decision.pool), step)
+        played = decision.backbone[decision.keep]
+        share = torch.bincount(played, minlength=len(decision.names)) / max(len(played), 1)
+        for name, value in zip(decision.names, share.tolist(), strict=True):
+            writer.add_scalar(f"{tag}/backbone_share/{name}", value, step)
+        kept = [len(o.plan.agents) for o in module.outcomes]
+        writer.add_histogram(f"{tag}/kept_agents", torch.tensor(kept), step)
+        writer.add_figure(f"{tag}/sampled_plan", self._plan(module), step)
+
+    @staticmethod
+    def _plan(module: Reinforce) -> Any:
+        longest = max(module.outcomes, key=lambda o: len(o.plan.agents))
+        return draw_plan(longest.plan, simulated=module.label == "simulated")
+
+
+class HeldOutTable(Callback):
+    """Accuracy, tokens, USD and seconds on held-out questions, before and after training.
+
+    Every single LLM (in the template's first role) stands beside the policy. The table is printed
+    and written to `held_out.csv` in the run's folder. The extra calls are counted as spent.
+
+    Args:
+        split: the datamodule's split that is evaluated.
+        singles: evaluate every single LLM too.
+        samples: rollouts per question.
+        show: print the table at the end.
+    """
+
+    def __init__(
+        self, split: str = "test", singles: bool = True, samples: int = 1, show: bool = True
+    ) -> None:
+        self.split, self.singles, self.samples, self.show = split, singles, samples, show
+        self.rows: list[Row] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        self.rows = []
+        if self.singles:
+            lead = module.mas.template.roles[0].name
+            for name in module.mas.catalogue.names:
+                self._add(trainer, module, f"single {name}", FixedGraph(name, [lead]))
+        self._add(trainer, module, "policy before training", module.policy)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _module(pl_module)
+        self._add(trainer, module, "policy after training", module.policy)
+        table = rows_table(
+            self.rows,
+            f"{len(trainer.datamodule.queries(self.split))} held-out questions",  # type: ignore[attr-defined]
+            label=module.label,
+            lambdas=(module.lambda_tok, module.lambda_lat),
+        )
+        if self.show:
+            Console().print(table)
+        if trainer.log_dir:
+            write_rows(self.rows, Path(trainer.log_dir) / "held_out.csv", label=module.label)
+
+    def _add(self, trainer: Trainer, module: Reinforce, name: str, policy: Policy) -> None:
+        queries = trainer.datamodule.queries(self.split)  # type: ignore[attr-defined]
+        outcomes = evaluate(policy, module.mas, module.executor, queries, samples=self.samples)
+        module.spent_usd += sum(o.cost for o in outcomes)
+        self.rows.append(summarise(name, outcomes))

@@ -1,0 +1,259 @@
+"""`Reinforce`: policy gradients against live or simulated LLM rollouts (Eq 9-11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from abgnn.base_mas import BaseMAS
+from abgnn.difficulty import fit_difficulty, rated_ease
+from abgnn.errors import ConfigError
+from abgnn.models.decision import FACTORS, Decision
+from abgnn.models.policy import Policy
+from abgnn.nn.difficulty_head import DifficultyHead
+from abgnn.query import Query, Task
+from abgnn.rollout.client import Client
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.plan import Outcome, Plan
+from abgnn.training.advantage import LeaveOneOut
+from abgnn.training.reward import reward
+
+
+def reinforce_loss(
+    decision: Decision,
+    rewards: Tensor,
+    advantage: nn.Module,
+    samples: int,
+    lambda_len: float = 0.0,
+    entropy_weight: float = 0.0,
+    hop_penalty: Literal["loss", "reward"] = "loss",
+) -> Tensor:
+    r"""Eq 11, mean over rollouts: :math:`-A \log p_\theta(D|Q) + \lambda_{len} Pen_{len}`.
+
+    Args:
+        decision: B·K decisions, the K of one query in a row.
+        rewards: `[B·K]`.
+        advantage: module from `[B, K]` rewards to `[B, K]` advantages.
+        samples: K.
+        lambda_len: weight of the hop penalty.
+        entropy_weight: bonus for entropy; 0 in the paper.
+        hop_penalty: add the penalty to the loss (paper: teaches the limit), or subtract it from
+            the reward (teaches the edges, world.md section 5).
+    """
+    if hop_penalty == "reward":
+        rewards = rewards - lambda_len * decision.penalty.detach()
+    gain: Tensor = advantage(rewards.view(-1, samples)).flatten()  # [B*K]
+    loss = -(gain.detach() * decision.log_prob).mean()
+    if hop_penalty == "loss":
+        loss = loss + lambda_len * decision.penalty.mean()
+    return loss - entropy_weight * decision.entropy.mean()
+
+
+class Reinforce(LightningModule):
+    """Learns a policy from rollouts: policy → plans → outcomes → reward → loss.
+
+    The datamodule yields lists of `Query` and scores answers. Training samples plans, everything
+    else takes the most probable ones; `predict` returns plans and spends nothing.
+
+    Args:
+        policy: which plan for which query.
+        mas: template graph and candidate backbones.
+        client: how LLMs are reached, simulated or live.
+        lambda_tok: reward lost per USD of a query.
+        lambda_lat: reward lost per second of a query.
+        lambda_len: weight of the hop penalty (0.2 in the paper).
+        samples: rollouts per query, K.
+        advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
+        lr: learning rate of Adam (0.1 in the paper; 0.003 with a warm start, 0.01 without).
+        entropy_weight: bonus for entropy in the loss.
+        hop_penalty: where the hop penalty goes, see `reinforce_loss`.
+        fit_difficulty: fit the difficulty head to rated training questions before the first step.
+        max_in_flight: rollouts at once.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        mas: BaseMAS,
+        client: Client,
+        lambda_tok: float = 10.0,
+        lambda_lat: float = 1e-3,
+        lambda_len: float = 0.2,
+        samples: int = 8,
+        advantage: nn.Module | None = None,
+        lr: float = 3e-3,
+        entropy_weight: float = 0.0,
+        hop_penalty: Literal["loss", "reward"] = "loss",
+        fit_difficulty: bool = True,
+        max_in_flight: int = 1024,
+    ) -> None:
+        super().__init__()
+        for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
+            if value < 0:
+                raise ConfigError(f"model.{name}", value, "a number ≥ 0")
+        if samples < 1:
+            raise ConfigError("model.samples", samples, "a number of rollouts ≥ 1")
+        self.save_hyperparameters(logger=False)
+        _drop_objects(self.hparams)
+        self.policy, self.mas, self.client = policy, mas, client
+        self.advantage = advantage or LeaveOneOut()
+        self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
+        self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
+        self.hop_penalty: Literal["loss", "reward"] = hop_penalty
+        self.fit_head, self.max_in_flight = fit_difficulty, max_in_flight
+        self.register_buffer("rollouts", torch.zeros((), dtype=torch.long))
+        self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("head_fitted", torch.zeros((), dtype=torch.bool))
+        self.rollouts: Tensor
+        self.spent_usd: Tensor
+        self.head_fitted: Tensor
+        self.outcomes: list[Outcome] = []  # of the last step, for callbacks
+        self.decision: Decision | None = None
+        self._executor: Executor | None = None
+        policy.set_tradeoff(lambda_tok, lambda_lat)
+
+    @property
+    def label(self) -> str:
+        """`simulated` or `live`: the first part of every logged name."""
+        return self.client.label
+
+    @property
+    def executor(self) -> Executor:
+        """What carries out plans; exists from `setup` to `teardown` of a spending stage."""
+        assert self._executor is not None, "setup() ran before the first rollout"
+        return self._executor
+
+    def setup(self, stage: str) -> None:
+        """Attach the catalogue; before a spending stage check that every endpoint can be used."""
+        self.policy.attach(self.mas.table)
+        if stage != "predict":
+            task = self._task()
+            self.client.bind(task)
+            self.client.check(self.mas.catalogue)
+            self._executor = Executor(
+                self.client, self.mas.catalogue, task, max_in_flight=self.max_in_flight
+            )
+
+    def _task(self) -> Task:
+        task = getattr(self.trainer, "datamodule", None)
+        if not isinstance(task, Task):
+            raise ConfigError("datamodule", task, "a datamodule with score() and specimen()")
+        return task
+
+    def on_fit_start(self) -> None:
+        """Fit the difficulty head to the rated training questions, once in a policy's life."""
+        head = getattr(self.policy, "difficulty", None)
+        if not self.fit_head or self.head_fitted or not isinstance(head, DifficultyHead):
+            return
+        queries: list[Query] = self.trainer.datamodule.queries("train")  # type: ignore[attr-defined]
+        accuracy = float(self.mas.table.accuracy.mean())
+        embed = self.mas.encode([q.text for q in queries]).to(self.device)
+        fit_difficulty(head, embed, rated_ease(queries, accuracy).to(self.device))
+        self.head_fitted.fill_(True)
+
+    def training_step(self, queries: list[Query], batch_idx: int) -> Tensor:
+        decision, outcomes = self._rollout(queries, self.samples, sample=True)
+        rewards = reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
+        loss = reinforce_loss(
+            decision,
+            rewards,
+            self.advantage,
+            self.samples,
+            self.lambda_len,
+            self.entropy_weight,
+            self.hop_penalty,
+        )
+        self.rollouts += len(outcomes)
+        self._log("train", rewards, outcomes)
+        self._log_policy(decision, loss)
+        return loss
+
+    def validation_step(self, queries: list[Query], batch_idx: int) -> None:
+        self._evaluate("val", queries)
+
+    def test_step(self, queries: list[Query], batch_idx: int) -> None:
+        self._evaluate("test", queries)
+
+    def predict_step(self, queries: list[Query], batch_idx: int) -> list[Plan]:
+        """The most probable plans; nothing is executed."""
+        return self.plans(queries)
+
+    @torch.no_grad()
+    def plans(self, queries: Sequence[Query]) -> list[Plan]:
+        """The most probable plan of each query."""
+        return self._decide(queries, 1, sample=False).plans()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.policy.parameters(), lr=self.lr)
+
+    def teardown(self, stage: str) -> None:
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def _decide(self, queries: Sequence[Query], samples: int, *, sample: bool) -> Decision:
+        batch = self.mas.batch(queries, samples).to(self.device)
+        decision: Decision = self.policy(batch, sample=sample)
+        return decision
+
+    def _rollout(
+        self, queries: list[Query], samples: int, *, sample: bool
+    ) -> tuple[Decision, list[Outcome]]:
+        """Decide, execute, count the money; rollouts of later epochs are new samples."""
+        decision = self._decide(queries, samples, sample=sample)
+        first = self.current_epoch * samples if sample else 0
+        ids = [first + k for _ in queries for k in range(samples)]
+        outcomes = self.executor.run(decision.plans(), samples=ids)
+        self.spent_usd += sum(o.cost for o in outcomes)
+        self.decision, self.outcomes = decision, outcomes
+        return decision, outcomes
+
+    def _evaluate(self, stage: str, queries: list[Query]) -> None:
+        _, outcomes = self._rollout(queries, 1, sample=False)
+        self._log(stage, reward(outcomes, self.lambda_tok, self.lambda_lat), outcomes)
+
+    def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
+        values = {
+            "reward": float(rewards.mean()),
+            "performance": _mean(o.score for o in outcomes),
+            "cost_usd": _mean(o.cost for o in outcomes),
+            "latency_s": _mean(o.latency for o in outcomes),
+            "failed": _mean(o.error is not None for o in outcomes),
+            "agents": _mean(len(o.plan.agents) for o in outcomes),
+        }
+        self.log_dict(
+            {f"{self.label}/{stage}/{k}": v for k, v in values.items()},
+            batch_size=len(outcomes),
+            on_step=stage == "train",
+            on_epoch=stage != "train",
+        )
+        self.log("spent_usd", float(self.spent_usd), prog_bar=True, logger=False, batch_size=1)
+        self.log("rollouts", float(self.rollouts), prog_bar=True, logger=False, batch_size=1)
+
+    def _log_policy(self, decision: Decision, loss: Tensor) -> None:
+        entropies = decision.entropies.detach().mean(0)  # [4]
+        values = {f"entropy/{f}": float(e) for f, e in zip(FACTORS, entropies, strict=True)}
+        values |= {
+            "loss": float(loss.detach()),
+            "hop_limit": float(decision.hop_limit.detach().mean()),
+            "hop_penalty": float(decision.penalty.detach().mean()),
+            "spent_usd": float(self.spent_usd),
+        }
+        named = {f"{self.label}/train/{k}": v for k, v in values.items()}
+        self.log_dict(named, batch_size=len(self.outcomes), on_step=True, on_epoch=False)
+
+
+def _mean(values: Any) -> float:
+    items = [float(v) for v in values]
+    return sum(items) / max(len(items), 1)
+
+
+def _drop_objects(hparams: Any) -> None:
+    """Keep only plain data as hyperparameters: what a Python caller built is passed at loading."""
+    for key in [k for k, v in hparams.items() if not isinstance(v, (dict, list, str, int, float))]:
+        if hparams[key] is not None:
+            del hparams[key]
