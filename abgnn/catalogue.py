@@ -194,7 +194,7 @@ class Catalogue:
         return self.names.index(name)
 
     def without(self, names: Iterable[str]) -> Catalogue:
-        """A copy that lacks the named backbones, each of which must be there."""
+        """A copy that lacks the named backbones (or the one named), each of which must be there."""
         gone = {self.index(name) for name in ([names] if isinstance(names, str) else names)}
         return Catalogue(tuple(b for i, b in enumerate(self.backbones) if i not in gone))
 

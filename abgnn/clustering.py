@@ -100,7 +100,7 @@ def _fasterpam(distance: Floats, k: int, seed: int) -> list[int]:
 def _sklearn_extra(distance: Floats, k: int, seed: int) -> list[int]:
     try:
         cluster = import_module("sklearn_extra.cluster")
-    except ImportError as e:
+    except (ImportError, ValueError) as e:  # ValueError: built for another NumPy
         allowed = "kmedoids, or install abgnn[sklearn-extra] (Python below 3.12)"
         raise ConfigError("backend", "sklearn-extra", allowed) from e
     model = cluster.KMedoids(
