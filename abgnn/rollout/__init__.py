@@ -1,1 +1,41 @@
-"""Executing plans: no torch in here, and nothing that a plan or a reply could change."""
+"""Executing plans: no torch in here, and nothing that a plan or a reply could change.
+
+The clients of real endpoints load their SDK when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from abgnn.rollout.client import CallError, Client, Completion, Messages
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan
+from abgnn.rollout.simulated import SimulatedClient
+
+if TYPE_CHECKING:
+    from abgnn.rollout.local_client import LocalClient
+    from abgnn.rollout.openai_client import OpenAIClient
+
+__all__ = [
+    "Agent",
+    "CallError",
+    "CallRecord",
+    "Client",
+    "Completion",
+    "Executor",
+    "LocalClient",
+    "Messages",
+    "OpenAIClient",
+    "Outcome",
+    "Plan",
+    "SimulatedClient",
+]
+
+_LATE = {"LocalClient": "local_client", "OpenAIClient": "openai_client"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

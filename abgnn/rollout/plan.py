@@ -89,7 +89,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One LLM call inside a rollout. Times are seconds on the plan's clock (start 0)."""
+    """One LLM call inside a rollout. Times are seconds of service time from the plan's start."""
 
     agent: int
     role: str
@@ -100,6 +100,12 @@ class CallRecord:
     start: float
     text: str
     error: str | None = None
+    round: int = 0
+
+    @property
+    def end(self) -> float:
+        """When it ended on the plan's clock."""
+        return self.start + self.service_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,13 @@ class Outcome:
     Args:
         plan: what was executed.
         answer: the decision agent's (or lone agent's) text; empty after an error.
-        score: the task's judgement of the answer in [0, 1]; 0 after an error.
+        score: the task's judgement of the answer in [0, 1]; 0 after an error or if not asked for.
         usage: tokens over all calls.
         cost: USD over all calls that were billed, failed rollouts included.
-        latency: seconds on the critical path of service times.
+        latency: seconds on the critical path of service times that leads to the answer; after an
+            error, to the last call that ended.
         wall_time: seconds from start to end, waiting included.
-        calls: every call, in agent order.
+        calls: every call, by round, then in agent order.
         error: None, or what failed.
         sample: which of the K rollouts of the query.
     """

@@ -1,0 +1,85 @@
+"""One call in the simulated world: how likely it is right, how many tokens and seconds it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from abgnn.catalogue import Backbone, Usage
+from abgnn.rollout import world
+from abgnn.rollout.latents import Ability, Latents
+
+
+class Heard(NamedTuple):
+    """What a reader makes of a message: the sender's weight, whether it is right, its tokens."""
+
+    power: float
+    right: bool
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCall:
+    """A backbone in a role before a query, with the messages that it has received."""
+
+    backbone: Backbone
+    ability: Ability
+    role: str
+    domain: str
+    latents: Latents
+    heard: Sequence[Heard] = ()
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the backbone reasons before it answers."""
+        return self.backbone.type == "reasoning"
+
+    def logit(self) -> float:
+        """L: the call is right with probability sigmoid(L), over everything that is random."""
+        difficulty = world.DOMAINS[self.domain].beta * self.latents.z
+        shift = self.message_shift()
+        if self.role == world.DECISION:
+            own = world.DECISION_ABILITY * (self.ability.logit - difficulty)
+            free, weight = world.DECISION_FREE, world.DECISION_MESSAGES
+        else:
+            traits = world.traits(self.domain, self.role)
+            fit = traits.shift(self.latents.subject, thinks=self.thinks)
+            own = self.ability.logit + fit - difficulty
+            free, weight = world.AGENT_FREE, world.AGENT_MESSAGES
+        return own + weight * shift - world.CROWDING * max(0, len(self.heard) - free)
+
+    def message_shift(self) -> float:
+        """sh: what the messages do, in units of the reader's weight for them."""
+        if not self.heard:
+            return 0.0
+        gain = 0.40 + 0.85 * self.ability.capability
+        harm = 1.20 - 0.90 * self.ability.capability
+        total = math.fsum(h.power * (gain if h.right else -harm) for h in self.heard)
+        return total / math.sqrt(len(self.heard))
+
+    def tokens(self, noise: float) -> tuple[int, Usage]:
+        """Visible tokens, and what is billed; thinking is billed but not shown to readers.
+
+        Args:
+            noise: N(0, 1) of this call.
+        """
+        constants, z = world.DOMAINS[self.domain], self.latents.z
+        spread = math.exp(0.2 * z + 0.3 * noise - 0.045)
+        length = self.latents.length * world.traits(self.domain, self.role).length
+        visible = length * spread * self.ability.verbosity
+        billed = visible * constants.thinking * math.exp(0.15 * z) if self.thinks else visible
+        shown = max(round(visible), 1)
+        completion = max(round(billed), shown)
+        prompt = 150 + constants.question + sum(h.tokens + 30 for h in self.heard)
+        prompt += 100 if self.role == world.DECISION else 0
+        return shown, Usage(prompt, completion, reasoning_tokens=completion - shown)
+
+    def seconds(self, usage: Usage, noise: float) -> float:
+        """Service time of a call with this usage; `noise` is its own N(0, 1)."""
+        active = self.backbone.active_params_b
+        rate = 140 / math.pow(active, 0.4)  # completion tokens per second
+        reading = usage.prompt_tokens / 6000 * math.sqrt(active / 8)
+        mean = 0.4 + reading + usage.completion_tokens / rate
+        return mean * self.ability.slowness * math.exp(0.15 * noise)

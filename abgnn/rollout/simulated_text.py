@@ -1,0 +1,21 @@
+"""The first line of a simulated response: it says so, and how many tokens the response stands for.
+
+It lets readers weigh a short text as a long one, and lets scorers see the answer alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEADER = re.compile(r"\[simulated: (\d+) tokens of reasoning\]\n")
+
+
+def with_header(tokens: int, answer: str) -> str:
+    """A simulated response of `tokens` visible tokens."""
+    return f"[simulated: {tokens} tokens of reasoning]\n{answer}"
+
+
+def split_header(text: str) -> tuple[int | None, str]:
+    """Visible tokens (None where no header says) and the answer below the header."""
+    found = _HEADER.match(text)
+    return (int(found[1]), text[found.end() :]) if found else (None, text)
