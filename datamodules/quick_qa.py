@@ -49,7 +49,7 @@ class QuickQA(QuestionDataModule):
 
 
 def _query(subject: dict[str, Any], record: dict[str, Any], domain: str) -> Query:
-    choices = tuple(str(choice) for choice in record["choices"])
+    choices = tuple(record["choices"])
     options = [f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=True)]
     meta = {
         "subject": subject["name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 MAX_DIGITS = 100  # a longer number is a loop of a small model, not an answer
@@ -11,29 +11,35 @@ MAX_DIGITS = 100  # a longer number is a loop of a small model, not an answer
 _FILL = (
     r"(?:(?i:is|was|are|be|to|would|should|must|will|clearly|definitely|therefore|thus|indeed|"
     r"probably|likely|actually|now|still|just|simply|the|my|final|best|correct|right|one|option|"
-    r"choice|letter|number|answer|it|it's)\b|[\s:=*_`\"'([{$]|->|→|\\boxed|\\text|\\mathrm|\\\()*"
+    r"choice|letter|number|answer|it|it's)\b|[\s:=*_`\"'([{$]|->|→|\\boxed|\\text|\\mathrm|\\\(){0,20}"
 )
 _TRIGGER = (
     r"(?i:\banswers?\b(?!\s+choices)|\b(?:correct|right|best)\s+(?:option|choice|one|letter)\b|"
     r"\b(?:i|i'd|i'll|i\s+will|i\s+would)\s+(?:choose|pick|select|go\s+with|say)\b|"
-    r"\b(?:actually|instead|correction|wait|sorry|no)\b[,:.!]?\s+(?=(?:it|the|option|\W?[A-D]\b)))"
+    r"(?:\b(?:actually|instead)\b[,:]?\s+|\b(?:correction|wait|sorry|no)[,:.!]\s+)"
+    r"(?=it\b|the\b|option\b|\W?[A-D]\b))"
 )
-_UPPER = r"[A-Z](?![\w'’])(?!\s*(?i:or|nor)\b)"
+_THOUGHT = r"(?i:\bi\s+(?:think|believe|guess)\b(?:\s+that\b)?|\bit(?:\s+(?:is|must|should)|'s)\b)"
+_UPPER = r"[A-Z](?![\w'’])(?!\W{0,4}(?i:or|nor)\b)"
 _LOWER = r"[a-z](?=\s*(?:[.,;:!?)\]}*_`\"']|$))(?!['’]\w)"
 _LETTER = rf"({_UPPER}|{_LOWER})"
-_STATED = re.compile(_TRIGGER + _FILL + _LETTER, re.MULTILINE)
+_STATED = re.compile(_TRIGGER + _FILL + _LETTER)
 _STATED_TEXT = re.compile(_TRIGGER + _FILL)
+_THOUGHT_LETTER = re.compile(_THOUGHT + _FILL + _LETTER)
+_THOUGHT_TEXT = re.compile(_THOUGHT + _FILL)
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{|\\mathrm\{)?\s*\(?([A-Za-z])\)?\s*\}")
 _BOLD = re.compile(r"(?:\*\*|__)\s*\(?([A-Z])(?:\)|[.:](?=[\s*_]))?(?:\*\*|__|\s+[^*\n]+\*\*)")
-_ALONE = re.compile(r"^[\s#>*_`(\[\"']*([A-Za-z])[\s*_`)\].:\"']*$", re.MULTILINE)
+_ALONE = re.compile(r"^[ \t#>*_`(\[\"']*([A-Za-z])[ \t*_`)\].:\"']*$", re.MULTILINE)
 _CORRECT = re.compile(
-    r"\(?\b([A-Z])\b\)?(?:[.,:]?\s[^.\n]{1,60}?)?,?\s+is\s+(?:the\s+|therefore\s+|clearly\s+)*"
-    r"(?:correct|right|best)\b"
+    r"\b([A-Z])(?:\)?|[).:,]+\s(?:(?!\b[A-Z]\b)[^.\n]){1,60}?,?)\s+is\s+"
+    r"(?:(?:the|therefore|clearly)\s+)*(?:correct|right|best)\b"
 )
-_LISTED = re.compile(r"^[\s>*_-]*\(?([A-Z])[).:](?=[\s*_])", re.MULTILINE)
+_LISTED = re.compile(r"^[ \t>*_-]*\(?([A-Z])[).:](?=[\s*_])", re.MULTILINE)
 _BRACKETED = re.compile(r"\(([A-Z])\)|\[([A-Z])\]|\b([A-Z])\)")
 _REFUSED = re.compile(
-    r"(?i)\b(?:can(?:not|'t|’t)|unable to|do(?:n't|n’t| not)|won't|could(?: not|n't)|not sure)\b"
+    r"(?i)\bI(?:['’]m| am)?\s+(?:\w+\s+)?(?:can(?:not|['’]t)|could(?:n['’]t| not)|"
+    r"do(?:n['’]t| not)|won['’]t|unable|not (?:sure|able))\b|"
+    r"\bcannot be (?:determined|answered|known)\b"
 )
 
 
@@ -42,41 +48,57 @@ def option_letter(response: str, options: Sequence[str]) -> str | None:
 
     Stated answers come first, and of them the last one ("The answer is B. No, wait: C" is C):
     after "answer is", "I choose" and the like, boxed, bold, alone on a line, "B is correct", as
-    a letter or as an option's text. Without one: a letter that opens the response, then a
-    bracketed letter, then the only option whose text occurs; none of these in a refusal.
+    a letter or as an option's text. Then "I think", "it is"; then a letter that opens the
+    response, a bracketed letter, the only option whose text occurs; these not in a refusal.
 
     Args:
         response: what the LLM wrote.
         options: the texts of the options; the first is A.
     """
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(options)]
     response = response.strip()
-    stated = _stated(response, options)
-    for pattern in (_STATED, _BOXED, _BOLD, _ALONE, _CORRECT):
-        stated += [(m.start(1), m.group(1).upper()) for m in pattern.finditer(response)]
-    stated = [(at, letter) for at, letter in stated if letter in letters]
-    if stated:
-        return max(stated)[1]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(options)]
+    found = _letters((_STATED, _BOXED, _BOLD, _ALONE, _CORRECT), response, letters)
+    found += _texts(_STATED_TEXT, response, options)
+    return max(found)[1] if found else _hinted(response, options, letters)
+
+
+def _hinted(response: str, options: Sequence[str], letters: str) -> str | None:
+    """The letter of a response that states no answer in so many words."""
     if _REFUSED.search(response):
         return None
-    listed = [m for m in _LISTED.finditer(response) if m.group(1) in letters]
-    if listed and listed[0].start() == 0 and len(listed) < 3:
-        return listed[0].group(1)
-    found = [str(m.group(m.lastindex or 0)) for m in _BRACKETED.finditer(response)]
-    bracketed = [letter for letter in found if letter in letters]
-    if bracketed and len(listed) < 3:
-        return bracketed[-1]
+    thought = _letters((_THOUGHT_LETTER,), response, letters)
+    thought += _texts(_THOUGHT_TEXT, response, options)
+    if thought:
+        return max(thought)[1]
+    listed = _letters((_LISTED,), response, letters)
+    if len(listed) < 3:  # more is a list of the options
+        bracketed = _letters((_BRACKETED,), response, letters)
+        if _LISTED.match(response) and listed:
+            return listed[0][1]
+        if bracketed:
+            return bracketed[-1][1]
     return _only_text(response, options)
 
 
-def _stated(response: str, options: Sequence[str]) -> list[tuple[int, str]]:
-    """Where "the answer is" is followed by an option's text: (position, letter)."""
+def _letters(
+    patterns: Iterable[re.Pattern[str]], response: str, letters: str
+) -> list[tuple[int, str]]:
+    """Where a pattern's group holds one of the letters: (position, letter)."""
+    matches = [match for pattern in patterns for match in pattern.finditer(response)]
+    found = [(m.start(), str(m.group(m.lastindex or 0)).upper()) for m in matches]
+    return [(at, letter) for at, letter in found if letter in letters]
+
+
+def _texts(
+    pattern: re.Pattern[str], response: str, options: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Where a pattern is followed by an option's text, the longest one: (position, letter)."""
     found = []
-    for match in _STATED_TEXT.finditer(response):
-        rest = response[match.end() :]
-        hits = [(len(text), i) for i, text in enumerate(options) if re.match(_literal(text), rest)]
+    for match in pattern.finditer(response):
+        rest = response[match.end() : match.end() + 1000]
+        hits = [(len(o), i) for i, o in enumerate(options) if re.match(_literal(o), rest)]
         if hits:
-            found.append((match.end(), chr(ord("A") + max(hits)[1])))
+            found.append((match.start(), chr(ord("A") + max(hits)[1])))
     return found
 
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -144,3 +145,11 @@ def test_a_failed_run_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_copies_and_pickles(data: HumanEval) -> None:
     assert copy.deepcopy(data).load() == pickle.loads(pickle.dumps(data)).load()
+
+
+@pytest.mark.parametrize("piece", ["\n", " ", "`", "```\n", "def ", "def add(\n", "x: a", ":  "])
+def test_long_loops_are_read_in_time(piece: str) -> None:
+    """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
+    start = time.monotonic()
+    complete_program("if x" + piece * (30_000 // len(piece)) + "x", PROMPT, "add")
+    assert time.monotonic() - start < 2

@@ -1,5 +1,6 @@
 """What responses are read as: letters and numbers."""
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -49,6 +50,16 @@ CITIES = ("Paris", "London", "New York", "York")
         ("A) Paris\nB) London\nC) New York\nD) York\n\nThe answer is (D).", "D"),
         ("A difficult question. The answer is a matter of taste, but it is B.\n\nB", "B"),
         ("The answer is D\r\n", "D"),
+        ("A seems plausible, but C is correct.", "C"),
+        ("B) London, since the others do not lie on the Thames.", "B"),
+        ("B is not right. (D) is the correct answer.", "D"),
+        ("I think it is C", "C"),
+        ("So it must be London.", "B"),
+        ("I think it is C, no: the answer is D.", "D"),
+        ("The answer is B. I think it is London that has the river, it is C that has none.", "B"),
+        ("There is no D among the initials, so I say (C).", "C"),
+        ("The answer is **B** (not A).", "B"),
+        ("I can't be certain, but the answer is C.", "C"),
     ],
 )
 def test_option_letter(response: str, letter: str) -> None:
@@ -69,6 +80,9 @@ def test_option_letter(response: str, letter: str) -> None:
         "The answer is A or B.",
         "A) Paris\nB) London\nC) New York\nD) York",
         "Because of the river.",
+        "There is no C here.",
+        "I am not sure, perhaps London.",
+        "The answer is not B.",
     ],
 )
 def test_no_letter(response: str) -> None:
@@ -128,3 +142,15 @@ def test_last_number(response: str, number: Fraction | int) -> None:
 @pytest.mark.parametrize("response", ["", "none", "H2O", "7" * 5000, "The answer is unknown."])
 def test_no_number(response: str) -> None:
     assert last_number(response) is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["\n", " ", "*", "(", "A) ", "the answer is ", "1,", "= ", "it is "]
+)
+def test_long_loops_are_read_in_time(piece: str) -> None:
+    """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
+    text = "x" + piece * (30_000 // len(piece)) + "x"
+    start = time.monotonic()
+    option_letter(text, CITIES)
+    last_number(text)
+    assert time.monotonic() - start < 2
