@@ -133,7 +133,11 @@ def last_number(response: str) -> Fraction | None:
     number. Thousands commas, currency signs, decimals and a sign are read: "-$1,000.50".
     """
     for marker in reversed(list(_ANSWER.finditer(response))):
-        line = re.split(r"\n|[.;](?=\s|$)", response[marker.end() :].lstrip("\n :*"), maxsplit=1)[0]
+        line = re.split(
+            r"\n|[.;](?=\s|$)",
+            response[marker.end() : marker.end() + 500].lstrip("\n :*"),
+            maxsplit=1,
+        )[0]
         number = _after_equals(line)
         number = _first(line) if number is None else number
         if number is not None:
