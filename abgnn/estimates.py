@@ -152,8 +152,8 @@ def performance(backbone: Backbone, domain: str, peers: Iterable[Backbone] = ())
     any of its peers has a score on. A score that the backbone lacks is predicted, so that
     skipping a hard benchmark does not pay: least squares over the peers that have it, logit of
     the missing score on the mean logit of the scores that the backbone does have (slope 1 with
-    fewer than three such peers). A backbone without any score in the domain gets the lowest
-    performance among the peers of its type that are nearest in output price.
+    fewer than three such peers). A backbone without any score in the domain counts just below
+    (0.001) the weakest of the peers of its type that are nearest in output price.
 
     Raises:
         ConfigError: neither the backbone nor any peer has a score in the domain, or a score is
@@ -219,7 +219,7 @@ def _guess(backbone: Backbone, domain: str, peers: Sequence[Backbone]) -> float:
         raise ConfigError(f"Backbone({backbone.name}).benchmarks.{domain}", None, allowed)
     gaps = [abs(math.log(b.price_out / backbone.price_out)) for b in alike]
     nearest = [b for b, gap in zip(alike, gaps, strict=True) if gap <= min(gaps) + 1e-9]
-    return min(performance(b, domain, peers) for b in nearest)
+    return max(min(performance(b, domain, peers) for b in nearest) - 1e-3, 0.0)
 
 
 def _logit(p: float) -> float:
