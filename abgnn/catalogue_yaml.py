@@ -96,7 +96,8 @@ def _money(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: currency", currency, "a currency code such as USD or CNY")
     if currency == "USD" and data.get("usd_per_unit", 1) == 1:
         return {"currency": currency, "usd_per_unit": 1.0}
-    rate, day = data.get("usd_per_unit"), data.get("rate_date")
+    rate: Any = data.get("usd_per_unit")
+    day = data.get("rate_date")
     if currency == "USD" or not _is_positive(rate):
         allowed = (
             "1 or nothing for USD" if currency == "USD" else f"USD for one {currency}, above 0"
