@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -26,6 +28,9 @@ NAME is a file or a packaged config, for example simulated/general.yaml or live/
 `abgnn COMMAND --help` tells more; `abgnn fit --help` lists every key of a config.
 """
 
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
 LIGHTNING = ("fit", "validate", "test", "predict")
 
 
@@ -33,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
     sys.path.insert(0, os.getcwd())  # a user's class_path: my_layers.MyGate
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     command = args[0] if args else "--help"
     if command in ("-h", "--help", "help"):
         console.print(HELP, markup=False, highlight=False)
@@ -52,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(command: str, args: list[str], console: Console) -> int:
     if command in LIGHTNING:
-        return _lightning(command, args)
+        return _lightning(command, args, console)
     ours: dict[str, Callable[[list[str], Console], int]] = {
         "pools": _pools,
         "frontier": _frontier,
@@ -63,17 +68,28 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
     return ours[command](args, console)
 
 
-def _lightning(command: str, args: list[str]) -> int:
-    from abgnn.experiment import ExperimentCLI, resolve_configs
+def _lightning(command: str, args: list[str], console: Console) -> int:
+    from abgnn.experiment import ExperimentCLI, quiet, resolve_configs
 
+    quiet()
     # set instead of passed: LightningCLI warns about arguments given in Python
     sys.argv = ["abgnn", command, *resolve_configs(args)]
-    cli = ExperimentCLI()
-    if command == "fit" and cli.trainer.checkpoint_callback is not None:
-        path = getattr(cli.trainer.checkpoint_callback, "best_model_path", "")
-        if path:
-            Console().print(f"checkpoint: {path}   figures: tensorboard --logdir runs")
+    trainer = ExperimentCLI().trainer
+    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    if command == "fit" and path:
+        console.print(f"checkpoint: {path}\nfigures: tensorboard --logdir {trainer.log_dir}")
+    if command == "predict":
+        _write_plans(trainer, console)
     return 0
+
+
+def _write_plans(trainer: Trainer, console: Console) -> None:
+    """Predicted plans, one JSON object a line, beside the run's other files."""
+    plans = [plan for batch in trainer.predict_loop.predictions for plan in batch]
+    path = Path(trainer.log_dir or ".") / "plans.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(p) + "\n" for p in plans), encoding="utf-8")
+    console.print(f"{len(plans)} plans, nothing spent: {path}")
 
 
 def _parse(name: str, description: str, options: dict[str, Any], args: list[str]) -> Any:

@@ -56,7 +56,7 @@ class TextEncoder:
         return f"{type(self).__name__}({self.model!r})"
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
-        """Unit-length embeddings `[len(texts), H]` in float32 on the CPU; new texts only encoded."""
+        """Unit-length embeddings `[len(texts), H]` in float32 on the CPU."""
         if not texts:
             raise ConfigError("texts", texts, "at least one text")
         new = [t for t in dict.fromkeys(texts) if t not in self._cache]

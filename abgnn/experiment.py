@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,11 +49,23 @@ class Experiment:
 def build(configs: Sequence[str], overrides: Sequence[str] = ()) -> Experiment:
     """Instantiate configs, later ones over earlier ones, then `--key=value` overrides."""
     args = [part for name in configs for part in ("--config", name)] + list(overrides)
+    quiet()
+    given, sys.argv = sys.argv, sys.argv[:1]  # arguments of another command are not this parser's
     try:
         cli = ExperimentCLI(resolve_configs(args), run=False)
     except SystemExit as error:  # the parser has printed what is wrong
         raise ConfigError("config", list(configs), "a config that `abgnn fit` accepts") from error
+    finally:
+        sys.argv = given
     return Experiment(cli.model, cli.datamodule, cli.trainer)
+
+
+def quiet() -> None:
+    """Silence what libraries say about themselves: deprecations inside them, advertisements."""
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+    for name in ("lightning.pytorch.utilities.rank_zero", "sentence_transformers"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def resolve_configs(args: Sequence[str]) -> list[str]:

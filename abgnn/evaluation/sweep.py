@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 import yaml
-from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
-from abgnn.evaluation.plot import draw_frontiers
-from abgnn.rollout.executor import Executor
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from abgnn.errors import ConfigError
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
+from abgnn.evaluation.plot import draw_frontiers
 from abgnn.evaluation.report import rows_table, write_rows
 from abgnn.experiment import Experiment, build
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.resources import config_path
+from abgnn.rollout.executor import Executor
 from abgnn.templates import Kind
 from abgnn.training.callbacks import HeldOutTable
 
@@ -149,54 +149,46 @@ def write_sweep(sweep: Sweep, rows: Rows, label: str, console: Console) -> None:
     out = Path(sweep.out)
     flat = [_named(group, row) for group, group_rows in rows.items() for row in group_rows]
     write_rows(flat, out / "points.csv", label=label)
-    console.print(rows_table(flat, "all points", label=label))
-    console.print(frontier_table(sweep, rows, label))
+    shown = [_named(g, r) for g, group in rows.items() if g not in sweep.topologies for r in group]
+    console.print(rows_table(shown, "points (fixed graphs: see points.csv)", label=label))
+    console.print(budget_table("cost_usd", sweep.cost_budgets, rows, label))
+    console.print(budget_table("latency_s", sweep.latency_budgets, rows, label))
     picture = out / f"frontier-{label}.png"
     draw_frontiers(
         {group: _pairs(r, "cost_usd") for group, r in rows.items()},
         {group: _pairs(r, "latency_s") for group, r in rows.items()},
         picture,
         title=f"Performance within a budget: {out.name}",
+        log_x=True,
         simulated=label == "simulated",
     )
     console.print(f"points: {out / 'points.csv'}   picture: {picture}   ({label})")
 
 
-def frontier_table(sweep: Sweep, rows: Rows, label: str) -> Table:
-    """P@T, P@L by Eq 12, AUC by Appendix D and over the narrow window, per group of rows."""
-    table = Table(title=f"performance within budgets ({label})", title_justify="left")
+def budget_table(axis: str, budgets: Sequence[float], rows: Rows, label: str) -> Table:
+    """P@ by Eq 12 and areas, per group of rows.
+
+    `AUC` is Appendix D's area with the base MAS's point appended (the complete graph with the
+    most expensive backbone), `narrow` the area up to the last budget with the method's own value
+    at its end; both divided by their window, so they are mean performances.
+    """
+    unit, scale = ("mUSD", 1e3) if axis == "cost_usd" else ("s", 1.0)
+    title = f"performance at budgets in {unit} per query ({label})"
+    table = Table(title=title, title_justify="left")
     table.add_column("method", no_wrap=True)
-    for budget in sweep.cost_budgets:
-        table.add_column(f"≤{1e3 * budget:.3g} mUSD", justify="right")
-    table.add_column("AUC tok", justify="right")
-    table.add_column("narrow", justify="right")
-    for budget in sweep.latency_budgets:
-        table.add_column(f"≤{budget:.3g} s", justify="right")
-    table.add_column("AUC lat", justify="right")
-    table.add_column("narrow", justify="right")
-    base = max(rows.get("complete") or rows["single LLM"], key=lambda r: r.cost_usd)
-    slow = max(rows.get("complete") or rows["single LLM"], key=lambda r: r.latency_s)
+    for column in (*(f"≤ {scale * b:.3g}" for b in budgets), "AUC", "narrow"):
+        table.add_column(column, justify="right")
+    base = max(rows.get("complete") or rows["single LLM"], key=lambda r: getattr(r, axis))
+    end = (float(getattr(base, axis)), base.performance)
     for group, group_rows in rows.items():
-        cost = _curve(
-            _pairs(group_rows, "cost_usd"), sweep.cost_budgets, (base.cost_usd, base.performance)
+        points = _pairs(group_rows, axis)
+        areas = (
+            area_under_curve(points, end) / end[0],
+            narrow_area(points, budgets[-1], normalise=True),
         )
-        latency = _curve(
-            _pairs(group_rows, "latency_s"),
-            sweep.latency_budgets,
-            (slow.latency_s, slow.performance),
-        )
-        table.add_row(group, *cost, *latency)
+        values = (*(performance_at(points, b) for b in budgets), *areas)
+        table.add_row(group, *(f"{v:.3f}" for v in values))
     return table
-
-
-def _curve(
-    points: NDArray[np.float64], budgets: Sequence[float], base: tuple[float, float]
-) -> list[str]:
-    """P@ at each budget, the area of Appendix D over its window, and the narrow area."""
-    cells = [f"{performance_at(points, b):.3f}" for b in budgets]
-    cells.append(f"{area_under_curve(points, base) / base[0]:.3f}")
-    cells.append(f"{narrow_area(points, budgets[-1], normalise=True):.3f}")
-    return cells
 
 
 def _pairs(rows: Sequence[Row], budget: str) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""`AgentBalance`: backbone first, then topology (arXiv 2512.11426), the paper's order on one page."""
+"""`AgentBalance`: backbone first, then topology, in the paper's order (arXiv 2512.11426)."""
 
 from __future__ import annotations
 

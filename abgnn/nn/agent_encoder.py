@@ -71,7 +71,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         if self.attend == "none":
             return role
         query = self.lin_q(torch.cat([role, self.lin_query(x[:, width : 2 * width])], -1))  # [N, D]
-        token = self.lin_profile(x[:, 2 * width :].reshape(-1, width))  # d, c, t: [3N, D]
+        d, c, t = (self.lin_profile(x[:, i * width : (i + 1) * width]) for i in (2, 3, 4))
+        token = torch.stack([d, c, t], 1).view(-1, self.channels)  # [3N, D]
         source, edges = self._keys(token, edge_index, len(x))  # [S, ·], [2, S→N]
         context: Tensor = self.propagate(
             edges,

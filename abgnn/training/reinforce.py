@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -97,7 +98,9 @@ class Reinforce(LightningModule):
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
         if samples < 1:
             raise ConfigError("model.samples", samples, "a number of rollouts ≥ 1")
-        self.save_hyperparameters(logger=False)
+        with warnings.catch_warnings():  # modules among the arguments are dropped right here
+            warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
+            self.save_hyperparameters(logger=False)
         _drop_objects(self.hparams)
         self.policy, self.mas, self.client = policy, mas, client
         self.advantage = advantage or LeaveOneOut()
@@ -178,9 +181,9 @@ class Reinforce(LightningModule):
     def test_step(self, queries: list[Query], batch_idx: int) -> None:
         self._evaluate("test", queries)
 
-    def predict_step(self, queries: list[Query], batch_idx: int) -> list[Plan]:
-        """The most probable plans; nothing is executed."""
-        return self.plans(queries)
+    def predict_step(self, queries: list[Query], batch_idx: int) -> list[dict[str, Any]]:
+        """The most probable plans as plain data (`Plan.from_dict`); nothing is executed."""
+        return [plan.to_dict() for plan in self.plans(queries)]
 
     @torch.no_grad()
     def plans(self, queries: Sequence[Query]) -> list[Plan]:
@@ -188,7 +191,7 @@ class Reinforce(LightningModule):
         return self._decide(queries, 1, sample=False).plans()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.policy.parameters(), lr=self.lr)
+        return torch.optim.Adam(self.policy.parameters(), lr=self.lr, fused=True)
 
     def teardown(self, stage: str) -> None:
         if self._executor is not None:
