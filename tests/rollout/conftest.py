@@ -1,114 +1,14 @@
-"""Small worlds for rollout tests: a letter task, a catalogue, clients that play by script."""
+"""Fixtures of the rollout tests."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import pytest
 
-from abgnn.catalogue import Backbone, Catalogue, Usage
-from abgnn.query import Query, Task
-from abgnn.rollout import Agent, CallError, Completion, Messages, Plan
-from abgnn.templates import Role
-
-GENERAL = ("Knowledgeable Expert", "Wiki Searcher", "Mathematician", "Historian", "Critic")
-
-
-class Letters:
-    """Right is the query's answer letter, standing alone on the last line."""
-
-    domain = "general"
-
-    def score(self, query: Query, response: str) -> float:
-        return float(response.splitlines()[-1].strip() == query.answer)
-
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        return query.answer if correct else "Z"
-
-
-@dataclass
-class Scripted:
-    """Answers `<role><sample>` after the seconds that a script gives; notes what it was told.
-
-    A role in `fails` raises what is written there. With `sleeps`, service seconds really pass.
-    """
-
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    fails: Mapping[str, BaseException] = field(default_factory=dict)
-    sleeps: bool = False
-    label: str = "scripted"
-    told: list[tuple[str, Messages]] = field(default_factory=list)
-    running: int = 0
-    most: int = 0
-    closed: int = 0
-
-    def check(self, backbones: Iterable[Backbone]) -> None:
-        self.checked = [b.name for b in backbones]
-
-    def bind(self, task: Task) -> None:
-        self.task = task
-
-    async def complete(
-        self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
-    ) -> Completion:
-        name = messages.role.name
-        self.told.append((name, messages))
-        self.running += 1
-        self.most = max(self.most, self.running)
-        try:
-            if self.sleeps:
-                await asyncio.sleep(self.seconds.get(name, 0.0))
-            if name in self.fails:
-                raise self.fails[name]
-        finally:
-            self.running -= 1
-        return Completion(f"{name}{sample}", Usage(100, 10), self.seconds.get(name, 1.0))
-
-    async def aclose(self) -> None:
-        self.closed += 1
-
-
-def backbone(name: str, **changes: object) -> Backbone:
-    """A cheap backbone; prices are 1 and 10 USD per million tokens."""
-    fields: dict[str, object] = {
-        "name": name,
-        "model": name,
-        "type": "standard",
-        "price_in": 1.0,
-        "price_out": 10.0,
-        "active_params_b": 8,
-        "benchmarks": {"general": {"MMLU-Redux": 79.5}, "math": {"MATH-500": 87.4}},
-    }
-    return Backbone(**(fields | changes))  # type: ignore[arg-type]
-
-
-def query(i: int = 0, **meta: object) -> Query:
-    """The i-th question; its answer is B."""
-    return Query(f"q/{i}", f"Question {i}?", "general", "B", meta)
-
-
-def plan(
-    roles: Sequence[str],
-    edges: Iterable[tuple[int, int]],
-    *,
-    of: Query | None = None,
-    on: str | Sequence[str] = "small",
-    **more: object,
-) -> Plan:
-    """A plan whose last role decides unless `decision` says otherwise."""
-    names = [on] * len(roles) if isinstance(on, str) else on
-    agents = tuple(Agent(Role(r, f"You are {r}."), b) for r, b in zip(roles, names, strict=True))
-    more.setdefault("decision", len(roles) - 1)
-    return Plan(of or query(), agents, tuple(edges), **more)  # type: ignore[arg-type]
-
-
-def committee(i: int = 0, size: int = 5, on: str = "small") -> Plan:
-    """A chain of `size` role agents, all of whom the decision agent reads."""
-    chain = [(a, a + 1) for a in range(size - 1)]
-    roles = [*GENERAL[:size], "Decision Maker"]
-    return plan(roles, [*chain, *((a, size) for a in range(size))], of=query(i), on=on)
+from abgnn.catalogue import Catalogue, Usage
+from abgnn.rollout import CallError
+from tests.rollout.helpers import backbone
 
 
 @pytest.fixture
