@@ -8,6 +8,7 @@
 | `edge_index`  | `[2, E]`   | offset     | admissible edges among role agents, rank increasing  |
 | `rank`        | `[T]`      | `[N]`      | topological rank within the graph, all distinct      |
 | `is_decision` | `[T]`      | `[N]`      | marks the decision agent                             |
+| `is_lead`     | `[T]`      | `[N]`      | marks the role that would answer alone               |
 | `query`       | object     | list       | the `Query`                                          |
 | `template`    | object     | list       | the `Template`                                       |
 """
@@ -24,7 +25,7 @@ from torch_geometric.data import Batch, Data
 from abgnn.query import Query
 from abgnn.templates import Template
 
-_NODE_KEYS = ("role_embed", "rank", "is_decision")
+_NODE_KEYS = ("role_embed", "rank", "is_decision", "is_lead")
 
 
 class QueryGraph(Data):  # type: ignore[misc]
@@ -45,13 +46,14 @@ class QueryGraph(Data):  # type: ignore[misc]
             query: the question.
             query_embed: its embedding `[H]` or `[1, H]`.
         """
-        edge_index, rank, is_decision = template_tensors(template)
+        edge_index, rank, is_decision, is_lead = template_tensors(template)
         return cls(
             role_embed=role_embed,
             query_embed=query_embed.view(1, -1),  # [1, H]
             edge_index=edge_index,
             rank=rank,
             is_decision=is_decision,
+            is_lead=is_lead,
             num_nodes=len(template.roles),
             query=query,
             template=template,
@@ -64,13 +66,12 @@ class QueryGraph(Data):  # type: ignore[misc]
         return 1 if key == "edge_index" else 0
 
 
-def template_tensors(template: Template) -> tuple[Tensor, Tensor, Tensor]:
-    """`edge_index [2, E]`, `rank [T]` and `is_decision [T]` of a template."""
+def template_tensors(template: Template) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`edge_index [2, E]`, `rank [T]`, `is_decision [T]` and `is_lead [T]` of a template."""
     edges = torch.tensor(template.edges, dtype=torch.long).reshape(-1, 2).t().contiguous()  # [2, E]
     rank = torch.tensor(template.rank, dtype=torch.long)  # [T]
-    is_decision = torch.zeros(len(template.roles), dtype=torch.bool)  # [T]
-    is_decision[template.decision] = True
-    return edges, rank, is_decision
+    role = torch.arange(len(template.roles))  # [T]
+    return edges, rank, role == template.decision, role == template.lead
 
 
 def batch_of(
@@ -85,7 +86,7 @@ def batch_of(
         query_embed: `[B, H]`.
     """
     n_graphs, n_roles = len(queries), len(template.roles)
-    edge_index, rank, is_decision = template_tensors(template)
+    edge_index, rank, is_decision, is_lead = template_tensors(template)
     n_edges = edge_index.size(1)
     graph = torch.arange(n_graphs)
     offset = graph.repeat_interleave(n_edges) * n_roles  # [B*E]
@@ -96,6 +97,7 @@ def batch_of(
         edge_index=edge_index.repeat(1, n_graphs) + offset,  # [2, B*E]
         rank=rank.repeat(n_graphs),  # [N]
         is_decision=is_decision.repeat(n_graphs),  # [N]
+        is_lead=is_lead.repeat(n_graphs),  # [N]
         batch=graph.repeat_interleave(n_roles),  # [N]
         ptr=torch.arange(n_graphs + 1) * n_roles,  # [B+1]
     )

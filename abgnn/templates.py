@@ -29,6 +29,7 @@ class Role:
         name: unique in its template, for example `Critic`.
         prompt: the system message; must not be empty.
         tool: name of a tool, or None.
+        lead: whether this role would answer alone; a warm start begins with it.
 
     Raises:
         ConfigError: no name, or no prompt.
@@ -37,6 +38,7 @@ class Role:
     name: str
     prompt: str
     tool: str | None = None
+    lead: bool = False
 
     def __post_init__(self) -> None:
         _check_text(self.name, "Role.name")
@@ -108,6 +110,11 @@ class Template:
             cycle = " -> ".join(self._named(e.args[1]))
             raise ConfigError("Template.edges", cycle, "an acyclic graph") from e
         return [*(n for n in order if n != self.decision), self.decision]
+
+    @property
+    def lead(self) -> int:
+        """Index of the role that would answer alone: the first marked one, else the first."""
+        return next((i for i, role in enumerate(self.roles) if role.lead), 0)
 
     @property
     def rank(self) -> tuple[int, ...]:
@@ -285,12 +292,16 @@ def _role_list(items: object, field: str) -> tuple[Role, ...]:
 
 
 def _role(item: object, field: str) -> Role:
-    data = _keys(item, field, ("name", "prompt", "tool"))
+    data = _keys(item, field, ("name", "prompt", "tool", "lead"))
     for key in ("name", "prompt"):
         _check_text(data.get(key), f"{field}.{key}")
     if data.get("tool") is not None:
         _check_text(data["tool"], f"{field}.tool")
-    return Role(data["name"], data["prompt"].strip(), data.get("tool"))
+    if not isinstance(data.get("lead", False), bool):
+        raise ConfigError(f"{field}.lead", data["lead"], "true or false")
+    return Role(
+        data["name"], data["prompt"].strip(), data.get("tool"), bool(data.get("lead", False))
+    )
 
 
 def _load(source: Any, where: str) -> Any:

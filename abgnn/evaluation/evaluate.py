@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from abgnn.rollout.executor import Executor
 
 from abgnn.base_mas import BaseMAS
 from abgnn.models.policy import Policy
 from abgnn.query import Query
+from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Outcome
 
 

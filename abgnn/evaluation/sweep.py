@@ -135,7 +135,7 @@ def _controls(
     experiment: Experiment, topologies: Sequence[Kind]
 ) -> Iterator[tuple[str, str, Policy]]:
     mas = experiment.model.mas
-    lead = mas.template.roles[0].name
+    lead = mas.template.roles[mas.template.lead].name
     for name in mas.catalogue.names:
         yield "single LLM", name, FixedGraph(name, [lead])
     yield "random plans", "random plans", RandomGraph()

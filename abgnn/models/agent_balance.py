@@ -49,8 +49,10 @@ class AgentBalance(Policy):
         min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent's answer is
             the answer and no decision agent is called.
         init: `profile` starts from what the profiles say (`ProfilePrior`, gates at −0.5, edges at
-            −1.5); `paper` starts from random weights and no bias.
+            −1.5, the lead role ahead); `paper` starts from random weights and no bias.
         decision_reads: all kept agents, or the sinks of their graph.
+        lead_bias: prior logit in favour of the role that would answer alone (`Role.lead`), so
+            that noise among equal gates does not pick a lone agent; only with `init: profile`.
         difficulty, pool_selection, matching, encoder, gate, edges, hops: other parts.
     """
 
@@ -63,6 +65,7 @@ class AgentBalance(Policy):
         min_agents: int = 1,
         init: Literal["profile", "paper"] = "profile",
         decision_reads: Literal["all", "sinks"] = "all",
+        lead_bias: float = 1.5,
         difficulty: nn.Module | None = None,
         pool_selection: nn.Module | None = None,
         matching: nn.Module | None = None,
@@ -76,6 +79,7 @@ class AgentBalance(Policy):
         self.in_channels, self.upper_bound, self.delta = in_channels, upper_bound, delta
         self.min_agents, self.decision_reads = min_agents, decision_reads
         warm = init == "profile"
+        self.lead_bias = lead_bias if warm else 0.0
         calls, depth = (1.0, 1.0) if min_agents == 1 else (4.0, 3.0)
         self.prior = ProfilePrior(calls, depth) if warm else None
         self.difficulty = difficulty or DifficultyHead(in_channels)
@@ -126,6 +130,7 @@ class AgentBalance(Policy):
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self.gate(h, owner, agent, size)  # [A]
+        gate_logit = gate_logit + self.lead_bias * batch.is_lead[agent]
         gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
         kept = keep_at_least(gate, gate_logit, batch.rank[agent], owner[agent], self.min_agents)
         keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]

@@ -80,7 +80,7 @@ class PolicyFigures(Callback):
 class HeldOutTable(Callback):
     """Accuracy, tokens, USD and seconds on held-out questions, before and after training.
 
-    Every single LLM (in the template's first role) stands beside the policy. The table is printed
+    Every single LLM (in the template's lead role) stands beside the policy. The table is printed
     and written to `held_out.csv` in the run's folder. The extra calls are counted as spent.
 
     Args:
@@ -100,7 +100,7 @@ class HeldOutTable(Callback):
         module = _module(pl_module)
         self.rows = []
         if self.singles:
-            lead = module.mas.template.roles[0].name
+            lead = module.mas.template.roles[module.mas.template.lead].name
             for name in module.mas.catalogue.names:
                 self._add(trainer, module, f"single {name}", FixedGraph(name, [lead]))
         self._add(trainer, module, "policy before training", module.policy)
