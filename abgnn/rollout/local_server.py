@@ -21,7 +21,8 @@ class LocalServer:
         port: where to listen on 127.0.0.1; 0 takes a free one.
         n_parallel: requests served at the same time.
         n_ctx: tokens of context over all slots (default: 2048 per slot).
-        threads: of the CPU.
+        threads: of the CPU. With 2 or more, llama.cpp spins while it waits: fastest on free cores,
+            many times slower on busy ones, where 1 is safe.
 
     Raises:
         ConfigError: the extra `local` is not installed.

@@ -38,7 +38,7 @@ class TestLive:
     def test_client_serves_calls_side_by_side_and_stops_its_server(self) -> None:
         port = free_port()
         smol = backbone("smol", base_url=f"http://127.0.0.1:{port}/v1", max_tokens=8)
-        client = LocalClient()
+        client = LocalClient(threads=1)
         plans = [plan("ad", [(0, 1)], of=query(i), on="smol") for i in range(3)]
         with Executor(client, Catalogue((smol,))) as executor:
             executor.check()
@@ -57,14 +57,16 @@ class TestLive:
         assert overlap > 1.5, "three rollouts were in flight together"
 
     def test_backbone_without_url_gets_a_server_at_a_free_port(self) -> None:
-        with Executor(LocalClient(), Catalogue((backbone("smol", max_tokens=4),))) as executor:
+        with Executor(
+            LocalClient(threads=1), Catalogue((backbone("smol", max_tokens=4),))
+        ) as executor:
             executor.check()
             (outcome,) = executor.run([plan("a", [], on="smol")])
         assert outcome.error is None
 
     def test_running_endpoint_is_used_and_left_alone(self) -> None:
-        with LocalServer() as server:
-            client = LocalClient()
+        with LocalServer(threads=1) as server:
+            client = LocalClient(threads=1)
             smol = backbone("smol", base_url=server.base_url, max_tokens=4)
             with Executor(client, Catalogue((smol,))) as executor:
                 executor.check()
