@@ -32,7 +32,10 @@ class BaseMAS:
         catalogue: YAML file of backbones; packaged ones are found by name.
         exclude: backbones of the catalogue to leave out.
         topology: admissible edges: `complete`, `chain`, `star` or `layered`.
-        roles: role names to use, in this order; None: the domain's six.
+        roles: role names to use, in this order; None: all of the set.
+        role_set: YAML file of roles; None: the domain's six.
+        template: YAML file of a template of your own (`Template.from_yaml`), instead of topology,
+            roles and role set.
         encoder: a sentence-transformers model, or `offline` (all-MiniLM-L6-v2 from a package).
         n_pools: resource tiers to build (four in the paper).
         pools: YAML file that states the tiers instead, one list of names per domain and tier.
@@ -45,6 +48,8 @@ class BaseMAS:
         exclude: list[str] | None = None,
         topology: Literal["complete", "chain", "star", "layered"] = "complete",
         roles: list[str] | None = None,
+        role_set: str | None = None,
+        template: str | None = None,
         encoder: str = MPNET,
         n_pools: int = 4,
         pools: str | None = None,
@@ -53,7 +58,11 @@ class BaseMAS:
             raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
         self.domain, self.n_pools, self.pools_file = domain, n_pools, pools
         self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
-        self.template: Template = build_template(topology, load_roles(domain, roles))
+        if template is not None:
+            self.template = Template.from_yaml(config_path(template))
+        else:
+            chosen = load_roles(config_path(role_set) if role_set else domain, roles)
+            self.template = build_template(topology, chosen)
         self.encode = TextEncoder(encoder)
 
     def __repr__(self) -> str:

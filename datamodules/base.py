@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from abgnn.errors import ConfigError
 from abgnn.query import Query
 
 Split = Literal["train", "val", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test", "predict")
+
+
+class SeededShuffle(Sampler[int]):
+    """Indices 0 … n − 1 in an order that depends on seed and epoch (Lightning sets the epoch)."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        self.n, self.seed, self.epoch = n, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
+        return iter(torch.randperm(self.n, generator=generator).tolist())
 
 
 class QuestionDataModule(LightningDataModule):
@@ -97,9 +115,8 @@ class QuestionDataModule(LightningDataModule):
         return list(self._splits[split])
 
     def train_dataloader(self) -> DataLoader[Query]:
-        """Shuffled anew each epoch by a generator seeded with `seed`."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return self._loader("train", shuffle=True, generator=generator)
+        """Shuffled anew each epoch, by `seed` and epoch alone: a resumed run sees the same order."""
+        return self._loader("train", SeededShuffle(len(self.queries("train")), self.seed))
 
     def val_dataloader(self) -> DataLoader[Query]:
         """In order."""
@@ -119,14 +136,12 @@ class QuestionDataModule(LightningDataModule):
         """Queries hold no tensors; Lightning's own walk refuses frozen dataclasses."""
         return batch
 
-    def _loader(
-        self, split: Split, *, shuffle: bool = False, generator: torch.Generator | None = None
-    ) -> DataLoader[Query]:
+    def _loader(self, split: Split, sampler: Sampler[int] | None = None) -> DataLoader[Query]:
         return DataLoader(
             self.queries(split),  # type: ignore[arg-type]  # a list is a map-style dataset
             batch_size=self.batch_size,
-            shuffle=shuffle,
-            generator=generator,
+            sampler=sampler,
+            generator=torch.Generator(),  # its own: iterating must not move the policy's sampling
             collate_fn=list,
             num_workers=0,
         )

@@ -117,6 +117,7 @@ class Reinforce(LightningModule):
         self.outcomes: list[Outcome] = []  # of the last step, for callbacks
         self.decision: Decision | None = None
         self._executor: Executor | None = None
+        self._resume_rng: Tensor | None = None
         policy.set_tradeoff(lambda_tok, lambda_lat)
 
     @property
@@ -157,6 +158,18 @@ class Reinforce(LightningModule):
         embed = self.mas.encode([q.text for q in queries]).to(self.device)
         fit_difficulty(head, embed, rated_ease(queries, accuracy).to(self.device))
         self.head_fitted.fill_(True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["sampling_rng"] = torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._resume_rng = checkpoint.get("sampling_rng")
+
+    def on_train_start(self) -> None:
+        """A resumed run goes on sampling where the checkpoint stopped."""
+        if self._resume_rng is not None:
+            torch.set_rng_state(self._resume_rng.cpu())
+            self._resume_rng = None
 
     def training_step(self, queries: list[Query], batch_idx: int) -> Tensor:
         decision, outcomes = self._rollout(queries, self.samples, sample=True)

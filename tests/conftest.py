@@ -1,0 +1,23 @@
+"""Shared by all tests: one encoder and one team, loaded once."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import pytest
+import torch
+
+from abgnn.base_mas import BaseMAS
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def mas() -> BaseMAS:
+    """The paper's catalogue on general knowledge, with the offline encoder."""
+    made = BaseMAS("general", encoder="offline")
+    assert made.table.embed.shape == (11, 3, 384)
+    return made
