@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -17,8 +16,9 @@ from abgnn.encoders import MPNET, TextEncoder
 from abgnn.errors import ConfigError
 from abgnn.estimates import Triples, triples
 from abgnn.graph import batch_of
+from abgnn.measured import read_measured
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.pools import Pools, build_pools
+from abgnn.pools import Pools, build_pools, read_pools
 from abgnn.query import Query
 from abgnn.resources import config_path
 from abgnn.templates import Template, build_template, load_roles
@@ -39,6 +39,8 @@ class BaseMAS:
         encoder: a sentence-transformers model, or `offline` (all-MiniLM-L6-v2 from a package).
         n_pools: resource tiers to build (four in the paper).
         pools: YAML file that states the tiers instead, one list of names per domain and tier.
+        measured: YAML file of USD and seconds per call from a few real calls (`abgnn pools
+            --config … --calls 3` writes it), instead of estimates.
     """
 
     def __init__(
@@ -53,10 +55,13 @@ class BaseMAS:
         encoder: str = MPNET,
         n_pools: int = 4,
         pools: str | None = None,
+        measured: str | None = None,
     ) -> None:
         if n_pools < 1:
             raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
-        self.domain, self.n_pools, self.pools_file = domain, n_pools, pools
+        self.domain, self.n_pools = domain, n_pools
+        self.pools_file, self.measured_file = pools, measured
+        self.catalogue_file = catalogue
         self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
         if template is not None:
             self.template = Template.from_yaml(config_path(template))
@@ -74,14 +79,16 @@ class BaseMAS:
     @cached_property
     def triples(self) -> Triples:
         """Performance, USD and seconds per call of every backbone."""
-        return triples(self.catalogue, self.domain)
+        measured = read_measured(self.measured_file) if self.measured_file else None
+        return triples(self.catalogue, self.domain, measured)
 
     @cached_property
     def pools(self) -> Pools:
         """Resource tiers, weak to strong (section 3.1.1)."""
         t = self.triples
         if self.pools_file is not None:
-            return stated_pools(self.pools_file, self.domain, t)
+            stated = read_pools(self.pools_file, self.domain)
+            return Pools.from_names(t.names, stated, t.perf, t.cost, t.latency)
         return build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
 
     @cached_property
@@ -104,14 +111,3 @@ class BaseMAS:
         return batch_of(
             self.template, self.role_embed, repeated, embed.repeat_interleave(samples, 0)
         )
-
-
-def stated_pools(file: str, domain: str, triples: Triples) -> Pools:
-    """Pools that a YAML states, `domain: [[name, …], …]` from weak to strong."""
-    path = config_path(file)
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(data, dict) or domain not in data:
-        raise ConfigError(f"{path.name}: {domain}", data, "a list of pools for this domain")
-    return Pools.from_names(
-        triples.names, data[domain], triples.perf, triples.cost, triples.latency
-    )

@@ -15,6 +15,7 @@ from rich.table import Table
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.estimates import Triples, triples
+from abgnn.measured import Measured
 from abgnn.pool_picture import draw_pools
 from abgnn.pools import Pools, build_pools, read_pools
 
@@ -30,6 +31,8 @@ def pools_command(
     out: str = "runs/pools",
     *,
     console: Console | None = None,
+    measured: Measured | None = None,
+    label: str = "estimated without a call",
 ) -> Pools:
     """Show what a catalogue costs and which pools it makes; makes no call.
 
@@ -39,12 +42,14 @@ def pools_command(
         n_pools: pools wanted.
         out: folder for the picture.
         console: where to print.
+        measured: USD and seconds per call of backbones that were called.
+        label: where cost and latency come from.
     """
     console = console or Console()
     backbones = Catalogue.from_yaml(catalogue)
-    found = triples(backbones, domain)
+    found = triples(backbones, domain, measured)
     pools = build_pools(found.names, found.perf, found.cost, found.latency, n_pools=n_pools)
-    console.print(pool_table(backbones, found, pools, title=f"{catalogue}, {domain}"))
+    console.print(pool_table(backbones, found, pools, title=f"{catalogue}, {domain}, {label}"))
     if len(pools) < n_pools:
         front = int(pools.front.sum())
         console.print(f"{len(pools)} of {n_pools} pools: the front has {front} backbones only.")
@@ -52,7 +57,7 @@ def pools_command(
         console.print(table_5(pools, paper))
         console.print(differences(pools, paper))
     stem = f"{Path(catalogue).stem}_{domain}"
-    title = f"Pools of {Path(catalogue).name} for {domain}, estimated without a call"
+    title = f"Pools of {Path(catalogue).name} for {domain}, {label}"
     picture = draw_pools(pools, Path(out) / f"{stem}.png", title=title)
     console.print(f"Picture: {picture}")
     return pools
@@ -64,7 +69,7 @@ def pool_table(
     """One row per backbone, weak to strong: its triple, whether it is on the front, its pools."""
     table = Table(
         title=title,
-        caption="Estimated: USD per 1000 calls, s per call. ~: guessed, no score is published.",
+        caption="USD per 1000 calls, s per call. ~: guessed, no score is published.",
     )
     for heading in ("backbone", "type", "perf", "USD/1000", "s", "dominated by", "pools"):
         right = heading in ("perf", "USD/1000", "s")

@@ -21,7 +21,7 @@ from abgnn.errors import ConfigError
 from abgnn.pareto import Bools, Floats, checked_triple, pareto_mask
 from abgnn.resources import config_path
 
-__all__ = ["Pools", "build_pools", "pareto_mask", "read_pools", "warm_start_logits"]
+__all__ = ["Pools", "build_pools", "pareto_mask", "read_pools"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,30 +201,6 @@ def read_pools(path: str | Path, domain: str) -> list[list[str]]:
     if not lists or not all(isinstance(name, str) for pool in pools for name in pool):
         raise ConfigError(f"{where}: pools.{domain}", pools, "a list of lists of backbone names")
     return [list(pool) for pool in pools]
-
-
-def warm_start_logits(
-    pools: Pools, *, lambda_cost: float, lambda_latency: float, temperature: float = 0.02
-) -> tuple[Floats, Floats]:
-    """What the triples alone say about what to choose, before anything is learned.
-
-    Backbones score (perf / 2 - lambda_cost cost - 0.6 lambda_latency latency) / temperature;
-    pools (mean perf - 4 lambda_cost mean cost - 3 lambda_latency mean latency) / temperature: a
-    query costs about four calls, of which about three lie on the critical path.
-
-    Args:
-        pools: the tiers with their triples.
-        lambda_cost, lambda_latency: reward lost per USD and per second.
-        temperature: how sharply the better one is preferred.
-
-    Returns:
-        logits over backbones [M] and over pools [P].
-    """
-    lone = pools.perf / 2 - lambda_cost * pools.cost - 0.6 * lambda_latency * pools.latency  # [M]
-    tier = pools.mean(
-        pools.perf - 4 * lambda_cost * pools.cost - 3 * lambda_latency * pools.latency
-    )
-    return lone / temperature, tier / temperature
 
 
 def _near(logs: Floats, max_ratio: float) -> Bools:

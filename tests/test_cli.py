@@ -119,6 +119,22 @@ def test_pools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list((tmp_path / "runs/pools").glob("*.png"))
 
 
+def test_a_few_calls_replace_the_estimates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pools", "--config", "simulated/general.yaml", "--calls", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "3 simulated calls each" in out
+    [path] = (tmp_path / "runs").rglob("measured-simulated.yaml")
+    calls = yaml.safe_load(path.read_text())["calls"]
+    assert len(calls) == 11
+    measured = build(["simulated/general.yaml"], [f"--model.mas.measured={path}"]).model.mas
+    estimated = build(["simulated/general.yaml"]).model.mas
+    assert measured.triples.cost[0] == calls[measured.triples.names[0]]["usd"]
+    assert measured.triples.latency.tolist() != estimated.triples.latency.tolist()
+    assert measured.triples.perf.tolist() == estimated.triples.perf.tolist()
+
+
 @pytest.mark.parametrize("command", [[], ["--help"], ["help"]])
 def test_help_names_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.estimates import DOMAINS, triples
-from abgnn.pools import Pools, build_pools, pareto_mask, read_pools, warm_start_logits
+from abgnn.pools import Pools, build_pools, pareto_mask, read_pools
 
 TABLE_5 = "pools/paper_table5.yaml"
 # Few different values, so that ties and duplicates are common.
@@ -255,18 +255,6 @@ def test_a_backend_that_is_not_installed_says_what_to_install(
     with pytest.raises(ConfigError, match=r"abgnn\[sklearn-extra\]"):
         pools_of([(0.5, 1.0, 1.0)], backend="sklearn-extra")
 
-
-def test_warm_start_prefers_the_strong_when_money_is_no_object() -> None:
-    pools = pools_of([(0.2 * i, 10.0**i, 10.0**i) for i in range(1, 5)], n_pools=2)
-    free = warm_start_logits(pools, lambda_cost=0, lambda_latency=0)
-    dear = warm_start_logits(pools, lambda_cost=1, lambda_latency=0)
-    assert (np.diff(free[0]) > 0).all()
-    assert (np.diff(free[1]) > 0).all()
-    assert (np.diff(dear[0]) < 0).all()
-    assert (np.diff(dear[1]) < 0).all()
-    # One exact value: (.2/2 - .001 * 10 - .6 * .01 * 10) / .02
-    exact = warm_start_logits(pools, lambda_cost=1e-3, lambda_latency=1e-2)[0][0]
-    assert exact == pytest.approx((0.1 - 0.01 - 0.06) / 0.02)
 
 
 def test_pools_can_be_sent_to_another_process() -> None:
