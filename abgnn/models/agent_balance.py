@@ -10,15 +10,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.choices import (
-    bernoulli_entropy,
-    bernoulli_log_prob,
-    categorical_entropy,
-    choose,
-    flip,
-    keep_at_least,
-)
-from abgnn.models.decision import Action, Decision, graph_sum
+from abgnn.models.choices import Factors, choose, flip, keep_at_least
+from abgnn.models.decision import Action, Decision
 from abgnn.models.policy import Policy
 from abgnn.nn import (
     AgentEncoder,
@@ -108,6 +101,7 @@ class AgentBalance(Policy):
         table, owner, size = self.table, batch.batch, batch.num_graphs
         pool_prior, match_prior = self.prior(table) if self.prior is not None else (None, None)
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
+        factors = Factors(size)
 
         # Pool selection, Eq 3: p_sel
         difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)  # d_eff [B]
@@ -115,83 +109,67 @@ class AgentBalance(Policy):
             table.pool_embed, table.cost_curve, difficulty, self.upper_bound, pool_prior
         )  # [B, P]
         pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
+        factors.categorical(pool_logp, pool, torch.arange(size, device=pool.device))
 
         # Role-backbone matching, Eq 4: p_match
         candidates, match_logp = self.matching(
             batch.role_embed, batch.query_embed, pool, owner, table, match_prior
         )  # [N, S]
-        slot = _slot(candidates, match_logp, action, sample=sample)  # [N, 1]
-        backbone = candidates.gather(1, slot).squeeze(1)  # [N]
+        slot = _slot(candidates, match_logp, action, sample=sample)  # [N]
+        backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
+        factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        profile = table.embed[backbone].flatten(1)  # [N, 3H]
-        x = torch.cat([batch.role_embed, batch.query_embed[owner], profile], -1)  # [N, 5H]
-        h = self.encoder(x, batch.edge_index)  # [N, D]
+        h = self.encoder(node_features(batch, table.embed[backbone]), batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self.gate(h, owner, agent, size)  # [A]
         gate_logit = gate_logit + self.lead_bias * batch.is_lead[agent]
         gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
         kept = keep_at_least(gate, gate_logit, batch.rank[agent], owner[agent], self.min_agents)
-        keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
-        weight = torch.zeros_like(h[:, 0]).index_put(
-            (agent,), torch.where(kept & ~gate, torch.ones_like(soft), soft)
-        )  # [N], relaxed
+        factors.bernoulli(gate_logit, gate, owner[agent])
 
         # Edges, Eq 7: p_topo, among kept agents
+        keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
         edge_logit = self.edges(h, batch.edge_index)  # [E]
-        both = keep[batch.edge_index].all(0)  # [E]
         edge, _ = flip(edge_logit, None if action is None else action.edge, sample=sample)
-        edge = edge & both
+        able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
+        edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
+        factors.bernoulli(edge_logit[able], edge[able], owner[batch.edge_index[0, able]])
 
-        # Hop limit, Eq 8, in hops
+        # Hop limit, Eq 8, in hops; gates relaxed, forced agents count fully
+        weight = h.new_zeros(len(h)).index_put((agent,), soft.masked_fill(kept & ~gate, 1.0))  # [N]
         hop_limit = self.hops(h, weight, owner, size)  # [B]
         edge_mask, longest = hop_limit_mask(
             batch.edge_index, edge_logit.detach(), edge, hop_limit.detach(), batch.rank, owner, size
         )
 
-        edge_owner = owner[batch.edge_index[0]]  # [E]
-        picked = match_logp.gather(1, slot).squeeze(1)  # [N]
-        log_probs = torch.stack(
-            [
-                pool_logp.gather(1, pool.unsqueeze(1)).squeeze(1),
-                graph_sum(picked, owner, size),
-                graph_sum(bernoulli_log_prob(gate_logit, gate), owner[agent], size),
-                graph_sum(bernoulli_log_prob(edge_logit, edge) * both, edge_owner, size),
-            ],
-            -1,
-        )  # [B, 4], Eq 10
-        entropies = torch.stack(
-            [
-                categorical_entropy(pool_logp),
-                graph_sum(categorical_entropy(match_logp), owner, size),
-                graph_sum(bernoulli_entropy(gate_logit), owner[agent], size),
-                graph_sum(bernoulli_entropy(edge_logit) * both, edge_owner, size),
-            ],
-            -1,
-        )  # [B, 4]
-        full_gate = torch.zeros_like(keep).index_put((agent,), gate)  # [N]
-        committee = graph_sum(kept.long(), owner[agent], size) > 1  # [B]
+        committee = torch.bincount(owner[agent[kept]], minlength=size) > 1  # [B]
         return Decision(
             batch=batch,
             names=table.names,
-            action=Action(pool, backbone, full_gate, edge),
+            action=Action(pool, backbone, torch.zeros_like(keep).index_put((agent,), gate), edge),
             keep=keep | (batch.is_decision & committee[owner]),
             edge_mask=edge_mask,
             hop_limit=hop_limit,
-            log_probs=log_probs,
-            entropies=entropies,
+            log_probs=factors.log_probs,  # Eq 10
+            entropies=factors.entropies,
             penalty=F.relu(longest - hop_limit),
             decision_reads=self.decision_reads,
         )
 
 
+def node_features(batch: Batch, profile: Tensor) -> Tensor:
+    """x = role ‖ query ‖ performance ‖ price ‖ type `[N, 5H]` from profiles `[N, 3, H]`."""
+    return torch.cat([batch.role_embed, batch.query_embed[batch.batch], profile.flatten(1)], -1)
+
+
 def _slot(candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool) -> Tensor:
-    """Column of the chosen backbone among the pool's members, `[N, 1]`."""
+    """Column of the chosen backbone among the pool's members, `[N]`."""
     if action is None:
-        return choose(log_prob, sample=sample).unsqueeze(1)
+        return choose(log_prob, sample=sample)
     real = log_prob > float("-inf")
-    return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1, keepdim=True)
+    return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
 
 
 def _check(upper_bound: int | None, delta: float, min_agents: int, init: str) -> None:

@@ -43,6 +43,44 @@ def bernoulli_entropy(logits: Tensor) -> Tensor:
     return F.softplus(logits) - logits * torch.sigmoid(logits)
 
 
+class Factors:
+    """Log-probabilities and entropies of a decision's factors, summed per graph as they come.
+
+    Args:
+        num_graphs: B. `log_probs` and `entropies` are `[B, F]` after F factors.
+    """
+
+    def __init__(self, num_graphs: int) -> None:
+        self.num_graphs = num_graphs
+        self._log_probs: list[Tensor] = []
+        self._entropies: list[Tensor] = []
+
+    def categorical(self, log_prob: Tensor, choice: Tensor, graph: Tensor) -> None:
+        """One choice `[n]` per row of `[n, C]`, of graphs `[n]`."""
+        picked = log_prob.gather(1, choice.unsqueeze(1)).squeeze(1)
+        self._add(picked, categorical_entropy(log_prob), graph)
+
+    def bernoulli(self, logits: Tensor, hard: Tensor, graph: Tensor) -> None:
+        """One flip each, all `[n]`."""
+        self._add(bernoulli_log_prob(logits, hard), bernoulli_entropy(logits), graph)
+
+    def _add(self, log_prob: Tensor, entropy: Tensor, graph: Tensor) -> None:
+        both = torch.stack([log_prob, entropy])  # [2, n]
+        total = both.new_zeros(2, self.num_graphs).index_add(1, graph, both)  # [2, B]
+        self._log_probs.append(total[0])
+        self._entropies.append(total[1])
+
+    @property
+    def log_probs(self) -> Tensor:
+        """`[B, F]`."""
+        return torch.stack(self._log_probs, -1)
+
+    @property
+    def entropies(self) -> Tensor:
+        """Each given the choices before it, `[B, F]`."""
+        return torch.stack(self._entropies, -1)
+
+
 def keep_at_least(
     hard: Tensor, logits: Tensor, rank: Tensor, graph: Tensor, minimum: int
 ) -> Tensor:

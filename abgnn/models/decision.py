@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -120,10 +119,3 @@ def _plan(
     senders = {u for u, _ in links} if decision_reads == "sinks" else set()
     links += [(i, decision) for i in range(len(kept)) if i != decision and i not in senders]
     return Plan(query, agents, tuple(links), decision)
-
-
-def graph_sum(values: Tensor, index: Tensor, num_graphs: int) -> Tensor:
-    """Sum per graph, `[n]` → `[B]`."""
-    return torch.zeros(num_graphs, dtype=values.dtype, device=values.device).index_add(
-        0, index, values
-    )

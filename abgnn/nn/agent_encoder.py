@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
+from torch_geometric.nn.inits import reset
 from torch_geometric.utils import softmax
 
 from abgnn.errors import ConfigError
@@ -59,10 +60,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        super().reset_parameters()
-        for lin in self.children():
-            if isinstance(lin, nn.Linear):
-                lin.reset_parameters()
+        for layer in self.children():
+            reset(layer)
         nn.init.ones_(self.gamma)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
@@ -96,7 +95,10 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         self, k_i: Tensor, k_j: Tensor, v_j: Tensor, index: Tensor, size_i: int | None
     ) -> Tensor:
         score = (k_i * k_j).sum(-1) / math.sqrt(self.channels)
-        weight: Tensor = softmax(score, index, num_nodes=size_i)
+        if self.attend == "profile":  # three edges per agent, in a row
+            weight: Tensor = score.view(-1, 3).softmax(-1).flatten()
+        else:
+            weight = softmax(score, index, num_nodes=size_i)
         return weight.unsqueeze(-1) * v_j
 
     def __repr__(self) -> str:

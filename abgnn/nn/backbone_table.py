@@ -24,12 +24,14 @@ class BackboneTable(nn.Module):
         accuracy: expected accuracy of a lone call on the task in [0, 1], `[M]`; by default the
             pools' aggregated published performance.
 
-    Buffers: `embed [M, 3, H]`, `member [P, M]` bool, `slots [P, S]` (indices of each pool's
+    Buffers: `embed [M, 3, H]`, `pool_embed [P, 3H]` (mean of the members' profiles, section
+    3.1.2), `member [P, M]` bool, `slots [P, S]` (indices of each pool's
     members, padded with its first), `slot_mask [P, S]`, `cost_curve [P]` in [0, 1],
     `accuracy [M]`, `cost [M]` USD per call, `latency [M]` seconds per call.
     """
 
     embed: Tensor
+    pool_embed: Tensor
     member: Tensor
     slots: Tensor
     slot_mask: Tensor
@@ -52,14 +54,10 @@ class BackboneTable(nn.Module):
             "cost": _floats(pools.cost),
             "latency": _floats(pools.latency),
         }
+        weight = tensors["member"].to(embed.dtype)  # [P, M]
+        tensors["pool_embed"] = (weight @ embed.flatten(1)) / weight.sum(1, keepdim=True)
         for name, value in tensors.items():
             self.register_buffer(name, value, persistent=False)
-
-    @property
-    def pool_embed(self) -> Tensor:
-        """Mean of the members' concatenated profiles, `[P, 3H]` (section 3.1.2)."""
-        weight = self.member.to(self.embed.dtype)  # [P, M]
-        return (weight @ self.embed.flatten(1)) / weight.sum(1, keepdim=True)
 
     def pool_mean(self, values: Tensor) -> Tensor:
         """Mean over each pool's members of a per-backbone value `[M]` → `[P]`."""

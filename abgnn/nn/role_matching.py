@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
+from torch_geometric.nn.inits import reset
 
 from abgnn.nn.backbone_table import BackboneTable
 
@@ -41,10 +42,8 @@ class RoleMatching(MessagePassing):  # type: ignore[misc]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        super().reset_parameters()
-        for lin in self.children():
-            if isinstance(lin, nn.Linear):
-                lin.reset_parameters()
+        for layer in self.children():
+            reset(layer)
 
     def forward(
         self,

@@ -55,7 +55,7 @@ def permuted(batch: Batch, order: torch.Tensor) -> Batch:
     new = Batch.from_data_list(batch.to_data_list())
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
-    for key in ("role_embed", "rank", "is_decision"):
+    for key in ("role_embed", "rank", "is_decision", "is_lead"):
         new[key] = new[key][order]
     new.edge_index = place[new.edge_index]
     return new
