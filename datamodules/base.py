@@ -115,7 +115,7 @@ class QuestionDataModule(LightningDataModule):
         return list(self._splits[split])
 
     def train_dataloader(self) -> DataLoader[Query]:
-        """Shuffled anew each epoch, by `seed` and epoch alone: a resumed run sees the same order."""
+        """Shuffled by `seed` and epoch alone: a resumed run sees the same order."""
         return self._loader("train", SeededShuffle(len(self.queries("train")), self.seed))
 
     def val_dataloader(self) -> DataLoader[Query]:

@@ -39,7 +39,7 @@ from abgnn.training import LeaveOneOut, NoBaseline, Reinforce
 from datamodules import Arithmetic, HumanEval, QuickQA
 
 DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}
-FIRST_WORLD = 500  # worlds 0 to 99 were used while settings were chosen
+FIRST_WORLD = 500  # learning rates were chosen in worlds 0 to 5
 JUDGED = 1_000_000  # sample ids from here on were never seen by learners or searches
 SAMPLES = 4
 
@@ -70,11 +70,11 @@ LEARNERS = (
     Learner("paper init, untrained", "paper", 2),
     Learner("paper: lr 0.1, no baseline, 40 rollouts", "paper", 2, 0.1, 1, 1, False),
     Learner("paper: lr 0.1, no baseline, 320 rollouts", "paper", 2, 0.1, 1, 8, False),
-    Learner("leave-one-out lr 0.01, no warm start, 320", "paper", 2, 0.01),
+    Learner("leave-one-out, no warm start, 320 rollouts", "paper", 2, 0.003),
     Learner("warm start, untrained, 0 rollouts", "profile", 2),
-    Learner("warm start + leave-one-out, 320", "profile", 2, 0.001),
+    Learner("warm start + leave-one-out, 320 rollouts", "profile", 2, 3e-4),
     Learner("warm start (lone agents), untrained", "profile", 1),
-    Learner("warm start (lone agents) + LOO, 320", "profile", 1, 0.001),
+    Learner("warm start (lone agents) + LOO, 320 rollouts", "profile", 1, 3e-4),
 )
 
 
@@ -204,7 +204,7 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 150)
     points = [
         p
         for p in Sweep.from_yaml(f"frontier/simulated-{args.domain}.yaml").points
