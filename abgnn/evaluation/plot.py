@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from abgnn.errors import ConfigError
@@ -72,7 +73,9 @@ def draw_frontiers(
     left.set_ylabel(performance_label)
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     left.set_ylim(*_y_limits([*cost.values(), *latency.values()]))
-    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
+    figure.suptitle(
+        textwrap.fill(title, 84), x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK
+    )
     handles = [left.plot([], [], label=name, **style)[0] for name, style in styles.items()]
     columns = math.ceil(len(names) / math.ceil(len(names) / 6))  # rows of equal length
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
@@ -117,8 +120,10 @@ def _panel(
     if log_x:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlim(start, stop)
     ax.set_xlabel(label)
     ax.grid(color="#E6E6E6", linewidth=0.8)
