@@ -256,7 +256,6 @@ def test_a_backend_that_is_not_installed_says_what_to_install(
         pools_of([(0.5, 1.0, 1.0)], backend="sklearn-extra")
 
 
-
 def test_pools_can_be_sent_to_another_process() -> None:
     pools = pools_of([(0.5, 1.0, 1.0), (0.6, 2.0, 2.0)])
     again = pickle.loads(pickle.dumps(pools))
