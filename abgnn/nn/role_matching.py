@@ -33,8 +33,8 @@ class RoleMatching(MessagePassing):  # type: ignore[misc]
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.lin_ct = nn.Linear(2 * in_channels, in_channels, bias=False)  # W_ct
-        self.lin_u = nn.Linear(2 * in_channels, channels, bias=False)  # W_u
+        self.lin_ct = nn.Linear(2 * in_channels, channels, bias=False)  # W_ct, to D cost cues
+        self.lin_u = nn.Linear(in_channels + channels, channels, bias=False)  # W_u
         self.lin_g = nn.Linear(3 * in_channels, channels, bias=False)  # W_g
         self.lin_role = nn.Linear(in_channels, channels, bias=False)  # W_v = [role; query; pool]
         self.lin_query = nn.Linear(in_channels, channels, bias=False)
