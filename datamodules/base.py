@@ -33,6 +33,7 @@ class SeededShuffle(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
+        self.epoch += 1
         return iter(torch.randperm(self.n, generator=generator).tolist())
 
 
