@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
     sys.path.insert(0, os.getcwd())  # a user's class_path: my_layers.MyGate
+    # the policy is small: more threads only wait for each other, most of all beside a local LLM
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     console = Console(width=None if sys.stdout.isatty() else 110)
     command = args[0] if args else "--help"
     if command in ("-h", "--help", "help"):

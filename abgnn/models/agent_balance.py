@@ -101,6 +101,7 @@ class AgentBalance(Policy):
         table, owner, size = self.table, batch.batch, batch.num_graphs
         pool_prior, match_prior = self.prior(table) if self.prior is not None else (None, None)
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
+        graph = owner.index_select(0, agent)  # [A]
         factors = Factors(size)
 
         # Pool selection, Eq 3: p_sel
@@ -120,14 +121,16 @@ class AgentBalance(Policy):
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        h = self.encoder(node_features(batch, table.embed[backbone]), batch.edge_index)  # [N, D]
+        h = self.encoder(
+            node_features(batch, table.embed.index_select(0, backbone)), batch.edge_index
+        )  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self.gate(h, owner, agent, size)  # [A]
         gate_logit = gate_logit + self.lead_bias * batch.is_lead[agent]
         gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
-        kept = keep_at_least(gate, gate_logit, batch.rank[agent], owner[agent], self.min_agents)
-        factors.bernoulli(gate_logit, gate, owner[agent])
+        kept = keep_at_least(gate, gate_logit, batch.rank[agent], graph, self.min_agents)
+        factors.bernoulli(gate_logit, gate, graph)
 
         # Edges, Eq 7: p_topo, among kept agents
         keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
@@ -135,7 +138,8 @@ class AgentBalance(Policy):
         edge, _ = flip(edge_logit, None if action is None else action.edge, sample=sample)
         able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
         edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
-        factors.bernoulli(edge_logit[able], edge[able], owner[batch.edge_index[0, able]])
+        sender = batch.edge_index[0].index_select(0, able)
+        factors.bernoulli(edge_logit[able], edge[able], owner.index_select(0, sender))
 
         # Hop limit, Eq 8, in hops; gates relaxed, forced agents count fully
         weight = h.new_zeros(len(h)).index_put((agent,), soft.masked_fill(kept & ~gate, 1.0))  # [N]
@@ -144,7 +148,7 @@ class AgentBalance(Policy):
             batch.edge_index, edge_logit.detach(), edge, hop_limit.detach(), batch.rank, owner, size
         )
 
-        committee = torch.bincount(owner[agent[kept]], minlength=size) > 1  # [B]
+        committee = torch.bincount(graph[kept], minlength=size) > 1  # [B]
         return Decision(
             batch=batch,
             names=table.names,
@@ -161,7 +165,8 @@ class AgentBalance(Policy):
 
 def node_features(batch: Batch, profile: Tensor) -> Tensor:
     """x = role ‖ query ‖ performance ‖ price ‖ type `[N, 5H]` from profiles `[N, 3, H]`."""
-    return torch.cat([batch.role_embed, batch.query_embed[batch.batch], profile.flatten(1)], -1)
+    query = batch.query_embed.index_select(0, batch.batch)  # [N, H]
+    return torch.cat([batch.role_embed, query, profile.flatten(1)], -1)
 
 
 def _slot(candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool) -> Tensor:

@@ -58,9 +58,11 @@ class RoleMatching(MessagePassing):  # type: ignore[misc]
         u = self.lin_u(torch.cat([perf, self.lin_ct(torch.cat([price, kind], -1))], -1))  # [M, D]
         g = self.lin_g(table.pool_embed)  # [P, D]
         context = self.lin_query(query) + self.lin_pool(g)[pool]  # [B, D]
-        v = self.lin_role(role) + context[batch]  # [N, D]
+        v = self.lin_role(role) + context.index_select(0, batch)  # [N, D]
 
-        candidates, real = table.slots[pool][batch], table.slot_mask[pool][batch]  # [N, S]
+        tier = pool.index_select(0, batch)  # [N]
+        candidates = table.slots.index_select(0, tier)  # [N, S]
+        real = table.slot_mask.index_select(0, tier)
         agent = torch.arange(len(v), device=v.device).repeat_interleave(candidates.size(1))
         edges = torch.stack([agent, candidates.flatten()])  # [2, N*S]
         logits = self.edge_updater(edges, vu=(v, u), size=(len(v), len(u))).view_as(candidates)
