@@ -1,0 +1,57 @@
+"""What the README shows is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from abgnn.catalogue import Catalogue
+from abgnn.cli import LIGHTNING, main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    found = [b for b in re.findall(rf"```{language}\n(.*?)```", README, re.S) if containing in b]
+    assert len(found) == 1, containing
+    return str(found[0])
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abgnn"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def test_own_layer(tmp_path: Path) -> None:
+    (tmp_path / "my_layers.py").write_text(block("python", "class DeepGate"))
+    (tmp_path / "deep_gate.yaml").write_text(block("yaml", "DeepGate"))
+    args = ["--config", "simulated/general.yaml", "--config", "deep_gate.yaml"]
+    assert main(["fit", *args, "--data.init_args.n_train=4"]) == 0
+
+
+def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("python", "plans[0]"), "README.md", "exec"), {})
+    assert "flowchart LR" in capsys.readouterr().out
+
+
+def test_catalogue_example(tmp_path: Path) -> None:
+    (tmp_path / "my_llms.yaml").write_text(block("yaml", "my_llms.yaml"))
+    catalogue = Catalogue.from_yaml(tmp_path / "my_llms.yaml")
+    assert catalogue.names == ("small", "large-thinking")
+    assert catalogue["small"].api_key_env == "EXAMPLE_KEY"
+
+
+def test_named_scripts_and_commands_exist() -> None:
+    scripts = set(re.findall(r"`?(scripts/[\w/]+)", README))
+    assert {"scripts/quickstart", "scripts/test", "scripts/live"} <= scripts
+    for script in scripts:
+        assert os.access(ROOT / script, os.X_OK), script
+    commands = set(re.findall(r"abgnn (\w+)", README))
+    assert commands - set(LIGHTNING) <= {"pools", "frontier", "run", "learns"}, commands
