@@ -80,7 +80,7 @@ class TextEncoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # a bar for weights that load in a moment
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # the weights load in a moment
         path = str(offline_model_dir()) if self.model == "offline" else self.model
         try:
             return SentenceTransformer(path, device=self.device)
