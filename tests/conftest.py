@@ -7,6 +7,9 @@ import os
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -21,3 +24,12 @@ def mas() -> BaseMAS:
     made = BaseMAS("general", encoder="offline")
     assert made.table.embed.shape == (11, 3, 384)
     return made
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder, arguments and a module path of the test's own, as for a freshly started command."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abgnn"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_layers", raising=False)

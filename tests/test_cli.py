@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,14 @@ from abgnn.cli import main
 from abgnn.experiment import build
 from abgnn.resources import config_path
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = ["--trainer.enable_progress_bar=false", "--data.init_args.n_train=8"]
 
 
 def names(folder: str) -> list[str]:
     return sorted(f"{folder}/{p.name}" for p in (CONFIGS / folder).glob("*.yaml"))
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command runs in a folder of its own, with its own arguments and path."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["abgnn"])
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.mark.parametrize("name", [*names("simulated"), *names("live")])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from abgnn.catalogue import Catalogue
 from abgnn.cli import LIGHTNING, main
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,13 +21,6 @@ def block(language: str, containing: str) -> str:
     found = [b for b in re.findall(rf"```{language}\n(.*?)```", README, re.S) if containing in b]
     assert len(found) == 1, containing
     return str(found[0])
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["abgnn"])
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def test_own_layer(tmp_path: Path) -> None:
