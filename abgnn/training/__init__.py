@@ -2,7 +2,8 @@
 
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
 from abgnn.training.callbacks import HeldOutTable, PolicyFigures
-from abgnn.training.reinforce import Reinforce, reinforce_loss
+from abgnn.training.loss import reinforce_loss
+from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
 
 __all__ = [

@@ -22,7 +22,7 @@ from abgnn.pools import build_pools
 from abgnn.query import Query
 from abgnn.templates import Role, build_template
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
-from abgnn.training.reinforce import reinforce_loss
+from abgnn.training.loss import reinforce_loss
 from abgnn.transforms.hop_limit import hop_limit_mask
 from tests.transforms.networkx_rendering import prune
 
