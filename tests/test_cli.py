@@ -101,7 +101,7 @@ def test_frontier_writes_points_and_picture(
     assert "simulated" in out
     folder = tmp_path / "runs/frontier/simulated-general"
     rows = (folder / "points.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 + 2 + 11 + 1 + 11
+    assert len(rows) == 1 + 2 * (2 + 2) + 11 + 1 + 11
     assert all(r.startswith("simulated,") for r in rows[1:])
     assert (folder / "frontier-simulated.png").stat().st_size > 10_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ class Sweep:
         points: operating points, trained one after another.
         cost_budgets: mean USD per query at which P@T is shown.
         latency_budgets: mean seconds per query at which P@L is shown.
+        variants: name → overrides of `fit`; every variant is trained at every point.
         samples: rollouts per held-out query.
         topologies: fixed graphs to show, each with every single backbone.
         out: folder of points.csv, table and picture.
@@ -67,6 +68,7 @@ class Sweep:
     points: tuple[OperatingPoint, ...]
     cost_budgets: tuple[float, ...]
     latency_budgets: tuple[float, ...]
+    variants: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"AgentBalance": ()})
     samples: int = 1
     topologies: tuple[Kind, ...] = TOPOLOGIES
     out: str = "runs/frontier"
@@ -98,19 +100,20 @@ def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None
 
 def run_sweep(sweep: Sweep, console: Console, extra: Sequence[str] = ()) -> Rows:
     """Train every point, evaluate everything, write and print table, CSV and picture."""
-    rows: Rows = {"AgentBalance": [], "untrained": []}
+    rows: Rows = {}
     experiment: Experiment | None = None
-    for i, point in enumerate(sweep.points, 1):
-        console.print(f"operating point {i} of {len(sweep.points)}: {point}")
-        experiment = build(sweep.fit, [*point.overrides(), *extra])
-        held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
-        experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
-        experiment.fit()
-        before, after = held_out.rows
-        rows["untrained"].append(before)
-        rows["AgentBalance"].append(after)
+    for name, overrides in sweep.variants.items():
+        for i, point in enumerate(sweep.points, 1):
+            console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
+            experiment = build(sweep.fit, [*point.overrides(), *overrides, *extra])
+            held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
+            experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
+            experiment.fit()
+            before, after = held_out.rows
+            rows.setdefault(name, []).append(replace(after, name=f"point {i}"))
+            rows.setdefault(f"{name}, untrained", []).append(replace(before, name=f"point {i}"))
     if experiment is None:
-        raise ConfigError("points", sweep.points, "at least one operating point")
+        raise ConfigError("points", sweep.points, "at least one operating point, and one variant")
     rows |= control_rows(experiment, sweep)
     write_sweep(sweep, rows, experiment.model.label, console)
     return rows
@@ -196,6 +199,4 @@ def _pairs(rows: Sequence[Row], budget: str) -> NDArray[np.float64]:
 
 
 def _named(group: str, row: Row) -> Row:
-    values: Mapping[str, Any] = {f.name: getattr(row, f.name) for f in fields(Row)}
-    name = row.name if row.name.startswith(group) else f"{group}: {row.name}"
-    return Row(**{**values, "name": name})
+    return row if row.name.startswith(group) else replace(row, name=f"{group}: {row.name}")
