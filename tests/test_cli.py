@@ -35,6 +35,7 @@ def test_every_experiment_config_is_instantiated(name: str) -> None:
 def test_paper_mode_lies_over_another_config() -> None:
     model = build(["simulated/general.yaml", "modes/paper.yaml"]).model
     assert (model.lr, model.samples, type(model.advantage).__name__) == (0.1, 1, "NoBaseline")
+    assert model.hop_penalty == "loss"
     assert model.policy.min_agents == 2
     assert model.policy.upper_bound == 2  # from the config below it
     assert model.policy.prior is None

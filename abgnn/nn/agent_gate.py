@@ -17,7 +17,7 @@ class AgentGate(MessagePassing):  # type: ignore[misc]
 
     Args:
         channels: hidden width D.
-        bias: initial value of the bias; −0.5 keeps about two of six agents (world.md measured it).
+        bias: initial value of the bias; −0.5 keeps about two of six agents.
         zero_init: start from :math:`W_g = 0`: every agent is equally likely, and ties fall to the
             template's order, in which the main solver comes first.
 

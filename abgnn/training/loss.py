@@ -27,8 +27,9 @@ def reinforce_loss(
         samples: K.
         lambda_len: weight of the hop penalty.
         entropy_weight: bonus for entropy; 0 in the paper.
-        hop_penalty: add the penalty to the loss (paper: teaches the limit), or subtract it from
-            the reward (teaches the edges, world.md section 5).
+        hop_penalty: add the penalty to the loss (paper), or subtract it from the reward. In the
+            loss its gradient raises the limit and, through the shared representation, moves gates
+            and edges as a side effect; in the reward it shortens paths.
     """
     if hop_penalty == "reward":
         rewards = rewards - lambda_len * decision.penalty.detach()

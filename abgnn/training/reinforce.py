@@ -40,9 +40,9 @@ class Reinforce(LightningModule):
         lambda_len: weight of the hop penalty (0.2 in the paper).
         samples: rollouts per query, K.
         advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
-        lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 3e-3 without).
+        lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
-        hop_penalty: where the hop penalty goes, see `reinforce_loss`.
+        hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
         fit_difficulty: fit the difficulty head to rated training questions before the first step.
         max_in_flight: rollouts at once.
     """
@@ -59,7 +59,7 @@ class Reinforce(LightningModule):
         advantage: nn.Module | None = None,
         lr: float = 3e-4,
         entropy_weight: float = 0.0,
-        hop_penalty: Literal["loss", "reward"] = "loss",
+        hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
         max_in_flight: int = 1024,
     ) -> None:

@@ -70,7 +70,7 @@ LEARNERS = (
     Learner("paper init, untrained", "paper", 2),
     Learner("paper: lr 0.1, no baseline, 40 rollouts", "paper", 2, 0.1, 1, 1, False),
     Learner("paper: lr 0.1, no baseline, 320 rollouts", "paper", 2, 0.1, 1, 8, False),
-    Learner("leave-one-out, no warm start, 320 rollouts", "paper", 2, 0.003),
+    Learner("leave-one-out, no warm start, 320 rollouts", "paper", 2, 0.01),
     Learner("leave-one-out, no warm start, 1280 rollouts", "paper", 2, 0.003, 8, 4),
     Learner("warm start, untrained, 0 rollouts", "profile", 2),
     Learner("warm start + leave-one-out, 320 rollouts", "profile", 2, 3e-4),
@@ -115,6 +115,7 @@ class World:
             samples=learner.samples,
             advantage=LeaveOneOut() if learner.baseline else NoBaseline(),
             lr=learner.lr,
+            hop_penalty="reward" if learner.baseline else "loss",
         )
         calls = CountCalls()
         trainer = Trainer(

@@ -206,7 +206,7 @@ def test_gradient_equals_the_analytic_one(baseline: torch.nn.Module) -> None:
 
 @pytest.mark.parametrize("attend", ["profile", "agents"])
 def test_gates_and_edges_depend_on_the_query(attend: str) -> None:
-    """With one key per agent, as printed in Eq 5, they would not (world.md section 5)."""
+    """With one key per agent, as printed in Eq 5, they would not."""
     encoder = AgentEncoder(tiny.H, 6, attend)  # type: ignore[arg-type]
     policy = tiny.policy(encoder=encoder, min_agents=3)
     batch = tiny.batch(2)
