@@ -18,7 +18,7 @@ from abgnn.rollout.scoring import Judgement, Scorer
 
 
 class Executor:
-    """Carries out plans for every policy and every client (design.md section 7).
+    """Carries out plans for every policy and every client.
 
     Every agent is called with its role as the system message, and the query plus the responses
     of its predecessors, labelled by role, as the user message; it starts the moment its last

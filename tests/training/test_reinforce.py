@@ -84,7 +84,7 @@ def data(n_train: int = 8) -> QuickQA:
 
 def test_training_moves_the_policy_and_counts_everything(mas: BaseMAS, tmp_path: Path) -> None:
     seed_everything(0, verbose=False)
-    made = module(mas, init="paper", lr=0.01)
+    made = module(mas, init="paper", lr=0.01, hop_penalty="loss")
     before = {k: v.clone() for k, v in made.policy.named_parameters()}
     run = trainer(tmp_path)
     run.fit(made, datamodule=data())
