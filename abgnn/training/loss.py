@@ -29,8 +29,8 @@ def reinforce_loss(
         entropy_weight: bonus for entropy; 0 in the paper.
         hop_penalty: add the penalty to the loss (paper), or subtract it from the reward. In the
             loss its gradient raises the limit and, through the shared representation, moves gates
-            and edges as a side effect; in the reward it shortens paths, and the limit stays as it was
-            initialised, in the middle of its range.
+            and edges as a side effect; in the reward it shortens paths, and the limit stays where
+            it was initialised, in the middle of its range.
     """
     if hop_penalty == "reward":
         rewards = rewards - lambda_len * decision.penalty.detach()
