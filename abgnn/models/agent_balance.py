@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.choices import Factors, choose, flip, keep_at_least
+from abgnn.models.choices import Factors, choose, flip, flip_hard, keep_at_least
 from abgnn.models.decision import Action, Decision
 from abgnn.models.policy import Policy
 from abgnn.nn import (
@@ -135,7 +135,7 @@ class AgentBalance(Policy):
         # Edges, Eq 7: p_topo, among kept agents
         keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
         edge_logit = self.edges(h, batch.edge_index)  # [E]
-        edge, _ = flip(edge_logit, None if action is None else action.edge, sample=sample)
+        edge = flip_hard(edge_logit, None if action is None else action.edge, sample=sample)
         able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
         edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
         sender = batch.edge_index[0].index_select(0, able)

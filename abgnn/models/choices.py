@@ -33,6 +33,14 @@ def flip(logits: Tensor, given: Tensor | None, *, sample: bool) -> tuple[Tensor,
     return hard, hard.to(logits.dtype)
 
 
+def flip_hard(logits: Tensor, given: Tensor | None, *, sample: bool) -> Tensor:
+    """Bernoulli choices `[n]` as bool, without a gradient."""
+    if given is not None:
+        return given
+    logits = logits.detach()
+    return torch.rand_like(logits) < torch.sigmoid(logits) if sample else logits > 0
+
+
 def bernoulli_log_prob(logits: Tensor, hard: Tensor) -> Tensor:
     """log p of each choice, `[n]`."""
     return -F.binary_cross_entropy_with_logits(logits, hard.to(logits.dtype), reduction="none")
