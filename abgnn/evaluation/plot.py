@@ -41,6 +41,7 @@ def draw_frontiers(
     title: str,
     simulated: bool,
     budget_label: str = "mean per query",
+    cost_unit: str = "USD",
     performance_label: str = "performance",
     log_x: bool = False,
 ) -> Path:
@@ -57,6 +58,7 @@ def draw_frontiers(
         simulated: writes so, visibly.
         budget_label: what the cost is: `mean per query`, or `total over 153 questions`. Latency
             is always the mean per query.
+        cost_unit: what the cost's points are in.
         log_x: logarithmic budgets (points at budget 0 are then out of view).
 
     Raises:
@@ -68,7 +70,7 @@ def draw_frontiers(
     if not cost or not latency:
         raise ConfigError("series", names, "at least one method in each panel")
     styles = dict(zip(names, _styles(len(names)), strict=True))
-    _panel(left, cost, styles, f"cost in USD, {budget_label}", log_x=log_x)
+    _panel(left, cost, styles, f"cost in {cost_unit}, {budget_label}", log_x=log_x)
     _panel(right, latency, styles, "latency in seconds, mean per query", log_x=log_x)
     left.set_ylabel(performance_label)
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))

@@ -158,10 +158,11 @@ def write_sweep(sweep: Sweep, rows: Rows, label: str, console: Console) -> None:
     console.print(budget_table("latency_s", sweep.latency_budgets, rows, label))
     picture = out / f"frontier-{label}.png"
     draw_frontiers(
-        {group: _pairs(r, "cost_usd") for group, r in rows.items()},
+        {group: _pairs(r, "cost_usd") * [1e3, 1] for group, r in rows.items()},
         {group: _pairs(r, "latency_s") for group, r in rows.items()},
         picture,
         title=f"Performance within a budget: {out.name}",
+        cost_unit="mUSD",
         log_x=True,
         simulated=label == "simulated",
     )
