@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from abgnn.base_mas import BaseMAS
 
 torch.set_num_threads(1)
+settings.register_profile("ci", derandomize=True)  # the same examples every time
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
