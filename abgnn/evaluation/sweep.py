@@ -98,14 +98,14 @@ def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None
             raise ConfigError(f"{where}: {key}", None, "a value; it is required")
 
 
-def run_sweep(sweep: Sweep, console: Console, extra: Sequence[str] = ()) -> Rows:
+def run_sweep(sweep: Sweep, console: Console) -> Rows:
     """Train every point, evaluate everything, write and print table, CSV and picture."""
     rows: Rows = {}
     experiment: Experiment | None = None
     for name, overrides in sweep.variants.items():
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
-            experiment = build(sweep.fit, [*point.overrides(), *overrides, *extra])
+            experiment = build(sweep.fit, [*point.overrides(), *overrides])
             held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
             experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
             experiment.fit()
