@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import ClassVar, Literal
@@ -37,7 +38,7 @@ class SeededShuffle(Sampler[int]):
         return iter(torch.randperm(self.n, generator=generator).tolist())
 
 
-class QuestionDataModule(LightningDataModule):
+class QuestionDataModule(LightningDataModule, ABC):
     """A question set: it deals Queries into splits and judges responses (`abgnn.query.Task`).
 
     The rule of the splits: `seed` puts the whole set into one order whose every stretch has
@@ -79,17 +80,17 @@ class QuestionDataModule(LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
         self._splits: dict[Split, list[Query]] = {}
 
+    @abstractmethod
     def load(self) -> list[Query]:
         """Every query of the set, with unique ids, in an order that only the set decides."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, query: Query, response: str) -> float:
         """How right a response is, in [0, 1]; may block, and is safe in any thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def specimen(self, query: Query, *, correct: bool) -> str:
         """A short response that `score` judges 1 (correct) or 0; always the same one."""
-        raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
         """Deal the splits, once, whatever the stage."""

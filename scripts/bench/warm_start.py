@@ -206,7 +206,7 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    console = make_console(150)
+    console = make_console(170)
     points = [
         p
         for p in Sweep.from_yaml(f"frontier/simulated-{args.domain}.yaml").points
@@ -267,7 +267,8 @@ def report(
             table.add_column(column, justify="left" if column == "row" else "right", no_wrap=True)
         base, warm = rewards["paper init, untrained"], rewards["warm start, untrained, 0 rollouts"]
         for name in sorted(names, key=lambda n: -float(np.mean(rewards[n]))):
-            minimum = 1 if "lone" in name or "single" in name else 2
+            alone = any(word in name for word in ("lone agents", "single", "≥ 1"))
+            minimum = 1 if alone else 2
             oracle = rewards[f"best fixed one-pool plan, ≥ {minimum} agents (oracle)"]
             mean = np.mean(rows[name, point.upper_bound], axis=0)
             made = calls.get(name)
