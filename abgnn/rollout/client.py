@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from abgnn.catalogue import Backbone, Usage
 from abgnn.query import Query, Task
 from abgnn.templates import Role
 
-ErrorKind = Literal["timeout", "connection", "status", "malformed", "empty", "usage", "internal"]
+ErrorKind = Literal[
+    "timeout",
+    "connection",
+    "status",
+    "malformed",
+    "empty",
+    "filter",
+    "oversize",
+    "usage",
+    "deadline",
+    "budget",
+    "circuit",
+    "unrecorded",
+    "tool",
+    "internal",
+]
+
+
+_NOTHING = Usage()
 
 
 class CallError(RuntimeError):
@@ -18,12 +36,16 @@ class CallError(RuntimeError):
 
     Args:
         kind: `timeout`, `connection` (refused, reset), `status` (HTTP), `malformed` (no JSON, or
-            not the agreed one), `empty` (no choice, no text), `usage` (tokens are not stated),
-            `internal` (a bug of a client).
+            not the agreed one), `empty` (no choice, no text), `filter` (the provider's content
+            filter), `oversize` (a reply longer than any use), `usage` (tokens are not stated),
+            `deadline` (cancelled, for the query's time is up), `budget` (a cap forbids it),
+            `circuit` (the endpoint failed too often), `unrecorded` (a replay lacks it), `tool`
+            (the sandbox is of no use), `internal` (a bug of a client).
         message: what happened, without secrets.
         status: the HTTP status, if there was one.
-        usage: tokens that were billed all the same.
+        usage: tokens that were billed all the same; None: some may have been, nobody knows.
         service_time: seconds until the failure.
+        retry_after: seconds that the server asks to wait.
     """
 
     def __init__(
@@ -32,12 +54,14 @@ class CallError(RuntimeError):
         message: str,
         *,
         status: int | None = None,
-        usage: Usage | None = None,
+        usage: Usage | None = _NOTHING,
         service_time: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{kind}: {message}")
         self.kind, self.message, self.status = kind, message, status
-        self.usage, self.service_time = usage or Usage(), service_time
+        self.usage, self.service_time = usage, service_time
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """An agent's own earlier reply, and what its tool said to that."""
+
+    reply: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
 class Messages:
     """What an agent is told. `chat` renders it; the structure stays readable to simulations."""
 
@@ -57,6 +89,7 @@ class Messages:
     question: str
     received: tuple[Received, ...] = ()
     suffix: str = ""
+    turns: tuple[Turn, ...] = ()
 
     def chat(self) -> list[dict[str, str]]:
         """As chat messages: the role as system message, question and responses as user message."""
@@ -65,19 +98,27 @@ class Messages:
         parts += [f"[{r.role}] {when[r.earlier]}:\n{r.text}" for r in self.received]
         if self.suffix:
             parts.append(self.suffix)
-        return [
+        chat = [
             {"role": "system", "content": self.role.prompt},
             {"role": "user", "content": "\n\n".join(parts)},
         ]
+        for turn in self.turns:
+            chat.append({"role": "assistant", "content": turn.reply})
+            chat.append({"role": "user", "content": turn.output})
+        return chat
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back: the text, the tokens billed, seconds from dispatch to last byte."""
+    """What came back: the text, the tokens billed, seconds from dispatch to last byte.
+
+    `finish` is `stop`, or `length` if the text was cut at `max_tokens`.
+    """
 
     text: str
     usage: Usage
     service_time: float
+    finish: str = "stop"
 
 
 class Client(Protocol):
@@ -93,10 +134,21 @@ class Client(Protocol):
         """Tell the client which task the queries belong to (simulations need its specimens)."""
         ...
 
+    def endpoint(self, backbone: Backbone) -> str | None:
+        """What answers for a backbone: calls to one endpoint share rate limits and circuit.
+
+        None: no network is involved, so nothing is limited and nothing tried again.
+        """
+        ...
+
+    def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
+        """What identifies a call, JSON-able: model, messages, parameters; no key, no address."""
+        ...
+
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
     ) -> Completion:
-        """One call.
+        """One attempt.
 
         Raises:
             CallError: no usable response.
