@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -55,6 +55,7 @@ class Backbone:
         prompt_suffix: appended to every user message.
         max_tokens: limit of one completion; rpm, tpm: requests and tokens per minute (None: no
             limit known); max_concurrency: calls in flight.
+        fallback: the backbone that plays while the circuit of this one's endpoint is open.
         currency, usd_per_unit: what the prices were quoted in, for the price profile.
 
     Raises:
@@ -78,6 +79,7 @@ class Backbone:
     rpm: int | None = None
     tpm: int | None = None
     max_concurrency: int = 16
+    fallback: str | None = None
     currency: str = "USD"
     usd_per_unit: float = 1.0
 
@@ -128,6 +130,8 @@ class Backbone:
                 raise self._error(key, "a text")
         if self.type not in get_args(Kind):
             raise self._error("type", " or ".join(get_args(Kind)))
+        if self.fallback is not None and not isinstance(self.fallback, str):
+            raise self._error("fallback", "the name of another backbone, or nothing")
         url = self.base_url
         if url is not None and not str(url).startswith(("http://", "https://")):
             raise self._error("base_url", "an http:// or https:// address")
@@ -157,7 +161,7 @@ class Catalogue:
     `len`, iteration over backbones, `catalogue["name"]` and `"name" in catalogue` work.
 
     Raises:
-        ConfigError: no backbone, or a name twice.
+        ConfigError: no backbone, a name twice, or a fallback that is not there or leads back.
     """
 
     backbones: tuple[Backbone, ...]
@@ -169,6 +173,8 @@ class Catalogue:
         for i, name in enumerate(self.names):
             if name in self.names[:i]:
                 raise ConfigError(f"backbones[{i}].name", name, "every name once")
+        for i in range(len(self.backbones)):
+            self._check_fallback(i)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -194,9 +200,15 @@ class Catalogue:
         return self.names.index(name)
 
     def without(self, names: Iterable[str]) -> Catalogue:
-        """A copy that lacks the named backbones (or the one named), each of which must be there."""
-        gone = {self.index(name) for name in ([names] if isinstance(names, str) else names)}
-        return Catalogue(tuple(b for i, b in enumerate(self.backbones) if i not in gone))
+        """A copy that lacks the named backbones (or the one named), each of which must be there.
+
+        Whoever had one of them as fallback has none in the copy.
+        """
+        gone = {self[name].name for name in ([names] if isinstance(names, str) else names)}
+        left = (b for b in self.backbones if b.name not in gone)
+        return Catalogue(
+            tuple(replace(b, fallback=None) if b.fallback in gone else b for b in left)
+        )
 
     def merged(self, other: Catalogue) -> Catalogue:
         """A copy with the backbones of `other` after ours; no name may be in both."""
@@ -218,6 +230,19 @@ class Catalogue:
             return cls(tuple(backbones))
         except ConfigError as e:
             raise ConfigError(f"{path}: {e.field}", e.value, e.allowed) from e
+
+    def _check_fallback(self, i: int) -> None:
+        """The chain of fallbacks that starts at a backbone ends."""
+        start = self.backbones[i]
+        at, seen, name = f"backbones[{i}].fallback", [start.name], start.fallback
+        while name is not None:
+            if name not in self.names:
+                raise ConfigError(at, start.fallback, suggest(name, self.names))
+            if name in seen:
+                around = " → ".join((*seen, name))
+                raise ConfigError(at, start.fallback, f"one that does not lead back ({around})")
+            seen.append(name)
+            name = self[name].fallback
 
 
 def _built(where: str, entry: Mapping[str, Any]) -> Backbone:

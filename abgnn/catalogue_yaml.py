@@ -7,7 +7,7 @@ source: where prices and scores come from        # optional
 defaults: {base_url: https://..., api_key_env: MY_KEY, max_concurrency: 8}    # optional
 backbones:
   - {name: small, model: vendor/small, type: standard, price_in: 1, price_out: 4,
-     active_params_b: 8, benchmarks: {math: {MATH-500: 87.4}}}
+     active_params_b: 8, benchmarks: {math: {MATH-500: 87.4}}, fallback: large}    # optional
   - model: vendor/large         # modes of the same weights share what stands beside `modes`
     price_in: 2
     price_out: 8

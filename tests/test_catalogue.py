@@ -205,3 +205,39 @@ def test_packaged_prices_and_scores_are_the_published_ones(name: str) -> None:
         assert (made.total_params_b, made.active_params_b) == (fact["total_b"], fact["active_b"])
         if made.name.startswith("Qwen3-") and "Next" not in made.name:
             assert made.extra_body == {"enable_thinking": made.type == "reasoning"}
+
+
+def test_fallbacks_are_read_and_may_form_a_chain(tmp_path: Path) -> None:
+    names = [("a", "b"), ("b", "c"), ("c", None)]
+    entries = [{**ENTRY, "name": name, "fallback": fallback} for name, fallback in names]
+    catalogue = Catalogue.from_yaml(write(tmp_path, {**VALID, "backbones": entries}))
+    assert [b.fallback for b in catalogue] == ["b", "c", None]
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "at", "said"),
+    [
+        ({"small": "smal"}, "backbones[0].fallback", "did you mean small?"),
+        ({"small": "small"}, "backbones[0].fallback", "lead back (small → small)"),
+        ({"a": "b", "b": "c", "c": "b"}, "backbones[0].fallback", "lead back (a → b → c → b)"),
+        ({"a": None, "b": "gone"}, "backbones[1].fallback", "one of a, b"),
+        ({"small": 3}, "backbones[0].fallback", "the name of another backbone"),
+    ],
+)
+def test_wrong_fallbacks_are_refused(
+    tmp_path: Path, fallbacks: Mapping[str, object], at: str, said: str
+) -> None:
+    entries = [{**ENTRY, "name": name, "fallback": to} for name, to in fallbacks.items()]
+    path = write(tmp_path, {**VALID, "backbones": entries})
+    with pytest.raises(ConfigError) as caught:
+        Catalogue.from_yaml(path)
+    assert caught.value.field == f"{path}: {at}"
+    assert said in str(caught.value)
+
+
+def test_a_removed_fallback_is_cleared() -> None:
+    chain = Catalogue((backbone("a", fallback="b"), backbone("b", fallback="c"), backbone("c")))
+    assert [b.fallback for b in chain.without("b")] == [None, None]
+    assert [b.fallback for b in chain.without(["a"])] == ["c", None]
+    with pytest.raises(ConfigError, match=r"backbones\[0\]\.fallback"):
+        Catalogue((chain["a"],))
