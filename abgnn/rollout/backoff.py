@@ -41,7 +41,7 @@ def wait_before(retry: Retry, n: int, error: CallError, rng: random.Random) -> f
         return drawn
     if error.retry_after > retry.retry_after_max_s:
         return None
-    return max(drawn, error.retry_after + min(drawn, retry.base_s))
+    return max(drawn, error.retry_after + rng.uniform(0, retry.base_s))
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
