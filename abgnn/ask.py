@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.tree import Tree
 
 from abgnn.errors import ConfigError
 from abgnn.experiment import build
 from abgnn.query import OpenQuestion, Query
-from abgnn.rollout.executor import Executor
-from abgnn.rollout.plan import Outcome
+from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.trace_tree import printable, trace_tree
 from abgnn.training.reinforce import Reinforce
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one question may cost and take, and where its calls are recorded; None: as trained."""
+
+    usd: float | None = None
+    seconds: float | None = None
+    recording: str | None = None
+
+    def over(self, settings: RolloutSettings) -> RolloutSettings:
+        """Settings with these bounds in place of theirs."""
+        if self.usd is not None:
+            settings = replace(settings, caps=replace(settings.caps, query_usd=self.usd))
+        if self.seconds is not None:
+            settings = replace(settings, deadline=replace(settings.deadline, seconds=self.seconds))
+        if self.recording is not None:
+            recording = replace(settings.recording, path=self.recording)
+            settings = replace(settings, recording=recording)
+        return settings
 
 
 def load(checkpoint: str | None, config: str | None) -> Reinforce:
@@ -27,40 +47,22 @@ def load(checkpoint: str | None, config: str | None) -> Reinforce:
     return Reinforce.load_from_checkpoint(checkpoint, map_location="cpu")
 
 
-def ask(question: str, checkpoint: str | None, config: str | None, console: Console) -> int:
+def ask(
+    question: str,
+    checkpoint: str | None,
+    config: str | None,
+    console: Console,
+    bounds: Bounds | None = None,
+) -> int:
     """Answer one question; 1 if the rollout failed."""
     module = load(checkpoint, config)
-    task = OpenQuestion()
-    module.client.bind(task)
-    module.client.check(module.mas.catalogue)
-    module.policy.attach(module.mas.table)
+    settings = (bounds or Bounds()).over(module.rollout_settings)
     query = Query(id=f"ask/{question}", text=question, domain=module.mas.domain)
-    executor = Executor(module.client, module.mas.catalogue, task)
-    try:
+    with module.new_executor(OpenQuestion(), settings) as executor:
+        executor.check()
+        module.policy.attach(module.mas.table)
         [outcome] = executor.run(module.plans([query]), score=False)
-    finally:
-        executor.close()
-    console.print(trace(outcome, module.label))
-    console.print(outcome.answer or f"failed: {outcome.error}", markup=False)
+    console.print(trace_tree(outcome, module.label))
+    said = outcome.answer or f"failed: {outcome.error}"
+    console.print(printable(said), markup=False, highlight=False)
     return 0 if outcome.error is None else 1
-
-
-def trace(outcome: Outcome, label: str) -> Tree:
-    """Who said what, read from whom, with tokens, dollars and seconds."""
-    plan = outcome.plan
-    tree = Tree(
-        f"{plan.query.text[:80]!r} ({label}): {len(outcome.calls)} calls, "
-        f"${outcome.cost:.6f}, {outcome.latency:.2f} s"
-    )
-    for call in outcome.calls:
-        reads = [plan.agents[u].role.name for u, v in plan.edges if v == call.agent]
-        mark = " (answer)" if call.agent == plan.decision else ""
-        node = tree.add(
-            f"[bold]{call.role}[/] on {call.backbone}{mark}: "
-            f"{call.usage.prompt_tokens}+{call.usage.completion_tokens} tokens, "
-            f"${call.cost:.6f}, {call.start:.2f}–{call.start + call.service_time:.2f} s"
-        )
-        if reads:
-            node.add(f"reads {', '.join(reads)}")
-        node.add((call.error or call.text[:200]).replace("[", r"\["))
-    return tree

@@ -6,7 +6,6 @@ from abgnn.errors import ConfigError
 from abgnn.estimates import live_triples
 from abgnn.experiment import Experiment
 from abgnn.measured import Measured
-from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Agent, Plan
 
 
@@ -16,7 +15,7 @@ def calibrate(experiment: Experiment, calls: int) -> Measured:
     The template's lead role asks. Failed calls are left out; a backbone whose calls all fail is a
     ConfigError, for nothing would be known of it.
     """
-    mas, client, data = experiment.model.mas, experiment.model.client, experiment.data
+    mas, data = experiment.model.mas, experiment.data
     if calls < 1:
         raise ConfigError("--calls", calls, "a number of calls per backbone, 2 to 4 in the paper")
     data.setup("fit")
@@ -27,9 +26,9 @@ def calibrate(experiment: Experiment, calls: int) -> Measured:
         for name in mas.catalogue.names
         for q in queries
     ]
-    with Executor(client, mas.catalogue, data) as executor:
+    with experiment.model.new_executor(data) as executor:
         executor.check()
-        outcomes = executor.run(plans, score=False)
+        outcomes = executor.run(plans, score=False, phase="calibrate")
     good = [c for o in outcomes for c in o.calls if c.error is None]
     measured = live_triples((c.backbone, c.cost, c.service_time) for c in good)
     for name in mas.catalogue.names:

@@ -61,10 +61,12 @@ def evaluate(
     first_sample: int = 0,
     batch_size: int = 256,
     sample: bool = False,
+    phase: str = "test",
 ) -> list[Outcome]:
     """Run a policy's plans, `samples` rollouts of each query; queries in order, K in a row.
 
-    `first_sample` numbers the rollouts, so that evaluation can use noise that training never saw.
+    `first_sample` numbers the rollouts, so that evaluation can use noise that training never saw;
+    `phase` is the account that pays.
     """
     policy.attach(mas.table)
     outcomes: list[Outcome] = []
@@ -75,7 +77,7 @@ def evaluate(
             chunk = queries[start : start + batch_size]
             plans = policy(mas.batch(chunk, samples), sample=sample).plans()
             ids = [first_sample + k for _ in chunk for k in range(samples)]
-            outcomes += executor.run(plans, samples=ids)
+            outcomes += executor.run(plans, samples=ids, phase=phase)
     policy.train(training)
     return outcomes
 

@@ -22,7 +22,6 @@ from abgnn.experiment import Experiment, build
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.resources import config_path
-from abgnn.rollout.executor import Executor
 from abgnn.templates import Kind
 from abgnn.training.callbacks import HeldOutTable
 
@@ -122,7 +121,7 @@ def run_sweep(sweep: Sweep, console: Console) -> Rows:
 def control_rows(experiment: Experiment, sweep: Sweep) -> Rows:
     """Rows that learn nothing: single LLMs, random plans, fixed graphs with one LLM each."""
     model, data = experiment.model, experiment.data
-    executor = Executor(model.client, model.mas.catalogue, data)
+    executor = model.new_executor(data)
     queries = data.queries("test")
     rows: Rows = {}
     try:

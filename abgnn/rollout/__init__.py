@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Any
 from abgnn.rollout.client import CallError, Client, Completion, Messages
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan
+from abgnn.rollout.settings import (
+    Breaker,
+    Caps,
+    Deadline,
+    Recording,
+    Retry,
+    RolloutSettings,
+    Tools,
+)
 from abgnn.rollout.simulated import SimulatedClient
 
 if TYPE_CHECKING:
@@ -19,17 +28,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent",
+    "Breaker",
     "CallError",
     "CallRecord",
+    "Caps",
     "Client",
     "Completion",
+    "Deadline",
     "Executor",
     "LocalClient",
     "Messages",
     "OpenAIClient",
     "Outcome",
     "Plan",
+    "Recording",
+    "Retry",
+    "RolloutSettings",
     "SimulatedClient",
+    "Tools",
 ]
 
 _LATE = {"LocalClient": "local_client", "OpenAIClient": "openai_client"}

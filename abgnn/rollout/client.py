@@ -24,6 +24,7 @@ ErrorKind = Literal[
     "circuit",
     "unrecorded",
     "tool",
+    "cancelled",
     "internal",
 ]
 
@@ -40,7 +41,8 @@ class CallError(RuntimeError):
             filter), `oversize` (a reply longer than any use), `usage` (tokens are not stated),
             `deadline` (cancelled, for the query's time is up), `budget` (a cap forbids it),
             `circuit` (the endpoint failed too often), `unrecorded` (a replay lacks it), `tool`
-            (the sandbox is of no use), `internal` (a bug of a client).
+            (the sandbox is of no use), `cancelled` (by whoever waited), `internal` (a bug of a
+            client).
         message: what happened, without secrets.
         status: the HTTP status, if there was one.
         usage: tokens that were billed all the same; None: some may have been, nobody knows.

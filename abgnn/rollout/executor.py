@@ -6,15 +6,23 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from abgnn.catalogue import Catalogue
+from abgnn.catalogue import Backbone, Catalogue
 from abgnn.errors import ConfigError
 from abgnn.query import Task
+from abgnn.rollout.attempts import AttemptCounts
+from abgnn.rollout.books import Attempt, Books, Caller
+from abgnn.rollout.books_memory import MemoryBooks
+from abgnn.rollout.books_sqlite import SqliteBooks
 from abgnn.rollout.client import Client
+from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.loop import EventLoopThread
-from abgnn.rollout.one_rollout import OnCall, Rollout
+from abgnn.rollout.one_rollout import OnCall, Rollout, Setting
 from abgnn.rollout.plan import Outcome, Plan
 from abgnn.rollout.schedule import schedule
 from abgnn.rollout.scoring import Judgement, Scorer
+from abgnn.rollout.settings import Caps, RolloutSettings
+from abgnn.rollout.toolbox import Toolbox
+from abgnn.rollout.trace import TraceFile
 
 
 class Executor:
@@ -26,14 +34,22 @@ class Executor:
     `temporal_edges`; the decision agent is called once, after the last round. A failing call
     costs its own rollout only: that outcome has an `error`, score 0, and the money spent.
 
-    Usable as a context manager; `close` also frees what the client holds.
+    Every call passes the `Gateway`, which the settings rule: recording, caps, deadline, retries,
+    rate limits, circuit breaker. Usable as a context manager; `close` also frees what the client
+    holds.
 
     Args:
         client: how LLMs are reached; told of `task`.
         catalogue: the backbones that plans may name.
         task: scores answers; None leaves every score 0.
+        settings: what rollouts are guarded by.
         max_in_flight: rollouts at once, per `run`.
         on_call: told of every call as it ends, on the loop's thread (progress, logs).
+        processes: executors that share the endpoints' limits (ranks of one training run).
+
+    Raises:
+        ConfigError: the recording or the trace cannot be opened; a cap without `max_tokens`;
+            several processes with caps but no recording to share them through.
     """
 
     def __init__(
@@ -42,36 +58,72 @@ class Executor:
         catalogue: Catalogue,
         task: Task | None = None,
         *,
+        settings: RolloutSettings | None = None,
         max_in_flight: int = 1024,
         on_call: OnCall | None = None,
+        processes: int = 1,
     ) -> None:
         if max_in_flight < 1:
             raise ConfigError("max_in_flight", max_in_flight, "an integer from 1")
         self.client, self.catalogue, self.task = client, catalogue, task
+        self.settings = settings = settings or RolloutSettings()
         self.max_in_flight, self.on_call = max_in_flight, on_call
-        self._backbones = {backbone.name: backbone for backbone in catalogue}
+        self._backbones = {b.name: _bounded(b, settings.caps) for b in catalogue}
+        if settings.caps.any and processes > 1 and settings.recording.path is None:
+            raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
+        path = settings.recording.path
+        self.books: Books = MemoryBooks() if path is None else SqliteBooks(path)
+        self.attempts = AttemptCounts()
+        self._trace = None if settings.trace is None else TraceFile(settings.trace)
+        self._gateway = Gateway(client, settings, self.books, self._on_attempt, 1 / processes)
+        self._tools = Toolbox(settings, self.books)
         self._loop = EventLoopThread()
         self._scorer = None if task is None else Scorer(task)
         self._closed = False
         if task is not None:
             client.bind(task)
 
+    @property
+    def exhausted(self) -> str | None:
+        """What the cap of the run or of a phase has refused, if it has; nothing more to expect."""
+        return self._gateway.exhausted
+
     def check(self, plans: Sequence[Plan] | None = None) -> None:
         """Before money is spent: can the backbones of these plans (default: all) be called?
+
+        A replay calls nobody, so it asks nobody.
 
         Raises:
             ConfigError: what a plan or the catalogue says cannot be.
             EndpointError: an endpoint is down, refuses us, or its key variable is missing.
         """
-        if plans is None:
-            self.client.check(self.catalogue)
-        elif plans:
-            self._rollouts(plans, None)
-            used = {agent.backbone for plan in plans for agent in plan.agents}
+        if plans is not None:
+            self._rollouts(plans, None, "check")
+        if not self.settings.recording.offline:
+            used = self._used(plans)
             self.client.check([b for b in self.catalogue if b.name in used])
 
+    def _used(self, plans: Sequence[Plan] | None) -> set[str]:
+        """Names of backbones that may be called, fallbacks included."""
+        if plans is None:
+            return set(self._backbones)
+        used: set[str] = set()
+        todo = [agent.backbone for plan in plans for agent in plan.agents]
+        while todo:
+            name = todo.pop()
+            fallback = self._backbones[name].fallback
+            if name not in used and fallback is not None:
+                todo.append(fallback)
+            used.add(name)
+        return used
+
     def run(
-        self, plans: Sequence[Plan], samples: Sequence[int] | None = None, *, score: bool = True
+        self,
+        plans: Sequence[Plan],
+        samples: Sequence[int] | None = None,
+        *,
+        score: bool = True,
+        phase: str = "run",
     ) -> list[Outcome]:
         """Carry out plans and wait; outcomes in the same order.
 
@@ -79,20 +131,26 @@ class Executor:
             plans: what to execute.
             samples: per plan, which of the K rollouts of its query it is (default 0).
             score: judge the answers with the task.
+            phase: the account that pays: `train`, `val`, `test`, `run`.
 
         Raises:
             ConfigError: a graph that cannot be executed, or an unknown backbone, in any plan;
                 then nothing was dispatched.
         """
-        rollouts = self._rollouts(plans, samples)
+        rollouts = self._rollouts(plans, samples, phase)
         outcomes = self._loop.run(self._execute(rollouts))
         return self._scored(outcomes) if score else outcomes
 
     async def arun(
-        self, plans: Sequence[Plan], samples: Sequence[int] | None = None, *, score: bool = True
+        self,
+        plans: Sequence[Plan],
+        samples: Sequence[int] | None = None,
+        *,
+        score: bool = True,
+        phase: str = "run",
     ) -> list[Outcome]:
         """As `run`, awaitable on any loop; the calls are made on the executor's own loop."""
-        rollouts = self._rollouts(plans, samples)
+        rollouts = self._rollouts(plans, samples, phase)
         outcomes = await asyncio.wrap_future(self._loop.submit(self._execute(rollouts)))
         return await asyncio.to_thread(self._scored, outcomes) if score else outcomes
 
@@ -107,6 +165,10 @@ class Executor:
             self._loop.close()
             if self._scorer is not None:
                 self._scorer.close()
+            self._tools.close()
+            if self._trace is not None:
+                self._trace.close()
+            self.books.close()
 
     def __enter__(self) -> Executor:
         return self
@@ -114,21 +176,31 @@ class Executor:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _rollouts(self, plans: Sequence[Plan], samples: Sequence[int] | None) -> list[Rollout]:
+    def _rollouts(
+        self, plans: Sequence[Plan], samples: Sequence[int] | None, phase: str
+    ) -> list[Rollout]:
         """Everything that can be wrong with plans is found here, before the first call."""
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
-        return [self._rollout(plan, k) for plan, k in zip(plans, samples, strict=True)]
+        setting = Setting(self._gateway, self._tools, self._backbones, phase, self.on_call)
+        return [self._rollout(p, setting, k) for p, k in zip(plans, samples, strict=True)]
 
-    def _rollout(self, plan: Plan, sample: int) -> Rollout:
+    def _rollout(self, plan: Plan, setting: Setting, sample: int) -> Rollout:
         steps = schedule(plan)
         for i, agent in enumerate(plan.agents):
+            field = f"Plan({plan.query.id}).agents[{i}]"
             if agent.backbone not in self._backbones:
-                field = f"Plan({plan.query.id}).agents[{i}].backbone"
-                raise ConfigError(field, agent.backbone, ", ".join(self._backbones))
-        backbones = tuple(self._backbones[agent.backbone] for agent in plan.agents)
-        return Rollout(plan, steps, backbones, self.client, sample, self.on_call)
+                allowed = ", ".join(self._backbones)
+                raise ConfigError(f"{field}.backbone", agent.backbone, allowed)
+            if agent.role.tool is not None:
+                self._tools.check([agent.role.tool], f"{field}.role")
+        return Rollout(plan, steps, setting, sample)
+
+    def _on_attempt(self, caller: Caller, attempt: Attempt) -> None:
+        self.attempts.add(caller, attempt)
+        if self._trace is not None:
+            self._trace.write(caller, attempt)
 
     async def _execute(self, rollouts: Sequence[Rollout]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
@@ -161,7 +233,19 @@ async def _work(todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome
         outcomes[i] = await rollout.run()
 
 
+def _bounded(backbone: Backbone, caps: Caps) -> Backbone:
+    """A worst case exists where money is capped."""
+    if backbone.max_tokens is not None or not caps.any:
+        return backbone
+    if caps.max_tokens is None:
+        field = f"Backbone({backbone.name}).max_tokens"
+        raise ConfigError(
+            field, None, "an integer, or rollout.caps.max_tokens, where money is capped"
+        )
+    return replace(backbone, max_tokens=caps.max_tokens)
+
+
 def _with(outcome: Outcome, judgement: Judgement) -> Outcome:
     if isinstance(judgement, str):
-        return replace(outcome, error=judgement)
+        return replace(outcome, error=judgement, kind="internal")
     return replace(outcome, score=judgement)

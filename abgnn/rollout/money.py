@@ -25,7 +25,7 @@ def cost(backbone: Backbone, usage: Usage) -> int:
     return usage.prompt_tokens * per_prompt + usage.completion_tokens * per_completion
 
 
-def worst_case(backbone: Backbone, chat: list[dict[str, str]], max_tokens: int) -> Usage:
+def worst_case(chat: list[dict[str, str]], max_tokens: int) -> Usage:
     """The most that a call can be billed for: a token holds a byte or more of UTF-8 text."""
     letters = sum(len(part.encode(errors="replace")) for m in chat for part in m.values())
     return Usage(letters + _PER_MESSAGE * len(chat) + _PER_REQUEST, max_tokens)

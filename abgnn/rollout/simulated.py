@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from abgnn.catalogue import Backbone
 from abgnn.errors import ConfigError
@@ -67,6 +68,14 @@ class SimulatedClient:
         """The task whose specimens are the answers."""
         if self._specimens is None or self._specimens.task is not task:
             self._specimens = Specimens(task)
+
+    def endpoint(self, backbone: Backbone) -> str | None:
+        """None: nothing is limited, nothing fails."""
+
+    def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
+        """Backbone, world and question are part of it, since draws depend on them."""
+        parameters = {"client": repr(self), "query": query.id}
+        return {"model": backbone.name, "messages": messages.chat(), "parameters": parameters}
 
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int

@@ -1,12 +1,14 @@
 """Learning a policy from rollouts."""
 
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
+from abgnn.training.call_figures import CallFigures
 from abgnn.training.callbacks import HeldOutTable, PolicyFigures
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
 
 __all__ = [
+    "CallFigures",
     "HeldOutTable",
     "LeaveOneOut",
     "NoBaseline",

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-def _module(module: LightningModule) -> Reinforce:
+def module_of(module: LightningModule) -> Reinforce:
     assert isinstance(module, Reinforce), "these callbacks belong to Reinforce"
     return module
 
 
-def _writer(trainer: Trainer) -> SummaryWriter | None:
+def writer_of(trainer: Trainer) -> SummaryWriter | None:
     loggers = [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)]
     return loggers[0].experiment if loggers else None
 
@@ -42,7 +42,7 @@ class PolicyFigures(Callback):
         self.every_n_steps = every_n_steps
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        module = _module(pl_module)
+        module = module_of(pl_module)
         names = ("lambda_tok", "lambda_lat", "lambda_len", "samples", "lr", "entropy_weight")
         values: dict[str, Any] = {n: getattr(module, n) for n in names}
         values |= {n: getattr(module.policy, n, None) for n in ("upper_bound", "delta")}
@@ -54,7 +54,7 @@ class PolicyFigures(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        writer, module = _writer(trainer), _module(pl_module)
+        writer, module = writer_of(trainer), module_of(pl_module)
         if writer is None or trainer.global_step % self.every_n_steps:
             return
         decision, step, tag = module.decision, trainer.global_step, f"{module.label}/train"
@@ -97,7 +97,7 @@ class HeldOutTable(Callback):
         self.rows: list[Row] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        module = _module(pl_module)
+        module = module_of(pl_module)
         self.rows = []
         if self.singles:
             lead = module.mas.template.roles[module.mas.template.lead].name
@@ -106,7 +106,7 @@ class HeldOutTable(Callback):
         self._add(trainer, module, "policy before training", module.policy)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        module = _module(pl_module)
+        module = module_of(pl_module)
         self._add(trainer, module, "policy after training", module.policy)
         table = rows_table(
             self.rows,
@@ -122,5 +122,5 @@ class HeldOutTable(Callback):
     def _add(self, trainer: Trainer, module: Reinforce, name: str, policy: Policy) -> None:
         queries = trainer.datamodule.queries(self.split)  # type: ignore[attr-defined]
         outcomes = evaluate(policy, module.mas, module.executor, queries, samples=self.samples)
-        module.spent_usd += sum(o.cost for o in outcomes)
+        module.spent_usd += sum(o.paid for o in outcomes)
         self.rows.append(summarise(name, outcomes))

@@ -17,6 +17,7 @@ def reinforce_loss(
     lambda_len: float = 0.0,
     entropy_weight: float = 0.0,
     hop_penalty: Literal["loss", "reward"] = "loss",
+    executed: Tensor | None = None,
 ) -> Tensor:
     r"""Eq 11, mean over rollouts: :math:`-A \log p_\theta(D|Q) + \lambda_{len} Pen_{len}`.
 
@@ -31,11 +32,23 @@ def reinforce_loss(
             loss its gradient raises the limit and, through the shared representation, moves gates
             and edges as a side effect; in the reward it shortens paths, and the limit stays where
             it was initialised, in the middle of its range.
+        executed: `[B·K]` bool; rollouts that a cap has stopped say nothing about their plan, and
+            teach nothing. None: all were executed.
     """
     if hop_penalty == "reward":
         rewards = rewards - lambda_len * decision.penalty.detach()
+    if executed is not None and not executed.all():
+        rewards = _fill(rewards.view(-1, samples), executed.view(-1, samples)).flatten()
     gain: Tensor = advantage(rewards.view(-1, samples)).flatten()  # [B*K]
+    if executed is not None:
+        gain = gain * executed
     loss = -(gain.detach() * decision.log_prob).mean()
     if hop_penalty == "loss":
         loss = loss + lambda_len * decision.penalty.mean()
     return loss - entropy_weight * decision.entropy.mean()
+
+
+def _fill(rewards: Tensor, executed: Tensor) -> Tensor:
+    """The mean of a query's executed rollouts in place of the others, so that baselines hold."""
+    known = (rewards * executed).sum(1, keepdim=True) / executed.sum(1, keepdim=True).clamp(min=1)
+    return rewards.where(executed, known)  # [B, K]

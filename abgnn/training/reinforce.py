@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -19,10 +22,14 @@ from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.query import Query, Task
 from abgnn.rollout.client import Client
 from abgnn.rollout.executor import Executor
+from abgnn.rollout.money import dollars
 from abgnn.rollout.plan import Outcome, Plan
+from abgnn.rollout.settings import RolloutSettings
 from abgnn.training.advantage import LeaveOneOut
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.reward import reward
+
+_log = logging.getLogger(__name__)
 
 
 class Reinforce(LightningModule):
@@ -45,6 +52,9 @@ class Reinforce(LightningModule):
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
         fit_difficulty: fit the difficulty head to rated training questions before the first step.
         max_in_flight: rollouts at once.
+        rollout: recording, caps, deadline, retries. When a cap is reached the step ends, its
+            refused rollouts teach nothing, and training stops with a checkpoint. Runs that call
+            endpoints write `trace.jsonl` into their folder if no other trace is named.
     """
 
     def __init__(
@@ -62,6 +72,7 @@ class Reinforce(LightningModule):
         hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
         max_in_flight: int = 1024,
+        rollout: RolloutSettings | None = None,
     ) -> None:
         super().__init__()
         for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
@@ -79,6 +90,7 @@ class Reinforce(LightningModule):
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
         self.fit_head, self.max_in_flight = fit_difficulty, max_in_flight
+        self.rollout_settings = rollout or RolloutSettings()
         self.register_buffer("rollouts", torch.zeros((), dtype=torch.long))
         self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
         self.register_buffer("head_fitted", torch.zeros((), dtype=torch.bool))
@@ -106,12 +118,28 @@ class Reinforce(LightningModule):
         """Attach the catalogue; before a spending stage check that every endpoint can be used."""
         self.policy.attach(self.mas.table)
         if stage != "predict":
-            task = self._task()
-            self.client.bind(task)
-            self.client.check(self.mas.catalogue)
-            self._executor = Executor(
-                self.client, self.mas.catalogue, task, max_in_flight=self.max_in_flight
-            )
+            self._executor = self.new_executor(self._task(), self._settings())
+            self._executor.check()
+
+    def new_executor(self, task: Task, settings: RolloutSettings | None = None) -> Executor:
+        """An executor for this module's client and catalogue; the caller closes it."""
+        return Executor(
+            self.client,
+            self.mas.catalogue,
+            task,
+            settings=settings or self.rollout_settings,
+            max_in_flight=self.max_in_flight,
+            processes=self._trainer.world_size if self._trainer else 1,
+        )
+
+    def _settings(self) -> RolloutSettings:
+        """Settings of this run: live calls leave a trace beside the run's figures."""
+        live = any(self.client.endpoint(backbone) for backbone in self.mas.catalogue)
+        if self.rollout_settings.trace or not live or self.trainer.log_dir is None:
+            return self.rollout_settings
+        rank = f"-rank{self.global_rank}" if self.trainer.world_size > 1 else ""
+        path = Path(self.trainer.log_dir) / f"trace{rank}.jsonl"
+        return replace(self.rollout_settings, trace=str(path))
 
     def _task(self) -> Task:
         task = getattr(self.trainer, "datamodule", None)
@@ -143,7 +171,7 @@ class Reinforce(LightningModule):
             self._resume_rng = None
 
     def training_step(self, queries: list[Query], batch_idx: int) -> Tensor:
-        decision, outcomes = self._rollout(queries, self.samples, sample=True)
+        decision, outcomes = self._rollout("train", queries, self.samples, sample=True)
         rewards = reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
         loss = reinforce_loss(
             decision,
@@ -153,6 +181,7 @@ class Reinforce(LightningModule):
             self.lambda_len,
             self.entropy_weight,
             self.hop_penalty,
+            executed=self._executed(outcomes),
         )
         self.rollouts += len(outcomes)
         self._log("train", rewards, outcomes)
@@ -188,19 +217,37 @@ class Reinforce(LightningModule):
         return decision
 
     def _rollout(
-        self, queries: list[Query], samples: int, *, sample: bool
+        self, phase: str, queries: list[Query], samples: int, *, sample: bool
     ) -> tuple[Decision, list[Outcome]]:
         """Decide, execute, count the money; rollouts of later epochs are new samples."""
         decision = self._decide(queries, samples, sample=sample)
         first = self.current_epoch * samples if sample else 0
         ids = [first + k for _ in queries for k in range(samples)]
-        outcomes = self.executor.run(decision.plans(), samples=ids)
-        self.spent_usd += sum(o.cost for o in outcomes)
+        outcomes = self.executor.run(decision.plans(), samples=ids, phase=phase)
+        self.spent_usd += sum(o.paid for o in outcomes)
         self.decision, self.outcomes = decision, outcomes
+        self._check_replay(outcomes)
         return decision, outcomes
 
+    def _check_replay(self, outcomes: list[Outcome]) -> None:
+        """Nothing can be learned, or measured, from calls that a replay lacks."""
+        lacking = [o for o in outcomes if o.kind == "unrecorded"]
+        if lacking:
+            recording = self.rollout_settings.recording
+            said = f"replay-or-live: {len(lacking)} of {len(outcomes)} rollouts ask for calls that "
+            said += f"{recording.path} lacks; the first is of query {lacking[0].plan.query.id}"
+            raise ConfigError("rollout.recording.mode", recording.mode, said)
+
+    def _executed(self, outcomes: list[Outcome]) -> Tensor | None:
+        """Which rollouts no cap has stopped; a run's cap that is reached ends the training."""
+        if self.executor.exhausted is not None and not self.trainer.should_stop:
+            _log.warning("training stops: %s", self.executor.exhausted)
+            self.trainer.should_stop = True
+        stopped = [o.kind == "budget" for o in outcomes]
+        return ~torch.tensor(stopped, device=self.device) if any(stopped) else None
+
     def _evaluate(self, stage: str, queries: list[Query]) -> None:
-        _, outcomes = self._rollout(queries, 1, sample=False)
+        _, outcomes = self._rollout(stage, queries, 1, sample=False)
         self._log(stage, reward(outcomes, self.lambda_tok, self.lambda_lat), outcomes)
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
@@ -219,6 +266,11 @@ class Reinforce(LightningModule):
             on_epoch=stage != "train",
         )
         self.log("spent_usd", float(self.spent_usd), prog_bar=True, logger=False, batch_size=1)
+        cap = self.rollout_settings.caps.run_usd
+        if cap is not None:
+            run = self.rollout_settings.recording.run
+            used = sum(a.committed for a in self.executor.books.accounts() if a.run == run)
+            self.log("left_usd", cap - dollars(used), prog_bar=True, logger=False, batch_size=1)
         self.log("rollouts", float(self.rollouts), prog_bar=True, logger=False, batch_size=1)
 
     def _log_policy(self, decision: Decision, loss: Tensor) -> None:

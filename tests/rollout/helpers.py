@@ -48,6 +48,12 @@ class Scripted:
     def bind(self, task: Task) -> None:
         self.task = task
 
+    def endpoint(self, backbone: Backbone) -> str | None:
+        return None
+
+    def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, object]:
+        return {"model": backbone.model, "messages": messages.chat(), "parameters": {}}
+
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
     ) -> Completion:

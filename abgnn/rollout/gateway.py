@@ -1,0 +1,447 @@
+"""`Gateway`: one call of one agent, from the recording or by as many attempts as it takes.
+
+recording → circuit → slot and rate → money → client → books → again, if that may help
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from abgnn.catalogue import Backbone, Usage
+from abgnn.query import Query
+from abgnn.rollout.backoff import retryable, wait_before
+from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
+from abgnn.rollout.breaker import CircuitBreaker, counts
+from abgnn.rollout.client import CallError, Client, Completion, Messages
+from abgnn.rollout.identity import identity
+from abgnn.rollout.limits import EndpointLimits
+from abgnn.rollout.money import cost, dollars, picodollars, worst_case
+from abgnn.rollout.purse import Purse
+from abgnn.rollout.settings import Recording, RolloutSettings
+
+_ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated
+_TIME_UP = "the query's time is up"
+_POLL_S = 0.05  # how often another process's settlements are looked for
+
+OnAttempt = Callable[[Caller, Attempt], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a rollout asks for.
+
+    Args:
+        caller: who asks; key and attempt are filled in by the gateway.
+        backbone, messages, query: the call.
+        twin: how many like calls of the same rollout come before it.
+        seconds: what the deadline leaves, on the plan's clock.
+        purse: the rollout's own cap.
+    """
+
+    caller: Caller
+    backbone: Backbone
+    messages: Messages
+    query: Query
+    twin: int
+    seconds: float
+    purse: Purse
+
+    @property
+    def sample(self) -> int:
+        """The client's sample index: a like call of the same rollout is another sample."""
+        return self.caller.sample + (self.twin << 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a call: a response, or an error in it; attempts 0 if recorded; pusd paid now."""
+
+    response: Response
+    attempts: int = 0
+    paid: int = 0
+    queue_time: float = 0.0
+
+
+@dataclass(slots=True)
+class _Door:
+    """What stands before an endpoint: slots, rates, circuit. `mean` is of tokens per call."""
+
+    limits: EndpointLimits
+    breaker: CircuitBreaker
+    mean: float | None = None
+
+    async def enter(self, most: Usage) -> int:
+        """Wait for slot and rate; the tokens that the rate limit was charged for now.
+
+        Raises:
+            CallError: `circuit`.
+        """
+        expected = total(most) if self.mean is None else min(round(self.mean), total(most))
+        await self.limits.acquire(expected)
+        if not self.breaker.allow():  # asked last: it may have opened while we waited
+            self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
+            raise CallError("circuit", "the endpoint has failed too often; it is left alone")
+        return expected
+
+    def turn_back(self, expected: int) -> None:
+        """An admitted attempt was not made."""
+        self.breaker.abandon()
+        self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
+
+    def leave(self, result: Completion | CallError, used: Usage, expected: int) -> None:
+        """An attempt has ended; the slot is free."""
+        failure = result if isinstance(result, CallError) else None
+        limited = failure is not None and failure.status == 429
+        self.limits.release(limited=limited, tokens_used=total(used), tokens_reserved=expected)
+        if failure is None:
+            self.mean = total(used) if self.mean is None else 0.9 * self.mean + 0.1 * total(used)
+        if failure is not None and failure.kind in ("deadline", "cancelled"):
+            self.breaker.abandon()
+        else:
+            self.breaker.record(failure is None or not counts(failure))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What an admitted attempt holds and must give back."""
+
+    caller: Caller
+    door: _Door | None
+    most: Usage
+    reserved: int
+    ticket: int
+    expected: int
+
+
+@dataclass(slots=True)
+class _Progress:
+    """A call under way: what its attempts have used so far."""
+
+    attempts: int = 0
+    usage: Usage = field(default_factory=Usage)
+    paid: int = 0
+    retry_time: float = 0.0
+    queue_time: float = 0.0
+
+
+class Gateway:
+    """Guards every call: recorded ones are free, live ones capped, limited, tried again, booked.
+
+    Belongs to one event loop.
+
+    Args:
+        client: how LLMs are reached.
+        settings: what to guard against.
+        books: responses and money.
+        on_attempt: told of every attempt that ended, recorded ones included (attempt 0).
+        share: this process's share of rate limits and slots, 1 / number of processes.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: RolloutSettings,
+        books: Books,
+        on_attempt: OnAttempt | None = None,
+        share: float = 1.0,
+    ) -> None:
+        self.client, self.settings, self.books = client, settings, books
+        self.on_attempt, self.share = on_attempt, share
+        self.exhausted: str | None = None  # the refusal of a run's or a phase's cap
+        self._doors: dict[str, _Door] = {}
+        self._pending: dict[str, asyncio.Future[None]] = {}
+        self._limits: dict[str, Limits] = {}
+        self._queue = asyncio.Lock()
+        self._settled = asyncio.Event()
+        self._rng = random.Random()
+
+    async def call(self, call: Call) -> Reply:
+        """Answer a call; failures are responses with an `error`. Raises only when cancelled."""
+        recording = self.settings.recording
+        if not (recording.reads or recording.writes):
+            return await self._live(call, None)
+        request = self.client.request(call.backbone, call.messages, call.query)
+        key, body = identity(request, call.caller.sample, call.twin)
+        call = replace(call, caller=replace(call.caller, key=key))
+        if not recording.reads:
+            return await self._live(call, body)
+        while True:
+            found = self.books.lookup(key)
+            if found is not None and _replays(found, recording, call.seconds):
+                return self._replayed(call, found)
+            if recording.offline:
+                return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
+            if key not in self._pending:
+                break
+            await asyncio.wait([self._pending[key]])  # a twin is asking already
+        mine = self._pending[key] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._live(call, body)
+        finally:
+            del self._pending[key]
+            mine.set_result(None)
+
+    def _replayed(self, call: Call, found: Response) -> Reply:
+        if self.on_attempt is not None:
+            caller = replace(call.caller, attempt=0)
+            attempt = Attempt(found.usage, 0, False, found.service_time, 0.0, found.error)
+            self.on_attempt(caller, attempt)
+        if found.error is None and found.retry_time + found.service_time > call.seconds:
+            found = _too_late(found, call.seconds)
+        return Reply(found)
+
+    async def _live(self, call: Call, body: str | None) -> Reply:
+        """Attempts until one succeeds or nothing more can be done."""
+        so_far = _Progress()
+        while True:
+            so_far.attempts += 1
+            response, pause = await self._attempt(call, so_far, body)
+            if pause is None:
+                return Reply(response, so_far.attempts, so_far.paid, so_far.queue_time)
+            await asyncio.sleep(pause)
+            so_far.retry_time += pause
+
+    async def _attempt(
+        self, call: Call, so_far: _Progress, body: str | None
+    ) -> tuple[Response, float | None]:
+        """One try: its response, and the seconds until the next one if there shall be one."""
+        began = time.perf_counter()
+        try:
+            entry = await self._admitted(call, so_far)
+        except CallError as refusal:
+            so_far.queue_time += time.perf_counter() - began
+            return self._refused(call, so_far, refusal), None
+        queued = time.perf_counter() - began
+        so_far.queue_time += queued
+        try:
+            result = await self._dispatch(call, so_far, entry)
+        except asyncio.CancelledError:
+            gone = CallError("cancelled", "", usage=None)
+            attempt = _as_attempt(call.backbone, gone, entry.most, queued)
+            self._close(call, entry, attempt, gone, None, None)
+            raise
+        attempt = _as_attempt(call.backbone, result, entry.most, queued)
+        so_far.usage += attempt.usage
+        so_far.paid += attempt.pusd
+        pause = self._pause(call, so_far, entry, result)
+        response = _as_response(result, so_far)
+        recorded = response if pause is None and self.settings.recording.writes else None
+        self._close(call, entry, attempt, result, recorded, body)
+        if pause is not None:
+            so_far.retry_time += attempt.service_time
+        return response, pause
+
+    async def _dispatch(
+        self, call: Call, so_far: _Progress, entry: _Entry
+    ) -> Completion | CallError:
+        """The client's one call, cut at the deadline."""
+        left = call.seconds - so_far.retry_time
+        work = self.client.complete(
+            call.backbone, call.messages, query=call.query, sample=call.sample
+        )
+        began = time.perf_counter()
+        try:
+            done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
+        except asyncio.TimeoutError:
+            seconds = time.perf_counter() - began
+            return CallError("deadline", _TIME_UP, usage=None, service_time=min(seconds, left))
+        except CallError as failure:
+            return failure
+        except Exception as bug:  # a client's bug becomes a typed outcome: neighbours go on
+            said, usage = f"{type(bug).__name__}: {bug}", None if entry.door else Usage()
+            seconds = time.perf_counter() - began
+            return CallError("internal", said, usage=usage, service_time=seconds)
+        if done.service_time > left:  # on a clock of its own: simulated seconds
+            return CallError("deadline", _TIME_UP, usage=done.usage, service_time=left)
+        return done
+
+    async def _admitted(self, call: Call, so_far: _Progress) -> _Entry:
+        """Pass circuit, slot, rate and caps.
+
+        Raises:
+            CallError: `circuit` or `budget`.
+        """
+        door = self._door(call.backbone)
+        most = self._most(call, rendered=door is not None)
+        reserved = cost(call.backbone, most) if self.settings.caps.any else 0
+        caller = call.caller
+        if so_far.attempts > 1:
+            caller = replace(caller, attempt=so_far.attempts)
+        expected = 0 if door is None else await door.enter(most)
+        try:
+            await call.purse.reserve(reserved)
+            try:
+                ticket = await self._booked(caller, reserved)
+            except BaseException:
+                call.purse.settle(reserved, 0)
+                raise
+        except BaseException:
+            if door is not None:
+                door.turn_back(expected)
+            raise
+        return _Entry(caller, door, most, reserved, ticket, expected)
+
+    async def _booked(self, caller: Caller, reserved: int) -> int:
+        """A ticket of the books; in turn, waiting while calls under way may leave enough."""
+        limits = self._limits_of(caller.phase)
+        if limits.run is None and limits.phase is None:
+            ticket = self.books.reserve(caller, reserved, limits)
+            assert ticket is not None, "nothing forbids it"
+            return ticket
+        async with self._queue:
+            while True:
+                self._settled.clear()
+                ticket = self.books.reserve(caller, reserved, limits)
+                if ticket is not None:
+                    return ticket
+                if self.books.hopeless(caller, reserved, limits):
+                    self.exhausted = self._cap_reached(caller.phase, reserved)
+                    raise CallError("budget", self.exhausted)
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._settled.wait(), _POLL_S)
+
+    def _close(
+        self,
+        call: Call,
+        entry: _Entry,
+        attempt: Attempt,
+        result: Completion | CallError,
+        response: Response | None,
+        body: str | None,
+    ) -> None:
+        """Books, purse, limits and circuit hear how an attempt ended."""
+        self.books.settle(entry.ticket, attempt, response, body)
+        self._settled.set()
+        call.purse.settle(entry.reserved, attempt.pusd)
+        if entry.door is not None:
+            entry.door.leave(result, attempt.usage, entry.expected)
+        if self.on_attempt is not None:
+            self.on_attempt(entry.caller, attempt)
+
+    def _pause(
+        self, call: Call, so_far: _Progress, entry: _Entry, result: Completion | CallError
+    ) -> float | None:
+        """Seconds until the next attempt, or None."""
+        retry = self.settings.retry
+        if not isinstance(result, CallError) or not retryable(result):
+            return None
+        if so_far.attempts >= retry.attempts or entry.door is None:
+            return None
+        pause = wait_before(retry, so_far.attempts, result, self._rng)
+        spent = so_far.retry_time + result.service_time
+        return None if pause is None or spent + pause >= call.seconds else pause
+
+    def _refused(self, call: Call, so_far: _Progress, refusal: CallError) -> Response:
+        """No attempt was made; what earlier ones used still counts."""
+        so_far.attempts -= 1
+        if self.on_attempt is not None:
+            attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
+            self.on_attempt(replace(call.caller, attempt=so_far.attempts), attempt)
+        return _as_response(refusal, so_far)
+
+    def _door(self, backbone: Backbone) -> _Door | None:
+        endpoint = self.client.endpoint(backbone)
+        if endpoint is None:
+            return None
+        if endpoint not in self._doors:
+            self._doors[endpoint] = _Door(
+                EndpointLimits(
+                    max(int(backbone.max_concurrency * self.share), 1),
+                    self._shared(backbone.rpm),
+                    self._shared(backbone.tpm),
+                ),
+                CircuitBreaker(self.settings.breaker),
+            )
+        return self._doors[endpoint]
+
+    def _shared(self, limit: int | None) -> int | None:
+        return None if limit is None else max(int(limit * self.share), 1)
+
+    def _most(self, call: Call, *, rendered: bool) -> Usage:
+        """The worst case of an attempt. Prompts are rendered only where somebody asks."""
+        tokens = call.backbone.max_tokens or _ASSUMED_TOKENS
+        if rendered or self.settings.caps.any:
+            return worst_case(call.messages.chat(), tokens)
+        return Usage(0, tokens)
+
+    def _limits_of(self, phase: str) -> Limits:
+        if phase not in self._limits:
+            caps = self.settings.caps
+            run, own = caps.run_usd, caps.phase_usd.get(phase)
+            self._limits[phase] = Limits(
+                None if run is None else picodollars(run),
+                None if own is None else picodollars(own),
+            )
+        return self._limits[phase]
+
+    def _cap_reached(self, phase: str, reserved: int) -> str:
+        caps = self.settings.caps
+        named = [] if caps.run_usd is None else [f"the run's cap of ${caps.run_usd:g}"]
+        if phase in caps.phase_usd:
+            named.append(f"the cap of ${caps.phase_usd[phase]:g} for {phase}")
+        left = f"leaves no ${dollars(reserved):.6f} for this call"
+        return f"{' or '.join(named)} {left}"
+
+
+def _replays(found: Response, recording: Recording, seconds: float) -> bool:
+    """Passing failures are tried again where live calls are allowed; paid ones are not."""
+    if recording.offline or found.error is None:
+        return True
+    if found.error == "deadline":
+        return seconds <= found.retry_time + found.service_time
+    return found.error in ("empty", "filter", "oversize", "malformed", "usage")
+
+
+def _too_late(found: Response, seconds: float) -> Response:
+    """A recorded reply that would not have come in time."""
+    left = max(seconds - found.retry_time, 0.0)
+    return replace(found, text="", service_time=left, error="deadline", message=_TIME_UP)
+
+
+def endpoint_failed(response: Response) -> bool:
+    """Whether the endpoint is to blame, so that a fallback may do better."""
+    if response.error is None:
+        return False
+    error = CallError(response.error, response.message, status=response.status)
+    return response.error == "circuit" or retryable(error)
+
+
+def total(usage: Usage) -> int:
+    """Tokens that rate limits count."""
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+def _as_attempt(
+    backbone: Backbone, result: Completion | CallError, most: Usage, queued: float
+) -> Attempt:
+    usage = most if result.usage is None else result.usage
+    return Attempt(
+        usage=usage,
+        pusd=cost(backbone, usage),
+        uncertain=result.usage is None,
+        service_time=result.service_time,
+        queue_time=queued,
+        error=result.kind if isinstance(result, CallError) else None,
+    )
+
+
+def _as_response(result: Completion | CallError, so_far: _Progress) -> Response:
+    if isinstance(result, CallError):
+        return Response(
+            text="",
+            usage=so_far.usage,
+            service_time=result.service_time,
+            retry_time=so_far.retry_time,
+            error=result.kind,
+            message=result.message,
+            status=result.status,
+        )
+    return Response(
+        result.text, so_far.usage, result.service_time, so_far.retry_time, result.finish
+    )

@@ -1,0 +1,107 @@
+"""Tools of agents, run where their roles say so, and recorded like calls (they cost no money)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from abgnn.catalogue import Usage
+from abgnn.errors import ConfigError
+from abgnn.query import Query
+from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
+from abgnn.rollout.client import ErrorKind
+from abgnn.rollout.identity import identity
+from abgnn.rollout.settings import RolloutSettings
+
+if TYPE_CHECKING:  # tools and sandbox are loaded when a role names one
+    from abgnn.sandbox import Sandbox
+    from abgnn.tools import Tool, ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a tool said: `output` for the agent, seconds, and whether the agent may reply anew."""
+
+    output: str
+    seconds: float
+    again: bool
+
+
+class Toolbox:
+    """The tools that roles may name; a sandbox is started when the first one is used.
+
+    Args:
+        settings: tools, and whether their results are recorded.
+        books: where to.
+    """
+
+    def __init__(self, settings: RolloutSettings, books: Books) -> None:
+        self.settings, self.books = settings, books
+        self._sandbox: Sandbox | None = None
+        self._tools: dict[str, Tool] = {}
+
+    def check(self, names: Iterable[str | None], field: str) -> None:
+        """Raise ConfigError for a name that is no tool, or a sandbox that is too weak."""
+        for name in names:
+            if name is not None:
+                self._tool(name, field)
+
+    async def use(
+        self, name: str | None, query: Query, reply: str, turn: int, caller: Caller
+    ) -> Used | None:
+        """Run a role's tool on its reply; None: no tool, or the reply has nothing for it."""
+        if name is None:
+            return None
+        turns = self.settings.tools.turns
+        if turns and turn >= turns:  # the agent has had its say on the tool's output
+            return None
+        result = await self._result(name, query, reply, caller)
+        if result is None:
+            return None
+        return Used(f"Output of the tool {name}:\n{result.text}", result.seconds, turn < turns)
+
+    async def _result(
+        self, name: str, query: Query, reply: str, caller: Caller
+    ) -> ToolResult | None:
+        recording = self.settings.recording
+        if recording.path is None or recording.mode == "live":
+            return await self._tool(name).use(query, reply)
+        parameters = {"query": query.text, "timeout_s": self.settings.tools.timeout_s}
+        request = {"model": f"tool:{name}", "messages": reply, "parameters": parameters}
+        key, body = identity(request, caller.sample)
+        found = self.books.lookup(key) if recording.reads else None
+        if found is not None:
+            return ToolResult(found.text, found.error is None, found.service_time)
+        result = await self._tool(name).use(query, reply)
+        if result is not None and recording.writes:
+            self._record(replace(caller, key=key, model=f"tool:{name}"), body, result)
+        return result
+
+    def _record(self, caller: Caller, body: str, result: ToolResult) -> None:
+        ticket = self.books.reserve(caller, 0, Limits())
+        assert ticket is not None, "what costs nothing is never refused"
+        error: ErrorKind | None = None if result.ok else "tool"
+        attempt = Attempt(Usage(), 0, False, result.seconds, 0.0, error)
+        response = Response(result.text, Usage(), result.seconds, error=error)
+        self.books.settle(ticket, attempt, response, body)
+
+    def close(self) -> None:
+        """End the sandbox; may be called again."""
+        self._tools.clear()
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    def _tool(self, name: str, field: str = "Role") -> Tool:
+        from abgnn.sandbox import Sandbox
+        from abgnn.tools import TOOLS
+
+        if name not in TOOLS:
+            raise ConfigError(f"{field}.tool", name, ", ".join(sorted(TOOLS)))
+        if self._sandbox is None:
+            tools = self.settings.tools
+            self._sandbox = Sandbox(timeout_s=tools.timeout_s, require=tools.require)
+        if name not in self._tools:
+            self._tools[name] = TOOLS[name](self._sandbox)
+        return self._tools[name]

@@ -1,0 +1,78 @@
+"""What calls cost and how they went, in TensorBoard: tokens, money by phase, waits, failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from abgnn.rollout.attempts import AttemptCounts
+from abgnn.rollout.money import dollars
+from abgnn.rollout.trace_tree import trace_text
+from abgnn.training.callbacks import module_of, writer_of
+from abgnn.training.reinforce import Reinforce
+
+
+class CallFigures(Callback):
+    """Attempts, retries, tokens by kind, seconds by backbone, queueing, errors, money by phase.
+
+    Args:
+        every_n_steps: training steps between two traces (one rollout's calls, as text).
+    """
+
+    def __init__(self, every_n_steps: int = 10) -> None:
+        self.every_n_steps = every_n_steps
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._draw(trainer, module_of(pl_module), "train", trainer.global_step)
+        writer, module = writer_of(trainer), module_of(pl_module)
+        if writer is not None and trainer.global_step % self.every_n_steps == 0:
+            longest = max(module.outcomes, key=lambda o: len(o.calls))
+            text = trace_text(longest, module.label)
+            tag = f"{module.label}/train/trace"
+            writer.add_text(tag, f"```\n{text.replace('```', '` ` `')}\n```", trainer.global_step)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._draw(trainer, module_of(pl_module), "val", trainer.global_step)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._draw(trainer, module_of(pl_module), "test", trainer.global_step)
+
+    @staticmethod
+    def _draw(trainer: Trainer, module: Reinforce, stage: str, step: int) -> None:
+        counts = module.executor.attempts.take()
+        writer = writer_of(trainer)
+        if writer is None:
+            return
+        for name, value in figures(counts).items():
+            writer.add_scalar(f"{module.label}/{stage}/calls/{name}", value, step)
+        run = module.rollout_settings.recording.run
+        for account in module.executor.books.accounts():
+            if account.run == run:
+                tag = f"{module.label}/spent_usd/{account.phase}"
+                writer.add_scalar(tag, dollars(account.committed), step)
+
+
+def figures(counts: AttemptCounts) -> dict[str, float]:
+    """Names and values of what is drawn."""
+    usage = counts.usage
+    values: dict[str, float] = {
+        "attempts": counts.attempts,
+        "replayed": counts.replayed,
+        "retried": counts.retried,
+        "tokens/prompt": usage.prompt_tokens,
+        "tokens/cached": usage.cached_tokens,
+        "tokens/completion": usage.completion_tokens,
+        "tokens/reasoning": usage.reasoning_tokens,
+    }
+    values |= {f"errors/{kind}": n for kind, n in counts.errors.items()}
+    if counts.queue_time:
+        values["queue_s/mean"] = float(np.mean(counts.queue_time))
+        values["queue_s/p95"] = float(np.quantile(counts.queue_time, 0.95))
+    for name, seconds in counts.service_time.items():
+        values[f"service_s/median/{name}"] = float(np.median(seconds))
+        values[f"service_s/p95/{name}"] = float(np.quantile(seconds, 0.95))
+    return values
