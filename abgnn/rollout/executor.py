@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 
 from abgnn.catalogue import Backbone, Catalogue
 from abgnn.errors import ConfigError
@@ -79,6 +80,7 @@ class Executor:
         self._tools = Toolbox(settings, self.books)
         self._loop = EventLoopThread()
         self._scorer = None if task is None else Scorer(task)
+        self._ages = count()
         self._closed = False
         if task is not None:
             client.bind(task)
@@ -195,7 +197,7 @@ class Executor:
                 raise ConfigError(f"{field}.backbone", agent.backbone, allowed)
             if agent.role.tool is not None:
                 self._tools.check([agent.role.tool], f"{field}.role")
-        return Rollout(plan, steps, setting, sample)
+        return Rollout(plan, steps, setting, sample, next(self._ages))
 
     def _on_attempt(self, caller: Caller, attempt: Attempt) -> None:
         self.attempts.add(caller, attempt)

@@ -10,11 +10,11 @@ import math
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from abgnn.catalogue import Backbone, Usage
 from abgnn.query import Query
+from abgnn.rollout.admission import Admission
 from abgnn.rollout.backoff import retryable, wait_before
 from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
 from abgnn.rollout.breaker import CircuitBreaker, counts
@@ -27,7 +27,6 @@ from abgnn.rollout.settings import Recording, RolloutSettings
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated
 _TIME_UP = "the query's time is up"
-_POLL_S = 0.05  # how often another process's settlements are looked for
 
 OnAttempt = Callable[[Caller, Attempt], None]
 
@@ -42,6 +41,7 @@ class Call:
         twin: how many like calls of the same rollout come before it.
         seconds: what the deadline leaves, on the plan's clock.
         purse: the rollout's own cap.
+        age: of the rollout; older ones (lower) are served first where there is a queue.
     """
 
     caller: Caller
@@ -51,6 +51,7 @@ class Call:
     twin: int
     seconds: float
     purse: Purse
+    age: int = 0
 
     @property
     def sample(self) -> int:
@@ -157,8 +158,7 @@ class Gateway:
         self._doors: dict[str, _Door] = {}
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._limits: dict[str, Limits] = {}
-        self._queue = asyncio.Lock()
-        self._settled = asyncio.Event()
+        self._admission = Admission(books)
         self._rng = random.Random()
 
     async def call(self, call: Call) -> Reply:
@@ -216,7 +216,7 @@ class Gateway:
             entry = await self._admitted(call, so_far)
         except CallError as refusal:
             so_far.queue_time += time.perf_counter() - began
-            return self._refused(call, so_far, refusal), None
+            return self._refused(call, so_far, refusal, body), None
         queued = time.perf_counter() - began
         so_far.queue_time += queued
         try:
@@ -277,7 +277,7 @@ class Gateway:
         try:
             await call.purse.reserve(reserved)
             try:
-                ticket = await self._booked(caller, reserved)
+                ticket = await self._booked(call, caller, reserved)
             except BaseException:
                 call.purse.settle(reserved, 0)
                 raise
@@ -287,24 +287,18 @@ class Gateway:
             raise
         return _Entry(caller, door, most, reserved, ticket, expected)
 
-    async def _booked(self, caller: Caller, reserved: int) -> int:
-        """A ticket of the books; in turn, waiting while calls under way may leave enough."""
+    async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
+        """A ticket of the books.
+
+        Raises:
+            CallError: `budget`: the cap of the run or the phase leaves too little.
+        """
         limits = self._limits_of(caller.phase)
-        if limits.run is None and limits.phase is None:
-            ticket = self.books.reserve(caller, reserved, limits)
-            assert ticket is not None, "nothing forbids it"
-            return ticket
-        async with self._queue:
-            while True:
-                self._settled.clear()
-                ticket = self.books.reserve(caller, reserved, limits)
-                if ticket is not None:
-                    return ticket
-                if self.books.hopeless(caller, reserved, limits):
-                    self.exhausted = self._cap_reached(caller.phase, reserved)
-                    raise CallError("budget", self.exhausted)
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._settled.wait(), _POLL_S)
+        ticket = await self._admission.reserve(caller, reserved, limits, call.age)
+        if ticket is None:
+            self.exhausted = self._cap_reached(caller.phase, reserved)
+            raise CallError("budget", self.exhausted)
+        return ticket
 
     def _close(
         self,
@@ -317,7 +311,7 @@ class Gateway:
     ) -> None:
         """Books, purse, limits and circuit hear how an attempt ended."""
         self.books.settle(entry.ticket, attempt, response, body)
-        self._settled.set()
+        self._admission.wake()
         call.purse.settle(entry.reserved, attempt.pusd)
         if entry.door is not None:
             entry.door.leave(result, attempt.usage, entry.expected)
@@ -337,13 +331,20 @@ class Gateway:
         spent = so_far.retry_time + result.service_time
         return None if pause is None or spent + pause >= call.seconds else pause
 
-    def _refused(self, call: Call, so_far: _Progress, refusal: CallError) -> Response:
-        """No attempt was made; what earlier ones used still counts."""
-        so_far.attempts -= 1
+    def _refused(
+        self, call: Call, so_far: _Progress, refusal: CallError, body: str | None
+    ) -> Response:
+        """No attempt was made; what earlier ones used still counts. Recorded for exact replays."""
+        attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
+        response = _as_response(refusal, so_far)
+        if self.settings.recording.writes:
+            ticket = self.books.reserve(call.caller, 0, Limits())
+            assert ticket is not None, "what costs nothing is never refused"
+            self.books.settle(ticket, attempt, response, body)
         if self.on_attempt is not None:
-            attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
-            self.on_attempt(replace(call.caller, attempt=so_far.attempts), attempt)
-        return _as_response(refusal, so_far)
+            self.on_attempt(call.caller, attempt)
+        so_far.attempts -= 1
+        return response
 
     def _door(self, backbone: Backbone) -> _Door | None:
         endpoint = self.client.endpoint(backbone)

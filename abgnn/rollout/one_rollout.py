@@ -60,10 +60,14 @@ class Rollout:
         steps: its schedule.
         setting: gateway, tools, backbones, phase.
         sample: which of the K rollouts of the query.
+        age: its place among all rollouts; where calls wait, the lowest goes first.
     """
 
-    def __init__(self, plan: Plan, steps: tuple[Step, ...], setting: Setting, sample: int) -> None:
+    def __init__(
+        self, plan: Plan, steps: tuple[Step, ...], setting: Setting, sample: int, age: int = 0
+    ) -> None:
         self.plan, self.steps, self.setting, self.sample = plan, steps, setting, sample
+        self.age = age
         cap = setting.gateway.settings.caps.query_usd
         self._purse = Purse(None if cap is None else picodollars(cap))
         self._twins = _twins(plan, steps)
@@ -135,7 +139,7 @@ class Rollout:
                 messages = replace(messages, suffix=backbone.prompt_suffix)
             caller = self._caller(turn, backbone, len(messages.turns))
             left = turn.until - turn.clock
-            call = Call(caller, backbone, messages, self.plan.query, turn.twin, left, self._purse)
+            call = Call(caller, backbone, messages, self.plan.query, turn.twin, left, self._purse, self.age)
             reply = await self.setting.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
