@@ -1,4 +1,4 @@
-"""The command `abgnn`: fit, validate, test, predict by LightningCLI; pools, frontier, run by us."""
+"""The command `abgnn`: fit, validate, test, predict by LightningCLI; the rest by us."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
+  abgnn recordings FILE          what was recorded and paid; --export jsonl
 
 NAME is a file or a packaged config, for example simulated/general.yaml or live/smollm2.yaml.
 `abgnn COMMAND --help` tells more; `abgnn fit --help` lists every key of a config.
@@ -65,6 +66,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "pools": _pools,
         "frontier": _frontier,
         "run": _run,
+        "recordings": _recordings,
     }
     if command not in ours:
         raise ConfigError("command", command, f"one of {[*LIGHTNING, *ours]}; see abgnn --help")
@@ -183,3 +185,9 @@ def _run(args: list[str], console: Console) -> int:
         args,
     )
     return ask(given.question, given.checkpoint, given.config, console)
+
+
+def _recordings(args: list[str], console: Console) -> int:
+    from abgnn.recordings import recordings_command
+
+    return recordings_command(args, console)

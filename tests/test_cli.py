@@ -133,7 +133,8 @@ def test_a_few_calls_replace_the_estimates(
 def test_help_names_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
     out = capsys.readouterr().out
-    for name in ("fit", "validate", "test", "predict", "pools", "frontier", "run"):
+    ours = ("pools", "frontier", "run", "recordings")
+    for name in ("fit", "validate", "test", "predict", *ours):
         assert f"abgnn {name}" in out
 
 
