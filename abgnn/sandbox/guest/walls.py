@@ -1,0 +1,91 @@
+"""What closes in on a child between its fork and its program."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from . import kernel, landlock, seccomp
+from .refusals import make_hook
+
+FILE_BYTES = 4 << 20
+OPEN_FILES = 64
+THREADS = 64
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The walls of one worker; a test may leave some out, to see that the others hold.
+
+    Args:
+        readable: absolute paths that programs may read.
+        hidden: folders within them that they may not.
+        user: user and group id that programs get; None: the worker's own.
+        audit, seccomp, landlock: which walls stand.
+        namespace: whether user and process ids are the worker's own, so that limits on
+            processes count nothing else.
+    """
+
+    readable: tuple[str, ...]
+    hidden: tuple[str, ...]
+    user: int | None
+    audit: bool = True
+    seccomp: bool = True
+    landlock: bool = True
+    namespace: bool = False
+
+    def close(self, folder: str, cpu_s: int, memory_mb: int) -> None:
+        """Limits, rights and filters, for good; the audit hook comes last."""
+        os.umask(0o077)
+        for kind, value in (
+            (resource.RLIMIT_CPU, cpu_s),
+            (resource.RLIMIT_AS, memory_mb << 20),
+            (resource.RLIMIT_FSIZE, FILE_BYTES),
+            (resource.RLIMIT_NOFILE, OPEN_FILES),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            _limit(kind, value)
+        if self.user is not None:
+            os.setgroups([])
+            os.setregid(self.user, self.user)
+            os.setreuid(self.user, self.user)
+        filtered = sys.platform.startswith("linux") and self._close_kernel(folder)
+        if self.namespace or (self.seccomp and not filtered):
+            _limit(resource.RLIMIT_NPROC, THREADS if self.namespace else 0)
+        if self.audit:
+            hook = make_hook(self.readable, self.hidden, folder, kernel_wall=filtered)
+            sys.addaudithook(hook)
+
+    def _close_kernel(self, folder: str) -> bool:
+        """What Linux offers; whether the system call filter stands."""
+        for refuse in (
+            kernel.drop_capabilities,
+            lambda: kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),
+            lambda: kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1),
+            lambda: kernel.prctl(kernel.PR_SET_DUMPABLE, 0),
+            lambda: self.landlock and landlock.install(self.readable, self.hidden, folder),
+        ):
+            with suppress(OSError):
+                refuse()
+        return self._filter()
+
+    def _filter(self) -> bool:
+        if not self.seccomp:
+            return False
+        try:
+            seccomp.install()
+        except OSError:
+            return False
+        return True
+
+
+def _limit(kind: int, value: int) -> None:
+    """Lower a resource limit for good; one that the platform lacks is passed over."""
+    with suppress(OSError, ValueError):
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
