@@ -186,6 +186,8 @@ class Reinforce(LightningModule):
         self.rollouts += len(outcomes)
         self._log("train", rewards, outcomes)
         self._log_policy(decision, loss)
+        if self.trainer.world_size > 1:  # ranks average gradients: each has one of every parameter
+            loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
 
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:
@@ -239,9 +241,13 @@ class Reinforce(LightningModule):
             raise ConfigError("rollout.recording.mode", recording.mode, said)
 
     def _executed(self, outcomes: list[Outcome]) -> Tensor | None:
-        """Which rollouts no cap has stopped; a run's cap that is reached ends the training."""
-        if self.executor.exhausted is not None and not self.trainer.should_stop:
-            _log.warning("training stops: %s", self.executor.exhausted)
+        """Which rollouts no cap has stopped; a cap of the run that is reached ends the training.
+
+        All ranks stop with the first: the others would wait for its gradients for ever.
+        """
+        exhausted = self.executor.exhausted is not None
+        if self.trainer.strategy.reduce_boolean_decision(exhausted, all=False):
+            _log.warning("training stops: %s", self.executor.exhausted or "another rank's cap")
             self.trainer.should_stop = True
         stopped = [o.kind == "budget" for o in outcomes]
         return ~torch.tensor(stopped, device=self.device) if any(stopped) else None
