@@ -77,14 +77,18 @@ class EndpointLimits:
 
         Args:
             limited: the server said 429.
-            tokens_used: what it was counted for; None: unknown, so all that was reserved.
+            tokens_used: what it was counted for; None: unknown, so all that was reserved; 0: it
+                was not made or failed, which says nothing about the limit.
             tokens_reserved: as told to `acquire`.
         """
         self.in_flight -= 1
         assert self.in_flight >= 0, "released more often than acquired"
         if self._tokens is not None and tokens_used is not None:
             self._tokens.give(tokens_reserved - tokens_used)
-        self._adapt(limited)
+        if limited or tokens_used != 0:
+            self._adapt(limited)
+        else:
+            self._stale = max(0, self._stale - 1)
         if self._waiting:
             self._serve()
 

@@ -5,67 +5,56 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
+import anyio
+import httpx2
 import openai
 
 from abgnn.catalogue import Backbone
 from abgnn.errors import ConfigError, EndpointError
 from abgnn.query import Query, Task
-from abgnn.rollout.client import CallError, Completion, ErrorKind, Messages
-from abgnn.rollout.openai_reply import read_reply
+from abgnn.rollout.client import Completion, Messages
+from abgnn.rollout.openai_connections import MAX_BODY_BYTES, Connections
+from abgnn.rollout.openai_errors import NO_KEY, RAISED, redacted, typed, without_key
+from abgnn.rollout.openai_reply import MAX_CHARS, encodable, read_reply
 
 _PROBE_S = 5.0
-_NO_KEY = "none"  # endpoints without keys ignore it; the SDK wants one
-
-
-class _Connections:
-    """What belongs to one event loop: SDK clients by (URL, key), slots by backbone."""
-
-    def __init__(self) -> None:
-        self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
-
-    def client(self, url: str, key: str, timeout_s: float) -> openai.AsyncOpenAI:
-        if (url, key) not in self._clients:
-            self._clients[url, key] = openai.AsyncOpenAI(
-                base_url=url, api_key=key, timeout=timeout_s, max_retries=0
-            )
-        return self._clients[url, key]
-
-    def slots(self, backbone: Backbone) -> asyncio.Semaphore:
-        return self._slots.setdefault(backbone.name, asyncio.Semaphore(backbone.max_concurrency))
-
-    async def aclose(self) -> None:
-        for client in self._clients.values():
-            await client.close()
+_SECRET = 8  # characters from which on a key is one; shorter ones ("EMPTY") are ordinary words
 
 
 class OpenAIClient:
     """Calls endpoints at temperature 0, without retries; `service_time` is what a call took.
 
-    Service time runs from dispatch to the last byte; waiting for one of the backbone's
-    `max_concurrency` slots is not part of it. Requests carry nothing that tells samples of one
-    query apart, but every sample is a call of its own. Keys are read from the environment
-    variable that the backbone names and are in no error, representation or pickle.
+    Service time runs from dispatch to the last byte. How many calls run at once is up to the
+    caller. Requests carry nothing that tells samples of one query apart, but every sample is a
+    call of its own. Keys are read from the environment variable that the backbone names and are
+    in no text, error, representation or pickle, even if the endpoint repeats them.
 
     Args:
-        timeout_s: seconds until a call is given up.
+        timeout_s: seconds until a call is given up, however busy the endpoint seems.
+        max_body_bytes: of a reply, decompressed; no more is ever read.
+        max_chars: of a reply's text.
     """
 
     label = "live"
 
-    def __init__(self, timeout_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        timeout_s: float = 120.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        max_chars: int = MAX_CHARS,
+    ) -> None:
+        for name, value in (("max_body_bytes", max_body_bytes), ("max_chars", max_chars)):
+            if not value >= 1:
+                raise ConfigError(f"{type(self).__name__}.{name}", value, "an integer from 1")
         if not timeout_s > 0:
             raise ConfigError(f"{type(self).__name__}.timeout_s", timeout_s, "seconds above 0")
-        self.timeout_s = timeout_s
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Connections] = (
-            WeakKeyDictionary()
-        )
+        self.timeout_s, self.max_body_bytes, self.max_chars = timeout_s, max_body_bytes, max_chars
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDictionary()
 
     def check(self, backbones: Iterable[Backbone]) -> None:
         """Every key variable is set, every endpoint answers and accepts the key; costs nothing.
@@ -85,31 +74,55 @@ class OpenAIClient:
     def bind(self, task: Task) -> None:
         """Real LLMs need no task."""
 
+    def endpoint(self, backbone: Backbone) -> str:
+        """URL and model; rate limits of providers are per model."""
+        return f"{_shown(self._url(backbone))} {backbone.model}"
+
+    def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
+        """Exactly what is sent; the fields of `extra_body` stand beside the others in the body."""
+        parameters: dict[str, Any] = {"temperature": 0}
+        if backbone.max_tokens is not None:
+            parameters["max_tokens"] = backbone.max_tokens
+        if backbone.extra_body:
+            parameters["extra_body"] = dict(backbone.extra_body)
+        chat = [{name: encodable(text) for name, text in m.items()} for m in messages.chat()]
+        return {"model": backbone.model, "messages": chat, "parameters": parameters}
+
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
     ) -> Completion:
         """One request.
 
         Raises:
-            CallError: time-out, no connection, HTTP error, a reply without choices or usage.
+            CallError: time-out, no connection, HTTP error, or a reply that is of no use.
             EndpointError: the key variable is not set.
         """
         url, key = self._url(backbone), self._key(backbone)
-        here = self._loops.setdefault(asyncio.get_running_loop(), _Connections())
-        create = here.client(url, key, self.timeout_s).chat.completions.with_raw_response.create
-        request = _request(backbone, messages)
-        async with here.slots(backbone):
-            began = time.perf_counter()
-            with _typed_errors(began, key):
-                reply = await asyncio.wait_for(create(**request), self.timeout_s)
-            seconds = time.perf_counter() - began
-        return read_reply(reply.content, seconds)
+        body = _body(self.request(backbone, messages, query))
+        here = self._connections()
+        began = time.perf_counter()
+        try:
+            with here.client(url, key) as sdk, anyio.fail_after(self.timeout_s):
+                # `post`, not `chat.completions.create`, whose reflection doubles the SDK's time
+                reply = await sdk.post("/chat/completions", body=body, cast_to=httpx2.Response)
+        except RAISED as error:
+            raise redacted(typed(error, time.perf_counter() - began), key) from None
+        seconds, content = time.perf_counter() - began, reply.content
+        if len(key) >= _SECRET:
+            content = content.replace(key.encode(), b"<key>")
+        return read_reply(content, seconds, self.max_chars)
 
     async def aclose(self) -> None:
         """Close the connections of this loop; the next call opens new ones."""
         connections = self._loops.pop(asyncio.get_running_loop(), None)
         if connections is not None:
             await connections.aclose()
+
+    def _connections(self) -> Connections:
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            self._loops[loop] = Connections(self.timeout_s, self.max_body_bytes)
+        return self._loops[loop]
 
     def _url(self, backbone: Backbone) -> str:
         named = backbone.base_url or os.environ.get("OPENAI_BASE_URL")
@@ -118,12 +131,17 @@ class OpenAIClient:
     def _key(self, backbone: Backbone) -> str:
         name = backbone.api_key_env
         if name is None:
-            return _NO_KEY
+            return NO_KEY
         key = os.environ.get(name, "").strip()
         if not key:
             raise EndpointError(
                 f"backbone {backbone.name}: the environment variable {name} is not set; "
                 f"it must hold the key of {_shown(self._url(backbone))}"
+            )
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise EndpointError(
+                f"backbone {backbone.name}: the environment variable {name} holds characters "
+                "that are in no key"
             )
         return key
 
@@ -139,37 +157,11 @@ class OpenAIClient:
         self._loops = WeakKeyDictionary()
 
 
-def _request(backbone: Backbone, messages: Messages) -> dict[str, Any]:
-    request: dict[str, Any] = {
-        "model": backbone.model,
-        "messages": messages.chat(),
-        "temperature": 0,
-    }
-    if backbone.max_tokens is not None:
-        request["max_tokens"] = backbone.max_tokens
-    if backbone.extra_body:
-        request["extra_body"] = dict(backbone.extra_body)
-    return request
-
-
-@contextmanager
-def _typed_errors(began: float, key: str) -> Iterator[None]:
-    """What the SDK raises, as CallError."""
-
-    def error(kind: ErrorKind, message: str, status: int | None = None) -> CallError:
-        seconds = time.perf_counter() - began
-        return CallError(kind, _redacted(message, key), status=status, service_time=seconds)
-
-    try:
-        yield
-    except (asyncio.TimeoutError, openai.APITimeoutError):
-        raise error("timeout", f"no reply within {time.perf_counter() - began:.1f} s") from None
-    except openai.APIConnectionError as e:
-        raise error("connection", str(e.__cause__ or e)) from None
-    except openai.APIStatusError as e:
-        raise error("status", f"HTTP {e.status_code}: {e.message}"[:500], e.status_code) from None
-    except (openai.OpenAIError, ValueError) as e:  # ValueError: a body that is no JSON
-        raise error("malformed", f"{type(e).__name__}: {e}"[:500]) from None
+def _body(request: dict[str, Any]) -> dict[str, Any]:
+    """The JSON body of a request."""
+    parameters = dict(request["parameters"])
+    extra = parameters.pop("extra_body", {})
+    return {"model": request["model"], "messages": request["messages"], **parameters, **extra}
 
 
 def _probe(url: str, key: str, backbone: Backbone) -> None:
@@ -185,7 +177,7 @@ def _probe(url: str, key: str, backbone: Backbone) -> None:
             if e.status_code >= 500:
                 raise EndpointError(f"{where} answers HTTP {e.status_code}") from None
         except openai.APIConnectionError as e:
-            why = _redacted(str(e.__cause__ or e), key)
+            why = without_key(str(e.__cause__ or e), key)
             raise EndpointError(f"{where} does not answer: {why}") from None
 
 
@@ -193,7 +185,3 @@ def _shown(url: str) -> str:
     """A URL without user, password and query."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _redacted(message: str, key: str) -> str:
-    return message if key == _NO_KEY else message.replace(key, "<key>")

@@ -65,7 +65,7 @@ class Endpoint:
 
         return asyncio.create_task(enter())
 
-    def done(self, *, limited: bool = False, used: int | None = 0, reserved: int = 0) -> None:
+    def done(self, *, limited: bool = False, used: int | None = 1, reserved: int = 1) -> None:
         self.limits.release(limited=limited, tokens_used=used, tokens_reserved=reserved)
 
     @property
@@ -210,6 +210,17 @@ async def test_answers_add_a_slot_per_round() -> None:
         await at.ask(0)
         at.done()
     assert at.limits.concurrency == 6, "up to what the catalogue allows"
+
+
+@on_a_loop
+async def test_calls_that_were_not_made_widen_nothing() -> None:
+    at = Endpoint(4)
+    await at.ask(0)
+    at.done(limited=True)
+    for _ in range(20):
+        await at.ask(0)
+        at.done(used=0)
+    assert at.limits.concurrency == 2
 
 
 @on_a_loop
