@@ -22,11 +22,14 @@ class Bounds:
     usd: float | None = None
     seconds: float | None = None
     recording: str | None = None
+    max_tokens: int | None = None
 
     def over(self, settings: RolloutSettings) -> RolloutSettings:
         """Settings with these bounds in place of theirs."""
         if self.usd is not None:
             settings = replace(settings, caps=replace(settings.caps, query_usd=self.usd))
+        if self.max_tokens is not None:
+            settings = replace(settings, caps=replace(settings.caps, max_tokens=self.max_tokens))
         if self.seconds is not None:
             settings = replace(settings, deadline=replace(settings.deadline, seconds=self.seconds))
         if self.recording is not None:

@@ -172,7 +172,7 @@ def _frontier(args: list[str], console: Console) -> int:
 
 
 def _run(args: list[str], console: Console) -> int:
-    from abgnn.ask import ask
+    from abgnn.ask import Bounds, ask
 
     given = _parse(
         "run",
@@ -181,10 +181,15 @@ def _run(args: list[str], console: Console) -> int:
             "question": (str, None, "what to ask"),
             "--checkpoint": (str, None, "a trained policy"),
             "--config": (str, None, "an experiment config: its untrained policy is used"),
+            "--max-usd": (float, None, "what the answer may cost at most, in USD"),
+            "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
+            "--deadline": (float, None, "seconds until the answer; late agents are left out"),
+            "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
         },
         args,
     )
-    return ask(given.question, given.checkpoint, given.config, console)
+    bounds = Bounds(given.max_usd, given.deadline, given.recording, given.max_tokens)
+    return ask(given.question, given.checkpoint, given.config, console, bounds)
 
 
 def _recordings(args: list[str], console: Console) -> int:

@@ -16,6 +16,11 @@ Mode = Literal["live", "record", "replay", "replay-or-live"]
 Strength = Literal["process", "namespaces", "bubblewrap"]
 
 
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(name, value, ", ".join(allowed))
+
+
 @dataclass(frozen=True)
 class Recording:
     """Where calls and the money paid for them are written.
@@ -208,6 +213,5 @@ class RolloutSettings:
     trace: str | None = None
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(name, value, ", ".join(allowed))
+UNGUARDED = RolloutSettings()
+"""The defaults: nothing recorded, nothing capped."""

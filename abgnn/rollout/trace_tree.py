@@ -51,7 +51,7 @@ def printable(text: str) -> str:
 
 
 def _paid(outcome: Outcome) -> str:
-    recorded = sum(call.attempts == 0 for call in outcome.calls)
+    recorded = sum(map(_is_recorded, outcome.calls))
     return f"paid ${outcome.paid:.6f}, {recorded} calls recorded" if recorded else "paid"
 
 
@@ -67,7 +67,7 @@ def _notes(call: CallRecord) -> str:
     """What was out of the ordinary."""
     notes = []
     if call.attempts == 0:
-        notes.append("recorded")
+        notes.append("recorded" if _is_recorded(call) else "not made")
     if call.attempts > 1:
         notes.append(f"{call.attempts} attempts, {call.retry_time:.2f} s lost")
     if call.queue_time >= 0.01:
@@ -77,3 +77,7 @@ def _notes(call: CallRecord) -> str:
     if call.finish == "length":
         notes.append("cut at max_tokens")
     return f" [dim]({'; '.join(notes)})[/]" if notes else ""
+
+
+def _is_recorded(call: CallRecord) -> bool:
+    return call.attempts == 0 and call.kind not in ("budget", "circuit", "unrecorded")

@@ -24,7 +24,7 @@ from abgnn.rollout.client import Client
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.money import dollars
 from abgnn.rollout.plan import Outcome, Plan
-from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 from abgnn.training.advantage import LeaveOneOut
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.reward import reward
@@ -72,7 +72,7 @@ class Reinforce(LightningModule):
         hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
         max_in_flight: int = 1024,
-        rollout: RolloutSettings | None = None,
+        rollout: RolloutSettings = UNGUARDED,
     ) -> None:
         super().__init__()
         for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
@@ -90,7 +90,7 @@ class Reinforce(LightningModule):
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
         self.fit_head, self.max_in_flight = fit_difficulty, max_in_flight
-        self.rollout_settings = rollout or RolloutSettings()
+        self.rollout_settings = rollout
         self.register_buffer("rollouts", torch.zeros((), dtype=torch.long))
         self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
         self.register_buffer("head_fitted", torch.zeros((), dtype=torch.bool))
