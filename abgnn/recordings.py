@@ -23,7 +23,7 @@ from abgnn.rollout.books_read import Summary, Sums, attempts, summarise, utc
 from abgnn.rollout.books_schema import open_readonly
 from abgnn.rollout.money import dollars
 
-_NUMBERS = ("calls", "failed", "prompt", "completion", "USD", "at most +", "lost", "under way")
+_CAPTION = "USD; at most +: for attempts whose reply did not say; lost, under way: their worst case"
 
 
 def recordings_command(args: Sequence[str], console: Console) -> int:
@@ -54,9 +54,13 @@ def show(summary: Summary, path: Path, console: Console) -> None:
     console.print(_overview(summary, path))
     if summary.total is None:
         return
-    console.print(_sums("By model", ("model", "backbone"), summary.by_model, summary.total))
-    console.print(_sums("By run and phase", ("run", "phase"), summary.by_phase, summary.total))
-    console.print(_sums("By day (UTC)", ("day",), summary.by_day, summary.total))
+    for title, names, groups in (
+        ("By model", ("model", "backbone"), summary.by_model),
+        ("By run and phase", ("run", "phase"), summary.by_phase),
+        ("By day (UTC)", ("day",), summary.by_day),
+    ):
+        console.print(_sums(title, names, groups, summary.total))
+    console.print(_CAPTION, highlight=False)
     if summary.errors:
         table = Table("error", title="Failed attempts", title_justify="left")
         table.add_column("attempts", justify="right")
@@ -101,25 +105,41 @@ def _overview(summary: Summary, path: Path) -> Table:
 
 
 def _sums(title: str, names: tuple[str, ...], groups: tuple[Sums, ...], total: Sums) -> Table:
-    caption = "USD; at most +: attempts that do not say; lost, under way: their worst case"
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    """One row per group; what is nowhere but 0 has no column."""
+    table = Table(title=title, title_justify="left")
     for name in names:
         table.add_column(name, overflow="fold")
-    for name in _NUMBERS:
+    for name in _numbers(total):
         table.add_column(name, justify="right", no_wrap=True)
+    columns = tuple(_numbers(total))
     for group in groups:
-        table.add_row(*(Text(plain(name)) for name in group.names), *_numbers(group))
+        numbers = _numbers(group, columns)
+        table.add_row(*(Text(plain(name)) for name in group.names), *numbers.values())
     if len(groups) > 1:
         table.add_section()
-        table.add_row("all", *[""] * (len(names) - 1), *_numbers(total))
+        table.add_row("all", *[""] * (len(names) - 1), *_numbers(total).values())
     return table
 
 
-def _numbers(sums: Sums) -> Iterator[str]:
-    for count in (sums.calls, sums.failed, sums.prompt_tokens, sums.completion_tokens):
-        yield f"{count:,}"
-    for pusd in (sums.spent, sums.uncertain, sums.lost, sums.reserved):
-        yield f"{dollars(pusd):,.6f}" if pusd else "0"
+def _numbers(sums: Sums, columns: tuple[str, ...] = ()) -> dict[str, str]:
+    """Column → number; the named columns, by default those that are not 0."""
+    counts = {
+        "calls": sums.calls,
+        "failed": sums.failed,
+        "prompt": sums.prompt_tokens,
+        "completion": sums.completion_tokens,
+    }
+    money = {
+        "USD": sums.spent,
+        "at most +": sums.uncertain,
+        "lost": sums.lost,
+        "under way": sums.reserved,
+    }
+    shown = {name: f"{count:,}" for name, count in counts.items()}
+    shown |= {name: f"{dollars(pusd):,.6f}" if pusd else "0" for name, pusd in money.items()}
+    always = ("calls", "prompt", "completion", "USD")
+    kept = columns or tuple(n for n, number in shown.items() if n in always or number != "0")
+    return {name: shown[name] for name in kept}
 
 
 def _size(count: int) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -126,17 +128,31 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _is_new(db: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is empty. ConfigError if it holds something that is not ours."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    """Whether the file is empty, at one moment. ConfigError if it holds something not ours."""
+    with _one_moment(db):
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application == APPLICATION:
         if version != VERSION:
             made = f"this one has layout {version}, of another version of abgnn"
             raise _refusal(path, f"a recording of layout {VERSION}; {made}")
         return False
-    if application or version or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if application or version or tables:
         raise _refusal(path, "a recording of abgnn; this is another SQLite database")
     return True
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
 
 
 def _use_wal(db: sqlite3.Connection, path: Path) -> None:
