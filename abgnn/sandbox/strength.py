@@ -26,10 +26,12 @@ class View:
     Args:
         readable: absolute paths; parents before what lies in them.
         hidden: folders within them that it may not see.
+        packages: folders of installed packages that it may import from.
     """
 
     readable: tuple[str, ...]
     hidden: tuple[str, ...]
+    packages: tuple[str, ...]
 
     @classmethod
     def of(cls, *, packages: bool) -> View:
@@ -37,10 +39,15 @@ class View:
         found = sysconfig.get_paths()
         stdlib = (found["stdlib"], found["platstdlib"], str(Path(sys.base_prefix, "lib")))
         libraries = _existing((*_LIBRARIES, *_LINKS, *_FILES, *stdlib))
-        sites = _existing(p for p in sys.path if Path(p).name in _PACKAGES)
+        sites = tuple(p for p in _on_path() if Path(p).name in _PACKAGES) if packages else ()
         every = [str(s) for p in libraries for s in Path(p).glob("python3*/*-packages")]
-        hidden = [s for s in (*every, *sites) if not packages or s not in sites]
-        return cls((*libraries, *(sites if packages else ())), tuple(dict.fromkeys(hidden)))
+        hidden = tuple(sorted(set(every) - set(sites)))
+        return cls((*libraries, *_existing(sites)), hidden, sites)
+
+
+def _on_path() -> list[str]:
+    """The import path without what cannot be there: zip files, missing folders."""
+    return [path for path in dict.fromkeys(sys.path) if Path(path).is_dir()]
 
 
 def _existing(paths: Iterable[str]) -> tuple[str, ...]:

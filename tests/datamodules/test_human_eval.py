@@ -10,7 +10,7 @@ import pytest
 
 from abgnn.query import Query, Task
 from datamodules import HumanEval, human_eval
-from datamodules.extract_code import complete_program
+from abgnn.tools.code_blocks import complete_program
 
 PROMPT = 'from typing import List\n\n\ndef add(x: List[int]) -> int:\n    """ Sum. """\n'
 WHOLE = "def add(x: List[int]) -> int:\n    return sum(x)\n"

@@ -15,6 +15,7 @@ from . import judge, play
 from .walls import Walls
 
 _MOST_FDS = 1024
+_PURGED = ("guest", "ctypes", "_ctypes")  # a program would have to import them, and may not
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def in_child(child: Child, source: str, names: tuple[str, ...] | None = None) ->
         _play(child, source, names, file)
         code = 0
     except BaseException as error:  # the end of the process, whatever the program raises
-        play.report(error, file)
+        play.report(error)
     finally:
         with suppress(BaseException):
             sys.stdout.flush()
@@ -74,14 +75,15 @@ def _settle(child: Child) -> None:
         signal.signal(number, signal.SIG_DFL)
     for fd, target in ((child.stdin, 0), (child.stdout, 1), (child.stderr, 2)):
         os.dup2(fd, target)
-    kept = sorted(fd for fd in (child.token, child.proof, child.channel) if fd is not None)
+    mine = (child.token, child.proof, child.channel, child.walls.rules)
+    kept = sorted(fd for fd in mine if fd is not None)
     for after, before in zip([2, *kept], [*kept, _MOST_FDS], strict=True):
         os.closerange(after + 1, before)
     os.chdir(child.folder)
     os.environ.update(HOME=child.folder, TMPDIR=child.folder)
     tempfile.tempdir = None
     sys.argv[:] = ["program.py"]
-    for name in [name for name in sys.modules if name.split(".")[0] in ("guest", "ctypes", "_ctypes")]:
+    for name in [name for name in sys.modules if name.split(".")[0] in _PURGED]:
         del sys.modules[name]
     sys.modules["__main__"] = ModuleType("__main__")
     child.walls.close(child.folder, math.ceil(child.timeout_s) + 1, child.memory_mb)

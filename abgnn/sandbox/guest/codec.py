@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-_CONTAINERS: Mapping[str, Callable[[Any], Any]] = {
+_CONTAINERS: Mapping[str, Any] = {  # classes
     "list": list,
     "tuple": tuple,
     "set": set,
@@ -41,7 +41,7 @@ def encode(value: object) -> Any:
         return str.__str__(value)
     if isinstance(value, dict):
         return {"dict": [[encode(k), encode(v)] for k, v in dict.items(value)]}
-    for name, kind in (("list", list), ("tuple", tuple), ("set", set), ("frozenset", frozenset)):
+    for name, kind in _CONTAINERS.items():
         if isinstance(value, kind):
             return {name: [encode(item) for item in kind.__iter__(value)]}
     return _encode_other(value)

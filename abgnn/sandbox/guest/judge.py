@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from . import codec
@@ -31,7 +32,7 @@ class Remote:
         try:
             write_frame(self._channel, call)
             reply = read_frame(self._channel, limit=_LIMIT)
-        except OSError:
+        except (OSError, EOFError):
             reply = {"error": "EOFError", "message": "the program has ended"}
         if "error" in reply:
             raise _exception(str(reply["error"]), str(reply["message"]))
@@ -41,10 +42,10 @@ class Remote:
 def _exception(name: str, message: str) -> Exception:
     """A built-in exception as it is, any other as a RuntimeError that names it."""
     kind = getattr(builtins, name, None)
-    simple = isinstance(kind, type) and issubclass(kind, Exception)
-    if simple and not issubclass(kind, (UnicodeError, StopIteration)):
-        made: Exception = kind(message)
-        return made
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        with suppress(TypeError):  # some want more than a message
+            made: Exception = kind(message)
+            return made
     return RuntimeError(f"{name}: {message}")
 
 

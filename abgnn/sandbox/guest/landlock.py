@@ -20,8 +20,8 @@ _TRUNCATE = 1 << 14
 _TCP, _SCOPED = 0b11, 0b11  # bind and connect; abstract sockets and signals
 
 
-def install(readable: Iterable[str], hidden: Iterable[str], folder: str) -> None:
-    """Confine this thread and all that it starts, for good; needs `no_new_privs`.
+def prepare(readable: Iterable[str], hidden: Iterable[str], folder: str) -> int:
+    """Rules for `install`, as a descriptor: made once, for every program of a worker.
 
     Args:
         readable: folders and files to read from, except what lies in `hidden`.
@@ -45,9 +45,16 @@ def install(readable: Iterable[str], hidden: Iterable[str], folder: str) -> None
         _allow(rules, Path("/dev/null"), _READ_FILE | _WRITE_FILE)
         own = _READ_FILE | _READ_DIR | _WRITE_FILE | _CHANGE | _TRUNCATE
         _allow(rules, Path(folder), own & files)
-        kernel.call("syscall", _RESTRICT, rules, 0)
-    finally:
+    except OSError:
         os.close(rules)
+        raise
+    return rules
+
+
+def install(rules: int) -> None:
+    """Confine this thread and all that it starts, for good; needs `no_new_privs`."""
+    kernel.call("syscall", _RESTRICT, rules, 0)
+    os.close(rules)
 
 
 def _around(root: Path, masks: set[Path]) -> Iterator[Path]:

@@ -17,18 +17,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
-from . import kernel, namespaces
+from . import kernel, landlock, namespaces
 from .frames import read_frame, write_frame
 from .processes import kill_all
 from .supervise import House, perform, wake_on_children
 from .walls import Walls
 
-WARM = (  # what generated programs import most; loaded once, before the forks
-    "abc array asyncio base64 bisect calendar collections.abc contextlib copy csv dataclasses "
-    "datetime decimal enum fractions functools hashlib heapq inspect io itertools json math "
-    "numbers operator pathlib queue random re statistics string struct subprocess textwrap "
-    "threading time traceback types typing unittest uuid warnings"
-).split()
+WARM = """
+abc array asyncio base64 bisect calendar collections.abc contextlib copy csv dataclasses datetime
+decimal enum fractions functools hashlib heapq inspect io itertools json math numbers operator
+pathlib queue random re statistics string struct subprocess textwrap threading time traceback types
+typing unittest uuid warnings
+"""  # what generated programs import most; loaded once, before the forks
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Config:
     Args:
         folder: an empty folder for it alone.
         readable, hidden: paths that programs may read, and folders within them that they may not.
+        packages: folders to import from, beside the standard library.
         enter: make namespaces; else they are made already (`made`), or there are none.
         made: something outside has put this process into namespaces of its own.
         walls: walls of `Walls` to leave out, for tests: name → False.
@@ -46,6 +47,7 @@ class Config:
     folder: str
     readable: list[str]
     hidden: list[str]
+    packages: list[str] = field(default_factory=list)
     enter: bool = False
     made: bool = False
     walls: dict[str, bool] = field(default_factory=dict)
@@ -54,13 +56,13 @@ class Config:
 def main() -> None:
     """Set up, say so, serve."""
     config = Config(**json.loads(sys.argv[1]))
-    del sys.path[0]
+    sys.path[:] = [*sys.path[1:], *config.packages]
     control, reply = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1):
         os.dup2(null, fd)
     os.close(null)
-    for name in WARM:
+    for name in WARM.split():
         importlib.import_module(name)
     try:
         house = _build(config, control, reply)
@@ -90,11 +92,23 @@ def _build(config: Config, control: int, reply: int) -> House:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     base = namespaces.FOLDER if alone else base
     walls = Walls(
-        tuple(config.readable), tuple(config.hidden), user, namespace=alone, **config.walls
+        tuple(config.readable),
+        tuple(config.hidden),
+        user,
+        _rules(config, base, masked=alone) if config.walls.get("landlock", True) else None,
+        audit=config.walls.get("audit", True),
+        seccomp=config.walls.get("seccomp", True),
+        namespace=alone,
     )
     house = House(walls, base, alone, control, wake_on_children())
     signal.signal(signal.SIGTERM, lambda number, frame: _stop(house, number, frame))
     return house
+
+
+def _rules(config: Config, base: str, *, masked: bool) -> int | None:
+    with suppress(OSError):
+        return landlock.prepare(config.readable, () if masked else config.hidden, base)
+    return None
 
 
 def _other_user() -> int | None:

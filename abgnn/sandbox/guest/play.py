@@ -17,7 +17,8 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
-from types import CodeType, ModuleType, TracebackType
+from traceback import TracebackException
+from types import CodeType, ModuleType
 
 
 def load(source: str, name: str, file: str) -> tuple[CodeType, ModuleType]:
@@ -51,9 +52,14 @@ def finish() -> None:
     sys.stdout.flush()
 
 
-def report(error: BaseException, file: str) -> None:
-    """Print the traceback from the program's own first frame on."""
-    where: TracebackType | None = error.__traceback__
-    while where is not None and where.tb_frame.f_code.co_filename != file:
-        where = where.tb_next
-    traceback.print_exception(type(error), error.with_traceback(where), where, limit=-20)
+def report(error: BaseException) -> None:
+    """Print the traceback, without our own frames."""
+    trace = traceback.TracebackException.from_exception(error, limit=-40)
+    own = os.path.dirname(__file__)
+    seen: TracebackException | None = trace
+    while seen is not None:
+        frames = [frame for frame in seen.stack if os.path.dirname(frame.filename) != own]
+        seen.stack = traceback.StackSummary.from_list(frames)
+        seen = seen.__cause__ or seen.__context__
+    sys.stderr.write("".join(trace.format()))
+    sys.stderr.flush()

@@ -19,24 +19,49 @@ _NR, _ARCH, _ARG0 = 0, 4, 16  # offsets into struct seccomp_data (little endian:
 _X32, _CLONE_THREAD = 0x40000000, 0x10000
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-_NAMES = (
-    "socket execve execveat ptrace process_vm_readv process_vm_writev tkill pidfd_send_signal "
-    "pidfd_open pidfd_getfd setpriority sched_setparam sched_setscheduler mount umount2 chroot "
-    "unshare setns keyctl add_key request_key bpf perf_event_open userfaultfd io_uring_setup "
-    "memfd_create symlinkat linkat mknodat shmget msgget semget open_tree move_mount fsopen "
-    "mount_setattr fork vfork symlink link mknod"
-).split()
-_NUMBERS = {  # in the order of _NAMES; 64-bit ARM lacks the last five
-    "x86_64": (
-        (41, 59, 322, 101, 310, 311, 200, 424, 434, 438, 141, 142, 144, 165, 166, 161)
-        + (272, 308, 250, 248, 249, 321, 298, 323, 425, 319, 266, 265, 259, 29, 68, 64)
-        + (428, 429, 430, 442, 57, 58, 88, 86, 133)
-    ),
-    "aarch64": (
-        (198, 221, 281, 117, 270, 271, 130, 424, 434, 438, 140, 118, 119, 40, 39, 51)
-        + (97, 268, 219, 217, 218, 280, 241, 282, 425, 279, 36, 37, 33, 194, 186, 190)
-        + (428, 429, 430, 442)
-    ),
+_MACHINES = ("x86_64", "aarch64")
+_REFUSED: dict[str, tuple[int, int | None]] = {  # system call numbers, in the order of _MACHINES
+    "socket": (41, 198),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "tkill": (200, 130),
+    "pidfd_send_signal": (424, 424),
+    "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "chroot": (161, 51),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "memfd_create": (319, 279),
+    "symlinkat": (266, 36),
+    "linkat": (265, 37),
+    "mknodat": (259, 33),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "mount_setattr": (442, 442),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "symlink": (88, None),
+    "link": (86, None),
+    "mknod": (133, None),
 }
 _SELF_ONLY = {  # (kill, tgkill, prlimit64, sched_setaffinity): fine where the first argument is us
     "x86_64": (62, 234, 302, 203),
@@ -48,7 +73,10 @@ _CLONE3 = 435
 
 def refused_calls(machine: str) -> dict[str, int]:
     """System call name → number on this machine; empty where the numbers are not known."""
-    return dict(zip(_NAMES, _NUMBERS.get(machine, ()), strict=False))
+    if machine not in _MACHINES:
+        return {}
+    numbers = {name: row[_MACHINES.index(machine)] for name, row in _REFUSED.items()}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def install() -> None:

@@ -21,6 +21,7 @@ from .walls import Walls
 
 STDERR_LIMIT = 16 << 10  # bytes of the tail that is kept
 
+
 @dataclass
 class Capture:
     """What a pipe brought: its first or its last `limit` bytes; the rest is read and dropped."""

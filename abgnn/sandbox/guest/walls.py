@@ -25,7 +25,8 @@ class Walls:
         readable: absolute paths that programs may read.
         hidden: folders within them that they may not.
         user: user and group id that programs get; None: the worker's own.
-        audit, seccomp, landlock: which walls stand.
+        rules: Landlock's, see `landlock.prepare`; None: there is none.
+        audit, seccomp: whether these walls stand.
         namespace: whether user and process ids are the worker's own, so that limits on
             processes count nothing else.
     """
@@ -33,9 +34,9 @@ class Walls:
     readable: tuple[str, ...]
     hidden: tuple[str, ...]
     user: int | None
+    rules: int | None = None
     audit: bool = True
     seccomp: bool = True
-    landlock: bool = True
     namespace: bool = False
 
     def close(self, folder: str, cpu_s: int, memory_mb: int) -> None:
@@ -53,24 +54,27 @@ class Walls:
             os.setgroups([])
             os.setregid(self.user, self.user)
             os.setreuid(self.user, self.user)
-        filtered = sys.platform.startswith("linux") and self._close_kernel(folder)
+        filtered = sys.platform.startswith("linux") and self._close_kernel()
         if self.namespace or (self.seccomp and not filtered):
             _limit(resource.RLIMIT_NPROC, THREADS if self.namespace else 0)
         if self.audit:
             hook = make_hook(self.readable, self.hidden, folder, kernel_wall=filtered)
             sys.addaudithook(hook)
 
-    def _close_kernel(self, folder: str) -> bool:
+    def _close_kernel(self) -> bool:
         """What Linux offers; whether the system call filter stands."""
-        for refuse in (
-            kernel.drop_capabilities,
-            lambda: kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),
-            lambda: kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1),
-            lambda: kernel.prctl(kernel.PR_SET_DUMPABLE, 0),
-            lambda: self.landlock and landlock.install(self.readable, self.hidden, folder),
+        with suppress(OSError):
+            kernel.drop_capabilities()
+        for option, value in (
+            (kernel.PR_SET_PDEATHSIG, signal.SIGKILL),
+            (kernel.PR_SET_NO_NEW_PRIVS, 1),
+            (kernel.PR_SET_DUMPABLE, 0),
         ):
             with suppress(OSError):
-                refuse()
+                kernel.prctl(option, value)
+        if self.rules is not None:
+            with suppress(OSError):
+                landlock.install(self.rules)
         return self._filter()
 
     def _filter(self) -> bool:

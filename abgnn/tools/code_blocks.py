@@ -1,16 +1,24 @@
-"""The program that a response to a completion task amounts to."""
+"""Finding the code in what an LLM wrote."""
 
 from __future__ import annotations
 
 import re
 from textwrap import dedent, indent
 
-_FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
+_PYTHON = ("", "python", "python3", "py")
 _CODE = re.compile(  # an unindented line that is code rather than prose
     r"(?:[@#)\]}]|\"\"\"|'''|(?:async\s+)?(?:def|class)\s+\w+|import\s+\w|from\s+[\w.]+\s+import\b|"
     r"(?:if|elif|else|for|while|try|except|finally|with)\b.*:\s*(?:#.*)?$|"
     r"(?:return|assert|pass|raise)\b|[A-Za-z_][\w.\[\]]*\s*(?:[-+*/|&]?=[^=]|\(|:\s*\w.*=))"
 )
+
+
+def python_block(reply: str) -> str | None:
+    """The last fenced block that is Python, or of no stated language; None: there is none."""
+    blocks = _FENCED.findall("\n".join(reply.splitlines()))
+    found = [code for language, code in blocks if language.strip().lower() in _PYTHON]
+    return dedent(found[-1]) if found else None
 
 
 def complete_program(response: str, prompt: str, entry_point: str) -> str:
@@ -26,18 +34,19 @@ def complete_program(response: str, prompt: str, entry_point: str) -> str:
         entry_point: the function's name.
     """
     response = "\n".join(response.splitlines())
-    blocks = [dedent(block) for block in _FENCED.findall(response)]
-    stretches = blocks or _stretches(response)
+    blocks = [code for _, code in _FENCED.findall(response)]
+    stretches = [dedent(code) for code in blocks] or _stretches(response)
     defines = re.compile(
         rf"^(?:(?:async\s+)?def\s+{re.escape(entry_point)}\s*\(|{re.escape(entry_point)}\s*=)", re.M
     )
     whole = [code for code in stretches if defines.search(code)]
     if whole:
-        return f"{_preamble(prompt, entry_point)}\n{whole[-1]}"
-    return prompt + _body(_FENCED.findall(response)[-1] if blocks else response)
+        return f"{preamble(prompt, entry_point)}\n{whole[-1]}"
+    return prompt + _body(blocks[-1] if blocks else response)
 
 
-def _preamble(prompt: str, entry_point: str) -> str:
+def preamble(prompt: str, entry_point: str) -> str:
+    """What a prompt has before its function: imports and helpers."""
     found = re.search(rf"^(?:async\s+)?def\s+{re.escape(entry_point)}\b", prompt, re.M)
     return prompt[: found.start()] if found else ""
 
