@@ -143,6 +143,35 @@ def test_optional_fields_are_left_out(remote: Backbone, endpoint: Endpoint) -> N
     assert set(endpoint.asked[0]) == {"model", "messages", "temperature"}
 
 
+def test_the_request_is_what_is_sent(remote: Backbone, endpoint: Endpoint) -> None:
+    on = changed(remote, max_tokens=64, extra_body={"enable_thinking": False, "top_k": 1})
+    messages = Messages(Role("Critic", "Be strict."), "Half a \ud83c pair?", suffix="/no_think")
+    client = OpenAIClient(10)
+    request = client.request(on, messages, query())
+    assert request["parameters"] == {
+        "temperature": 0,
+        "max_tokens": 64,
+        "extra_body": {"enable_thinking": False, "top_k": 1},
+    }
+
+    async def once() -> None:
+        await client.complete(on, messages, query=query(), sample=0)
+        await client.aclose()
+
+    asyncio.run(once())
+    extra = request["parameters"].pop("extra_body")
+    sent = {"model": request["model"], "messages": request["messages"]}
+    assert endpoint.asked == [{**sent, **request["parameters"], **extra}]
+    assert sent["messages"][1]["content"] == "Half a \ufffd pair?\n\n/no_think"
+
+
+def test_endpoints_are_told_apart_by_address_and_model(remote: Backbone) -> None:
+    client = OpenAIClient()
+    assert client.endpoint(remote) == f"{remote.base_url} vendor/m"
+    secret = changed(remote, base_url=f"http://me:{KEY}@127.0.0.1:1/v1?key={KEY}")
+    assert client.endpoint(secret) == "http://127.0.0.1:1/v1 vendor/m"
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "billed"),
     [
@@ -181,7 +210,7 @@ def test_http_errors_are_not_retried_and_hide_the_key(
 def test_slow_endpoint_times_out(remote: Backbone, endpoint: Endpoint) -> None:
     endpoint.delay = 3.0
     began = time.perf_counter()
-    with pytest.raises(CallError, match=r"no reply within 0\.2 s") as caught:
+    with pytest.raises(CallError, match=r"no reply within 0\.\d s") as caught:
         call(remote, timeout_s=0.2)
     assert caught.value.kind == "timeout"
     assert 0.2 <= caught.value.service_time < 1
@@ -288,6 +317,41 @@ def test_keys_are_in_no_log_repr_or_pickle(
     assert repr(client) == "OpenAIClient(timeout_s=5)"
 
 
+@pytest.mark.parametrize("before", [0, 480, 490])
+def test_an_endpoint_that_repeats_the_key_gives_it_to_nobody(
+    remote: Backbone, endpoint: Endpoint, before: int
+) -> None:
+    said = "x" * before + f" your key is {KEY}"
+    message = {"role": "assistant", "content": said}
+    endpoint.body = json.dumps({**GOOD, "choices": [{"message": message}]}).encode()
+    assert call(remote).text == said.replace(KEY, "<key>")
+    for status, body in [(200, {"error": {"message": said}}), (400, {"error": {"message": said}})]:
+        endpoint.status, endpoint.body = status, json.dumps(body).encode()
+        with pytest.raises(CallError) as caught:
+            call(remote)
+        assert KEY[:6] not in str(caught.value), "not even a part, where the message is cut"
+
+
+def test_the_word_for_no_key_is_left_alone(endpoint: Endpoint) -> None:
+    message = {"role": "assistant", "content": "none of them"}
+    endpoint.body = json.dumps({**GOOD, "choices": [{"message": message}]}).encode()
+    assert call(backbone("open", base_url=endpoint.url)).text == "none of them"
+    endpoint.status = 400
+    endpoint.body = b'{"error": {"message": "none of them"}}'
+    with pytest.raises(CallError, match="none of them"):
+        call(backbone("open", base_url=endpoint.url))
+
+
+def test_a_key_that_is_none_is_refused_unseen(
+    remote: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wrong in (f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}é"):
+        monkeypatch.setenv("TEST_LLM_KEY", wrong)
+        with pytest.raises(EndpointError, match="TEST_LLM_KEY holds characters") as caught:
+            OpenAIClient().check([remote])
+        assert KEY not in str(caught.value)
+
+
 def test_url_is_shown_without_credentials() -> None:
     url = f"http://user:{KEY}@127.0.0.1:{closed_port()}/v1?token={KEY}"
     with pytest.raises(EndpointError) as caught:
@@ -295,6 +359,7 @@ def test_url_is_shown_without_credentials() -> None:
     assert KEY not in str(caught.value)
 
 
-def test_impossible_timeout() -> None:
-    with pytest.raises(ConfigError, match="timeout_s"):
-        OpenAIClient(0)
+@pytest.mark.parametrize("wrong", [{"timeout_s": 0}, {"max_body_bytes": 0}, {"max_chars": 0}])
+def test_impossible_settings(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=f"OpenAIClient.{next(iter(wrong))}"):
+        OpenAIClient(**wrong)
