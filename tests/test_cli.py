@@ -60,7 +60,7 @@ def test_fit_test_predict_run_and_resume(
     assert main(["run", "What is a quark?", "--checkpoint", str(checkpoint)]) == 0
     out = capsys.readouterr().out
     assert "(simulated)" in out
-    assert "tokens, $" in out
+    assert "tokens" in out
 
 
 def test_run_an_untrained_policy(capsys: pytest.CaptureFixture[str]) -> None:

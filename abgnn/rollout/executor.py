@@ -207,11 +207,11 @@ class Executor:
     async def _execute(self, rollouts: Sequence[Rollout]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
         todo = iter(enumerate(rollouts))
-        crew = [
-            asyncio.ensure_future(_work(todo, outcomes))
-            for _ in range(min(self.max_in_flight, len(rollouts)))
-        ]
+        crew: list[asyncio.Future[None]] = []
         try:
+            for _ in range(min(self.max_in_flight, len(rollouts))):
+                crew.append(asyncio.ensure_future(_work(todo, outcomes)))
+                await asyncio.sleep(0)  # replies are read in between: else the first ones look slow
             await asyncio.gather(*crew)
         finally:
             for worker in crew:

@@ -1,0 +1,143 @@
+"""5,000 calls through the real client, three in ten of which meet a fault of some kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from abgnn.catalogue import Catalogue
+from abgnn.rollout import Caps, Executor, OpenAIClient, Plan, Recording, Retry, RolloutSettings
+from abgnn.rollout.books_sqlite import SqliteBooks
+from tests.rollout.helpers import Letters, backbone, plan, query
+from tests.rollout.test_faults import EXPECTED, OK
+from tests.servers.faults import FAULTS
+from tests.servers.fixtures import Server, spawned
+
+KEY = "sk-planted-9f3a1c"
+ROLES = ("Expert", "Searcher", "Historian", "Decision Maker")
+EDGES = ((0, 3), (1, 3), (2, 3))
+
+
+def storm_plan(i: int) -> Plan:
+    return plan(ROLES, EDGES, of=query(i))
+
+
+def books_of(path: Path) -> tuple[Counter[str], list[tuple[object, ...]]]:
+    """Sums over attempts, and the recorded keys."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
+        rows = file.execute(
+            "SELECT uncertain, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(pusd)"
+            " FROM attempts GROUP BY uncertain"
+        ).fetchall()
+        keys = file.execute("SELECT key, COUNT(*) FROM responses GROUP BY key").fetchall()
+    sums: Counter[str] = Counter()
+    for uncertain, *values in rows:
+        kind = "uncertain" if uncertain else "certain"
+        for name, value in zip(("attempts", "prompt", "completion", "pusd"), values, strict=True):
+            sums[f"{kind}_{name}"] += value
+    return sums, keys
+
+
+def charged(log: list[dict[str, object]]) -> Counter[str]:
+    """What the server charged, by whether its reply says so."""
+    sums: Counter[str] = Counter()
+    for line in log:
+        fault = line["fault"]
+        billed = OK[2] if fault is None else EXPECTED[str(fault)][2]
+        kind = "uncertain" if billed == "unknown" else "certain"
+        sums[f"{kind}_attempts"] += 1
+        sums[f"{kind}_prompt"] += line["prompt_tokens"]  # type: ignore[operator]
+        sums[f"{kind}_completion"] += line["completion_tokens"]  # type: ignore[operator]
+    return sums
+
+
+@pytest.mark.timeout(280)
+def test_fault_storm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORM_KEY", KEY)
+    share = {kind: 0.3 / len(FAULTS) for kind in FAULTS}
+    with spawned("--delay", "0.005", "--key", KEY, "--faults", json.dumps(share)) as server:
+        outcomes, sums, keys = weather(tmp_path, server, 1500)
+        log = server.log()
+        told = charged(log)
+    assert len(log) >= 5000
+    met = Counter(str(line["fault"]) for line in log if line["fault"] is not None)
+    assert set(met) == set(FAULTS), "every fault was met"
+    assert 0.25 < sum(met.values()) / len(log) < 0.35
+
+    assert [o.plan.query.id for o in outcomes] == [f"q/{i}" for i in range(1500)]
+    assert all((o.error is None) == (o.kind is None) for o in outcomes)
+    assert not [o.error for o in outcomes if o.kind == "internal"], "no crash behind a type"
+    # every fault that has a kind of its own was the end of some rollout; retries mend the others
+    assert {o.kind for o in outcomes} >= {None, "malformed", "empty", "filter", "usage", "oversize"}
+
+    # certain: equal to the token and the picodollar; uncertain: as many, and at least as much
+    for name in ("attempts", "prompt", "completion"):
+        assert sums[f"certain_{name}"] == told[f"certain_{name}"], name
+    assert (
+        sums["certain_pusd"] == told["certain_prompt"] * 10**6 + told["certain_completion"] * 10**7
+    )
+    assert sums["uncertain_attempts"] == told["uncertain_attempts"]
+    assert sums["uncertain_prompt"] >= told["uncertain_prompt"]
+    assert sums["uncertain_completion"] >= told["uncertain_completion"]
+    paid = sum(o.paid for o in outcomes)
+    assert paid == pytest.approx((sums["certain_pusd"] + sums["uncertain_pusd"]) / 1e12)
+
+    calls = sum(len(o.calls) for o in outcomes)
+    assert len(keys) == calls
+    assert {n for _, n in keys} == {1}, "nothing recorded twice"
+    assert no_key_in(tmp_path)
+
+
+def weather(folder: Path, server: Server, rollouts: int) -> tuple[list, Counter[str], list]:  # type: ignore[type-arg]
+    path = folder / "calls.sqlite"
+    settings = RolloutSettings(
+        recording=Recording(str(path)),
+        caps=Caps(run_usd=100.0),
+        retry=Retry(attempts=3, base_s=0.01, max_s=0.05),
+        trace=str(folder / "trace.jsonl"),
+    )
+    one = backbone(
+        "small", base_url=server.base_url, api_key_env="STORM_KEY", max_tokens=64,
+        max_concurrency=64,
+    )  # fmt: skip
+    client = OpenAIClient(timeout_s=1.0)
+    with Executor(client, Catalogue((one,)), Letters(), settings=settings) as executor:
+        executor.check()
+        outcomes = executor.run([storm_plan(i) for i in range(rollouts)])
+    sums, keys = books_of(path)
+    return outcomes, sums, keys
+
+
+def no_key_in(folder: Path) -> bool:
+    """Whether no file of a run holds the planted key."""
+    files = [Path(base) / name for base, _, names in os.walk(folder) for name in names]
+    assert len(files) >= 2
+    return not any(KEY.encode() in file.read_bytes() for file in files)
+
+
+def test_the_books_agree_with_themselves(tmp_path: Path) -> None:
+    """Accounts are the sums of their attempts, after faults too."""
+    with spawned("--delay", "0.002", "--faults", '{"500": 0.2, "no-usage": 0.2}') as server:
+        outcomes, sums, _ = weather_of(tmp_path, server)
+    books = SqliteBooks(str(tmp_path / "calls.sqlite"), readonly=True)
+    try:
+        [account] = books.accounts()
+    finally:
+        books.close()
+    assert account.spent == sums["certain_pusd"]
+    assert account.uncertain == sums["uncertain_pusd"] > 0
+    assert (account.reserved, account.lost) == (0, 0)
+    assert len(outcomes) == 40
+
+
+def weather_of(folder: Path, server: Server) -> tuple[list, Counter[str], list]:  # type: ignore[type-arg]
+    os.environ["STORM_KEY"] = "any"
+    try:
+        return weather(folder, server, 40)
+    finally:
+        del os.environ["STORM_KEY"]
