@@ -68,7 +68,6 @@ class EndpointLimits:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # granted and cancelled at the same moment
                 self._untake(tokens)
-            turn.cancel()
             self._serve()
             raise
 
@@ -85,20 +84,17 @@ class EndpointLimits:
         assert self.in_flight >= 0, "released more often than acquired"
         if self._tokens is not None and tokens_used is not None:
             self._tokens.give(tokens_reserved - tokens_used)
-        if limited or tokens_used != 0:
-            self._adapt(limited)
-        else:
-            self._stale = max(0, self._stale - 1)
+        self._adapt(limited, answered=tokens_used != 0)
         if self._waiting:
             self._serve()
 
-    def _adapt(self, limited: bool) -> None:
+    def _adapt(self, limited: bool, answered: bool) -> None:
         if self._stale:
             self._stale -= 1
         elif limited:
             self._limit = max(1.0, self._limit / 2)
             self._stale = self.in_flight
-        else:
+        elif answered:
             self._limit = min(float(self.max_concurrency), self._limit + 1 / self._limit)
 
     def _delay(self, tokens: int) -> float | None:

@@ -64,9 +64,10 @@ def without_key(text: str, key: str) -> str:
 
 
 def _of_status(error: openai.APIStatusError, seconds: float) -> CallError:
+    said = error.message.removeprefix(f"Error code: {error.status_code} - ")
     return CallError(
         "filter" if error.code in _FILTERS else "status",
-        f"HTTP {error.status_code}: {error.message}",
+        f"HTTP {error.status_code}: {said}",
         status=error.status_code,
         service_time=seconds,
         retry_after=parse_retry_after(error.response.headers, datetime.now(timezone.utc)),
