@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from abgnn.sandbox.guest.folders import remove_folder
 from abgnn.sandbox.guest.frames import read_frame, write_frame
 from abgnn.sandbox.strength import Strength, View, bubblewrap
 
@@ -107,7 +107,7 @@ class Worker:
         for pipe in (self._to, self._from):
             with suppress(OSError):
                 pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s

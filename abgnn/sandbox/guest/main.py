@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from . import kernel, landlock, namespaces
+from .folders import remove_folder
 from .frames import read_frame, write_frame
 from .processes import kill_all
 from .supervise import House, perform, wake_on_children
@@ -137,4 +137,4 @@ def _stop(house: House, number: int, frame: FrameType | None) -> None:
 def _leave(house: House) -> None:
     kill_all(alone=house.alone)
     if not house.alone:
-        shutil.rmtree(house.base, ignore_errors=True)
+        remove_folder(house.base)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import selectors
-import shutil
 import signal
 import socket
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .child import Child, in_child
+from .folders import remove_folder
 from .frames import read_frame
 from .processes import kill_all
 from .walls import Walls
@@ -76,7 +76,7 @@ def perform(house: House, job: dict[str, Any]) -> dict[str, Any]:
         return _Run(house, job, folder).result()
     finally:
         kill_all(alone=house.alone)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 class _Run:
