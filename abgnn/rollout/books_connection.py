@@ -69,7 +69,7 @@ class SharedConnection:
             self._close()  # somebody writes: from now on with regard to the log
         if self._db is None:
             if self.readonly:
-                seen = stamp(self.path) if self.path.exists() else None
+                seen = stamp(self.path)
                 self._db, self._stamp = open_readonly(self.path), seen
             else:
                 self._db = open_writable(self.path)

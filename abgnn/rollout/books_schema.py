@@ -67,8 +67,7 @@ def open_writable(path: Path) -> sqlite3.Connection:
             _use_wal(db, path)
             _create(db, path)
         db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("BEGIN IMMEDIATE")  # fails here, not at the first call, if it is read-only
-        db.execute("COMMIT")
+        db.execute(SCHEMA[-1])  # a write: fails here, not at the first call, if none is allowed
     except sqlite3.Error as e:
         db.close()
         raise _refusal(path, f"a recording of abgnn that can be written ({e})") from e
@@ -87,9 +86,9 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     Raises:
         ConfigError: there is none, or it is no recording of ours.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise _refusal(path, "an existing recording")
-    db = _connect(path, "ro" if wal(path).exists() else "ro&immutable=1")
+    db = _connect(path, "ro" if os.path.exists(wal(path)) else "ro&immutable=1")
     try:
         if _is_new(db, path):
             raise _refusal(path, "a recording of abgnn; this file is empty")
@@ -104,9 +103,12 @@ def open_readonly(path: Path) -> sqlite3.Connection:
 
 def stamp(path: Path) -> tuple[int, ...] | None:
     """Changes when a file without write-ahead log is written; None while it has such a log."""
-    if wal(path).exists():
+    if os.path.exists(wal(path)):
         return None
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
@@ -116,7 +118,7 @@ def wal(path: Path) -> Path:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise _refusal(path, "a file; this is a folder")
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
     try:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -563,10 +564,48 @@ def test_paths_that_cannot_be(tmp_path: Path) -> None:
     SqliteBooks(tmp_path / "file").close()  # an empty file will do
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_file_that_cannot_be_written(books: SqliteBooks, path: Path) -> None:
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[Path]:
+    """A folder of our own as somebody whom file modes bind."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("needs file modes")
+    folder, was = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()
+    folder.chmod(0o777)
+    if was == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(was)
+    shutil.rmtree(folder)
+
+
+def test_files_that_must_not_be_touched(nobody: Path) -> None:
+    path = nobody / "mine" / "calls.sqlite"
+    books = SqliteBooks(path)
+    books.settle(opened(books), cost(4), reply(), "{}")
     books.close()
     path.chmod(0o400)
-    with pytest.raises(ConfigError, match="written"):
+    with pytest.raises(ConfigError, match="can be written"):
         SqliteBooks(path)
-    assert SqliteBooks(path, readonly=True).accounts() == []
+    for leftover in path.parent.glob("*-*"):
+        leftover.unlink()
+    path.parent.chmod(0o500)
+    assert SqliteBooks(path, readonly=True).lookup("k") == reply()
+    path.chmod(0o600)
+    for bad in (path, path.parent / "other", path.parent / "deep" / "other"):
+        with pytest.raises(ConfigError, match=r"recording\.path"):
+            SqliteBooks(bad)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    path.parent.chmod(0o000)
+    for readonly in (False, True):
+        with pytest.raises(ConfigError, match=r"recording\.path"):
+            SqliteBooks(path, readonly=readonly)
+    path.parent.chmod(0o700)
+
+
+def test_a_recording_that_vanishes(books: SqliteBooks, path: Path) -> None:
+    books.close()
+    reader = SqliteBooks(path, readonly=True)
+    path.unlink()
+    with pytest.raises(ConfigError, match="existing"):
+        reader.lookup("k")
+    assert not path.exists()
