@@ -139,7 +139,9 @@ class Rollout:
                 messages = replace(messages, suffix=backbone.prompt_suffix)
             caller = self._caller(turn, backbone, len(messages.turns))
             left = turn.until - turn.clock
-            call = Call(caller, backbone, messages, self.plan.query, turn.twin, left, self._purse, self.age)
+            call = Call(
+                caller, backbone, messages, self.plan.query, turn.twin, left, self._purse, self.age
+            )
             reply = await self.setting.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time

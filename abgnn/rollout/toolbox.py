@@ -66,17 +66,29 @@ class Toolbox:
     ) -> ToolResult | None:
         recording = self.settings.recording
         if recording.path is None or recording.mode == "live":
-            return await self._tool(name).use(query, reply)
+            return await self._run(name, query, reply)
         parameters = {"query": query.text, "timeout_s": self.settings.tools.timeout_s}
         request = {"model": f"tool:{name}", "messages": reply, "parameters": parameters}
         key, body = identity(request, caller.sample)
         found = self.books.lookup(key) if recording.reads else None
         if found is not None:
+            from abgnn.tools import ToolResult
+
             return ToolResult(found.text, found.error is None, found.service_time)
-        result = await self._tool(name).use(query, reply)
+        result = await self._run(name, query, reply)
         if result is not None and recording.writes:
             self._record(replace(caller, key=key, model=f"tool:{name}"), body, result)
         return result
+
+    async def _run(self, name: str, query: Query, reply: str) -> ToolResult | None:
+        """A sandbox that fails tells the agent so; the rollout goes on."""
+        from abgnn.sandbox import SandboxError
+        from abgnn.tools import ToolResult
+
+        try:
+            return await self._tool(name).use(query, reply)
+        except SandboxError as error:
+            return ToolResult(f"(the tool could not run: {error})", False, 0.0)
 
     def _record(self, caller: Caller, body: str, result: ToolResult) -> None:
         ticket = self.books.reserve(caller, 0, Limits())

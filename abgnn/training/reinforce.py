@@ -135,10 +135,13 @@ class Reinforce(LightningModule):
     def _settings(self) -> RolloutSettings:
         """Settings of this run: live calls leave a trace beside the run's figures."""
         live = any(self.client.endpoint(backbone) for backbone in self.mas.catalogue)
-        if self.rollout_settings.trace or not live or self.trainer.log_dir is None:
+        if self.rollout_settings.trace or not live or not self.trainer.loggers:
+            return self.rollout_settings
+        folder = self.trainer.log_dir
+        if folder is None:
             return self.rollout_settings
         rank = f"-rank{self.global_rank}" if self.trainer.world_size > 1 else ""
-        path = Path(self.trainer.log_dir) / f"trace{rank}.jsonl"
+        path = Path(folder) / f"trace{rank}.jsonl"
         return replace(self.rollout_settings, trace=str(path))
 
     def _task(self) -> Task:
