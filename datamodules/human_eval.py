@@ -42,7 +42,7 @@ class HumanEval(QuestionDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(n_train, n_val, n_test, batch_size, seed)
-        self._sandbox = Sandbox(packages=False)
+        self.sandbox = Sandbox(packages=False)
 
     def load(self) -> list[Query]:
         """The problems in the benchmark's order."""
@@ -53,11 +53,11 @@ class HumanEval(QuestionDataModule):
         prompt, entry = query.meta["prompt"], query.meta["entry_point"]
         program = complete_program(response, prompt, entry)
         tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n\ncheck({entry})\n"
-        return float(self._sandbox.check(program, tests, [entry]).completed)
+        return float(self.sandbox.check(program, tests, [entry]).completed)
 
     def teardown(self, stage: str | None = None) -> None:
         """End the sandbox's workers; scoring starts new ones."""
-        self._sandbox.close()
+        self.sandbox.close()
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The canonical solution, or the function returning None, in a block."""

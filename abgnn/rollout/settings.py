@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from abgnn.errors import ConfigError
+from abgnn.sandbox import Strength
 
 Mode = Literal["live", "record", "replay", "replay-or-live"]
-Strength = Literal["process", "namespaces", "bubblewrap"]
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

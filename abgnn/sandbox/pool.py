@@ -29,6 +29,7 @@ class Pool:
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(self.width)
         self._idle: list[Worker] = []
+        self._closings = 0
         self._threads: ThreadPoolExecutor | None = None
 
     @contextmanager
@@ -51,43 +52,51 @@ class Pool:
             return self._threads
 
     def close(self) -> None:
-        """End all workers, also busy ones."""
+        """End all workers, also busy ones, whose callers then learn that they were killed."""
         self._mind_forks()
         with self._lock:
-            workers, threads = list(self._workers), self._threads
+            self._closings += 1
+            idle, busy, threads = self._idle, self._workers.difference(self._idle), self._threads
             self._idle, self._threads = [], None
-        for worker in workers:
+            self._workers.difference_update(idle)
+        for worker in (*idle, *busy):
             worker.stop()
+        for worker in idle:
+            worker.close()
+        for worker in busy:  # its caller still reads from it, and will close it
+            worker.wait()
         if threads is not None:
             threads.shutdown(wait=True)
-        for worker in workers:
-            worker.close()
-            self._workers.discard(worker)
 
     def _take(self, build: Build) -> Worker:
         with self._lock:
-            while self._idle:
+            closings, stale = self._closings, list[Worker]()
+            worker: Worker | None = None
+            while self._idle and worker is None:
                 worker = self._idle.pop()
-                if worker.usable and worker.build == build:
-                    return worker
-                self._drop(worker)
+                if not worker.usable or worker.build != build:
+                    stale.append(worker)
+                    worker = None
+            self._workers.difference_update(stale)
+        for old in stale:
+            old.close()
+        return worker or self._start(build, closings)
+
+    def _start(self, build: Build, closings: int) -> Worker:
         worker = Worker(build)
         with self._lock:
             self._workers.add(worker)
+            if closings != self._closings:  # closed while it started
+                worker.stop()
         return worker
 
     def _give(self, worker: Worker) -> None:
         with self._lock:
-            if worker.usable and worker in self._workers:
+            if worker.usable:
                 self._idle.append(worker)
                 return
-        worker.close()
-        with self._lock:
             self._workers.discard(worker)
-
-    def _drop(self, worker: Worker) -> None:
         worker.close()
-        self._workers.discard(worker)
 
     def _mind_forks(self) -> None:
         if self._pid != os.getpid():

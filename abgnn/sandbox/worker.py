@@ -96,14 +96,18 @@ class Worker:
         with suppress(ProcessLookupError):
             self._process.terminate()
 
-    def close(self) -> None:
-        """End it with all that it has started; may be called again."""
-        self.stop()
+    def wait(self) -> None:
+        """Wait for its end, after `stop`; in any thread."""
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def close(self) -> None:
+        """End it with all that it has started; may be called again."""
+        self.stop()
+        self.wait()
         for pipe in (self._to, self._from):
             with suppress(OSError):
                 pipe.close()

@@ -102,10 +102,12 @@ def _literal(text: str) -> str | None:
         if _GOES_ON.match(text, end):
             continue
         try:
-            ast.literal_eval(text[:end].strip())
+            node = ast.parse(text[:end].strip(), mode="eval").body
+            ast.literal_eval(node)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
-        return text[:end].strip()
+        if not isinstance(node, ast.Tuple) or text[0] == "(":  # `2, and` is a 2
+            return ast.unparse(node)
     return None
 
 

@@ -58,7 +58,7 @@ class UnitTestsTool:
     async def use(self, query: Query, reply: str) -> ToolResult | None:
         """Which examples failed, with expected and got; None without code or examples."""
         code = python_block(reply)
-        steps = _public(query) if code else []
+        steps = _public(query) if code and code.strip() else []
         names = {name for step in steps for name in step.names()}
         names -= {name for step in steps if step.expected is None for name in step.makes()}
         if code is None or not names:

