@@ -317,7 +317,7 @@ def test_keys_are_in_no_log_repr_or_pickle(
     assert repr(client) == "OpenAIClient(timeout_s=5)"
 
 
-@pytest.mark.parametrize("before", [0, 440, 448])
+@pytest.mark.parametrize("before", [0, 465, 472])
 def test_an_endpoint_that_repeats_the_key_gives_it_to_nobody(
     remote: Backbone, endpoint: Endpoint, before: int
 ) -> None:

@@ -107,15 +107,19 @@ def _raw_text(reply: Reply, raw: bytes) -> Sent:
 
 
 @lru_cache(maxsize=1)
-def _bomb() -> bytes:
-    """50 MB of JSON in 50 kB."""
-    return gzip.compress(
-        b'{"choices": [{"message": {"content": "' + b"A" * 50_000_000 + b'"}}]}', 6
-    )
+def bomb() -> bytes:
+    """50 MB of JSON in some 200 kB; takes a while to make, so a server makes it beforehand."""
+    letters = b"A" * 50_000_000
+    return gzip.compress(b'{"choices": [{"message": {"content": "' + letters + b'"}}]}', 1)
+
+
+@lru_cache(maxsize=1)
+def _long_error() -> bytes:
+    return b"E" * 20_000_000
 
 
 def _bombed(reply: Reply) -> Sent:
-    return Sent(_bomb(), headers=(("Content-Encoding", "gzip"),))
+    return Sent(bomb(), headers=(("Content-Encoding", "gzip"),))
 
 
 def _gzipped(reply: Reply) -> Sent:
@@ -142,7 +146,7 @@ FAULTS: dict[str, Callable[[Reply], Sent]] = {
     "429-ms": lambda r: refused(429, ("Retry-After-Ms", "150"), ("Retry-After", "9")),
     "500": lambda r: refused(500),
     "503": lambda r: refused(503, ("Retry-After", "0.1")),
-    "500-huge": lambda r: Sent(b"E" * 30_000_000, 500, billed=False),
+    "500-huge": lambda r: Sent(_long_error(), 500, billed=False),
     "redirect": lambda r: Sent(b"", 307, (("Location", "@other/elsewhere"),), billed=False),
     "html": lambda r: Sent(b"<html><h1>It works!</h1></html>", billed=False),
     "malformed": lambda r: Sent(b"{'choices': " + r.text.encode() + b"}"),

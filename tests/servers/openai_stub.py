@@ -43,6 +43,8 @@ class Stub:
     async def start(self, port: int = 0) -> asyncio.Server:
         """Listen on 127.0.0.1."""
         loop = asyncio.get_running_loop()
+        if "gzip-bomb" in self.options.faults:
+            faults.bomb()
         return await loop.create_server(lambda: Connection(self), "127.0.0.1", port, backlog=4096)
 
     def __call__(self, connection: Connection, request: Request) -> None:
