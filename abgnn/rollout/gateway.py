@@ -77,14 +77,14 @@ class _Door:
     breaker: CircuitBreaker
     mean: float | None = None
 
-    async def enter(self, most: Usage) -> int:
+    async def enter(self, most: Usage, age: int) -> int:
         """Wait for slot and rate; the tokens that the rate limit was charged for now.
 
         Raises:
             CallError: `circuit`.
         """
         expected = total(most) if self.mean is None else min(round(self.mean), total(most))
-        await self.limits.acquire(expected)
+        await self.limits.acquire(expected, age)
         if not self.breaker.allow():  # asked last: it may have opened while we waited
             self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
             raise CallError("circuit", "the endpoint has failed too often; it is left alone")
@@ -273,7 +273,7 @@ class Gateway:
         caller = call.caller
         if so_far.attempts > 1:
             caller = replace(caller, attempt=so_far.attempts)
-        expected = 0 if door is None else await door.enter(most)
+        expected = 0 if door is None else await door.enter(most, call.age)
         try:
             await call.purse.reserve(reserved)
             try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 from abgnn.rollout.token_bucket import TokenBucket
 
@@ -13,7 +14,10 @@ Turn = asyncio.Future[None]
 
 
 class EndpointLimits:
-    """Slots and rates of one endpoint, for one event loop; callers wait in the order they came.
+    """Slots and rates of one endpoint, for one event loop.
+
+    Who waits is served oldest rollout first, so that what is begun gets done; calls of the same
+    age in the order they came.
 
     Concurrency adapts as congestion control does (additive increase, multiplicative decrease):
     an answer adds 1/limit, so about one slot per round of calls, and a 429 halves the limit.
@@ -40,7 +44,8 @@ class EndpointLimits:
         self._limit, self._stale, self._sleep = float(max_concurrency), 0, sleep
         self._requests = None if rpm is None else TokenBucket(rpm, clock)
         self._tokens = None if tpm is None else TokenBucket(tpm, clock)
-        self._waiting: deque[tuple[Turn, int]] = deque()
+        self._waiting: list[tuple[int, int, Turn, int]] = []  # a heap: age, number, turn, tokens
+        self._numbers = count()
         self._timer: asyncio.Future[None] | None = None
 
     @property
@@ -48,7 +53,7 @@ class EndpointLimits:
         """Calls that may be in flight now; the whole part counts."""
         return self._limit
 
-    async def acquire(self, tokens: int) -> None:
+    async def acquire(self, tokens: int, age: int = 0) -> None:
         """Wait for a slot, then for one request and `tokens` tokens; `release` gives them back.
 
         A call larger than what the token bucket holds starts when that is full. Cancelled, it
@@ -56,12 +61,13 @@ class EndpointLimits:
 
         Args:
             tokens: what the call is expected to use.
+            age: of the rollout that calls; the lowest is served first.
         """
         if not self._waiting and self._delay(tokens) == 0:
             self._take(tokens)
             return
         turn: Turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, tokens))
+        heapq.heappush(self._waiting, (age, next(self._numbers), turn, tokens))
         self._serve()
         try:
             await turn
@@ -124,7 +130,7 @@ class EndpointLimits:
             self._timer.cancel()
             self._timer = None
         while self._waiting:
-            turn, tokens = self._waiting[0]
+            _, _, turn, tokens = self._waiting[0]
             if not turn.done():
                 delay = self._delay(tokens)
                 if delay is None:
@@ -134,7 +140,7 @@ class EndpointLimits:
                     return
                 self._take(tokens)
                 turn.set_result(None)
-            self._waiting.popleft()
+            heapq.heappop(self._waiting)
 
     async def _serve_in(self, seconds: float) -> None:
         await self._sleep(seconds)

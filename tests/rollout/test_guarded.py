@@ -277,6 +277,17 @@ def test_concurrency_of_an_endpoint_is_bounded() -> None:
     assert max(o.latency for o in outcomes) == 0.01, "and is no latency"
 
 
+def test_what_is_begun_gets_done_before_anything_new_is_begun() -> None:
+    client = Remote(sleeps=True, seconds={"Knowledgeable Expert": 0.002, "Decision Maker": 0.002})
+    plans = [committee(i, 1) for i in range(40)]
+    run(client, plans, of=catalogue(max_concurrency=4))
+    asked = [m.question for _, m in client.told]
+    begun = 0
+    for i, question in enumerate(asked):
+        begun += question not in asked[:i]
+        assert begun - sum(asked[:i].count(q) == 2 for q in set(asked[:i])) <= 2 * 4
+
+
 # deadline
 
 
@@ -383,7 +394,7 @@ def test_caps_need_a_worst_case_and_processes_a_file() -> None:
 def test_a_cap_storm_never_overspends(tmp_path: Path, shared: bool) -> None:
     """50 × 256 rollouts at once against a cap that about a tenth of them fit in."""
     rng = random.Random(0)
-    used = []
+    used, answered = [], []
     for n in range(50):
         cap = 0.012
         settings = RolloutSettings(caps=Caps(run_usd=cap), retry=QUICK)
@@ -399,7 +410,10 @@ def test_a_cap_storm_never_overspends(tmp_path: Path, shared: bool) -> None:
         assert client.spent == sum(a.spent for a in executor.books.accounts())
         assert {o.kind for o in outcomes} == {None, "budget"}
         used.append(client.spent / (cap * 1e12))
+        fine = sum(sum(c.cost for c in o.calls) for o in outcomes if o.error is None)
+        answered.append(fine * 1e12 / client.spent)
     assert min(used) > 0.8, f"at least {min(used):.3f} of the cap was used"
+    assert min(answered) > 0.7, f"at least {min(answered):.3f} of it for answers"
 
 
 @dataclass

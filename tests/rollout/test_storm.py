@@ -105,7 +105,7 @@ def weather(folder: Path, server: Server, rollouts: int) -> tuple[list, Counter[
         "small", base_url=server.base_url, api_key_env="STORM_KEY", max_tokens=64,
         max_concurrency=64,
     )  # fmt: skip
-    client = OpenAIClient(timeout_s=1.0)
+    client = OpenAIClient(timeout_s=2.5)
     with Executor(client, Catalogue((one,)), Letters(), settings=settings) as executor:
         executor.check()
         outcomes = executor.run([storm_plan(i) for i in range(rollouts)])
