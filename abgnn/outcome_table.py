@@ -1,0 +1,80 @@
+"""`OutcomeTable`: what several LLMs really made of the same questions; numpy only.
+
+Readers of known layouts are in `outcome_layouts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abgnn.errors import ConfigError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    """Scores, dollars, tokens and seconds of M LLMs on Q questions.
+
+    Args:
+        ids: unique, `[Q]`.
+        texts: the questions as the LLMs were asked, `[Q]`.
+        tasks: benchmark of each question, `[Q]`.
+        llms: names, `[M]`.
+        score: in [0, 1], `[Q, M]`.
+        cost: USD per call, `[Q, M]`; nan where the table does not say.
+        prompt_tokens, completion_tokens: per call, `[Q, M]`; nan where it does not say.
+        latency: seconds per call, `[Q, M]`; nan where it does not say.
+
+    Raises:
+        ConfigError: shapes that do not fit, an id twice, a score outside [0, 1] or missing.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    tasks: tuple[str, ...]
+    llms: tuple[str, ...]
+    score: Array
+    cost: Array
+    prompt_tokens: Array
+    completion_tokens: Array
+    latency: Array
+
+    def __post_init__(self) -> None:
+        shape = (len(self.ids), len(self.llms))
+        for name in ("score", "cost", "prompt_tokens", "completion_tokens", "latency"):
+            if getattr(self, name).shape != shape:
+                raise ConfigError(f"OutcomeTable.{name}", getattr(self, name).shape, str(shape))
+        if not len(self.texts) == len(self.tasks) == shape[0]:
+            sizes = (len(self.texts), len(self.tasks))
+            raise ConfigError("OutcomeTable.texts, tasks", sizes, f"one per id, {shape[0]}")
+        if len(set(self.ids)) < len(self.ids):
+            twice = next(i for n, i in enumerate(self.ids) if i in self.ids[:n])
+            raise ConfigError("OutcomeTable.ids", twice, "every id once")
+        bad = ~((self.score >= 0) & (self.score <= 1))  # nan too
+        if bad.any():
+            q, m = np.argwhere(bad)[0]
+            field = f"OutcomeTable.score[{self.ids[q]}, {self.llms[m]}]"
+            raise ConfigError(field, float(self.score[q, m]), "a number from 0 to 1")
+
+    @property
+    def ease(self) -> Array:
+        """Mean score over LLMs, `[Q]` (Appendix F)."""
+        ease: Array = self.score.mean(1)
+        return ease
+
+    def rows(self, keep: Sequence[int] | NDArray[np.bool_]) -> OutcomeTable:
+        """The table of some questions, by index or mask."""
+        index = np.arange(len(self.ids))[np.asarray(keep)]
+        tables = ("score", "cost", "prompt_tokens", "completion_tokens", "latency")
+        return OutcomeTable(
+            tuple(self.ids[i] for i in index),
+            tuple(self.texts[i] for i in index),
+            tuple(self.tasks[i] for i in index),
+            self.llms,
+            *(getattr(self, name)[index] for name in tables),
+        )
