@@ -34,8 +34,10 @@ class Sandbox:
       worker's own, whose file system shows only the interpreter's libraries;
     - `bubblewrap`: these, with namespaces made by `bwrap`.
 
-    What cannot be defended: a kernel that is broken itself, and time: a program may use all of a
-    core, and `memory_mb` of memory, for `timeout_s`.
+    What cannot be defended: a kernel with holes; the time and memory that a program is allowed;
+    and, for `run`, a program that wants to seem complete, as it could as well be empty: whether
+    functions are right is judged by `check`, whose tests no program can reach. A function that
+    knows what the tests expect passes them, whether it computes it or not.
 
     Args:
         timeout_s: wall time of a program, in seconds.
@@ -74,6 +76,7 @@ class Sandbox:
                 raise ConfigError(f"Sandbox.{name}", choice, ", ".join(STRENGTHS))
         self._arguments = (timeout_s, memory_mb, workers, require, stdout_limit)
         self._choice, self._packages = strength, packages
+        self._strength: Strength | None = None
         self.timeout_s, self.memory_mb, self.stdout_limit = timeout_s, memory_mb, stdout_limit
         self.workers = workers or os.cpu_count() or 1
         self.require: Strength = require
@@ -171,8 +174,9 @@ class Sandbox:
         return Ran(**found)
 
     def _build(self) -> Build:
-        chosen = self._choice or machine_strength()
-        return Build(chosen, self._packages, self._walls)
+        if self._strength is None:
+            self._strength = self._choice or machine_strength()
+        return Build(self._strength, self._packages, self._walls)
 
     def _check_strength(self) -> None:
         """Refuse a machine that is weaker than what was asked for."""
@@ -223,7 +227,7 @@ def machine_strength() -> Strength:
 @cache
 def _refusal(strength: Strength) -> str:
     """Why this machine cannot make such a sandbox; empty if it can."""
-    if not usable(strength):
+    if os.name != "posix" or not usable(strength):
         return f"{strength}: not on this machine"
     try:
         Worker(Build(strength)).close()

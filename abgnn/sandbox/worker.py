@@ -74,6 +74,8 @@ class Worker:
         if "failed" in hello:
             self.close()
             raise SandboxError(f"{build.strength}: {hello['failed']}")
+        if build.strength != "process":  # it has a root of its own now
+            remove_folder(self._folder)
 
     def perform(self, *messages: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Run a job (see `guest.supervise.perform`).

@@ -237,9 +237,10 @@ def test_close_ends_what_runs_and_leaves_nothing(sandbox: Sandbox, marker: Path)
     busy = Sandbox(30, 512, 2, strength=sandbox.strength)
     sandbox.close()
     with ThreadPoolExecutor(2) as threads:
+        workers = busy._pool._workers
         runs = [threads.submit(busy.run, "import time; time.sleep(20)") for _ in range(2)]
-        assert settles(lambda: len(list(marker.glob("abgnn-sandbox-*"))) == 2)
-        time.sleep(0.5)
+        assert settles(lambda: len(workers) == 2)
+        time.sleep(0.2)
         busy.close()
         assert [run.result(5).status for run in runs] == ["killed", "killed"]
     assert settles(lambda: not processes(marker))
@@ -265,7 +266,7 @@ def test_workers_end_with_a_killed_parent(sandbox: Sandbox, marker: Path) -> Non
         env={**os.environ, "PYTHONPATH": ROOT},
         check=False,
     )
-    assert settles(lambda: not processes(marker))
+    assert settles(lambda: not processes(marker) and not list(marker.iterdir()))
 
 
 def test_runs_share_the_workers_in_any_thread(sandbox: Sandbox) -> None:

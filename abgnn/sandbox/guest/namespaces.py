@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 from . import kernel
@@ -56,7 +55,7 @@ def enter(
         | kernel.CLONE_NEWUTS,
     )
     if child := os.fork():
-        _stay_behind(child, folder, pipes)
+        _stay_behind(child, pipes)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     _build_root(readable, hidden, folder)
     return NOBODY if two else None
@@ -88,12 +87,10 @@ def _map_from_outside() -> None:
     os.setresuid(0, 0, 0)
 
 
-def _stay_behind(child: int, folder: str, pipes: tuple[int, ...]) -> None:
+def _stay_behind(child: int, pipes: tuple[int, ...]) -> None:
     for fd in pipes:
         os.close(fd)
     os.waitpid(child, 0)
-    with suppress(OSError):
-        os.rmdir(folder)
     os._exit(0)
 
 

@@ -2,7 +2,9 @@
 
 The proof is a token. It is read from a pipe after the process was forked, and no name and no frame
 ever holds it: only a chain of C iterators, on the evaluation stack, which writes the token when the
-program before it has returned. Leaving early, by whatever door, leaves the chain unfinished.
+program before it has returned. Leaving early, by whatever door, leaves the chain unfinished. Only a
+search of the whole heap could find it, which the audit hook refuses; what must not be forged at all
+is proven by another process (`judge`).
 """
 
 from __future__ import annotations
