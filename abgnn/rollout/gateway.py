@@ -114,7 +114,6 @@ class _Entry:
 
     caller: Caller
     door: _Door | None
-    most: Usage
     reserved: int
     ticket: int
     expected: int
@@ -223,10 +222,10 @@ class Gateway:
             result = await self._dispatch(call, so_far, entry)
         except asyncio.CancelledError:
             gone = CallError("cancelled", "", usage=None)
-            attempt = _as_attempt(call.backbone, gone, entry.most, queued)
+            attempt = self._as_attempt(call, gone, queued)
             self._close(call, entry, attempt, gone, None, None)
             raise
-        attempt = _as_attempt(call.backbone, result, entry.most, queued)
+        attempt = self._as_attempt(call, result, queued)
         so_far.usage += attempt.usage
         so_far.paid += attempt.pusd
         pause = self._pause(call, so_far, entry, result)
@@ -268,7 +267,9 @@ class Gateway:
             CallError: `circuit` or `budget`.
         """
         door = self._door(call.backbone)
-        most = self._most(call, rendered=door is not None)
+        # a prompt is rendered only where its length matters
+        metered = self.settings.caps.any or (door is not None and call.backbone.tpm is not None)
+        most = self._most(call) if metered else Usage()
         reserved = cost(call.backbone, most) if self.settings.caps.any else 0
         caller = call.caller
         if so_far.attempts > 1:
@@ -285,7 +286,7 @@ class Gateway:
             if door is not None:
                 door.turn_back(expected)
             raise
-        return _Entry(caller, door, most, reserved, ticket, expected)
+        return _Entry(caller, door, reserved, ticket, expected)
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
         """A ticket of the books.
@@ -364,12 +365,22 @@ class Gateway:
     def _shared(self, limit: int | None) -> int | None:
         return None if limit is None else max(int(limit * self.share), 1)
 
-    def _most(self, call: Call, *, rendered: bool) -> Usage:
-        """The worst case of an attempt. Prompts are rendered only where somebody asks."""
-        tokens = call.backbone.max_tokens or _ASSUMED_TOKENS
-        if rendered or self.settings.caps.any:
-            return worst_case(call.messages.chat(), tokens)
-        return Usage(0, tokens)
+    @staticmethod
+    def _most(call: Call) -> Usage:
+        """The worst case of an attempt."""
+        return worst_case(call.messages.chat(), call.backbone.max_tokens or _ASSUMED_TOKENS)
+
+    def _as_attempt(self, call: Call, result: Completion | CallError, queued: float) -> Attempt:
+        """For the books; what nobody knows is booked at its worst."""
+        usage = self._most(call) if result.usage is None else result.usage
+        return Attempt(
+            usage=usage,
+            pusd=cost(call.backbone, usage),
+            uncertain=result.usage is None,
+            service_time=result.service_time,
+            queue_time=queued,
+            error=result.kind if isinstance(result, CallError) else None,
+        )
 
     def _limits_of(self, phase: str) -> Limits:
         if phase not in self._limits:
@@ -416,20 +427,6 @@ def endpoint_failed(response: Response) -> bool:
 def total(usage: Usage) -> int:
     """Tokens that rate limits count."""
     return usage.prompt_tokens + usage.completion_tokens
-
-
-def _as_attempt(
-    backbone: Backbone, result: Completion | CallError, most: Usage, queued: float
-) -> Attempt:
-    usage = most if result.usage is None else result.usage
-    return Attempt(
-        usage=usage,
-        pusd=cost(backbone, usage),
-        uncertain=result.usage is None,
-        service_time=result.service_time,
-        queue_time=queued,
-        error=result.kind if isinstance(result, CallError) else None,
-    )
 
 
 def _as_response(result: Completion | CallError, so_far: _Progress) -> Response:
