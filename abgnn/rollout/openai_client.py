@@ -74,7 +74,7 @@ class OpenAIClient:
     def bind(self, task: Task) -> None:
         """Real LLMs need no task."""
 
-    def endpoint(self, backbone: Backbone) -> str:
+    def endpoint(self, backbone: Backbone) -> str | None:
         """URL and model; rate limits of providers are per model."""
         return f"{_shown(self._url(backbone))} {backbone.model}"
 
