@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from abgnn.embedding_cache import EmbeddingCache, cache_folder
 from abgnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 MPNET = "sentence-transformers/all-mpnet-base-v2"
+_CHUNK = 8192  # texts between two writes
 _OFFLINE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -35,8 +37,23 @@ def offline_model_dir() -> Path:
     return weights.parent
 
 
+def identity(model: str) -> str:
+    """What tells an encoder's embeddings from another's: name, and weights where they are local."""
+    if model == "offline":
+        return f"offline {_OFFLINE_SHA256}"
+    folder = Path(model)
+    if not folder.is_dir():
+        return model
+    weights = sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".bin"))
+    stamps = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in weights]
+    return f"{folder.resolve()} {stamps}"
+
+
 class TextEncoder:
-    """Sentence embeddings, cached by text for the life of the object.
+    """Sentence embeddings; every text is encoded once, in batches, and then read back.
+
+    In memory for the life of the object, and on disk by content hash (`cache_folder`), in a file
+    of the encoder's own: another encoder, or other weights in the same folder, touch nothing of it.
 
     The paper's encoder is MPNet (section 4.1), fetched from the hub; `offline` is all-MiniLM-L6-v2
     from a package, without network. Loading waits until the first new text.
@@ -45,10 +62,20 @@ class TextEncoder:
         model: a sentence-transformers model name or folder, or `offline`.
         batch_size: texts per forward pass of the encoder.
         device: where the encoder runs.
+        cache: folder of embeddings on disk; None: none; `auto`: `$ABGNN_CACHE`, else `abgnn` in
+            the user's cache folder.
     """
 
-    def __init__(self, model: str = MPNET, batch_size: int = 64, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        model: str = MPNET,
+        batch_size: int = 64,
+        device: str = "cpu",
+        cache: str | None = "auto",
+    ) -> None:
         self.model, self.batch_size, self.device = model, batch_size, device
+        folder = cache_folder() if cache == "auto" else None if cache is None else Path(cache)
+        self._disk = None if folder is None else EmbeddingCache(folder, identity(model))
         self._encoder: SentenceTransformer | None = None
         self._cache: dict[str, Tensor] = {}
 
@@ -60,8 +87,17 @@ class TextEncoder:
         if not texts:
             raise ConfigError("texts", texts, "at least one text")
         new = [t for t in dict.fromkeys(texts) if t not in self._cache]
-        if new:
-            self._cache.update(zip(new, self._encode(new), strict=True))
+        if new and self._disk is not None:
+            self._cache.update(self._disk.get(new))
+            new = [t for t in new if t not in self._cache]
+        # long ones first: texts of a batch are alike in length, so little of it is padding
+        new.sort(key=len, reverse=True)
+        for start in range(0, len(new), _CHUNK):  # what is done is kept, whatever comes
+            some = new[start : start + _CHUNK]
+            embed = self._encode(some)  # [n, H]
+            self._cache.update(zip(some, embed.unbind(0), strict=True))
+            if self._disk is not None:
+                self._disk.put(some, embed)
         return torch.stack([self._cache[t] for t in texts])  # [n, H]
 
     def _encode(self, texts: list[str]) -> Tensor:

@@ -8,6 +8,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from hypothesis import settings
 from abgnn.base_mas import BaseMAS
 
 torch.set_num_threads(1)
+_CACHE = tempfile.TemporaryDirectory(prefix="abgnn-test-cache-")  # not the user's
+os.environ["ABGNN_CACHE"] = _CACHE.name
 settings.register_profile("ci", derandomize=True)  # the same examples every time
 if os.environ.get("CI"):
     settings.load_profile("ci")
