@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import ClassVar
 
 from abgnn.errors import ConfigError
 from abgnn.query import Query
 from datamodules.base import QuestionDataModule
-from datamodules.scoring import last_number
+from datamodules.numeric import Numeric
 
 Operands = tuple[int, ...]
 
@@ -71,7 +69,7 @@ KINDS: MappingProxyType[int, Kind] = MappingProxyType(
 )
 
 
-class Arithmetic(QuestionDataModule):
+class Arithmetic(Numeric, QuestionDataModule):
     """Six levels of arithmetic; no two questions hold the same numbers in another order.
 
     `meta`: level (1 to 6), kind, subject, topic (leading digit of the first operand, 0 to 9).
@@ -119,17 +117,6 @@ class Arithmetic(QuestionDataModule):
             for i, level in enumerate(self.levels)
             for question in self._questions(level, each + (i < left))
         ]
-
-    def score(self, query: Query, response: str) -> float:
-        """1 if the number stated equals the answer exactly."""
-        return float(last_number(response) == Fraction(query.answer))
-
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The right number, or one beside it."""
-        value = int(query.answer)
-        if not correct:
-            value += 1 if blake2b(query.id.encode()).digest()[0] % 2 else -1
-        return f"The answer is {value}."
 
     def _questions(self, level: int, n: int) -> list[Query]:
         kind = KINDS[level]

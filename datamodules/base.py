@@ -54,6 +54,7 @@ class QuestionDataModule(LightningDataModule, ABC):
         n_test: test queries; None for all that remain.
         batch_size: queries per batch, in every split.
         seed: of the order and of the shuffling of the training queries.
+        limit: queries of that order to deal with, from its front; None for all.
 
     Raises:
         ConfigError: a size is negative, or more queries are asked for than exist (at `setup`).
@@ -68,6 +69,7 @@ class QuestionDataModule(LightningDataModule, ABC):
         n_test: int | None = None,
         batch_size: int = 4,
         seed: int = 0,
+        limit: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -77,7 +79,9 @@ class QuestionDataModule(LightningDataModule, ABC):
         if batch_size < 1:
             raise ConfigError(self._field("batch_size"), batch_size, "an integer >= 1")
         self.n_train, self.n_val, self.n_test = n_train, n_val, n_test
-        self.batch_size, self.seed = batch_size, seed
+        if limit is not None and limit < 1:
+            raise ConfigError(self._field("limit"), limit, "an integer >= 1")
+        self.batch_size, self.seed, self.limit = batch_size, seed, limit
         self._splits: dict[Split, list[Query]] = {}
 
     @abstractmethod
@@ -96,7 +100,7 @@ class QuestionDataModule(LightningDataModule, ABC):
         """Deal the splits, once, whatever the stage."""
         if self._splits:
             return
-        queries = stratified_order(self.load(), self.seed)
+        queries = stratified_order(self.load(), self.seed)[: self.limit]
         n = len(queries)
         self._check_sizes(n)
         end = n - self.n_val

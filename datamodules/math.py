@@ -1,0 +1,121 @@
+"""MATH: competition problems with answers in LaTeX."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, ClassVar, Literal
+
+from abgnn.errors import ConfigError
+from abgnn.query import Query
+from datamodules.benchmark import Benchmark
+from datamodules.hub import Hub
+from datamodules.rows import Row
+from datamodules.scoring.latex import final_answer, same
+from datamodules.scoring.verifier import Verifier
+
+FORMAT = "Reason step by step, then end with the final answer in \\boxed{}."
+SUBJECTS = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
+_log = logging.getLogger(__name__)
+
+
+class MATH(Benchmark):
+    r"""The MATH dataset (Hendrycks et al., arXiv 2103.03874): seven subjects, levels 1 to 5.
+
+    Local layouts: the authors' folders (`test/algebra/1.json` with problem, solution, level,
+    type), and jsonl with the same columns or with answer, subject and level as a number. Without
+    a column `answer`, the last \boxed{} of the solution is the answer. `meta`: subject, level (if
+    known). Splits are stratified by both.
+
+    A response's final answer (its last \boxed{}, else what it states) is compared with the gold
+    answer as normalised text (`scoring.latex.same`), which settles most. What text cannot settle
+    goes to math-verify, in a process that is killed after `timeout_s`. The fallback: where
+    math-verify is not installed (one warning), dies or runs out of time, and with
+    `verifier="plain"`, what text cannot settle is wrong.
+
+    Args:
+        n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split:
+            see `Benchmark`.
+        verifier: `math-verify`, or `plain`: text only.
+        timeout_s: seconds for one comparison by math-verify.
+    """
+
+    domain: ClassVar[str] = "math"
+    HUB: ClassVar[Hub] = Hub(
+        "EleutherAI/hendrycks_math", "21a5633873b6a120296cce3e2df9d5550074f4a3", SUBJECTS
+    )
+
+    def __init__(
+        self,
+        n_train: int = 40,
+        n_val: int = 20,
+        n_test: int | None = None,
+        batch_size: int = 4,
+        seed: int = 0,
+        limit: int | None = None,
+        path: str | None = None,
+        dataset: str | None = None,
+        revision: str | None = None,
+        subsets: list[str] | None = None,
+        split: str = "test",
+        verifier: Literal["math-verify", "plain"] = "math-verify",
+        timeout_s: float = 5.0,
+    ) -> None:
+        super().__init__(
+            n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split
+        )
+        if verifier not in ("math-verify", "plain"):
+            raise ConfigError("MATH.verifier", verifier, "math-verify or plain")
+        if not timeout_s > 0:
+            raise ConfigError("MATH.timeout_s", timeout_s, "a number of seconds > 0")
+        self.verifier: Verifier | None = None
+        if verifier == "math-verify" and Verifier.installed():
+            self.verifier = Verifier(timeout_s)
+        elif verifier == "math-verify":
+            _log.warning(
+                "math-verify is not installed: MATH's answers are compared as normalised text only"
+            )
+
+    def parse(self, row: Row) -> Query:
+        """A problem with subject and level."""
+        gold = row.text("answer") if "answer" in row.fields else final_answer(row.text("solution"))
+        if not gold or ("answer" not in row.fields and "boxed" not in row.text("solution")):
+            raise row.refuse("solution", "a solution with its answer in \\boxed{}")
+        subject = row.fields.get("subject") or row.fields.get("type") or row.part
+        meta: dict[str, Any] = {"subject": str(subject)}
+        if level := re.search(r"[1-5]", str(row.fields.get("level", ""))):
+            meta["level"] = int(level[0])
+        return Query(
+            id=str(row.fields.get("id") or row.fields.get("unique_id") or f"math/{row.name}"),
+            text=f"{row.text('problem').strip()}\n\n{FORMAT}",
+            domain=self.domain,
+            answer=gold.strip(),
+            meta=meta,
+        )
+
+    def score(self, query: Query, response: str) -> float:
+        """1 if the final answer equals the gold one. May block; safe in any thread."""
+        answer = final_answer(response)
+        if answer is None:
+            return 0.0
+        verdict = same(query.answer, answer)
+        if verdict is None and self.verifier is not None:
+            verdict = self.verifier.equal(query.answer, answer)
+        return float(verdict is True)
+
+    def teardown(self, stage: str | None = None) -> None:
+        """End math-verify's processes; scoring starts new ones."""
+        if self.verifier is not None:
+            self.verifier.close()
+
+    def specimen(self, query: Query, *, correct: bool) -> str:
+        r"""The gold answer in a \boxed{}, or an answer that no problem has."""
+        return f"The answer is $\\boxed{{{query.answer if correct else '-987654321'}}}$."

@@ -1,0 +1,34 @@
+"""What multiple-choice benchmarks share: how options are shown, answered and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from abgnn.query import Query
+from datamodules.scoring import option_letter
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+FORMAT = "Think briefly if you need to, then end with: The answer is (X)."
+
+
+def choice_text(question: str, choices: Sequence[str]) -> str:
+    """The question, its options a line each, and the answer format."""
+    options = [f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
+    return "\n".join([question, *options, "", FORMAT])
+
+
+class MultipleChoice:
+    """Mixin: the answer is a letter, `meta["choices"]` are the options' texts."""
+
+    def score(self, query: Query, response: str) -> float:
+        """1 if the response settles on the right letter."""
+        return float(option_letter(response, query.meta["choices"]) == query.answer)
+
+    def specimen(self, query: Query, *, correct: bool) -> str:
+        """The right letter, or always the same wrong one."""
+        letter = query.answer
+        if not correct:
+            wrong = LETTERS[: len(query.meta["choices"])].replace(letter, "")
+            letter = wrong[blake2b(query.id.encode()).digest()[0] % len(wrong)]
+        return f"The answer is ({letter})."

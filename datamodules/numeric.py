@@ -1,0 +1,24 @@
+"""What benchmarks with exact numbers as answers share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from hashlib import blake2b
+
+from abgnn.query import Query
+from datamodules.scoring import last_number
+
+
+class Numeric:
+    """Mixin: the answer is a number as `Fraction` reads it."""
+
+    def score(self, query: Query, response: str) -> float:
+        """1 if the number stated equals the answer exactly."""
+        return float(last_number(response) == Fraction(query.answer))
+
+    def specimen(self, query: Query, *, correct: bool) -> str:
+        """The right number, or one beside it."""
+        if correct:
+            return f"The answer is {query.answer}."
+        beside = 1 if blake2b(query.id.encode()).digest()[0] % 2 else -1
+        return f"The answer is {Fraction(query.answer) + beside}."

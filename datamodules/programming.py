@@ -1,0 +1,34 @@
+"""What programming benchmarks share: a sandbox, in which responses meet the tests."""
+
+from __future__ import annotations
+
+from abgnn.query import Query
+from abgnn.sandbox import Sandbox
+from abgnn.tools.code_blocks import preamble
+from datamodules.scoring.code import scored_program
+
+
+class Programming:
+    """Mixin: `meta` holds prompt, entry_point, test, and perhaps calls (source to be put behind the
+    response) and names (the functions that the tests call, if not the entry point alone).
+
+    A response is judged by the tests, in a sandbox without installed packages, as many at a time
+    as there are cores. The tests run in another process than the response's code and see its
+    results as plain data (`Sandbox.check`): the code can neither read nor touch them, and an
+    object that claims to equal everything fails. What a function does to its arguments, and
+    objects other than plain data, do not cross over.
+    """
+
+    sandbox: Sandbox
+
+    def score(self, query: Query, response: str) -> float:
+        """1 if the tests pass. Blocks while they run; safe in any thread."""
+        prompt, entry = query.meta["prompt"], query.meta["entry_point"]
+        program = scored_program(response, prompt, entry) + query.meta.get("calls", "")
+        tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n"
+        names = query.meta.get("names", (entry,))
+        return float(self.sandbox.check(program, tests, names).completed)
+
+    def teardown(self, stage: str | None = None) -> None:
+        """End the sandbox's workers; scoring starts new ones."""
+        self.sandbox.close()
