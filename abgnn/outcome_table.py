@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from abgnn.errors import ConfigError
 
 Array = NDArray[np.float64]
+ARRAYS = ("score", "cost", "prompt_tokens", "completion_tokens", "latency")
+Responses = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,13 @@ class OutcomeTable:
     Args:
         ids: unique, `[Q]`.
         texts: the questions as the LLMs were asked, `[Q]`.
-        tasks: benchmark of each question, `[Q]`.
+        tasks: benchmark of each question (or subject, where the table has one only), `[Q]`.
         llms: names, `[M]`.
         score: in [0, 1], `[Q, M]`.
         cost: USD per call, `[Q, M]`; nan where the table does not say.
         prompt_tokens, completion_tokens: per call, `[Q, M]`; nan where it does not say.
         latency: seconds per call, `[Q, M]`; nan where it does not say.
+        responses: what the LLMs wrote, Q tuples of M texts; empty where the table does not say.
 
     Raises:
         ConfigError: shapes that do not fit, an id twice, a score outside [0, 1] or missing.
@@ -43,15 +46,18 @@ class OutcomeTable:
     prompt_tokens: Array
     completion_tokens: Array
     latency: Array
+    responses: Responses = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.ids), len(self.llms))
-        for name in ("score", "cost", "prompt_tokens", "completion_tokens", "latency"):
+        for name in ARRAYS:
             if getattr(self, name).shape != shape:
                 raise ConfigError(f"OutcomeTable.{name}", getattr(self, name).shape, str(shape))
         if not len(self.texts) == len(self.tasks) == shape[0]:
             sizes = (len(self.texts), len(self.tasks))
             raise ConfigError("OutcomeTable.texts, tasks", sizes, f"one per id, {shape[0]}")
+        if self.responses and {len(self.responses), *map(len, self.responses)} - {*shape}:
+            raise ConfigError("OutcomeTable.responses", len(self.responses), f"texts as {shape}")
         if len(set(self.ids)) < len(self.ids):
             twice = next(i for n, i in enumerate(self.ids) if i in self.ids[:n])
             raise ConfigError("OutcomeTable.ids", twice, "every id once")
@@ -70,11 +76,26 @@ class OutcomeTable:
     def rows(self, keep: Sequence[int] | NDArray[np.bool_]) -> OutcomeTable:
         """The table of some questions, by index or mask."""
         index = np.arange(len(self.ids))[np.asarray(keep)]
-        tables = ("score", "cost", "prompt_tokens", "completion_tokens", "latency")
         return OutcomeTable(
             tuple(self.ids[i] for i in index),
             tuple(self.texts[i] for i in index),
             tuple(self.tasks[i] for i in index),
             self.llms,
-            *(getattr(self, name)[index] for name in tables),
+            *(getattr(self, name)[index] for name in ARRAYS),
+            responses=tuple(self.responses[i] for i in index) if self.responses else (),
         )
+
+    def only(self, llms: Sequence[str]) -> OutcomeTable:
+        """The table of some LLMs, in the order given.
+
+        Raises:
+            ConfigError: one that the table lacks.
+        """
+        for llm in llms:
+            if llm not in self.llms:
+                raise ConfigError("OutcomeTable.llms", llm, ", ".join(self.llms))
+        index = [self.llms.index(llm) for llm in llms]
+        responses = tuple(tuple(row[m] for m in index) for row in self.responses)
+        arrays = (getattr(self, name)[:, index] for name in ARRAYS)
+        kept = (self.ids, self.texts, self.tasks, tuple(llms))
+        return OutcomeTable(*kept, *arrays, responses=responses)
