@@ -13,99 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from abgnn.catalogue import Backbone, Usage
-from abgnn.query import Query
 from abgnn.rollout.admission import Admission
 from abgnn.rollout.backoff import retryable, wait_before
 from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
-from abgnn.rollout.breaker import CircuitBreaker, counts
-from abgnn.rollout.client import CallError, Client, Completion, Messages
+from abgnn.rollout.calls import TIME_UP, Call, Reply, replays, too_late
+from abgnn.rollout.client import CallError, Client, Completion
+from abgnn.rollout.door import Door
 from abgnn.rollout.identity import identity
-from abgnn.rollout.limits import EndpointLimits
 from abgnn.rollout.money import cost, dollars, picodollars, worst_case
-from abgnn.rollout.purse import Purse
-from abgnn.rollout.settings import Recording, RolloutSettings
+from abgnn.rollout.settings import RolloutSettings
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated
-_TIME_UP = "the query's time is up"
 
 OnAttempt = Callable[[Caller, Attempt], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What a rollout asks for.
-
-    Args:
-        caller: who asks; key and attempt are filled in by the gateway.
-        backbone, messages, query: the call.
-        twin: how many like calls of the same rollout come before it.
-        seconds: what the deadline leaves, on the plan's clock.
-        purse: the rollout's own cap.
-        age: of the rollout; older ones (lower) are served first where there is a queue.
-    """
-
-    caller: Caller
-    backbone: Backbone
-    messages: Messages
-    query: Query
-    twin: int
-    seconds: float
-    purse: Purse
-    age: int = 0
-
-    @property
-    def sample(self) -> int:
-        """The client's sample index: a like call of the same rollout is another sample."""
-        return self.caller.sample + (self.twin << 32)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a call: a response, or an error in it; attempts 0 if recorded; pusd paid now."""
-
-    response: Response
-    attempts: int = 0
-    paid: int = 0
-    queue_time: float = 0.0
-
-
-@dataclass(slots=True)
-class _Door:
-    """What stands before an endpoint: slots, rates, circuit. `mean` is of tokens per call."""
-
-    limits: EndpointLimits
-    breaker: CircuitBreaker
-    mean: float | None = None
-
-    async def enter(self, most: Usage, age: int) -> int:
-        """Wait for slot and rate; the tokens that the rate limit was charged for now.
-
-        Raises:
-            CallError: `circuit`.
-        """
-        expected = total(most) if self.mean is None else min(round(self.mean), total(most))
-        await self.limits.acquire(expected, age)
-        if not self.breaker.allow():  # asked last: it may have opened while we waited
-            self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
-            raise CallError("circuit", "the endpoint has failed too often; it is left alone")
-        return expected
-
-    def turn_back(self, expected: int) -> None:
-        """An admitted attempt was not made."""
-        self.breaker.abandon()
-        self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
-
-    def leave(self, result: Completion | CallError, used: Usage, expected: int) -> None:
-        """An attempt has ended; the slot is free."""
-        failure = result if isinstance(result, CallError) else None
-        limited = failure is not None and failure.status == 429
-        self.limits.release(limited=limited, tokens_used=total(used), tokens_reserved=expected)
-        if failure is None:
-            self.mean = total(used) if self.mean is None else 0.9 * self.mean + 0.1 * total(used)
-        if failure is not None and failure.kind in ("deadline", "cancelled"):
-            self.breaker.abandon()
-        else:
-            self.breaker.record(failure is None or not counts(failure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +33,7 @@ class _Entry:
     """What an admitted attempt holds and must give back."""
 
     caller: Caller
-    door: _Door | None
+    door: Door | None
     reserved: int
     ticket: int
     expected: int
@@ -154,7 +74,7 @@ class Gateway:
         self.client, self.settings, self.books = client, settings, books
         self.on_attempt, self.share = on_attempt, share
         self.exhausted: str | None = None  # the refusal of a run's or a phase's cap
-        self._doors: dict[str, _Door] = {}
+        self._doors: dict[str, Door] = {}
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._limits: dict[str, Limits] = {}
         self._admission = Admission(books)
@@ -172,7 +92,7 @@ class Gateway:
             return await self._live(call, body)
         while True:
             found = self.books.lookup(key)
-            if found is not None and _replays(found, recording, call.seconds):
+            if found is not None and replays(found, recording, call.seconds):
                 return self._replayed(call, found)
             if recording.offline:
                 return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
@@ -192,7 +112,7 @@ class Gateway:
             attempt = Attempt(found.usage, 0, False, found.service_time, 0.0, found.error)
             self.on_attempt(caller, attempt)
         if found.error is None and found.retry_time + found.service_time > call.seconds:
-            found = _too_late(found, call.seconds)
+            found = too_late(found, call.seconds)
         return Reply(found)
 
     async def _live(self, call: Call, body: str | None) -> Reply:
@@ -249,7 +169,7 @@ class Gateway:
             done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
         except asyncio.TimeoutError:
             seconds = time.perf_counter() - began
-            return CallError("deadline", _TIME_UP, usage=None, service_time=min(seconds, left))
+            return CallError("deadline", TIME_UP, usage=None, service_time=min(seconds, left))
         except CallError as failure:
             return failure
         except Exception as bug:  # a client's bug becomes a typed outcome: neighbours go on
@@ -257,7 +177,7 @@ class Gateway:
             seconds = time.perf_counter() - began
             return CallError("internal", said, usage=usage, service_time=seconds)
         if done.service_time > left:  # on a clock of its own: simulated seconds
-            return CallError("deadline", _TIME_UP, usage=done.usage, service_time=left)
+            return CallError("deadline", TIME_UP, usage=done.usage, service_time=left)
         return done
 
     async def _admitted(self, call: Call, so_far: _Progress) -> _Entry:
@@ -347,23 +267,13 @@ class Gateway:
         so_far.attempts -= 1
         return response
 
-    def _door(self, backbone: Backbone) -> _Door | None:
+    def _door(self, backbone: Backbone) -> Door | None:
         endpoint = self.client.endpoint(backbone)
         if endpoint is None:
             return None
         if endpoint not in self._doors:
-            self._doors[endpoint] = _Door(
-                EndpointLimits(
-                    max(int(backbone.max_concurrency * self.share), 1),
-                    self._shared(backbone.rpm),
-                    self._shared(backbone.tpm),
-                ),
-                CircuitBreaker(self.settings.breaker),
-            )
+            self._doors[endpoint] = Door.of(backbone, self.settings.breaker, self.share)
         return self._doors[endpoint]
-
-    def _shared(self, limit: int | None) -> int | None:
-        return None if limit is None else max(int(limit * self.share), 1)
 
     @staticmethod
     def _most(call: Call) -> Usage:
@@ -399,34 +309,6 @@ class Gateway:
             named.append(f"the cap of ${caps.phase_usd[phase]:g} for {phase}")
         left = f"leaves no ${dollars(reserved):.6f} for this call"
         return f"{' or '.join(named)} {left}"
-
-
-def _replays(found: Response, recording: Recording, seconds: float) -> bool:
-    """Passing failures are tried again where live calls are allowed; paid ones are not."""
-    if recording.offline or found.error is None:
-        return True
-    if found.error == "deadline":
-        return seconds <= found.retry_time + found.service_time
-    return found.error in ("empty", "filter", "oversize", "malformed", "usage")
-
-
-def _too_late(found: Response, seconds: float) -> Response:
-    """A recorded reply that would not have come in time."""
-    left = max(seconds - found.retry_time, 0.0)
-    return replace(found, text="", service_time=left, error="deadline", message=_TIME_UP)
-
-
-def endpoint_failed(response: Response) -> bool:
-    """Whether the endpoint is to blame, so that a fallback may do better."""
-    if response.error is None:
-        return False
-    error = CallError(response.error, response.message, status=response.status)
-    return response.error == "circuit" or retryable(error)
-
-
-def total(usage: Usage) -> int:
-    """Tokens that rate limits count."""
-    return usage.prompt_tokens + usage.completion_tokens
 
 
 def _as_response(result: Completion | CallError, so_far: _Progress) -> Response:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from abgnn.catalogue import Backbone, Usage
 from abgnn.rollout.books import Caller
+from abgnn.rollout.calls import Call, Reply, endpoint_failed
 from abgnn.rollout.client import ErrorKind, Messages, Received, Turn
-from abgnn.rollout.gateway import Call, Gateway, Reply, endpoint_failed
+from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.money import dollars, picodollars
 from abgnn.rollout.plan import CallRecord, Outcome, Plan
 from abgnn.rollout.purse import Purse
