@@ -162,12 +162,22 @@ def _frontier(args: list[str], console: Console) -> int:
     given = _parse(
         "frontier",
         "Train and evaluate a set of operating points; writes points.csv, tables and a picture.",
-        {"--config": (str, None, "a frontier config, for example frontier/simulated-general.yaml")},
+        {
+            "--config": (str, None, "a frontier config, for example recorded/llmrouter.yaml"),
+            "--path": (str, None, "file of the questions or recorded outcomes, instead of its own"),
+            "--profiles": (str, None, "file of the recorded LLMs' prices, instead of its own"),
+        },
         args,
     )
     if given.config is None:
         raise ConfigError("--config", None, "a frontier config, see configs/frontier")
-    run_sweep(Sweep.from_yaml(given.config), console)
+    files = {"path": given.path, "profiles": given.profiles}
+    run_sweep(
+        Sweep.from_yaml(given.config).with_overrides(
+            [f"--data.init_args.{key}={file}" for key, file in files.items() if file]
+        ),
+        console,
+    )
     return 0
 
 

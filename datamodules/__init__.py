@@ -8,6 +8,7 @@ from datamodules.human_eval import HumanEval
 from datamodules.math import MATH
 from datamodules.mbpp import MBPP
 from datamodules.mmlu import MMLU
+from datamodules.outcomes import Outcomes
 from datamodules.quick_qa import QuickQA
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Arithmetic",
     "Benchmark",
     "HumanEval",
+    "Outcomes",
     "QuestionDataModule",
     "QuickQA",
 ]

@@ -84,6 +84,11 @@ class Sweep:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(points=tuple(OperatingPoint(**p) for p in points), **plain)
 
+    def with_overrides(self, overrides: Sequence[str]) -> Sweep:
+        """A copy whose every variant takes these arguments of `abgnn fit` too, last."""
+        variants = {name: (*own, *overrides) for name, own in self.variants.items()}
+        return replace(self, variants=variants)
+
 
 def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None:
     names = [f.name for f in fields(cls)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from abgnn.rollout.client import CallError, Client, Completion, Messages
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan
+from abgnn.rollout.recorded import RecordedClient
 from abgnn.rollout.settings import (
     Breaker,
     Caps,
@@ -41,6 +42,7 @@ __all__ = [
     "OpenAIClient",
     "Outcome",
     "Plan",
+    "RecordedClient",
     "Recording",
     "Retry",
     "RolloutSettings",
