@@ -1,0 +1,100 @@
+"""How good predicted ease is: AUROC pooled and within task, Brier score, calibration; numpy only.
+
+A question is *hard* if more than half of the LLMs fail it (score < 0.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+Array = NDArray[np.float64]
+
+
+def auroc(score: ArrayLike, label: ArrayLike) -> float:
+    """P(a positive scores above a negative), ties count half; nan if one class is missing."""
+    positive = np.asarray(label, dtype=bool)
+    n, m = int(positive.sum()), int((~positive).sum())
+    if not n or not m:
+        return float("nan")
+    rank = rankdata(np.asarray(score))
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def auroc_within(score: ArrayLike, label: ArrayLike, task: Sequence[str]) -> float:
+    """AUROC over pairs of the same task: tasks weigh by their number of pairs.
+
+    What only knows the tasks' means gets 0.5. nan if no task has both classes.
+    """
+    scores, labels, tasks = np.asarray(score), np.asarray(label, dtype=bool), np.asarray(task)
+    total = pairs = 0.0
+    for name in np.unique(tasks):
+        inside = tasks == name
+        weight = float(labels[inside].sum() * (~labels[inside]).sum())
+        if weight:
+            total += weight * auroc(scores[inside], labels[inside])
+            pairs += weight
+    return total / pairs if pairs else float("nan")
+
+
+def reliability(ease: ArrayLike, share: ArrayLike, bins: int = 10) -> Array:
+    """Mean predicted and mean observed ease, and questions per bin of equal width.
+
+    Args:
+        ease: predicted, in [0, 1], `[n]`.
+        share: observed mean score, `[n]`.
+        bins: of predicted ease.
+
+    Returns: `[filled bins, 3]`.
+    """
+    predicted, observed = np.asarray(ease, dtype=float), np.asarray(share, dtype=float)
+    index = np.minimum((predicted * bins).astype(int), bins - 1)
+    filled = np.unique(index)
+    rows = [(predicted[index == b].mean(), observed[index == b].mean()) for b in filled]
+    return np.array([(p, o, (index == b).sum()) for (p, o), b in zip(rows, filled, strict=True)])
+
+
+def expected_calibration_error(ease: ArrayLike, share: ArrayLike, bins: int = 10) -> float:
+    """Mean |predicted − observed ease| over bins, weighted by their questions."""
+    table = reliability(ease, share, bins)
+    return float(np.average(np.abs(table[:, 0] - table[:, 1]), weights=table[:, 2]))
+
+
+def brier(ease: ArrayLike, score: ArrayLike) -> float:
+    """Mean (ease − score)² over every single outcome; ease `[n]`, score `[n, M]`.
+
+    An ease known exactly still has the variance of scores among LLMs.
+    """
+    return float(np.mean((np.asarray(ease)[:, None] - np.asarray(score)) ** 2))
+
+
+def hard(score: ArrayLike) -> NDArray[np.bool_]:
+    """Whether more than half of the LLMs fail, `[n]` from `[n, M]`."""
+    failed: Array = (np.asarray(score) < 0.5).mean(1)
+    return failed > 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EaseFigures:
+    """What predicted ease is worth."""
+
+    auroc: float
+    auroc_within: float
+    brier: float
+    ece: float
+
+    @classmethod
+    def of(cls, ease: ArrayLike, score: ArrayLike, task: Sequence[str]) -> EaseFigures:
+        """Figures of predictions `[n]` against outcomes `[n, M]` of questions of some tasks."""
+        predicted, scores = np.asarray(ease, dtype=float), np.asarray(score, dtype=float)
+        label = hard(scores)
+        return cls(
+            auroc(-predicted, label),
+            auroc_within(-predicted, label, task),
+            brier(predicted, scores),
+            expected_calibration_error(predicted, scores.mean(1)),
+        )
