@@ -11,7 +11,7 @@ from abgnn.query import Query
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.rows import Row
-from datamodules.scoring.latex import final_answer, same
+from datamodules.scoring.latex import boxed_answer, final_answer, same
 from datamodules.scoring.verifier import Verifier
 
 FORMAT = "Reason step by step, then end with the final answer in \\boxed{}."
@@ -86,8 +86,9 @@ class MATH(Benchmark):
 
     def parse(self, row: Row) -> Query:
         """A problem with subject and level."""
-        gold = row.text("answer") if "answer" in row.fields else final_answer(row.text("solution"))
-        if not gold or ("answer" not in row.fields and "boxed" not in row.text("solution")):
+        given = "answer" in row.fields
+        gold = row.text("answer") if given else boxed_answer(row.text("solution"))
+        if not gold:
             raise row.refuse("solution", "a solution with its answer in \\boxed{}")
         subject = row.fields.get("subject") or row.fields.get("type") or row.part
         meta: dict[str, Any] = {"subject": str(subject)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def judge(code: str, setup: str, tests: Sequence[str]) -> Judge | None:
         SyntaxError: no Python.
         LookupError: no test calls a function of the code.
     """
-    solution, asked = ast.parse(code), ast.parse("\n".join([setup, *tests]))
+    solution, asked = _parsed(code), _parsed("\n".join([setup, *tests]))
     functions = {n.name for n in solution.body if isinstance(n, ast.FunctionDef)}
     called = [c.func.id for c in _calls(asked) if c.func.id in functions]  # type: ignore[attr-defined]
     if not called:
@@ -51,10 +52,10 @@ def judge(code: str, setup: str, tests: Sequence[str]) -> Judge | None:
     imports = _imports(solution, _free(asked))
     if _free(asked) - _bound(imports) <= functions and not _needs_objects(asked, functions):
         return Judge(entry, names, "", "\n".join([*imports, setup, *tests]))
-    imports += _imports(ast.parse(setup), None)
+    imports += _imports(_parsed(setup), None)
     moved = _Moved(functions)
-    left = [ast.unparse(moved.visit(ast.parse(test))) for test in tests]
-    if _free(ast.parse("\n".join(left))) - _bound(imports) - set(moved.sources):
+    left = [ast.unparse(moved.visit(_parsed(test))) for test in tests]
+    if _free(_parsed("\n".join(left))) - _bound(imports) - set(moved.sources):
         return None
     calls = [f"def {name}():\n    return {source}" for name, source in moved.sources.items()]
     behind = "\n".join(["", setup, *calls, ""])
@@ -114,6 +115,12 @@ def _imports(tree: ast.AST, wanted: set[str] | None) -> list[str]:
     found = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
     sources = [ast.unparse(node) for node in found]
     return [s for s in sources if wanted is None or _bound([s]) & wanted]
+
+
+def _parsed(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old code has escapes such as "\\d"
+        return ast.parse(source)
 
 
 def _bound(imports: Iterable[str]) -> set[str]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 LONGEST = 400  # characters of an answer; a longer one is a loop or a proof
 
-_BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\boxed\s+(\S+)")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\boxed\s+(\S+)")
 _STATED = re.compile(r"(?i)\banswers?\b(?:\s+(?:is|are|was)\b(?!\s+not\b)|\s*[:=])|####")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
@@ -15,16 +15,35 @@ _DROPPED = re.compile(
     r"\\(?:left|right|[Bb]igg?[lr]?)(?![A-Za-z])|\\[!,;: ]|~|\\q?quad(?![A-Za-z])|"
     r"\^\s*\{?\s*\\circ\s*\}?|°|\\degree|\\?%|\\?[$€£]|\{,\}(?=\d{3})|\\(?:display|text)style|\s+"
 )
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
+_MARKED = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,!]) ?(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"[^\d,]*\d{1,3}(?:,\d{3})+(?:\.\d+)?[^\d,]*")
+_MIXED_SLASH = re.compile(r"(?<![\d.])(\d+)(?:\s|\\ )+(\d+)/(\d+)(?!\d)")
+_AND = re.compile(r"\\(?:text|mbox)\{\s*(?:and|or)\s*\}|\b(?:and|or)\b")
+_GAP = re.compile(r"(?<=\d)\s+(?=\d)")
+_RELATION = re.compile(r"[<>]|\\(?:pm|mp|in|leq?|geq?|lt|gt|cup|ne|neq)(?![A-Za-z])")
 _UNIT = re.compile(r"(?<=[\d})])\\(?:text|mbox|mathrm|textrm)\{[^{}]*\}(?:\^\{?\d\}?)?$")
 _WORDS = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|mathbf|operatorname)\{([^{}]*)\}")
-_NAMED = re.compile(r"^[A-Za-z](?:\([A-Za-z]\))?\s*(?:=|\\in(?![A-Za-z]))")
+_NAMED = re.compile(
+    r"^(?:([A-Za-z])(?:_\{?\w\}?)?|[A-Za-z]\([A-Za-z]\)|\([A-Za-z](?:,[A-Za-z])+\))"
+    r"(?:=|\\in(?![A-Za-z]))"
+)
 _SHORT_FRACTION = re.compile(r"\\frac(?:\{([^{}]*)\}(\w)|(\w)\{([^{}]*)\}|(\w)(\w))")
 _SHORT_ROOT = re.compile(r"\\sqrt(?![\[{])(\w)")
 _MIXED = re.compile(r"(-?)(\d+)\\frac\{(\d+)\}\{(\d+)\}")
 _RATIONAL = re.compile(r"(-?)(?:\\frac\{(-?\d+)\}\{(-?\d+)\}|(\d*\.?\d+)\.?(?:/(\d+))?)")
 _BASE = re.compile(r"_\{?(\d+)\}?$")
 _OPEN, _CLOSE = "([{", ")]}"
+_REWRITTEN = (
+    ("\\dfrac", "\\frac"),
+    ("\\tfrac", "\\frac"),
+    ("\\$", ""),
+    ("−", "-"),
+    ("\\cdot", "*"),
+    ("\\{", "{"),
+    ("\\}", "}"),
+    ("\\lbrace", "{"),
+    ("\\rbrace", "}"),
+)
 
 
 def final_answer(response: str) -> str | None:
@@ -33,12 +52,14 @@ def final_answer(response: str) -> str | None:
     The last non-empty \\boxed; else the formula, or else the sentence, after the last "answer
     is"; else the last formula; else the last line, if it is short.
     """
-    boxed = [_boxed(response, match) for match in _BOXED.finditer(response)]
-    found = next((text for text in reversed(boxed) if text.strip()), None)
-    if found is None:
-        found = _stated(response)
-    found = found.strip().rstrip(".").strip() if found else ""
+    found = boxed_answer(response) or _stated(response).strip().rstrip(".").strip()
     return found if 0 < len(found) <= LONGEST else None
+
+
+def boxed_answer(text: str) -> str | None:
+    """What the last \\boxed that is not empty holds, or None."""
+    boxed = [_boxed(text, match).strip() for match in _BOXED.finditer(text)]
+    return next((found for found in reversed(boxed) if found), None)
 
 
 def _boxed(response: str, match: re.Match[str]) -> str:
@@ -58,11 +79,11 @@ def _stated(response: str) -> str:
     stated = list(_STATED.finditer(response))
     if stated:
         rest = response[stated[-1].end() :].lstrip(" :*\n")[: LONGEST + 100]
+        if formula := _MATH.match(rest):
+            return next(group for group in formula.groups() if group)
         line = re.split(r"\n|[.](?=\s|$)", rest, maxsplit=1)[0].strip("* ")
         formulas = _formulas(line)
-        if not formulas:
-            return line
-        return formulas[0] if _MATH.sub("", line).strip(" .,") == "" else formulas[-1]
+        return formulas[-1] if formulas else line
     formulas = _formulas(response)
     if formulas:
         return formulas[-1]
@@ -86,6 +107,14 @@ def same(gold: str, answer: str) -> bool | None:
     left, right = normalise(gold), normalise(answer)
     if left == right and left:
         return True
+    names = _NAMED.match(left), _NAMED.match(right)
+    if names[0] and names[1] and names[0][1] and names[1][1] and names[0][1] != names[1][1]:
+        return False
+    left, right = _NAMED.sub("", left), _NAMED.sub("", right)
+    if left == right and left:
+        return True
+    if "|" in right and "|" not in left and _GAP.search(answer):
+        return False
     if (bases := _bases(left, right)) is not None:
         return bases
     values = rational(left), rational(right)
@@ -100,36 +129,34 @@ def same(gold: str, answer: str) -> bool | None:
 
 def _same_parts(left: str, right: str) -> bool | None:
     """Tuples, intervals and lists, part by part."""
-    ends, (mine, yours) = _ends(left), (_parts(left), _parts(right))
-    if ends and ends != "{}" and len(mine) > 1 and ends != _ends(right):
-        return False
+    related = _RELATION.search(left + right) is not None
+    ends, (mine, yours) = _ends(left).strip("{}"), (_parts(left), _parts(right))
+    if ends and len(mine) > 1 and ends != _ends(right):
+        return None if related else False
     if len(mine) != len(yours):
-        return None if "\\pm" in left + right or "\\in" in left + right else _lists(mine, yours)
+        return None if related else False
     if len(mine) == 1:
         return None
-    if not ends or ends == "{}":
+    if not ends:
         mine, yours = sorted(mine), sorted(yours)
     judged = [same(a, b) for a, b in zip(mine, yours, strict=True)]
     if all(judged):
         return True
-    return False if ends and ends != "{}" and False in judged else None
-
-
-def _lists(mine: list[str], yours: list[str]) -> bool | None:
-    return False if all(rational(part) is not None for part in mine + yours) else None
+    return False if ends and False in judged else None
 
 
 def normalise(text: str) -> str:
-    """One way of writing an answer, for comparison as text."""
-    text = text.strip().rstrip(".").replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
-    text = text.replace("\\$", "").replace("−", "-").replace("\\cdot", "*").replace("\\{", "{")
-    text = text.replace("\\}", "}").replace("\\lbrace", "{").replace("\\rbrace", "}")
-    text = _DROPPED.sub("", text)
-    text = _WORDS.sub(r"\1", _UNIT.sub("", _NAMED.sub("", text)))
+    """One way of writing an answer, for comparison as text; names of variables are kept."""
+    text = _MARKED.sub("", text.strip().rstrip(".").strip())
+    if _THOUSANDS.fullmatch(text) and not _ends(text):
+        text = text.replace(",", "")
+    for old, new in _REWRITTEN:
+        text = text.replace(old, new)
+    text = _AND.sub(",", _MIXED_SLASH.sub(r"\1\\frac{\2}{\3}", text))
+    text = _DROPPED.sub("", _GAP.sub("|", text))
+    text = _WORDS.sub(r"\1", _UNIT.sub("", text))
     for short, long in ((_SHORT_FRACTION, _braced), (_SHORT_ROOT, _rooted)):
         text = short.sub(long, text)
-    if not _ends(text):
-        text = text if _is_list(text) else _THOUSANDS.sub("", text)
     text = re.sub(r"(?<![\d.])\.(?=\d)", "0.", text)
     return text[1:] if text.startswith("+") else text
 
@@ -141,11 +168,6 @@ def _braced(match: re.Match[str]) -> str:
 
 def _rooted(match: re.Match[str]) -> str:
     return f"\\sqrt{{{match[1]}}}"
-
-
-def _is_list(text: str) -> bool:
-    """Whether commas part numbers rather than thousands: 1,234 has thousands, 1,23 does not."""
-    return "," in text and not re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?\D*", text)
 
 
 def rational(text: str) -> Fraction | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 MAX_DIGITS = 100  # a longer number is a loop of a small model, not an answer
 MAX_POWER = 30  # of ten, in scientific notation
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!\d|\.\d)"
 _NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>[-−–])?(?:\\?[$€£]\s?)?(?P<sign2>[-−])?(?:"
     rf"(?:(?P<whole>\d{{1,9}})\s{{0,2}})?\\[dt]?frac\{{(?P<top>{_DIGITS})\}}\{{(?P<bottom>{_DIGITS})\}}|"
@@ -21,13 +21,18 @@ _ANSWER = re.compile(
     r"(?i)\banswers?(?:\s+(?:is|are|was)\b(?!\s+not\b)|\s*[:=]|\s*\*\*)|\\boxed\{|####"
 )
 _CORRECTED = re.compile(
-    r"(?i)\b(?:wait|actually|correction|sorry|no)\b[,:.!]*\s+(?:(?:no|wait|it|that|this|the|total|"
-    r"result|is|'s|should|must|would|be|make|[,:*_])\s*){0,6}(?=[-−$€£\\.\d]{1,4}\d|\d)"
-    r"(?=[^\n.]{0,40}?(?:[.!*_ ]*$|[.!]\s|\n))",
+    r"(?i)\b(?:(?:wait|actually|correction|sorry)\b[,:.!]*|no[,:.!])\s+(?:(?:no|wait|it|that|this|"
+    r"the|total|result|is|'s|should|must|would|be|make|[,:*_])\s*){0,6}"
+    r"(?=[-−]?(?:\\?[$€£])?[\d.][\d.,/]{0,20}%?(?:\s[a-z]+)?[*_]{0,2}(?:[.!]?\s*$|[.!]\s))",
     re.MULTILINE,
 )
-_LATEX_SPACE = re.compile(r"\\[!,;: ]|\{,\}")
-_UNDECIDED = re.compile(r"\s*(?:[+×÷/–-]|\\times|\\cdot|\bor\b|\bto\b)\s*\\?[$€£]?\.?\d")
+_CONCLUSION = re.compile(
+    r"(?:^|(?<=[.!:]\s))[*_ ]*(?:Therefore|So|Thus|Hence|Rounded|Rounding|This means|In total|"
+    r"Altogether|Finally|In conclusion|Overall)\b",
+    re.MULTILINE,
+)
+_SPACED = re.compile(r"\\[!,;: ]|(?<=\d)(?:\{,\}|[\u00a0\u202f\u2009])(?=\d{3}(?!\d))")
+_UNDECIDED = re.compile(r":\d|\s*(?:[+×÷/–-]|\\times|\\cdot|\bor\b|\bto\b)\s*\\?[$€£]?\.?\d")
 
 
 def last_number(response: str) -> Fraction | None:
@@ -35,11 +40,12 @@ def last_number(response: str) -> Fraction | None:
 
     The first number after the last "answer is" (also boxed, after ####, or after "no, wait:"),
     but the one after the last "=" of that line if there is any; else the number after the last
-    "="; else the last number. An answer that goes on ("5 or 6", "5 - 3") is none. Read are sign,
+    "=", unless a later "Therefore, …" has other numbers: then the last of these; else the last
+    number. An answer that goes on ("5 or 6", "5 - 3") is none. Read are sign,
     thousands commas (also LaTeX's), currency signs, decimals, fractions (3/4, 1 1/2, LaTeX's),
     powers of ten (1.5e3, 1.5 × 10^3). Units and % are passed over: 25% is 25.
     """
-    response = _LATEX_SPACE.sub(lambda m: "," if m[0] == "{,}" else "", response)
+    response = _SPACED.sub(lambda m: "" if m[0][0] == "\\" else ",", response)
     markers = [*_ANSWER.finditer(response), *_CORRECTED.finditer(response)]
     for marker in sorted(markers, key=lambda m: m.end(), reverse=True):
         line = re.split(
@@ -53,10 +59,18 @@ def last_number(response: str) -> Fraction | None:
             number, end = found
             return None if _UNDECIDED.match(line, end) else number
     number = _after_equals(response)
-    if number is not None:
+    concluded = _concluded(response)
+    if number is not None and (not concluded or number in concluded):
         return number
-    numbers = [number for number, _ in _numbers(response)]
+    numbers = concluded or [number for number, _ in _numbers(response)]
     return numbers[-1] if numbers else None
+
+
+def _concluded(response: str) -> list[Fraction]:
+    """Numbers of a last sentence that opens with "Therefore" or the like and holds no "="."""
+    end = [match.start() for match in _CONCLUSION.finditer(response)][-1:]
+    sentence = response[end[0] :] if end else ""
+    return [] if "=" in sentence else [number for number, _ in _numbers(sentence[:1000])]
 
 
 def _after_equals(text: str) -> Fraction | None:

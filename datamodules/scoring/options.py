@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 _FILL = (
     r"(?:(?i:is|was|are|be|to|would|should|must|will|clearly|definitely|therefore|thus|indeed|"
     r"probably|likely|actually|now|still|just|simply|the|my|final|best|correct|right|one|option|"
-    r"choice|letter|number|answer|it|it's)\b|[\s:=*_`\"'([{$]|->|→|\\boxed|\\text|\\mathrm|\\\(){0,20}"
+    r"choice|letter|number|answer|it|it's)\b|[\s:=*_`\"'“‘([{$>]|\s[-–—]\s|->|→|\\boxed|"
+    r"\\textbf|\\mathbf|\\text|\\mathrm|\\\(){0,20}"
 )
 _TRIGGER = (
     r"(?i:\banswers?\b(?!\s+choices)|\b(?:correct|right|best)\s+(?:option|choice|one|letter)\b|"
@@ -20,13 +21,22 @@ _THOUGHT = r"(?i:\bi\s+(?:think|believe|guess)\b(?:\s+that\b)?|\bit(?:\s+(?:is|m
 _UPPER = r"[A-Z](?![\w'’])(?!\W{0,4}(?i:or|nor)\b)"
 _LOWER = r"[a-z](?=\s*(?:[.,;:!?)\]}*_`\"']|$))(?!['’]\w)"
 _LETTER = rf"({_UPPER}|{_LOWER})"
+_AND = (
+    r"\W{0,3}(?:\s(?i:and|or|nor)\s|,\s?|/)\W{0,3}([A-Z])(?![\w'’])"
+    r"(?!\s+(?i:is|are|was|has|would)\b)"
+)
+_TORN = re.compile(_TRIGGER + _FILL + r"([A-Z])" + _AND)
 _STATED = re.compile(_TRIGGER + _FILL + _LETTER)
 _STATED_TEXT = re.compile(_TRIGGER + _FILL)
 _THOUGHT_LETTER = re.compile(_THOUGHT + _FILL + _LETTER)
 _THOUGHT_TEXT = re.compile(_THOUGHT + _FILL)
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{|\\mathrm\{)?\s*\(?([A-Za-z])\)?\s*\}")
 _BOLD = re.compile(r"(?:\*\*|__)\s*\(?([A-Z])(?:\)|[.:](?=[\s*_]))?(?:\*\*|__|\s+[^*\n]+\*\*)")
-_ALONE = re.compile(r"^[ \t#>*_`(\[\"']*([A-Za-z])[ \t*_`)\].:\"']*$", re.MULTILINE)
+_ALONE = re.compile(r"^[ \t#>*_`(\[\"'$]*([A-Za-z])[ \t*_`)\].:\"'$]*$", re.MULTILINE)
+_LAST = re.compile(r"[.!?]\s+[*_(\[]*([A-Z])[*_)\].!]*\s*\Z")
+_OPENS = re.compile(
+    r"(?:(?i:option|choice)\s+)?[*_(]{0,3}([A-Z])[*_)]{0,3}(?:\s*\Z|[,;]\s(?!\W?[A-Z]\b)|\s+[–—-]\s)"
+)
 _CORRECT = re.compile(
     r"\b([A-Z])(?:\)?|[).:,]+\s(?:(?!\b[A-Z]\b)[^.\n]){1,60}?,?)\s+is\s+"
     r"(?:(?:the|therefore|clearly)\s+)*(?:correct|right|best)\b"
@@ -45,8 +55,9 @@ def option_letter(response: str, options: Sequence[str]) -> str | None:
 
     Stated answers come first, and of them the last one ("The answer is B. No, wait: C" is C):
     after "answer is", "I choose" and the like, boxed, bold, alone on a line, "B is correct", as
-    a letter or as an option's text. Then "I think", "it is"; then a letter that opens the
-    response, a bracketed letter, the only option whose text occurs; these not in a refusal.
+    a letter or as an option's text; "A or B" settles on none. Then "I think", "it is"; then a
+    letter that opens the response, a bracketed letter, the only option whose text occurs; these
+    not in a refusal.
 
     Args:
         response: what the LLM wrote.
@@ -54,8 +65,11 @@ def option_letter(response: str, options: Sequence[str]) -> str | None:
     """
     response = response.strip()
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(options)]
-    found = _letters((_STATED, _BOXED, _BOLD, _ALONE, _CORRECT), response, letters)
+    found = _letters((_STATED, _BOXED, _BOLD, _ALONE, _LAST, _CORRECT), response, letters)
     found += _texts(_STATED_TEXT, response, options)
+    torn = [m.start() for m in _TORN.finditer(response) if m[1] in letters and m[2] in letters]
+    if torn and torn[-1] >= max(found, default=(0, ""))[0]:
+        return None
     return max(found)[1] if found else _hinted(response, options, letters)
 
 
@@ -67,6 +81,8 @@ def _hinted(response: str, options: Sequence[str], letters: str) -> str | None:
     thought += _texts(_THOUGHT_TEXT, response, options)
     if thought:
         return max(thought)[1]
+    if (opens := _OPENS.match(response)) and opens[1] in letters:
+        return opens[1]
     listed = _letters((_LISTED,), response, letters)
     if len(listed) < 3:  # more is a list of the options
         bracketed = _letters((_BRACKETED,), response, letters)

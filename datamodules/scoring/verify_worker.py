@@ -25,7 +25,9 @@ def main(seconds: float) -> None:
             signal.setitimer(signal.ITIMER_REAL, seconds)
         left, right = (parse(f"\\boxed{{{text}}}", parsing_timeout=None) for text in (gold, answer))
         right = [value for value in right if not isinstance(value, str)]  # text is compared outside
-        equal = bool(left and right) and verify(left, right, timeout_seconds=None)
+        equal = bool(left and right) and verify(
+            left, right, allow_set_relation_comp=True, timeout_seconds=None
+        )
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         _say(bool(equal))

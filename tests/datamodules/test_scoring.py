@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from datamodules.scoring import last_number, option_letter
+from datamodules.scoring.latex import final_answer, same
 
 CITIES = ("Paris", "London", "New York", "York")
 
@@ -60,6 +61,20 @@ CITIES = ("Paris", "London", "New York", "York")
         ("There is no D among the initials, so I say (C).", "C"),
         ("The answer is **B** (not A).", "B"),
         ("I can't be certain, but the answer is C.", "C"),
+        ("Answer - B", "B"),
+        ("Answer – (B)", "B"),
+        ("$B$", "B"),
+        (r"The answer is \textbf{B}", "B"),
+        ("<answer>B</answer>", "B"),
+        ("The answer is “B”.", "B"),
+        ("B, because A is too small", "B"),
+        ("Choice B", "B"),
+        ("A is wrong. B", "B"),
+        ("Let me think: B or C? B", "B"),
+        ("The answer isn't A, it's B.", "B"),
+        ("The answer is neither A nor B; it is C.", "C"),
+        ("The answer is A or B. No, the answer is C.", "C"),
+        ("The correct answer is A) Paris. Wait, let me look again. It is wrong. Answer: B", "B"),
     ],
 )
 def test_option_letter(response: str, letter: str) -> None:
@@ -83,6 +98,13 @@ def test_option_letter(response: str, letter: str) -> None:
         "There is no C here.",
         "I am not sure, perhaps London.",
         "The answer is not B.",
+        "The answer is B and C.",
+        "The answer is (A) or (B).",
+        "Answer: B, C",
+        "Both A and B",
+        "I would say none of the above.",
+        "As an AI I cannot choose (B).",
+        "The answer is Londonderry.",
     ],
 )
 def test_no_letter(response: str) -> None:
@@ -133,19 +155,75 @@ def test_numeric_options_are_matched_whole() -> None:
         ("- 5 apples", 5),
         ("H2O has 3 atoms", 3),
         ("x = y, thus 4", 4),
+        ("The answer is 25%.", 25),
+        (r"The answer is 25\%", 25),
+        ("The answer is 3/4.", Fraction(3, 4)),
+        ("-3/4", Fraction(-3, 4)),
+        (r"\boxed{\dfrac{3}{4}}", Fraction(3, 4)),
+        ("It takes 1 1/2 hours", Fraction(3, 2)),
+        (r"The answer is $1\frac{1}{2}$", Fraction(3, 2)),
+        ("1.5e3", 1500),
+        ("1.5 × 10^3", 1500),
+        (r"1.5 \times 10^{-3}", Fraction(3, 2000)),
+        (r"$1{,}000$", 1000),
+        (r"1,\!000", 1000),
+        ("18cm", 18),
+        ("18 dollars", 18),
+        (r"\$18", 18),
+        ("€1,234.50", Fraction(2469, 2)),
+        (r"\boxed{18\text{ dollars}}", 18),
+        ("On 3/4/2024 she had 7", 7),
+        ("The answer is not 5, but 6.", 6),
+        ("The answer is 11. No, wait: 12.", 12),
+        ("The answer is 11. Actually, it should be 12.", 12),
+        ("The answer is 12. Actually, 3 of them are red.", 12),
+        ("The answer is 12 (3 * 4).", 12),
+        ("The answer is 12 - easy!", 12),
+        ("4 + 4 = 8, half of that is 4.\nTherefore, she has 160 eggs.", 160),
+        ("9 * 24 = 192\nSo, there are 192 cows in 8 stalls.", 192),
     ],
 )
 def test_last_number(response: str, number: Fraction | int) -> None:
     assert last_number(response) == number
 
 
-@pytest.mark.parametrize("response", ["", "none", "H2O", "7" * 5000, "The answer is unknown."])
+@pytest.mark.parametrize(
+    "response",
+    [
+        "",
+        "none",
+        "H2O",
+        "7" * 5000,
+        "The answer is unknown.",
+        "The answer is 5 or 6.",
+        "The answer is 5-10",
+        "The answer is 7 - 2",
+        "The answer is 1/0",
+        "1e400",
+        "The answer is 3:45",
+    ],
+)
 def test_no_number(response: str) -> None:
     assert last_number(response) is None
 
 
 @pytest.mark.parametrize(
-    "piece", ["\n", " ", "*", "(", "A) ", "the answer is ", "1,", "= ", "it is "]
+    "piece",
+    [
+        "\n",
+        " ",
+        "*",
+        "(",
+        "A) ",
+        "the answer is ",
+        "1,",
+        "= ",
+        "it is ",
+        "$",
+        "\\boxed{",
+        "1 ",
+        "no, ",
+    ],
 )
 def test_long_loops_are_read_in_time(piece: str) -> None:
     """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
@@ -153,4 +231,6 @@ def test_long_loops_are_read_in_time(piece: str) -> None:
     start = time.monotonic()
     option_letter(text, CITIES)
     last_number(text)
+    same("5", final_answer(text) or "")
+    same("(1,2)", text[:400])
     assert time.monotonic() - start < 2
