@@ -24,6 +24,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
+  abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
   abgnn recordings FILE          what was recorded and paid; --export jsonl
 
 NAME is a file or a packaged config, for example simulated/general.yaml or live/smollm2.yaml.
@@ -66,6 +67,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "pools": _pools,
         "frontier": _frontier,
         "run": _run,
+        "outcomes": _outcomes,
         "recordings": _recordings,
     }
     if command not in ours:
@@ -200,6 +202,12 @@ def _run(args: list[str], console: Console) -> int:
     )
     bounds = Bounds(given.max_usd, given.deadline, given.recording, given.max_tokens)
     return ask(given.question, given.checkpoint, given.config, console, bounds)
+
+
+def _outcomes(args: list[str], console: Console) -> int:
+    from abgnn.outcome_report import outcomes_command
+
+    return outcomes_command(args, console)
 
 
 def _recordings(args: list[str], console: Console) -> int:

@@ -73,7 +73,7 @@ class OutcomeTable:
         ease: Array = self.score.mean(1)
         return ease
 
-    def rows(self, keep: Sequence[int] | NDArray[np.bool_]) -> OutcomeTable:
+    def rows(self, keep: Sequence[int] | NDArray[np.bool_] | NDArray[np.int64]) -> OutcomeTable:
         """The table of some questions, by index or mask."""
         index = np.arange(len(self.ids))[np.asarray(keep)]
         return OutcomeTable(
