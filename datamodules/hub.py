@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from httpx2 import HTTPError
+
 from abgnn.errors import ConfigError
 from datamodules.rows import Row
 
@@ -49,7 +51,7 @@ def hub_rows(hub: Hub, split: str) -> Iterator[Row]:
             )
             for i, fields in enumerate(rows):
                 yield Row(f"{place}[{i}]", subset, f"{subset}/{split}/{i}", dict(fields))
-        except ConnectionError as error:
+        except (ConnectionError, HTTPError) as error:
             allowed = f"a hub that can be reached ({_first_line(error)}), {LOCAL}"
             raise ConfigError("dataset", place, allowed) from error
         except ConfigError:

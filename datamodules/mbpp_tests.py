@@ -119,7 +119,7 @@ def _imports(tree: ast.AST, wanted: set[str] | None) -> list[str]:
 
 def _parsed(source: str) -> ast.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old code has escapes such as "\\d"
+        warnings.simplefilter("ignore")  # old code holds invalid escapes
         return ast.parse(source)
 
 

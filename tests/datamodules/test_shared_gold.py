@@ -55,7 +55,8 @@ def test_mmlu_letters_and_texts() -> None:
         for letter, choice in zip("ABCD", q.meta["choices"], strict=True):
             said = right if letter == q.answer else wrong
             said += [(q, f"({letter})"), (q, f"So **{letter}**."), (q, f"{letter}) {choice}")]
-            if len(set(q.meta["choices"])) == 4 and not re.search(r"\b[A-D]\b", choice):
+            letter_like = re.search(r"\b[A-D]\b|^[a-d]$", choice)
+            if len(set(q.meta["choices"])) == 4 and not letter_like:
                 said.append((q, f"The answer is: {choice}"))
     assert wrongly(data, right, True) == []
     assert wrongly(data, wrong, False) == []
