@@ -48,6 +48,11 @@ def test_named_scripts_and_commands_exist() -> None:
     for script in scripts:
         assert os.access(ROOT / script, os.X_OK), script
     commands = set(re.findall(r"abgnn (\w+)", README))
-    assert commands - set(LIGHTNING) <= {"pools", "frontier", "recordings", "run", "learns"}, (
-        commands
-    )
+    assert commands - set(LIGHTNING) <= {
+        "pools",
+        "frontier",
+        "outcomes",
+        "recordings",
+        "run",
+        "learns",
+    }, commands
