@@ -78,7 +78,7 @@ class KernelEase:
         embed: ArrayLike,
         task: Sequence[str],
         ease: ArrayLike,
-        noise: ArrayLike = 1.0,
+        noise: Array | float = 1.0,
     ) -> KernelEase:
         """Fit to questions with known ease.
 

@@ -25,7 +25,7 @@ def auroc(score: ArrayLike, label: ArrayLike) -> float:
     return float((rank[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def auroc_within(score: ArrayLike, label: ArrayLike, task: Sequence[str]) -> float:
+def auroc_within(score: ArrayLike, label: ArrayLike, task: ArrayLike) -> float:
     """AUROC over pairs of the same task: tasks weigh by their number of pairs.
 
     What only knows the tasks' means gets 0.5. nan if no task has both classes.
@@ -64,23 +64,43 @@ def expected_calibration_error(ease: ArrayLike, share: ArrayLike, bins: int = 10
     return float(np.average(np.abs(table[:, 0] - table[:, 1]), weights=table[:, 2]))
 
 
-def brier(ease: ArrayLike, score: ArrayLike) -> float:
-    """Mean (ease − score)² over every single outcome; ease `[n]`, score `[n, M]`.
+@dataclass(frozen=True)
+class Observed:
+    """What the LLMs really made of questions of some tasks.
 
-    An ease known exactly still has the variance of scores among LLMs.
+    Args:
+        ease: mean score over LLMs, `[n]`.
+        spread: variance of scores among them, `[n]`; part of the Brier score that stays.
+        hard: whether more than half of them fail (score < 0.5), `[n]`.
+        task: benchmark of each question, `[n]`.
     """
-    return float(np.mean((np.asarray(ease)[:, None] - np.asarray(score)) ** 2))
 
+    ease: Array
+    spread: Array
+    hard: NDArray[np.bool_]
+    task: NDArray[np.str_]
 
-def hard(score: ArrayLike) -> NDArray[np.bool_]:
-    """Whether more than half of the LLMs fail, `[n]` from `[n, M]`."""
-    failed: Array = (np.asarray(score) < 0.5).mean(1)
-    return failed > 0.5
+    @classmethod
+    def of(cls, score: ArrayLike, task: Sequence[str]) -> Observed:
+        """From outcomes `[n, M]`."""
+        scores = np.asarray(score, dtype=float)
+        failed = (scores < 0.5).mean(1)
+        return cls(scores.mean(1), scores.var(1), failed > 0.5, np.asarray(task, dtype=np.str_))
+
+    def rows(self, index: NDArray[np.intp]) -> Observed:
+        """Some questions, by index; repeated ones count repeatedly."""
+        return Observed(self.ease[index], self.spread[index], self.hard[index], self.task[index])
 
 
 @dataclass(frozen=True, slots=True)
 class EaseFigures:
-    """What predicted ease is worth."""
+    """What predicted ease is worth.
+
+    Args:
+        auroc, auroc_within: of finding the hard questions, over all and over those of one task.
+        brier: mean (ease − score)² over every single outcome of an LLM on a question.
+        ece: expected calibration error of the ease.
+    """
 
     auroc: float
     auroc_within: float
@@ -88,13 +108,12 @@ class EaseFigures:
     ece: float
 
     @classmethod
-    def of(cls, ease: ArrayLike, score: ArrayLike, task: Sequence[str]) -> EaseFigures:
-        """Figures of predictions `[n]` against outcomes `[n, M]` of questions of some tasks."""
-        predicted, scores = np.asarray(ease, dtype=float), np.asarray(score, dtype=float)
-        label = hard(scores)
+    def of(cls, ease: ArrayLike, observed: Observed) -> EaseFigures:
+        """Figures of predictions in [0, 1], `[n]`."""
+        predicted = np.asarray(ease, dtype=float)
         return cls(
-            auroc(-predicted, label),
-            auroc_within(-predicted, label, task),
-            brier(predicted, scores),
-            expected_calibration_error(predicted, scores.mean(1)),
+            auroc(-predicted, observed.hard),
+            auroc_within(-predicted, observed.hard, observed.task),
+            float(np.mean((predicted - observed.ease) ** 2 + observed.spread)),
+            expected_calibration_error(predicted, observed.ease),
         )

@@ -14,22 +14,24 @@ class DifficultyHead(nn.Module):
     end-to-end phase. A fresh head says 0.5 of every query.
 
     Args:
-        in_channels: embedding width H.
+        in_channels: width of its input: the embedding's H, and whatever is put beside it.
         channels: hidden width.
+        bias: whether the logit has an intercept; without one the head is a residual.
 
-    Shapes: q `[B, H]` → difficulty `[B]` in [0, 1].
+    Shapes: q `[B, in_channels]` → difficulty `[B]` in [0, 1].
     """
 
-    def __init__(self, in_channels: int, channels: int = 64) -> None:
+    def __init__(self, in_channels: int, channels: int = 64, bias: bool = True) -> None:
         super().__init__()
         self.lin1 = nn.Linear(in_channels, channels)
-        self.lin2 = nn.Linear(channels, 1)
+        self.lin2 = nn.Linear(channels, 1, bias=bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         self.lin1.reset_parameters()
         nn.init.zeros_(self.lin2.weight)
-        nn.init.zeros_(self.lin2.bias)
+        if self.lin2.bias is not None:
+            nn.init.zeros_(self.lin2.bias)
 
     def ease_logit(self, query: Tensor) -> Tensor:
         """Logit of the ease, `[B]`."""
