@@ -4,6 +4,7 @@ from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import FACTORS, Action, Decision
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
+from abgnn.models.router import Router
 
 __all__ = [
     "FACTORS",
@@ -13,4 +14,5 @@ __all__ = [
     "FixedGraph",
     "Policy",
     "RandomGraph",
+    "Router",
 ]

@@ -10,6 +10,8 @@ from abgnn.nn.pool_selection import PoolSelection
 from abgnn.nn.profile_prior import ProfilePrior
 from abgnn.nn.relaxed_bernoulli import straight_through_bernoulli
 from abgnn.nn.role_matching import RoleMatching
+from abgnn.nn.task_bill import TaskBill
+from abgnn.nn.task_scores import TaskScores
 
 __all__ = [
     "AgentEncoder",
@@ -21,5 +23,7 @@ __all__ = [
     "PoolSelection",
     "ProfilePrior",
     "RoleMatching",
+    "TaskBill",
+    "TaskScores",
     "straight_through_bernoulli",
 ]

@@ -6,6 +6,7 @@ from abgnn.training.callbacks import HeldOutTable, PolicyFigures
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
+from abgnn.training.warm_start import WarmStart
 
 __all__ = [
     "CallFigures",
@@ -14,6 +15,7 @@ __all__ = [
     "NoBaseline",
     "PolicyFigures",
     "Reinforce",
+    "WarmStart",
     "reinforce_loss",
     "reward",
 ]
