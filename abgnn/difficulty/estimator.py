@@ -82,6 +82,12 @@ class DifficultyEstimator(LightningModule):
         start = torch.tensor([means.mean, *(means.tasks[t] for t in self.tasks)])
         self.base = nn.Parameter(torch.logit(start, eps=0.01).to(self.base))
 
+    @torch.no_grad()
+    def settle(self, task: str) -> None:
+        """Forget all tasks; every question is taken to be of `task`."""
+        self.base = nn.Parameter(self.base[1 + self.tasks.index(task)].view(1).clone())
+        self.tasks = []
+
     def ease_logit(self, batch: EaseBatch) -> Tensor:
         """Logit of the ease, `[B]`."""
         embed = batch.embed
@@ -135,7 +141,7 @@ class DifficultyEstimator(LightningModule):
     def validation_step(self, batch: EaseBatch, batch_idx: int) -> None:
         logit = self.ease_logit(batch)
         self.log("val/loss", difficulty_loss(logit, batch.ease), batch_size=len(batch.texts))
-        self._seen.append((batch.index.cpu(), torch.sigmoid(logit).cpu()))
+        self._seen.append((batch.rows.cpu(), torch.sigmoid(logit).cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Figures of Appendix F's signal over all validation questions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,15 +19,15 @@ from abgnn.outcome_catalogue import domain_of_task
 from abgnn.outcome_table import OutcomeTable
 from abgnn.surface import surface_counts
 
+TABLE = "table {}"  # what stands for the task if tasks are not told
 DOMAIN_SHARES = {"code": 1.0, "math": 1.0, "general": 4.0}  # Appendix F
 
 
-@dataclass(frozen=True)
-class EaseBatch:
+class EaseBatch(NamedTuple):
     """B questions with their ease.
 
     Args:
-        index: of the questions among all, `[B]`.
+        rows: of the questions among all, `[B]`.
         texts: the questions.
         surface: counts, `[B, 22]`.
         ease: mean score over LLMs, `[B]`.
@@ -35,7 +35,7 @@ class EaseBatch:
         embed: `[B, H]`, if the encoder is frozen and all were encoded beforehand.
     """
 
-    index: Tensor
+    rows: Tensor
     texts: list[str]
     surface: Tensor
     ease: Tensor
@@ -75,7 +75,7 @@ class EaseData(LightningDataModule):
         self.batch_size, self.rebalance = batch_size, rebalance
         self.texts = [text for table in tables for text in table.texts]
         self.benchmark = [task for table in tables for task in table.tasks]
-        source = [f"table {n}" for n, table in enumerate(tables) for _ in table.ids]
+        source = [TABLE.format(n) for n, table in enumerate(tables) for _ in table.ids]
         self.task = self.benchmark if tasks else source
         self.surface = torch.from_numpy(surface_counts(self.texts)).float()
         self.observed = _joined([Observed.of(t.score, t.tasks) for t in tables])

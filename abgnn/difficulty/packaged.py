@@ -1,0 +1,35 @@
+"""The head that ships: difficulty at once, with the offline encoder and without any fit.
+
+Data, licence and figures are in the card beside the weights, `abgnn/heads/README.md`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import abgnn
+from abgnn.difficulty.estimator import DifficultyEstimator
+from abgnn.difficulty.head_file import load_head
+from abgnn.nn.difficulty_head import DifficultyHead
+
+PACKAGED_ENCODER = "offline"  # all-MiniLM-L6-v2
+
+
+def _load(name: str) -> DifficultyEstimator:
+    return load_head(Path(abgnn.__file__).parent / "heads" / f"{name}.safetensors")
+
+
+def packaged_estimator() -> DifficultyEstimator:
+    """The shipped estimator: embedding and surface counts."""
+    return _load("offline")
+
+
+@torch.no_grad()
+def packaged_head() -> DifficultyHead:
+    """A policy's difficulty head, on nothing but embeddings of the offline encoder `[B, 384]`."""
+    estimator = _load("offline-policy")
+    head = DifficultyHead(estimator.head.lin1.in_features, estimator.head.lin1.out_features)
+    head.load_state_dict({**estimator.head.state_dict(), "lin2.bias": estimator.base.detach()})
+    return head
