@@ -26,7 +26,7 @@ class TaskBill(nn.Module):
     slope: Tensor
     least: Tensor
 
-    def __init__(self, tasks: int, backbones: int, shrink: float = 3.0) -> None:
+    def __init__(self, tasks: int, backbones: int, shrink: float = 1.0) -> None:
         super().__init__()
         self.shrink = shrink
         self.register_buffer("base", torch.zeros(tasks + 1, backbones, dtype=torch.float64))

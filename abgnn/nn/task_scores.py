@@ -13,9 +13,9 @@ class TaskScores(nn.Module):
 
     .. math:: \hat s_m(q) = \mu_m + t_{\tau m} + \langle w_m + v_{\tau m}, \varphi(q) \rangle
 
-    with :math:`t \sim N(0, 1/10)`, :math:`w \sim N(0, a/30)`, :math:`v \sim N(0, a/10)` in units
-    of one score's noise: ridge regression, where a task's mean weighs as much as the overall mean
-    after ten observations, and queries of one task share more than those of two.
+    with :math:`t \sim N(0, 1/5)`, :math:`w \sim N(0, a/30)`, :math:`v \sim N(0, a/10)` in units of
+    one score's noise: ridge regression, where a task's mean weighs as much as the overall mean
+    after five observations, and queries of one task share more than those of two.
 
     Parameters hold each term in units of its prior's standard deviation (that of a query term
     per :math:`\sqrt F`), so that gradient steps of one size move every term as the prior would
@@ -38,7 +38,7 @@ class TaskScores(nn.Module):
         channels: int,
         tasks: int,
         backbones: int,
-        task_var: float = 0.1,
+        task_var: float = 0.2,
         shared_var: float = 1 / 30,
         own_var: float = 0.1,
     ) -> None:
@@ -77,8 +77,9 @@ class TaskScores(nn.Module):
     ) -> float:
         """Posterior means given observed scores, in place; returns the query part's scale a.
 
-        The scale is the one with the least leave-one-out error of the scores' differences between
-        LLMs, which alone decide a choice; 0 falls back to shrunk task means.
+        The scale is the largest whose leave-one-out error is within one standard error of the
+        least; errors are of the scores' differences between LLMs, which alone decide a choice.
+        0 falls back to shrunk task means.
 
         Args:
             features: `[n, F]`.
@@ -91,7 +92,9 @@ class TaskScores(nn.Module):
         same = (task[:, None] == task).to(phi.dtype)  # [n, n]
         query = (phi @ phi.T).mul_(self.shared_var + self.own_var * same)
         found = [_ridge(self.task_var * same + a * query, rest) for a in scales]
-        best = min(range(len(scales)), key=lambda i: found[i][0])
+        least = min((error for error, _ in found), key=lambda error: float(error.mean()))
+        able = [i for i, (error, _) in enumerate(found) if _close(error - least)]
+        best = max(able, key=lambda i: scales[i])
         a, dual = scales[best], found[best][1]  # dual [n, M]
         task_sum = torch.zeros_like(self.task).index_add(0, task, dual)
         own = torch.zeros_like(self.own)
@@ -109,10 +112,16 @@ class TaskScores(nn.Module):
         return f"channels={channels}, tasks={tasks - 1}, backbones={backbones}"
 
 
-def _ridge(kernel: Tensor, rest: Tensor) -> tuple[float, Tensor]:
-    """Leave-one-out error between LLMs, and the dual weights `[n, M]`, under unit noise."""
+def _close(excess: Tensor) -> bool:
+    """Whether errors `[n]` in excess of the least are within a standard error of none."""
+    spread = excess.std(unbiased=False) / len(excess) ** 0.5
+    return bool(excess.mean() <= spread)
+
+
+def _ridge(kernel: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave-one-out errors between LLMs `[n]`, and dual weights `[n, M]`, under unit noise."""
     kernel.diagonal().add_(1.0)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(kernel))
     dual = inverse @ rest  # [n, M]
     left_out = dual / inverse.diagonal().unsqueeze(1)  # residuals with the query left out
-    return float((left_out - left_out.mean(1, keepdim=True)).square().mean()), dual
+    return (left_out - left_out.mean(1, keepdim=True)).square().mean(1), dual
