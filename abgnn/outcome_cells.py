@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -64,10 +64,10 @@ def assemble(
         raise ConfigError(where, f"{len(entries)} questions, none complete", "a score of every LLM")
     for entry in full:
         _check_scores(entry, names, where)
-    arrays = (
-        np.array([[getattr(e.cells[m], name) for m in names] for e in full], dtype=np.float64)
+    arrays: dict[str, Any] = {
+        name: np.array([[getattr(e.cells[m], name) for m in names] for e in full], dtype=np.float64)
         for name in ARRAYS
-    )
+    }
     said = all(e.cells[m].response is not None for e in full for m in names)
     responses = tuple(tuple(e.cells[m].response or "" for m in names) for e in full)
     return OutcomeTable(
@@ -75,8 +75,8 @@ def assemble(
         tuple(e.text for e in full),
         tuple(e.task for e in full),
         tuple(names),
-        *arrays,
         responses=responses if said else (),
+        **arrays,
     )
 
 

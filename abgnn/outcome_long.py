@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from abgnn.errors import ConfigError
 from abgnn.outcome_cells import Cell, Entry, to_number
@@ -61,13 +62,17 @@ def long_entries(records: Sequence[Record], where: str) -> list[Entry]:
     return list(entries.values())
 
 
+def _told(where: str, what: str, llm: str, question: str) -> str:
+    return f"{where}: {what} of {llm}, {question}"
+
+
 def _add(entry: Entry, model: str, record: Record, names: dict[str, str], where: str) -> None:
     if model in entry.cells:
         raise ConfigError(
             f"{where}: id", entry.id, f"every id once per LLM; {model} is there twice"
         )
     values = {
-        name: to_number(record[names[name]], lambda n=name: f"{where}: {n} of {model}, {entry.id}")
+        name: to_number(record[names[name]], partial(_told, where, name, model, entry.id))
         for name in NUMBERS
         if name in names
     }

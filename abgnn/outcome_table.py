@@ -6,7 +6,8 @@ Readers of known layouts are in `outcome_layouts.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,14 +77,11 @@ class OutcomeTable:
     def rows(self, keep: Sequence[int] | NDArray[np.bool_] | NDArray[np.int64]) -> OutcomeTable:
         """The table of some questions, by index or mask."""
         index = np.arange(len(self.ids))[np.asarray(keep)]
-        return OutcomeTable(
-            tuple(self.ids[i] for i in index),
-            tuple(self.texts[i] for i in index),
-            tuple(self.tasks[i] for i in index),
-            self.llms,
-            *(getattr(self, name)[index] for name in ARRAYS),
-            responses=tuple(self.responses[i] for i in index) if self.responses else (),
-        )
+        fields: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
+        for name in ("ids", "texts", "tasks", "responses"):
+            values = getattr(self, name)
+            fields[name] = tuple(values[i] for i in index) if values else ()
+        return replace(self, **fields)
 
     def only(self, llms: Sequence[str]) -> OutcomeTable:
         """The table of some LLMs, in the order given.
@@ -95,7 +93,6 @@ class OutcomeTable:
             if llm not in self.llms:
                 raise ConfigError("OutcomeTable.llms", llm, ", ".join(self.llms))
         index = [self.llms.index(llm) for llm in llms]
-        responses = tuple(tuple(row[m] for m in index) for row in self.responses)
-        arrays = (getattr(self, name)[:, index] for name in ARRAYS)
-        kept = (self.ids, self.texts, self.tasks, tuple(llms))
-        return OutcomeTable(*kept, *arrays, responses=responses)
+        fields: dict[str, Any] = {name: getattr(self, name)[:, index] for name in ARRAYS}
+        fields["responses"] = tuple(tuple(row[m] for m in index) for row in self.responses)
+        return replace(self, llms=tuple(llms), **fields)

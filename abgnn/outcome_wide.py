@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from abgnn.errors import ConfigError
@@ -34,23 +35,27 @@ def _routerbench_entry(record: Record, names: Sequence[str], where: str) -> Entr
     name_of = str(record["sample_id"])
     cells = {}
     for m in names:
-        score = to_number(record[m], lambda m=m: f"{where}: score of {m} on question {name_of}")
-        cost = to_number(record[m + COST], lambda m=m: f"{where}: cost of {m}, {name_of}")
+        score = to_number(record[m], partial(_told, where, "score", m, name_of))
+        cost = to_number(record[m + COST], partial(_told, where, "cost", m, name_of))
         said = record.get(m + SAID)
         cells[m] = Cell(score, cost, response=unprinted(said) if _is_text(said) else None)
     return Entry(name_of, str(record["eval_name"]), unprinted(str(record["prompt"])), cells)
 
 
+def _told(where: str, what: str, llm: str, question: str) -> str:
+    return f"{where}: {what} of {llm} on question {question}"
+
+
 def unprinted(text: Any) -> str:
     """A printed list of texts as their text, joined by blank lines; any other text as it is."""
-    text = str(text)
-    if not re.match(r"\s*\[\s*['\"]", text):
-        return text
+    plain = str(text)
+    if not re.match(r"\s*\[\s*['\"]", plain):
+        return plain
     try:
-        parts = ast.literal_eval(text.strip())
+        parts = ast.literal_eval(plain.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
-    return "\n\n".join(map(str, parts)) if isinstance(parts, list) else text
+        return plain
+    return "\n\n".join(map(str, parts)) if isinstance(parts, list) else plain
 
 
 def routellm_entries(records: Sequence[Record], where: str, stem: str) -> list[Entry]:
@@ -82,7 +87,7 @@ def _routellm_entry(record: Record, names: Sequence[str], task: str, n: int, whe
     id, text = str(record.get("id") or f"{task}/{n}"), str(record["prompt"])
     cells = {}
     for m in names:
-        score = to_number(record[m], lambda m=m: f"{where}: score of {m} on question {id}")
+        score = to_number(record[m], partial(_told, where, "score", m, id))
         said = record.get(f"{m}_response")
         cells[m] = Cell(score, response=said if _is_text(said) else None)
     metric = "letter" if text.rstrip().endswith("Answer:") else ""
@@ -110,8 +115,7 @@ def _llmrouter_entry(record: Record, task: str, id: str, where: str) -> Entry:
     if not isinstance(scores, dict):
         raise ConfigError(f"{where}: scores of question {id}", scores, "{LLM: score}")
     cells = {
-        m: Cell(to_number(s, lambda m=m: f"{where}: score of {m} on question {id}"))
-        for m, s in scores.items()
+        m: Cell(to_number(s, partial(_told, where, "score", m, id))) for m, s in scores.items()
     }
     text = "\n".join([str(record["query"]), *_options(record.get("choices"))])
     return Entry(id, task, text, cells, str(record.get("metric") or ""))
