@@ -23,6 +23,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn predict  --config NAME --ckpt_path FILE   plans only, nothing is spent
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
+  abgnn difficulty fit|eval      train, or judge, an estimator of how hard questions are
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
   abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
   abgnn recordings FILE          what was recorded and paid; --export jsonl
@@ -69,6 +70,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "run": _run,
         "outcomes": _outcomes,
         "recordings": _recordings,
+        "difficulty": _difficulty,
     }
     if command not in ours:
         raise ConfigError("command", command, f"one of {[*LIGHTNING, *ours]}; see abgnn --help")
@@ -214,3 +216,9 @@ def _recordings(args: list[str], console: Console) -> int:
     from abgnn.recordings import recordings_command
 
     return recordings_command(args, console)
+
+
+def _difficulty(args: list[str], console: Console) -> int:
+    from abgnn.difficulty.command import difficulty_command
+
+    return difficulty_command(args, console)

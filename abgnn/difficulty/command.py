@@ -65,6 +65,10 @@ def _fit(given: Namespace, console: Console) -> int:
         },
     )
     folder = Path(given.out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("--out", given.out, "a folder that can be made") from error
     estimator = fit_estimator(
         config.read(), config.settings, folder / "tensorboard", progress=console.is_terminal
     )

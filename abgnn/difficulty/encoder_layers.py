@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from abgnn.encoders import offline_model_dir
@@ -26,6 +25,8 @@ class PartlyTrainedEncoder(nn.Module):
     """
 
     def __init__(self, model: str, train_layers: int) -> None:
+        from sentence_transformers import SentenceTransformer
+
         super().__init__()
         path = str(offline_model_dir()) if model == "offline" else model
         try:

@@ -49,8 +49,8 @@ class FitSettings:
     lr_head: float = 5e-4
     weight_decay: float = 1e-3
     batch_size: int = 32
-    epochs: int = 20
-    patience: int = 3
+    epochs: int = 60
+    patience: int = 4
     val_share: float = 0.1
     rebalance: bool = True
     seed: int = 0
@@ -105,6 +105,7 @@ def fit_estimator(
             devices=1,
             max_epochs=settings.epochs,
             num_sanity_val_steps=0,
+            log_every_n_steps=1,
             logger=TensorBoardLogger(log.parent, log.name, "") if log else False,
             callbacks=[best, EarlyStopping("val/loss", patience=settings.patience)],
             enable_progress_bar=progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _CHUNK = 2048  # questions predicted at once
+_TESTS = re.compile(r"(?m)^[ \t]*assert\b.*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ class KernelEase:
         K = w_1 K_{emb} + (w_2 + w_4 T) \circ K_{surf} + (w_3 + w_5 T) \circ K_{tfidf}
 
     with T whether two questions are of one task, :math:`K_{emb} = e^{-(1-\cos)/0.6}`, a Gaussian
-    of the standardised surface counts, and the cosine of TF-IDF weighted character n-grams. It is
-    embedding, counts, TF-IDF and nearest neighbours in one convex fit, of which nothing is drawn
-    at random. Questions of a task that is not in the table keep the parts over all tasks.
+    of the standardised surface counts, and the cosine of TF-IDF weighted character n-grams (lines
+    of unit tests left out). It is embedding, counts, TF-IDF and nearest neighbours in one convex
+    fit, of which nothing is drawn at random. Questions of a task that is not in the table keep the parts over all tasks.
 
     Args:
         weights: of the parts; the defaults were set on the LLMRouter table and serve others.
@@ -96,7 +98,7 @@ class KernelEase:
             raise ConfigError("KernelEase.fit", sizes, "as many of each, at least two")
         counts = surface_counts(texts)
         self.centre, self.scale = counts.mean(0), counts.std(0) + 1e-6
-        self.vectorizer = _vectorizer(len(texts)).fit(texts)
+        self.vectorizer = _vectorizer(len(texts)).fit(_prose(texts))
         self.known = self._features(texts, embed, task)
         self.means = TaskMeans.fit(task, eases, self.shrink)
         gram = self._kernel(self.known, self.known)
@@ -120,7 +122,7 @@ class KernelEase:
         return _Features(
             np.asarray(embed, dtype=float),
             (surface_counts(texts) - self.centre) / self.scale,
-            self.vectorizer.transform(texts),
+            self.vectorizer.transform(_prose(texts)),
             np.asarray(task, dtype=np.str_),
         )
 
@@ -135,6 +137,11 @@ class KernelEase:
         alike = (a.letters @ b.letters.T).toarray()
         gram += (w.letters + w.letters_in_task * same) * alike
         return gram
+
+
+def _prose(texts: Sequence[str]) -> list[str]:
+    """Without lines of unit tests: their made-up values would outweigh what is asked."""
+    return [_TESTS.sub("", text).strip() or text for text in texts]
 
 
 def _vectorizer(n: int) -> TfidfVectorizer:

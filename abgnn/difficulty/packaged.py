@@ -1,4 +1,4 @@
-"""The head that ships: difficulty at once, with the offline encoder and without any fit.
+"""The heads that ship: difficulty at once, with the offline encoder and without any fit.
 
 Data, licence and figures are in the card beside the weights, `abgnn/heads/README.md`.
 """
@@ -29,7 +29,8 @@ def packaged_estimator() -> DifficultyEstimator:
 @torch.no_grad()
 def packaged_head() -> DifficultyHead:
     """A policy's difficulty head, on nothing but embeddings of the offline encoder `[B, 384]`."""
-    estimator = _load("offline-policy")
-    head = DifficultyHead(estimator.head.lin1.in_features, estimator.head.lin1.out_features)
+    with torch.random.fork_rng(devices=[]):  # weights are read: nobody's draws may change
+        estimator = _load("offline-policy")
+        head = DifficultyHead(estimator.head.lin1.in_features, estimator.head.lin1.out_features)
     head.load_state_dict({**estimator.head.state_dict(), "lin2.bias": estimator.base.detach()})
     return head

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -21,7 +20,8 @@ def auroc(score: ArrayLike, label: ArrayLike) -> float:
     n, m = int(positive.sum()), int((~positive).sum())
     if not n or not m:
         return float("nan")
-    rank = rankdata(np.asarray(score))
+    _, place, count = np.unique(np.asarray(score), return_inverse=True, return_counts=True)
+    rank = (count.cumsum() - (count - 1) / 2)[place]  # of equals: their mean
     return float((rank[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
