@@ -227,17 +227,21 @@ def test_head_around_means_ignores_level_and_scale() -> None:
 def test_what_ships_is_small_and_knows_hard_from_easy() -> None:
     folder = Path(__file__).parents[1] / "abgnn" / "heads"
     assert sum(p.stat().st_size for p in folder.iterdir()) < 1e6
-    easy = "Which of these is a fruit?\nA. apple\nB. chair\nC. river\nD. stone"
-    hard = (
-        "Let $f(x) = \\frac{x^3}{3} - 4x$. Find the number of ordered triples $(a, b, c)$ of "
-        "positive integers such that $f(a) + f(b) = f(c)$ and $a + b + c \\le 100$."
-    )
-    simple, tough = packaged_estimator().ease([easy, hard])
-    assert simple > tough
+    easy = [
+        "Tom has 5 apples and buys 7 more. He gives 3 to Ann. How many apples does he have left?",
+        "Write a python function to remove spaces from a given string.",
+    ]
+    hard = [
+        "Find the number of triples $(a, b, c)$ of positive integers with $a + b + c \\le 100$.",
+        "Let $f(x) = \\frac{x^3}{3} - 4x$. Find all $k$ for which $f(x) = k$ has two solutions.",
+    ]
+    ease = packaged_estimator().ease([*easy, *hard])
+    assert ease[:2].min() > ease[2:].max() + 0.05
     before = torch.get_rng_state()
     head = packaged_head()
     assert torch.equal(torch.get_rng_state(), before)
-    assert head(TextEncoder("offline")([easy, hard])).shape == (2,)
+    difficulty = head(TextEncoder("offline")([*easy, *hard])).tolist()
+    assert max(difficulty[:2]) < min(difficulty[2:])
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Tables:
 
     @property
     def shipped(self) -> list[OutcomeTable]:
-        """Without RouteLLM's MMLU, whose 8,000 questions drown the five tasks (AUROC −.08)."""
+        """Without RouteLLM's MMLU, whose 8,000 questions drown the others (see the card)."""
         return [self.llmrouter, self.gsm8k]
 
 
