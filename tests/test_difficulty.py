@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from rich.console import Console
 
 from abgnn.cli import main
+from abgnn.difficulty import start_difficulty
 from abgnn.difficulty.config import DifficultyConfig
 from abgnn.difficulty.estimator import DifficultyEstimator
 from abgnn.difficulty.fit import FitSettings, fit_estimator
@@ -31,9 +33,19 @@ from abgnn.evaluation.calibration import (
     auroc_within,
     expected_calibration_error,
 )
+from abgnn.nn import DifficultyHead
 from abgnn.outcome_table import OutcomeTable
+from abgnn.query import Query
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+EASY = [
+    "Tom has 5 apples and buys 7 more. He gives 3 to Ann. How many apples does he have left?",
+    "Write a python function to remove spaces from a given string.",
+]
+HARD = [
+    "Find the number of triples $(a, b, c)$ of positive integers with $a + b + c \\le 100$.",
+    "Let $f(x) = \\frac{x^3}{3} - 4x$. Find all $k$ for which $f(x) = k$ has two solutions.",
+]
 FAST = FitSettings(encoder="offline", train_layers=0, epochs=3)
 
 
@@ -227,21 +239,35 @@ def test_head_around_means_ignores_level_and_scale() -> None:
 def test_what_ships_is_small_and_knows_hard_from_easy() -> None:
     folder = Path(__file__).parents[1] / "abgnn" / "heads"
     assert sum(p.stat().st_size for p in folder.iterdir()) < 1e6
-    easy = [
-        "Tom has 5 apples and buys 7 more. He gives 3 to Ann. How many apples does he have left?",
-        "Write a python function to remove spaces from a given string.",
-    ]
-    hard = [
-        "Find the number of triples $(a, b, c)$ of positive integers with $a + b + c \\le 100$.",
-        "Let $f(x) = \\frac{x^3}{3} - 4x$. Find all $k$ for which $f(x) = k$ has two solutions.",
-    ]
-    ease = packaged_estimator().ease([*easy, *hard])
+    ease = packaged_estimator().ease([*EASY, *HARD])
     assert ease[:2].min() > ease[2:].max() + 0.05
     before = torch.get_rng_state()
     head = packaged_head()
     assert torch.equal(torch.get_rng_state(), before)
-    difficulty = head(TextEncoder("offline")([*easy, *hard])).tolist()
+    difficulty = head(TextEncoder("offline")([*EASY, *HARD])).tolist()
     assert max(difficulty[:2]) < min(difficulty[2:])
+
+
+def test_unrated_questions_start_from_what_ships_at_the_catalogue_s_level() -> None:
+    texts = [*EASY, *HARD]
+    asked = [Query(str(n), text, "general", "A") for n, text in enumerate(texts)]
+    embed = TextEncoder("offline")(texts)
+    head = DifficultyHead(384)
+    assert start_difficulty(head, asked, embed, 0.8, "offline") == "shipped"
+    difficulty = head(embed).detach()
+    assert 1 - float(difficulty.mean()) == pytest.approx(0.8, abs=1e-5)
+    assert difficulty[:2].max() < difficulty[2:].min()
+
+    levels = (3, 3, 1, 1)
+    rated = [replace(q, meta={"level": n}) for q, n in zip(asked, levels, strict=True)]
+    assert start_difficulty(head, rated, embed, 0.8, "offline") == "rated"
+    difficulty = head(embed).detach()
+    assert difficulty[:2].min() > difficulty[2:].max()  # the questions' own levels count
+
+    for other in (DifficultyHead(384, 8), DifficultyHead(384)):  # another shape, another encoder
+        name = "offline" if other.lin1.out_features == 8 else "mpnet"
+        assert start_difficulty(other, asked, embed, 0.8, name) == "mean"
+        assert other(embed).tolist() == pytest.approx([0.2] * 4, abs=0.02)
 
 
 @pytest.mark.parametrize(

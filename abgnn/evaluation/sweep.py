@@ -31,21 +31,22 @@ Rows = dict[str, list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """One row of the paper's Table 6: pools allowed, λ's of Eq 9, difficulty offset."""
+    """One row of the paper's Table 6: λ's of Eq 9, pools allowed, difficulty offset.
 
-    upper_bound: int
+    The last two are `AgentBalance`'s; left out, they are those of the experiment's config.
+    """
+
     lambda_tok: float
     lambda_lat: float
-    delta: float
+    upper_bound: int | None = None
+    delta: float | None = None
 
     def overrides(self) -> list[str]:
         """As arguments of `abgnn fit`."""
-        return [
-            f"--model.policy.init_args.upper_bound={self.upper_bound}",
-            f"--model.policy.init_args.delta={self.delta}",
-            f"--model.lambda_tok={self.lambda_tok}",
-            f"--model.lambda_lat={self.lambda_lat}",
-        ]
+        given = {"policy.init_args.upper_bound": self.upper_bound,
+                 "policy.init_args.delta": self.delta,
+                 "lambda_tok": self.lambda_tok, "lambda_lat": self.lambda_lat}  # fmt: skip
+        return [f"--model.{key}={value}" for key, value in given.items() if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Sweep:
         points: operating points, trained one after another.
         cost_budgets: mean USD per query at which P@T is shown.
         latency_budgets: mean seconds per query at which P@L is shown.
-        variants: name → overrides of `fit`; every variant is trained at every point.
+        variants: name → overrides of `fit`, further `--config NAME` among them; every variant is
+            trained at every point.
         samples: rollouts per held-out query.
         topologies: fixed graphs to show, each with every single backbone.
         out: folder of points.csv, table and picture.
@@ -80,7 +82,7 @@ class Sweep:
         _check_keys(path.name, data, cls, required=4)
         points = data.pop("points")
         for i, point in enumerate(points):
-            _check_keys(f"{path.name}: points[{i}]", point, OperatingPoint, required=4)
+            _check_keys(f"{path.name}: points[{i}]", point, OperatingPoint, required=2)
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(points=tuple(OperatingPoint(**p) for p in points), **plain)
 
@@ -109,13 +111,15 @@ def run_sweep(sweep: Sweep, console: Console) -> Rows:
     for name, overrides in sweep.variants.items():
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
-            experiment = build(sweep.fit, [*point.overrides(), *overrides])
+            experiment = build(sweep.fit, [*overrides, *point.overrides()])
             held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
             experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
             experiment.fit()
             before, after = held_out.rows
             rows.setdefault(name, []).append(replace(after, name=f"point {i}"))
-            rows.setdefault(f"{name}, untrained", []).append(replace(before, name=f"point {i}"))
+            rows.setdefault(f"{name}, before REINFORCE", []).append(
+                replace(before, name=f"point {i}")
+            )
     if experiment is None:
         raise ConfigError("points", sweep.points, "at least one operating point, and one variant")
     rows |= control_rows(experiment, sweep)

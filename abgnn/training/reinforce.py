@@ -14,7 +14,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from abgnn.base_mas import BaseMAS
-from abgnn.difficulty import fit_difficulty, rated_ease
+from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
 from abgnn.models.decision import FACTORS, Decision
 from abgnn.models.policy import Policy
@@ -50,7 +50,8 @@ class Reinforce(LightningModule):
         lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
-        fit_difficulty: fit the difficulty head to rated training questions before the first step.
+        fit_difficulty: start the difficulty head from the questions' rated levels, or from the head
+            that ships, before the first step (`abgnn.difficulty.start_difficulty`).
         max_in_flight: rollouts at once.
         rollout: recording, caps, deadline, retries. When a cap is reached the step ends, its
             refused rollouts teach nothing, and training stops with a checkpoint. Runs that call
@@ -151,14 +152,15 @@ class Reinforce(LightningModule):
         return task
 
     def on_fit_start(self) -> None:
-        """Fit the difficulty head to the rated training questions, once in a policy's life."""
+        """Start the difficulty head (`start_difficulty`), once in a policy's life."""
         head = getattr(self.policy, "difficulty", None)
         if not self.fit_head or self.head_fitted or not isinstance(head, DifficultyHead):
             return
         queries: list[Query] = self.trainer.datamodule.queries("train")  # type: ignore[attr-defined]
         accuracy = float(self.mas.table.accuracy.mean())
         embed = self.mas.encode([q.text for q in queries]).to(self.device)
-        fit_difficulty(head, embed, rated_ease(queries, accuracy).to(self.device))
+        source = start_difficulty(head, queries, embed, accuracy, self.mas.encode.model)
+        _log.info("difficulty of training questions: %s", source)
         self.head_fitted.fill_(True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

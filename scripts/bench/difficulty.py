@@ -20,12 +20,13 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from abgnn.difficulty.fit import FitSettings, fit_estimator, quiet
-from abgnn.difficulty.folds import Index, Interval, Predicted, cross_predict, figures
+from abgnn.difficulty.folds import FIGURES, Index, Interval, Predicted, cross_predict, figures
 from abgnn.difficulty.head_file import save_head
 from abgnn.difficulty.judge import around_means, figures_table, judge
 from abgnn.difficulty.kernel import KernelEase
+from abgnn.difficulty.task_means import TaskMeans
 from abgnn.encoders import TextEncoder
-from abgnn.evaluation.calibration import Observed
+from abgnn.evaluation.calibration import EaseFigures, Observed
 from abgnn.outcome_layouts import read_outcomes
 from abgnn.outcome_table import OutcomeTable
 
@@ -126,6 +127,50 @@ def _beside(tables: Tables, repeats: int) -> Predicted:
     return cross_predict(table.texts, fit_predict, repeats=repeats)
 
 
+def few_questions(tables: Tables, n: int, draws: int) -> dict[str, dict[str, Interval]]:
+    """Ease for four LLMs from n questions of their own, and a head of the five other LLMs.
+
+    The head learns from half of the five tasks' questions; LLMs, halves and the n questions, of
+    the other half, are drawn anew each time, and judged are that half's remaining questions.
+    """
+    table, embed = tables.five, tables.encode(tables.five.texts).double().numpy()
+    ways = ("shrunk task means", "fitted", "head of 5 other LLMs", "mean of head and fitted")
+    found: dict[str, list[EaseFigures]] = {way: [] for way in ways}
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        llms, rows = rng.permutation(len(table.llms)), rng.permutation(len(table.ids))
+        half = len(rows) // 2
+        learn, own, asked = rows[:half], rows[half : half + n], rows[half + n :]
+        ease, other = table.score[:, llms[:4]].mean(1), table.score[:, llms[4:]].mean(1)
+
+        def fitted(by: Array, at: Index, on: Index) -> Array:
+            kernel = KernelEase().fit(
+                pick(table.texts, at), embed[at], pick(table.tasks, at), by[at]
+            )
+            return kernel.predict(pick(table.texts, on), embed[on], pick(table.tasks, on))
+
+        head = np.zeros(len(rows))
+        head[rows[half:]] = fitted(other, learn, rows[half:])
+        around = around_means(head, table.tasks, ease, own, asked)
+        tasks = np.asarray(table.tasks)
+        mean = TaskMeans.fit(list(tasks[own]), ease[own])(list(tasks[asked]))
+        alone = fitted(ease, own, asked)
+        observed = Observed.of(table.score[:, llms[:4]], table.tasks).rows(asked)
+        for way, said in zip(ways, (mean, alone, around, (alone + around) / 2), strict=True):
+            found[way].append(EaseFigures.of(said, observed))
+    return {f"{n} questions: {way}": _spread(values) for way, values in found.items()}
+
+
+def _spread(found: Sequence[EaseFigures]) -> dict[str, Interval]:
+    """Mean over draws, and its 95 % interval."""
+    values = np.array([[getattr(f, name) for name in FIGURES] for f in found])
+    centre, half = np.nanmean(values, 0), 1.96 * np.nanstd(values, 0) / len(values) ** 0.5
+    return {
+        name: Interval(float(c), float(c - h), float(c + h))
+        for name, c, h in zip(FIGURES, centre, half, strict=True)
+    }
+
+
 def ship(tables: Tables) -> None:
     """Train the packaged heads."""
     folder = ROOT / "abgnn" / "heads"
@@ -147,7 +192,7 @@ def main() -> None:
     found = judge(tables.five, None, tables.encode)
     found["estimator, frozen encoder"] = trained(tables.five, FROZEN, 5)
     found["  without surface counts"] = trained(tables.five, replace(FROZEN, surface=False), 5)
-    found["  at 1:1:1 of questions"] = trained(tables.five, replace(FROZEN, rebalance=False), 5)
+    found["  not rebalanced"] = trained(tables.five, replace(FROZEN, rebalance=False), 5)
     found |= other_llms(tables, 5)
     console.print(figures_table(found, "LLMRouter, five tasks of the paper, 5 × 5 folds"))
     recipe = {"shipped recipe, task not told": shipped_recipe(tables, SHIPPED, 5)}
@@ -156,6 +201,10 @@ def main() -> None:
     console.print(
         figures_table(judge(tables.mmlu, None, tables.encode, repeats=1), "RouteLLM MMLU")
     )
+    few: dict[str, dict[str, Interval]] = {}
+    for n in (10, 20, 40, 80):
+        few |= few_questions(tables, n, 20)
+    console.print(figures_table(few, "Four LLMs from few questions, 20 draws [95 % of the mean]"))
     console.print(f"{time.perf_counter() - start:.0f} s")
 
 

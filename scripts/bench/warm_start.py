@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,9 +28,9 @@ from scipy import stats
 
 from abgnn.base_mas import BaseMAS
 from abgnn.console import make_console
-from abgnn.difficulty import fit_difficulty, rated_ease
+from abgnn.difficulty import start_difficulty
 from abgnn.evaluation.evaluate import evaluate, summarise
-from abgnn.evaluation.sweep import OperatingPoint, Sweep
+from abgnn.evaluation.sweep import Sweep
 from abgnn.experiment import quiet
 from abgnn.models import AgentBalance, FixedGraph, Policy, RandomGraph
 from abgnn.nn import DifficultyHead
@@ -42,6 +42,15 @@ DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}
 FIRST_WORLD = 500  # learning rates were chosen in worlds 0 to 5
 JUDGED = 1_000_000  # sample ids from here on were never seen by learners or searches
 SAMPLES = 4
+
+
+class Point(NamedTuple):
+    """An operating point with all that `AgentBalance` takes."""
+
+    lambda_tok: float
+    lambda_lat: float
+    upper_bound: int
+    delta: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Learner:
     epochs: int = 1
     baseline: bool = True
 
-    def policy(self, point: OperatingPoint, seed: int) -> AgentBalance:
+    def policy(self, point: Point, seed: int) -> AgentBalance:
         seed_everything(seed, verbose=False)
         return AgentBalance(
             upper_bound=point.upper_bound,
@@ -99,7 +108,7 @@ class World:
         row = summarise("", outcomes)
         return np.array([row.performance, row.cost_usd, row.latency_s])
 
-    def train(self, learner: Learner, point: OperatingPoint) -> tuple[AgentBalance, int]:
+    def train(self, learner: Learner, point: Point) -> tuple[AgentBalance, int]:
         """The trained policy and its number of LLM calls."""
         policy = learner.policy(point, self.seed)
         if not learner.lr:
@@ -135,11 +144,12 @@ class World:
     def _fit_head(self, policy: AgentBalance) -> None:
         """An untrained policy has the same difficulty head as a trained one starts from."""
         queries = self.data.queries("train")
-        ease = rated_ease(queries, float(self.mas.table.accuracy.mean()))
+        accuracy = float(self.mas.table.accuracy.mean())
         assert isinstance(policy.difficulty, DifficultyHead)
-        fit_difficulty(policy.difficulty, self.mas.encode([q.text for q in queries]), ease)
+        embed = self.mas.encode([q.text for q in queries])
+        start_difficulty(policy.difficulty, queries, embed, accuracy, self.mas.encode.model)
 
-    def best_fixed(self, points: list[OperatingPoint], min_agents: int) -> dict[int, np.ndarray]:
+    def best_fixed(self, points: list[Point], min_agents: int) -> dict[int, np.ndarray]:
         """Upper bound → what the best one-pool plan gives, judged on fresh rollouts."""
         library = list(self._library(max(p.upper_bound for p in points), min_agents))
         screened = [(p, self.measure(p.policy, 1, 0)) for p in library]
@@ -207,11 +217,9 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     console = make_console(170)
-    points = [
-        p
-        for p in Sweep.from_yaml(f"frontier/simulated-{args.domain}.yaml").points
-        if p.upper_bound in (2, 3)
-    ]
+    given = Sweep.from_yaml(f"frontier/simulated-{args.domain}.yaml").points
+    points = [Point(p.lambda_tok, p.lambda_lat, p.upper_bound, p.delta or 0.0)
+              for p in given if p.upper_bound in (2, 3)]  # fmt: skip
     mas = BaseMAS(args.domain, encoder="offline")
     rows: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
     calls: dict[str, list[int]] = defaultdict(list)
@@ -239,7 +247,7 @@ def main() -> None:
 def report(
     rows: dict[tuple[str, int], list[np.ndarray]],
     calls: dict[str, list[int]],
-    points: list[OperatingPoint],
+    points: list[Point],
     domain: str,
     console: Console,
 ) -> None:

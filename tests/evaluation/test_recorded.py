@@ -13,11 +13,14 @@ from abgnn.catalogue import Catalogue
 from abgnn.cli import main
 from abgnn.errors import ConfigError
 from abgnn.evaluation.cascade import Played, folds, read_cascade
+from abgnn.evaluation.frontier import performance_at
 from abgnn.evaluation.logistic import fit_logistic
 from abgnn.evaluation.reading import SIGNALS, asking, reading
 from abgnn.evaluation.recorded import committee_and_cascade, versus
+from abgnn.experiment import build
 from abgnn.outcome_layouts import read_outcomes
 from abgnn.outcome_table import OutcomeTable
+from abgnn.training import HeldOutTable
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 GPT4 = {
@@ -194,3 +197,29 @@ def test_on_real_outcomes_the_committee_loses_and_the_reader_gains() -> None:
     assert blind.gain < 0
     assert read.gain > 0.02
     assert read.low > 0
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data beside the project")
+def test_packaged_policies_on_real_outcomes(tmp_path: Path) -> None:
+    """The router gains over the mixture of single LLMs; AgentBalance builds no committee."""
+    files = [
+        f"--data.init_args.path={SHARED / 'outcomes_llmrouter_9llm.jsonl'}",
+        f"--data.init_args.profiles={SHARED / 'llmrouter_9llm_profiles.json'}",
+        "--data.init_args.n_train=200",
+        "--trainer.logger=false",
+        "--trainer.enable_checkpointing=false",
+        "--trainer.enable_progress_bar=false",
+        "--trainer.max_epochs=1",
+        "--model.lambda_tok=1000",
+    ]
+    configs, found = ["recorded/routing.yaml"], []
+    for more in ([], ["recorded/agent_balance.yaml"]):
+        experiment = build([*configs, *more], files)
+        held_out = HeldOutTable(singles=True, show=False)
+        experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
+        experiment.fit()
+        found.append(held_out.rows)
+    (_, router, *singles), (_, balance, *_) = found
+    points = np.array([(r.cost_usd, r.performance) for r in singles])
+    assert router.performance > performance_at(points, router.cost_usd) + 0.02
+    assert balance.calls == router.calls == 1
