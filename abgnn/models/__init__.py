@@ -1,7 +1,7 @@
 """Policies, one per file."""
 
 from abgnn.models.agent_balance import AgentBalance
-from abgnn.models.decision import FACTORS, Action, Decision
+from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoice
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.models.router import Router
@@ -10,8 +10,10 @@ __all__ = [
     "FACTORS",
     "Action",
     "AgentBalance",
+    "Choice",
     "Decision",
     "FixedGraph",
+    "PlannedChoice",
     "Policy",
     "RandomGraph",
     "Router",

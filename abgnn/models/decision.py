@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor
@@ -28,9 +30,91 @@ class Action:
     edge: Tensor
 
 
+class Choice(ABC):
+    """What a policy chose for B queries, and how likely it was: all that training needs.
+
+    Attributes:
+        log_probs: log-probability by factor, `[B, F]`.
+        entropies: entropy of each factor given the choices before it, `[B, F]`.
+        penalty: what Eq 11 punishes with λ_len, `[B]`; zero where paths are not limited.
+    """
+
+    log_probs: Tensor
+    entropies: Tensor
+    penalty: Tensor
+
+    @property
+    @abstractmethod
+    def factors(self) -> tuple[str, ...]:
+        """Names of the F factors."""
+
+    @abstractmethod
+    def plans(self) -> list[Plan]:
+        """One plan per query."""
+
+    @property
+    def extra_loss(self) -> Tensor | None:
+        """A scalar that is added to the loss: regularisers, variational terms."""
+        return None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Means over the batch, for TensorBoard."""
+        return {}
+
+    @property
+    def log_prob(self) -> Tensor:
+        """log p of the action, `[B]`."""
+        return self.log_probs.sum(-1)
+
+    @property
+    def entropy(self) -> Tensor:
+        """Sum of the factors' entropies, `[B]`."""
+        return self.entropies.sum(-1)
+
+
 @dataclass(frozen=True)
-class Decision:
-    """A policy's choice for B graphs with N nodes and E admissible edges.
+class PlannedChoice(Choice):
+    """A choice whose plans are made already.
+
+    Args:
+        planned: one plan per query, B of them.
+        names: of the F factors.
+        log_probs, entropies: `[B, F]`.
+        loss: scalar added to the loss, if any.
+        shown: figures for TensorBoard.
+    """
+
+    planned: Sequence[Plan]
+    names: tuple[str, ...]
+    log_probs: Tensor
+    entropies: Tensor
+    loss: Tensor | None = None
+    shown: Mapping[str, float] = field(default_factory=dict)
+    penalty: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "penalty", self.log_probs.new_zeros(len(self.log_probs)))
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return self.names
+
+    def plans(self) -> list[Plan]:
+        return list(self.planned)
+
+    @property
+    def extra_loss(self) -> Tensor | None:
+        return self.loss
+
+    @property
+    def figures(self) -> dict[str, float]:
+        return dict(self.shown)
+
+
+@dataclass(frozen=True)
+class Decision(Choice):
+    """A policy's choice for B graphs with N nodes and E admissible edges, by the layers of Eq 3–8.
 
     Args:
         batch: the graphs it was made for.
@@ -67,14 +151,16 @@ class Decision:
         return self.action.backbone
 
     @property
-    def log_prob(self) -> Tensor:
-        """log p of the action, `[B]` (Eq 10)."""
-        return self.log_probs.sum(-1)
+    def factors(self) -> tuple[str, ...]:
+        return FACTORS
 
     @property
-    def entropy(self) -> Tensor:
-        """Sum of the factors' entropies, `[B]`."""
-        return self.entropies.sum(-1)
+    def figures(self) -> dict[str, float]:
+        """The limit of Eq 8 in hops, and what lies beyond it."""
+        return {
+            "hop_limit": float(self.hop_limit.detach().mean()),
+            "hop_penalty": float(self.penalty.detach().mean()),
+        }
 
     def plans(self) -> list[Plan]:
         """One plan per graph."""

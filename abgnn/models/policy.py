@@ -1,4 +1,4 @@
-"""What every policy is: from a batch of query graphs to a `Decision`."""
+"""What every policy is: from a batch of query graphs to a `Choice`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.decision import Action, Decision
+from abgnn.models.decision import Choice
 from abgnn.nn.backbone_table import BackboneTable
 
 
@@ -34,12 +34,15 @@ class Policy(nn.Module, ABC):
         """Tell a policy that cares (a warm start) the λ's of Eq 9, per USD and per second."""
         return
 
+    def after_step(self, step: int) -> None:
+        """Called after training step `step`, counted from 1: what prunes does so here."""
+        return
+
     @abstractmethod
-    def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
+    def forward(self, batch: Batch, *, sample: bool) -> Choice:
         """Decide.
 
         Args:
             batch: B query graphs.
             sample: draw from the policy, or take the most probable choices.
-            action: judge this action instead (its log-probability, entropy and plan).
         """

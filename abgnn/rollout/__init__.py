@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from abgnn.rollout.client import CallError, Client, Completion, Messages
 from abgnn.rollout.executor import Executor
-from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan
+from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan, RoundGraph
+from abgnn.rollout.program import Program, Said, Stage
 from abgnn.rollout.recorded import RecordedClient
 from abgnn.rollout.settings import (
     Breaker,
@@ -42,11 +43,15 @@ __all__ = [
     "OpenAIClient",
     "Outcome",
     "Plan",
+    "Program",
     "RecordedClient",
     "Recording",
     "Retry",
     "RolloutSettings",
+    "RoundGraph",
+    "Said",
     "SimulatedClient",
+    "Stage",
     "Tools",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from abgnn.catalogue import Backbone, Usage
 from abgnn.query import Query, Task
@@ -121,6 +121,15 @@ class Completion:
     usage: Usage
     service_time: float
     finish: str = "stop"
+
+
+@runtime_checkable
+class CountsPrompts(Protocol):
+    """A client that bills prompts by a rule of its own, so that texts do not bound them."""
+
+    def prompt_tokens(self, messages: Messages, query: Query) -> int:
+        """The most that the prompt of such a call can be billed as."""
+        ...
 
 
 class Client(Protocol):

@@ -185,7 +185,9 @@ class Executor:
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
-        setting = Setting(self._gateway, self._tools, self._backbones, phase, self.on_call)
+        setting = Setting(
+            self._gateway, self._tools, self._backbones, phase, self.on_call, self.task
+        )
         return [self._rollout(p, setting, k) for p, k in zip(plans, samples, strict=True)]
 
     def _rollout(self, plan: Plan, setting: Setting, sample: int) -> Rollout:
@@ -197,7 +199,17 @@ class Executor:
                 raise ConfigError(f"{field}.backbone", agent.backbone, allowed)
             if agent.role.tool is not None:
                 self._tools.check([agent.role.tool], f"{field}.role")
+            if plan.budget_usd is not None and agent.max_tokens is None:
+                self._check_bounded(agent.backbone)
         return Rollout(plan, steps, setting, sample, next(self._ages))
+
+    def _check_bounded(self, name: str | None) -> None:
+        """Where a query has a budget, every call has a worst case."""
+        while name is not None:
+            if self._backbones[name].max_tokens is None:
+                allowed = "an integer, or rollout.caps.max_tokens, where a plan has a budget"
+                raise ConfigError(f"Backbone({name}).max_tokens", None, allowed)
+            name = self._backbones[name].fallback
 
     def _on_attempt(self, caller: Caller, attempt: Attempt) -> None:
         self.attempts.add(caller, attempt)
@@ -237,7 +249,7 @@ async def _work(todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome
 
 def _bounded(backbone: Backbone, caps: Caps) -> Backbone:
     """A worst case exists where money is capped."""
-    if backbone.max_tokens is not None or not caps.any:
+    if backbone.max_tokens is not None or not (caps.any or caps.max_tokens):
         return backbone
     if caps.max_tokens is None:
         field = f"Backbone({backbone.name}).max_tokens"

@@ -17,7 +17,7 @@ from abgnn.rollout.admission import Admission
 from abgnn.rollout.backoff import retryable, wait_before
 from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
 from abgnn.rollout.calls import TIME_UP, Call, Reply, replays, too_late
-from abgnn.rollout.client import CallError, Client, Completion
+from abgnn.rollout.client import CallError, Client, Completion, CountsPrompts
 from abgnn.rollout.door import Door
 from abgnn.rollout.identity import identity
 from abgnn.rollout.money import cost, dollars, picodollars, worst_case
@@ -188,9 +188,10 @@ class Gateway:
         """
         door = self._door(call.backbone)
         # a prompt is rendered only where its length matters
-        metered = self.settings.caps.any or (door is not None and call.backbone.tpm is not None)
+        capped = self.settings.caps.any or call.purse.cap is not None
+        metered = capped or (door is not None and call.backbone.tpm is not None)
         most = self._most(call) if metered else Usage()
-        reserved = cost(call.backbone, most) if self.settings.caps.any else 0
+        reserved = cost(call.backbone, most) if capped else 0
         caller = call.caller
         if so_far.attempts > 1:
             caller = replace(caller, attempt=so_far.attempts)
@@ -275,10 +276,12 @@ class Gateway:
             self._doors[endpoint] = Door.of(backbone, self.settings.breaker, self.share)
         return self._doors[endpoint]
 
-    @staticmethod
-    def _most(call: Call) -> Usage:
+    def _most(self, call: Call) -> Usage:
         """The worst case of an attempt."""
-        return worst_case(call.messages.chat(), call.backbone.max_tokens or _ASSUMED_TOKENS)
+        most = worst_case(call.messages.chat(), call.backbone.max_tokens or _ASSUMED_TOKENS)
+        if isinstance(self.client, CountsPrompts):
+            return replace(most, prompt_tokens=self.client.prompt_tokens(call.messages, call.query))
+        return most
 
     def _as_attempt(self, call: Call, result: Completion | CallError, queued: float) -> Attempt:
         """For the books; what nobody knows is booked at its worst."""

@@ -72,8 +72,7 @@ class SimulatedCall:
         billed = visible * constants.thinking * math.exp(0.15 * z) if self.thinks else visible
         shown = max(round(visible), 1)
         completion = max(round(billed), shown)
-        prompt = 150 + constants.question + sum(h.tokens + 30 for h in self.heard)
-        prompt += 100 if self.role == world.DECISION else 0
+        prompt = prompt_tokens(self.domain, self.role, [h.tokens for h in self.heard])
         return shown, Usage(prompt, completion, reasoning_tokens=completion - shown)
 
     def seconds(self, usage: Usage, noise: float) -> float:
@@ -83,3 +82,21 @@ class SimulatedCall:
         reading = usage.prompt_tokens / 6000 * math.sqrt(active / 8)
         mean = 0.4 + reading + usage.completion_tokens / rate
         return mean * self.ability.slowness * math.exp(0.15 * noise)
+
+
+def prompt_tokens(domain: str, role: str, heard: Sequence[int]) -> int:
+    """Tokens of a prompt with messages of so many visible tokens."""
+    fixed = 150 + world.DOMAINS[domain].question + (100 if role == world.DECISION else 0)
+    return fixed + sum(tokens + 30 for tokens in heard)
+
+
+def cut(shown: int, usage: Usage, max_tokens: int | None) -> tuple[int, Usage, bool]:
+    """Visible tokens and bill of a reply that may be `max_tokens` long; whether it was cut.
+
+    Thinking comes first, so what is cut off is the answer.
+    """
+    if max_tokens is None or usage.completion_tokens <= max_tokens:
+        return shown, usage, False
+    thought = min(usage.reasoning_tokens, max_tokens)
+    left = max(max_tokens - thought, 1)
+    return left, Usage(usage.prompt_tokens, max_tokens, reasoning_tokens=thought), True

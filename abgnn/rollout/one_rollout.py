@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from abgnn.catalogue import Backbone, Usage
+from abgnn.query import Task
 from abgnn.rollout.books import Caller
 from abgnn.rollout.calls import Call, Reply, endpoint_failed
 from abgnn.rollout.client import ErrorKind, Messages, Received, Turn
@@ -17,6 +19,7 @@ from abgnn.rollout.money import dollars, picodollars
 from abgnn.rollout.plan import CallRecord, Outcome, Plan
 from abgnn.rollout.purse import Purse
 from abgnn.rollout.schedule import Step
+from abgnn.rollout.stage import run_program
 from abgnn.rollout.toolbox import Toolbox
 
 OnCall = Callable[[CallRecord], None]
@@ -31,10 +34,22 @@ class Setting:
     backbones: Mapping[str, Backbone]
     phase: str
     on_call: OnCall | None
+    task: Task | None = None
+
+
+class Ended(Protocol):
+    """What readers need of an answer: when it was there, on both clocks; None: not in time."""
+
+    @property
+    def end(self) -> float: ...
+    @property
+    def clock(self) -> float: ...
+    @property
+    def text(self) -> str | None: ...
 
 
 @dataclass(slots=True)
-class _Turn:
+class AgentTurn:
     """An agent at work, and in the end what its readers need.
 
     Two clocks, both seconds since the plan's start: `end` is the latency's (service and tools),
@@ -69,19 +84,26 @@ class Rollout:
     ) -> None:
         self.plan, self.steps, self.setting, self.sample = plan, steps, setting, sample
         self.age = age
-        cap = setting.gateway.settings.caps.query_usd
-        self._purse = Purse(None if cap is None else picodollars(cap))
+        caps = (setting.gateway.settings.caps.query_usd, plan.budget_usd)
+        limits = [picodollars(cap) for cap in caps if cap is not None]
+        self._purse = Purse(min(limits) if limits else None)
         self._twins = _twins(plan, steps)
-        self._turns: list[_Turn | None] = [None] * len(steps)
+        self._turns: list[AgentTurn | None] = [None] * len(steps)
         self._missing = [len(step.earlier) + len(step.reads) for step in steps]
         self._records: list[CallRecord] = []
         self._error: tuple[ErrorKind, str] | None = None
+        self.late: set[int] = set()  # agents of a program that the deadline kept from answering
 
     async def run(self) -> Outcome:
         """Execute; a call that fails is told in the outcome. Raises only when cancelled."""
         began = time.perf_counter()
-        await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
-        return self._outcome(time.perf_counter() - began)
+        answer: Ended | None
+        if self.plan.program is not None:
+            answer = await run_program(self, self.plan.program)
+        else:
+            await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
+            answer = self._turns[-1]
+        return self._outcome(answer, time.perf_counter() - began)
 
     async def _proceed(self, ready: list[int]) -> None:
         """Run steps that need nothing more, and all that they set free."""
@@ -102,40 +124,50 @@ class Rollout:
                 free.append(j)
         return free
 
-    async def _act(self, i: int) -> _Turn:
+    async def _act(self, i: int) -> AgentTurn:
         """One agent: its call, and further ones while its tool has something to say."""
         step = self.steps[i]
         heard = [self._ended(j) for j in (*step.earlier, *step.reads)]
         decides = step.agent == self.plan.decision
-        turn = _Turn(
-            step,
-            self._twins[i],
-            self.setting.gateway.settings.deadline.allowed_until(decides=decides),
-            end=max((h.end for h in heard), default=0.0),
-            clock=max((h.clock for h in heard), default=0.0),
-        )
-        messages = self._messages(step)
-        while turn.clock < turn.until:
-            record = await self._called(turn, messages)
-            if record.error is not None:
-                self._failed(record, decides)
-                break
-            turn.text = record.text
-            again = await self._tooled(turn, record, messages)
-            if again is None:
-                break
-            messages = again
+        turn = self.turn(step, self._twins[i], heard, decides=decides)
+        record = await self.work(turn, self._messages(step))
+        if record is not None:
+            self._failed(record, decides)
         if turn.text is None:  # whoever reads it goes on from the deadline
             turn.end, turn.clock = max(turn.end, turn.until), max(turn.clock, turn.until)
             if decides and self._error is None:
                 self._error = "deadline", "deadline: no time was left for the answer"
         return turn
 
-    async def _called(self, turn: _Turn, messages: Messages) -> CallRecord:
+    def turn(self, step: Step, twin: int, heard: Sequence[Ended], *, decides: bool) -> AgentTurn:
+        """An agent that starts when the last of what it waits for has ended."""
+        return AgentTurn(
+            step,
+            twin,
+            self.setting.gateway.settings.deadline.allowed_until(decides=decides),
+            end=max((h.end for h in heard), default=0.0),
+            clock=max((h.clock for h in heard), default=0.0),
+        )
+
+    async def work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
+        """An agent's calls until its tool has nothing more to say; the one that failed, if any."""
+        while turn.clock < turn.until:
+            record = await self._called(turn, messages)
+            if record.error is not None:
+                return record
+            turn.text = record.text
+            again = await self._tooled(turn, record, messages)
+            if again is None:
+                break
+            messages = again
+        return None
+
+    async def _called(self, turn: AgentTurn, messages: Messages) -> CallRecord:
         """A call by the agent's backbone, or by that one's fallback."""
-        backbones = self.setting.backbones
-        backbone = backbones[self.plan.agents[turn.step.agent].backbone]
+        backbones, agent = self.setting.backbones, self.plan.agents[turn.step.agent]
+        backbone = backbones[agent.backbone]
         while True:
+            backbone = _terse(backbone, agent.max_tokens)
             if messages.suffix != backbone.prompt_suffix:
                 messages = replace(messages, suffix=backbone.prompt_suffix)
             caller = self._caller(turn, backbone, len(messages.turns))
@@ -154,11 +186,27 @@ class Rollout:
 
     def _failed(self, record: CallRecord, decides: bool) -> None:
         """A failure ends the rollout, unless it is a role agent's that ran out of time."""
-        if self._error is None and (decides or record.kind != "deadline"):
+        if decides or record.kind != "deadline":
             assert record.kind is not None, "an error is of a kind"
-            self._error = record.kind, f"{record.role} ({record.backbone}): {record.error}"
+            self.fail(record.kind, f"{record.role} ({record.backbone}): {record.error}")
 
-    async def _tooled(self, turn: _Turn, record: CallRecord, messages: Messages) -> Messages | None:
+    def fail(self, kind: ErrorKind, said: str) -> None:
+        """Nothing new is dispatched from now on; the first failure is the one that is told."""
+        if self._error is None:
+            self._error = kind, said
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rollout is lost."""
+        return self._error is not None
+
+    def forget(self, record: CallRecord) -> None:
+        """A call that was never made, since the query's budget did not admit it."""
+        self._records.remove(record)
+
+    async def _tooled(
+        self, turn: AgentTurn, record: CallRecord, messages: Messages
+    ) -> Messages | None:
         """Let the role's tool work on a reply; what the agent is told then, or None to go on."""
         role = self.plan.agents[turn.step.agent].role
         if role.tool is None:
@@ -181,7 +229,7 @@ class Rollout:
         if self.setting.on_call is not None:
             self.setting.on_call(record)
 
-    def _caller(self, turn: _Turn, backbone: Backbone, number: int) -> Caller:
+    def _caller(self, turn: AgentTurn, backbone: Backbone, number: int) -> Caller:
         return Caller(
             run=self.setting.gateway.settings.recording.run,
             phase=self.setting.phase,
@@ -205,16 +253,16 @@ class Rollout:
         heard = [(self.plan.agents[self.steps[i].agent].role, self._ended(i)) for i in steps]
         return [Received(r.name, h.text, earlier) for r, h in heard if h.text is not None]
 
-    def _ended(self, i: int) -> _Turn:
+    def _ended(self, i: int) -> AgentTurn:
         turn = self._turns[i]
         assert turn is not None, "a step starts after the steps that it reads"
         return turn
 
-    def _outcome(self, wall_time: float) -> Outcome:
+    def _outcome(self, answer: Ended | None, wall_time: float) -> Outcome:
         calls = self._records
-        answer = self._turns[-1] if self._error is None else None
+        answer = answer if self._error is None else None
         error = None if self._error is None else self._error[1]
-        late = {t.step.agent for t in self._turns if t is not None and t.text is None}
+        late = self.late | {t.step.agent for t in self._turns if t is not None and t.text is None}
         return Outcome(
             plan=self.plan,
             answer=answer.text or "" if answer else "",
@@ -230,6 +278,13 @@ class Rollout:
             late=tuple(sorted(late)) if self._error is None else (),
             paid=sum(record.paid for record in calls),
         )
+
+
+def _terse(backbone: Backbone, most: int | None) -> Backbone:
+    """The backbone with an agent's own bound on replies, if that is the lower one."""
+    if most is None or (backbone.max_tokens is not None and backbone.max_tokens <= most):
+        return backbone
+    return replace(backbone, max_tokens=most)
 
 
 def _record(caller: Caller, reply: Reply, backbone: Backbone, start: float) -> CallRecord:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from abgnn.catalogue import Usage
 from abgnn.query import Query
 from abgnn.rollout.client import ErrorKind
+from abgnn.rollout.program import Program, program_from_dict, program_to_dict
 from abgnn.templates import Role
 
 Edges = tuple[tuple[int, int], ...]
@@ -16,15 +17,47 @@ Edges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A role with the name of the backbone that plays it."""
+    """A role with the name of the backbone that plays it.
+
+    `max_tokens` bounds its replies below what the backbone allows.
+    """
 
     role: Role
     backbone: str
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundGraph:
+    """The graph of one round, where rounds differ.
+
+    Args:
+        edges: messages (u, v) of this round among role agents; a DAG.
+        temporal_edges: messages from the round before.
+        absent: agents that are silent in this round; no edge of it may touch them.
+    """
+
+    edges: Edges
+    temporal_edges: Edges = ()
+    absent: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; `from_dict` restores it."""
+        return {
+            "edges": [list(e) for e in self.edges],
+            "temporal_edges": [list(e) for e in self.temporal_edges],
+            "absent": list(self.absent),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RoundGraph:
+        """The graph that `to_dict` wrote."""
+        return cls(_edges(data["edges"]), _edges(data["temporal_edges"]), tuple(data["absent"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be executed for one query.
+    """What will be executed for one query: a graph, or a program that decides as it goes.
 
     Args:
         query: the question.
@@ -34,6 +67,13 @@ class Plan:
             agent of a plan of one.
         temporal_edges: messages from one round to the next.
         rounds: how often the graph is executed.
+        by_round: one graph per round where rounds differ; then `edges` into the decision agent
+            are what it reads in the last round, and the others serve pictures only.
+        program: who is called when, decided by what was answered so far (`abgnn.rollout.Program`);
+            it may call the agents only, each as often as it likes, and edges serve pictures only.
+        budget_usd: dollars that this query may cost at most; a call whose worst case (every
+            byte of the prompt a token, all of `max_tokens`) does not fit is not made. Backbones
+            need `max_tokens` then.
     """
 
     query: Query
@@ -42,6 +82,9 @@ class Plan:
     decision: int
     temporal_edges: Edges = ()
     rounds: int = 1
+    by_round: tuple[RoundGraph, ...] = ()
+    program: Program | None = None
+    budget_usd: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; `from_dict` restores it (the query's gold answer and meta are left out)."""
@@ -53,6 +96,7 @@ class Plan:
                     "prompt": a.role.prompt,
                     "tool": a.role.tool,
                     "backbone": a.backbone,
+                    **({"max_tokens": a.max_tokens} if a.max_tokens is not None else {}),
                 }
                 for a in self.agents
             ],
@@ -60,6 +104,9 @@ class Plan:
             "temporal_edges": [list(e) for e in self.temporal_edges],
             "rounds": self.rounds,
             "decision": self.decision,
+            **({"by_round": [r.to_dict() for r in self.by_round]} if self.by_round else {}),
+            **({"program": program_to_dict(self.program)} if self.program else {}),
+            **({"budget_usd": self.budget_usd} if self.budget_usd is not None else {}),
         }
 
     @classmethod
@@ -68,13 +115,16 @@ class Plan:
         return cls(
             query=Query(**data["query"]),
             agents=tuple(
-                Agent(Role(a["role"], a["prompt"], a["tool"]), a["backbone"])
+                Agent(Role(a["role"], a["prompt"], a["tool"]), a["backbone"], a.get("max_tokens"))
                 for a in data["agents"]
             ),
-            edges=tuple((u, v) for u, v in data["edges"]),
+            edges=_edges(data["edges"]),
             decision=data["decision"],
-            temporal_edges=tuple((u, v) for u, v in data["temporal_edges"]),
+            temporal_edges=_edges(data["temporal_edges"]),
             rounds=data["rounds"],
+            by_round=tuple(RoundGraph.from_dict(r) for r in data.get("by_round", ())),
+            program=program_from_dict(data["program"]) if "program" in data else None,
+            budget_usd=data.get("budget_usd"),
         )
 
     def to_mermaid(self) -> str:
@@ -86,6 +136,10 @@ class Plan:
         lines += [f"  a{u} --> a{v}" for u, v in self.edges]
         lines += [f"  a{u} -.-> a{v}" for u, v in self.temporal_edges]
         return "\n".join(lines)
+
+
+def _edges(pairs: Iterable[Sequence[int]]) -> Edges:
+    return tuple((u, v) for u, v in pairs)
 
 
 @dataclass(frozen=True, slots=True)

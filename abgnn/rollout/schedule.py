@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from graphlib import CycleError
 
 from abgnn.errors import ConfigError
-from abgnn.rollout.plan import Edges, Plan
+from abgnn.rollout.plan import Edges, Plan, RoundGraph
 from abgnn.templates import topological_order
 
 
@@ -38,17 +38,19 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
     """
     check_graph(plan)
     others = [a for a in range(len(plan.agents)) if a != plan.decision]
-    calls = [(r, a) for r in range(plan.rounds) for a in others]
+    graphs = round_graphs(plan)
+    calls = [(r, a) for r in range(plan.rounds) for a in others if a not in graphs[r].absent]
     calls.append((plan.rounds - 1, plan.decision))
     place = {call: i for i, call in enumerate(calls)}
     reads: list[list[int]] = [[] for _ in calls]
     earlier: list[list[int]] = [[] for _ in calls]
-    for r in range(plan.rounds):
-        for u, v in sorted(plan.edges):
-            if (r, v) in place:  # the decision agent acts in the last round only
-                reads[place[r, v]].append(place[r, u])
-        for u, v in sorted(plan.temporal_edges) if r else ():
+    for r, graph in enumerate(graphs):
+        for u, v in sorted(graph.edges):
+            reads[place[r, v]].append(place[r, u])
+        for u, v in sorted(graph.temporal_edges) if r else ():
             earlier[place[r, v]].append(place[r - 1, u])
+    for u in sorted(u for u, v in plan.edges if v == plan.decision):
+        reads[-1].append(place[plan.rounds - 1, u])
     followers: list[list[int]] = [[] for _ in calls]
     for i in range(len(calls)):
         for source in (*earlier[i], *reads[i]):
@@ -57,6 +59,14 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
         Step(a, r, tuple(earlier[i]), tuple(reads[i]), tuple(followers[i]))
         for i, (r, a) in enumerate(calls)
     )
+
+
+def round_graphs(plan: Plan) -> tuple[RoundGraph, ...]:
+    """Who speaks to whom among role agents in every round."""
+    if plan.by_round:
+        return plan.by_round
+    edges = tuple(e for e in plan.edges if e[1] != plan.decision)
+    return (RoundGraph(edges, plan.temporal_edges),) * plan.rounds
 
 
 def check_graph(plan: Plan) -> None:
@@ -70,11 +80,42 @@ def check_graph(plan: Plan) -> None:
         raise ConfigError(_at(plan, "decision"), plan.decision, f"an index from 0 to {n - 1}")
     _check_edges(plan, "edges", plan.edges)
     _check_edges(plan, "temporal_edges", plan.temporal_edges)
+    _check_acyclic(plan, "edges", plan.edges)
+    if plan.by_round:
+        _check_rounds(plan)
+
+
+def _check_acyclic(plan: Plan, field: str, edges: Edges) -> None:
     try:
-        topological_order(n, plan.edges)
+        topological_order(len(plan.agents), edges)
     except CycleError as error:
         cycle = " -> ".join(str(a) for a in error.args[1])
-        raise ConfigError(_at(plan, "edges"), cycle, "an acyclic graph") from error
+        raise ConfigError(_at(plan, field), cycle, "an acyclic graph") from error
+
+
+def _check_rounds(plan: Plan) -> None:
+    """Every round's graph is one, and nobody reads who was silent."""
+    if len(plan.by_round) != plan.rounds:
+        raise ConfigError(
+            _at(plan, "by_round"), len(plan.by_round), f"one per round, {plan.rounds}"
+        )
+    silent: set[int] = set()  # in the round before
+    for r, graph in enumerate(plan.by_round):
+        field, absent = f"by_round[{r}]", set(graph.absent)
+        _check_edges(plan, f"{field}.edges", graph.edges)
+        _check_edges(plan, f"{field}.temporal_edges", graph.temporal_edges)
+        _check_acyclic(plan, f"{field}.edges", graph.edges)
+        if plan.decision in absent | {v for _, v in graph.edges}:
+            raise ConfigError(_at(plan, field), plan.decision, "role agents only")
+        reads = [(u, v, absent) for u, v in graph.edges]
+        reads += [(u, v, silent) for u, v in graph.temporal_edges if r]
+        for u, v, quiet in reads:
+            if u in quiet or v in absent:
+                raise ConfigError(_at(plan, field), (u, v), "no edge of a silent agent")
+        silent = absent
+    for u, v in plan.edges:
+        if v == plan.decision and u in silent:
+            raise ConfigError(_at(plan, "edges"), (u, v), "no edge of a silent agent")
 
 
 def _check_edges(plan: Plan, field: str, edges: Edges) -> None:

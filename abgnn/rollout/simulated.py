@@ -17,7 +17,7 @@ from abgnn.rollout import world
 from abgnn.rollout.client import Completion, Messages, Received
 from abgnn.rollout.draws import Draws, Specimens
 from abgnn.rollout.latents import solve_rate
-from abgnn.rollout.mechanics import Heard, SimulatedCall
+from abgnn.rollout.mechanics import Heard, SimulatedCall, cut, prompt_tokens
 from abgnn.rollout.simulated_text import split_header, with_header
 
 
@@ -95,9 +95,15 @@ class SimulatedClient:
         own, wordiness, delay = self._draws.call_noise(query, backbone, role, sample)
         g = self._draws.luck(query, backbone, role, own)
         right = _normal_cdf(g) < _sigmoid(call.logit())
-        visible, usage = call.tokens(wordiness)
-        text = with_header(visible, specimens.pair(query)[0 if right else 1])
-        return Completion(text, usage, call.seconds(usage, delay))
+        visible, usage, short = cut(*call.tokens(wordiness), backbone.max_tokens)
+        text = with_header(visible, specimens.pair(query)[0 if right and not short else 1])
+        finish = "length" if short else "stop"
+        return Completion(text, usage, call.seconds(usage, delay), finish)
+
+    def prompt_tokens(self, messages: Messages, query: Query) -> int:
+        """Of the world's own rule: texts here are short, and say how long they would be."""
+        heard = [_visible(message.text) for message in messages.received]
+        return prompt_tokens(query.domain, messages.role.name, heard)
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -117,13 +123,17 @@ class SimulatedClient:
 
 async def _hear(specimens: Specimens, query: Query, message: Received) -> Heard:
     """Judge a message from its text; unknown text is scored off the loop, since code may run."""
-    tokens, answer = split_header(message.text)
+    _, answer = split_header(message.text)
     right = specimens.recognise(query, answer)
     if right is None:
         right = await asyncio.to_thread(specimens.judge, query, answer)
-    if tokens is None:
-        tokens = max(len(message.text) // 4, 1)
-    return Heard(world.traits(query.domain, message.role).power, right, tokens)
+    return Heard(world.traits(query.domain, message.role).power, right, _visible(message.text))
+
+
+def _visible(text: str) -> int:
+    """Tokens that a message says it has, or that its letters amount to."""
+    tokens, answer = split_header(text)
+    return max(len(answer) // 4, 1) if tokens is None else tokens
 
 
 def _normal_cdf(x: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from abgnn.console import make_console
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.evaluation.plot import draw_plan
 from abgnn.evaluation.report import rows_table, write_rows
+from abgnn.models.decision import Decision
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.training.reinforce import Reinforce
@@ -58,15 +60,14 @@ class PolicyFigures(Callback):
         if writer is None or trainer.global_step % self.every_n_steps:
             return
         decision, step, tag = module.decision, trainer.global_step, f"{module.label}/train"
-        assert decision is not None, "a training step has just decided"
-        pools = torch.bincount(decision.pool, minlength=module.mas.table.member.size(0))
-        writer.add_histogram(f"{tag}/pool", decision.pool, step)
-        for p, count in enumerate(pools.tolist()):
-            writer.add_scalar(f"{tag}/pool_share/{p}", count / len(decision.pool), step)
-        played = decision.backbone[decision.keep]
-        share = torch.bincount(played, minlength=len(decision.names)) / max(len(played), 1)
-        for name, value in zip(decision.names, share.tolist(), strict=True):
-            writer.add_scalar(f"{tag}/backbone_share/{name}", value, step)
+        if isinstance(decision, Decision):
+            pools = torch.bincount(decision.pool, minlength=module.mas.table.member.size(0))
+            writer.add_histogram(f"{tag}/pool", decision.pool, step)
+            for p, count in enumerate(pools.tolist()):
+                writer.add_scalar(f"{tag}/pool_share/{p}", count / len(decision.pool), step)
+        played = Counter(a.backbone for o in module.outcomes for a in o.plan.agents)
+        for name in module.mas.catalogue.names:
+            writer.add_scalar(f"{tag}/backbone_share/{name}", played[name] / played.total(), step)
         kept = [len(o.plan.agents) for o in module.outcomes]
         writer.add_histogram(f"{tag}/kept_agents", torch.tensor(kept), step)
         writer.add_figure(f"{tag}/sampled_plan", self._plan(module), step)

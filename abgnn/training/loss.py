@@ -6,11 +6,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from abgnn.models.decision import Decision
+from abgnn.models.decision import Choice
 
 
 def reinforce_loss(
-    decision: Decision,
+    decision: Choice,
     rewards: Tensor,
     advantage: nn.Module,
     samples: int,
@@ -45,6 +45,8 @@ def reinforce_loss(
     loss = -(gain.detach() * decision.log_prob).mean()
     if hop_penalty == "loss":
         loss = loss + lambda_len * decision.penalty.mean()
+    if decision.extra_loss is not None:
+        loss = loss + decision.extra_loss
     return loss - entropy_weight * decision.entropy.mean()
 
 

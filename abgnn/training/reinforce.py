@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from abgnn.base_mas import BaseMAS
 from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
-from abgnn.models.decision import FACTORS, Decision
+from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.query import Query, Task
@@ -99,7 +99,7 @@ class Reinforce(LightningModule):
         self.spent_usd: Tensor
         self.head_fitted: Tensor
         self.outcomes: list[Outcome] = []  # of the last step, for callbacks
-        self.decision: Decision | None = None
+        self.decision: Choice | None = None
         self._executor: Executor | None = None
         self._resume_rng: Tensor | None = None
         policy.set_tradeoff(lambda_tok, lambda_lat)
@@ -195,6 +195,9 @@ class Reinforce(LightningModule):
             loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.policy.after_step(self.trainer.global_step)
+
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:
         self._evaluate("val", queries)
 
@@ -211,21 +214,22 @@ class Reinforce(LightningModule):
         return self._decide(queries, 1, sample=False).plans()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.policy.parameters(), lr=self.lr, fused=True)
+        learn = [p for p in self.policy.parameters() if p.requires_grad]
+        return torch.optim.Adam(learn, lr=self.lr, fused=True)
 
     def teardown(self, stage: str) -> None:
         if self._executor is not None:
             self._executor.close()
             self._executor = None
 
-    def _decide(self, queries: Sequence[Query], samples: int, *, sample: bool) -> Decision:
+    def _decide(self, queries: Sequence[Query], samples: int, *, sample: bool) -> Choice:
         batch = self.mas.batch(queries, samples).to(self.device)
-        decision: Decision = self.policy(batch, sample=sample)
+        decision: Choice = self.policy(batch, sample=sample)
         return decision
 
     def _rollout(
         self, phase: str, queries: list[Query], samples: int, *, sample: bool
-    ) -> tuple[Decision, list[Outcome]]:
+    ) -> tuple[Choice, list[Outcome]]:
         """Decide, execute, count the money; rollouts of later epochs are new samples."""
         decision = self._decide(queries, samples, sample=sample)
         first = self.current_epoch * samples if sample else 0
@@ -284,15 +288,12 @@ class Reinforce(LightningModule):
             self.log("left_usd", cap - dollars(used), prog_bar=True, logger=False, batch_size=1)
         self.log("rollouts", float(self.rollouts), prog_bar=True, logger=False, batch_size=1)
 
-    def _log_policy(self, decision: Decision, loss: Tensor) -> None:
-        entropies = decision.entropies.detach().mean(0)  # [4]
-        values = {f"entropy/{f}": float(e) for f, e in zip(FACTORS, entropies, strict=True)}
-        values |= {
-            "loss": float(loss.detach()),
-            "hop_limit": float(decision.hop_limit.detach().mean()),
-            "hop_penalty": float(decision.penalty.detach().mean()),
-            "spent_usd": float(self.spent_usd),
-        }
+    def _log_policy(self, decision: Choice, loss: Tensor) -> None:
+        entropies = decision.entropies.detach().mean(0)  # [F]
+        pairs = zip(decision.factors, entropies.tolist(), strict=True)
+        values = {f"entropy/{factor}": entropy for factor, entropy in pairs}
+        values |= decision.figures
+        values |= {"loss": float(loss.detach()), "spent_usd": float(self.spent_usd)}
         named = {f"{self.label}/train/{k}": v for k, v in values.items()}
         self.log_dict(named, batch_size=len(self.outcomes), on_step=True, on_epoch=False)
 

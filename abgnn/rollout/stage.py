@@ -1,0 +1,109 @@
+"""The stage on which a `Program` acts: its calls, made and metered like all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from abgnn.query import Query
+from abgnn.rollout.client import Messages, Received
+from abgnn.rollout.program import Program, Said
+from abgnn.rollout.schedule import Step
+
+if TYPE_CHECKING:
+    from abgnn.rollout.one_rollout import AgentTurn, Rollout
+
+_ROUND = 1024  # twins of an agent's later calls are numbered from here on
+
+
+class _Lost(Exception):
+    """A call failed: the program ends here."""
+
+
+async def run_program(rollout: Rollout, program: Program) -> Said | None:
+    """Carry a program out; what it answered. Calls under way when it ends are awaited."""
+    stage = _Stage(rollout)
+    try:
+        answer = await program.run(stage)
+    except _Lost:
+        answer = None
+    finally:
+        await stage.settle()
+    if isinstance(answer, str):
+        last = max(stage.said, key=lambda s: s.end, default=None)
+        answer = last and Said(last.agent, last.role, answer, last.end, last.clock)
+    if answer is None and not rollout.failed:
+        late = bool(rollout.late)
+        said = "no time was left for the answer" if late else "the query's budget admits no call"
+        rollout.fail("deadline" if late else "budget", said)
+    return answer
+
+
+class _Stage:
+    def __init__(self, rollout: Rollout) -> None:
+        self._rollout, self._plan = rollout, rollout.plan
+        self.said: list[Said] = []
+        self._calls: Counter[int] = Counter()
+        self._under_way: set[asyncio.Task[Said | None]] = set()
+
+    @property
+    def query(self) -> Query:
+        return self._plan.query
+
+    def key(self, text: str) -> str:
+        key = getattr(self._rollout.setting.task, "key", None)
+        return str(key(self.query, text)) if key is not None else " ".join(text.split())
+
+    async def call(
+        self,
+        agent: int,
+        reads: Sequence[Said] = (),
+        *,
+        task: str | None = None,
+        after: Sequence[Said] = (),
+        last: bool = False,
+    ) -> Said | None:
+        if self._rollout.failed:
+            raise _Lost
+        number = self._calls[agent]
+        self._calls[agent] += 1
+        step = Step(agent, number, (), (), ())
+        twin = self._twin(agent) + _ROUND * number
+        question = self.query.text if task is None else task
+        received = tuple(Received(s.role, s.text) for s in reads)
+        messages = Messages(self._plan.agents[agent].role, question, received)
+        turn = self._rollout.turn(step, twin, (*reads, *after), decides=last)
+        work = asyncio.ensure_future(self._carry_out(turn, messages))
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(work)
+
+    async def settle(self) -> None:
+        """Wait for calls that nobody waits for any more: they are billed all the same."""
+        while self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _carry_out(self, turn: AgentTurn, messages: Messages) -> Said | None:
+        rollout = self._rollout
+        record = await rollout.work(turn, messages)
+        if record is not None and record.kind == "budget" and not rollout.setting.gateway.exhausted:
+            rollout.forget(record)
+        elif record is not None and record.kind != "deadline":
+            rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
+            raise _Lost
+        elif turn.text is None:
+            rollout.late.add(turn.step.agent)
+        if turn.text is None:
+            return None
+        role = self._plan.agents[turn.step.agent].role.name
+        said = Said(turn.step.agent, role, turn.text, turn.end, turn.clock)
+        self.said.append(said)
+        return said
+
+    def _twin(self, agent: int) -> int:
+        """How many earlier agents have the same role on the same backbone."""
+        agents = self._plan.agents
+        return sum((a.role, a.backbone) == (agents[agent].role, agents[agent].backbone)
+                   for a in agents[:agent])  # fmt: skip
