@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from abgnn.errors import ConfigError
 from abgnn.query import Query
+from abgnn.rollout.simulated_text import split_header
 
 Split = Literal["train", "val", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test", "predict")
@@ -95,6 +96,13 @@ class QuestionDataModule(LightningDataModule, ABC):
     @abstractmethod
     def specimen(self, query: Query, *, correct: bool) -> str:
         """A short response that `score` judges 1 (correct) or 0; always the same one."""
+
+    def key(self, query: Query, response: str) -> str:
+        """What a response comes down to: equal keys are equal votes. Here its text but for gaps.
+
+        A simulated response's header is no part of it; subclasses read letters, numbers, code.
+        """
+        return " ".join(split_header(response)[1].split())
 
     def setup(self, stage: str | None = None) -> None:
         """Deal the splits, once, whatever the stage."""

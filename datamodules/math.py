@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from abgnn.errors import ConfigError
 from abgnn.query import Query
+from abgnn.rollout.simulated_text import split_header
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.rows import Row
-from datamodules.scoring.latex import boxed_answer, final_answer, same
+from datamodules.scoring.latex import boxed_answer, final_answer, normalise, rational, same
 from datamodules.scoring.verifier import Verifier
 
 FORMAT = "Reason step by step, then end with the final answer in \\boxed{}."
@@ -111,6 +112,18 @@ class MATH(Benchmark):
         if verdict is None and self.verifier is not None:
             verdict = self.verifier.equal(query.answer, answer)
         return float(verdict is True)
+
+    def key(self, query: Query, response: str) -> str:
+        """The final answer's plain form, rationals as fractions; empty where none is stated.
+
+        Text only: what math-verify alone would call equal counts as two votes.
+        """
+        answer = final_answer(split_header(response)[1])
+        if answer is None:
+            return ""
+        plain = normalise(answer)
+        value = rational(plain)
+        return plain if value is None else str(value)
 
     def teardown(self, stage: str | None = None) -> None:
         """End math-verify's processes; scoring starts new ones."""

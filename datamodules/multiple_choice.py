@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from abgnn.query import Query
+from abgnn.rollout.simulated_text import split_header
 from datamodules.scoring import option_letter
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -24,6 +25,10 @@ class MultipleChoice:
     def score(self, query: Query, response: str) -> float:
         """1 if the response settles on the right letter."""
         return float(option_letter(response, query.meta["choices"]) == query.answer)
+
+    def key(self, query: Query, response: str) -> str:
+        """The letter that scoring reads; empty where it reads none."""
+        return option_letter(split_header(response)[1], query.meta["choices"]) or ""
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The right letter, or always the same wrong one."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 from hashlib import blake2b
 
 from abgnn.query import Query
+from abgnn.rollout.simulated_text import split_header
 from datamodules.scoring import last_number
 
 
@@ -15,6 +16,11 @@ class Numeric:
     def score(self, query: Query, response: str) -> float:
         """1 if the number stated equals the answer exactly."""
         return float(last_number(response) == Fraction(query.answer))
+
+    def key(self, query: Query, response: str) -> str:
+        """The number that scoring reads, as a fraction in lowest terms; empty where none is."""
+        number = last_number(split_header(response)[1])
+        return "" if number is None else str(number)
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The right number, or one beside it."""

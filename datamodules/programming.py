@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abgnn.query import Query
+from abgnn.rollout.simulated_text import split_header
 from abgnn.sandbox import Sandbox
 from abgnn.tools.code_blocks import preamble
 from datamodules.scoring.code import scored_program
@@ -28,6 +29,12 @@ class Programming:
         tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n"
         names = query.meta.get("names", (entry,))
         return float(self.sandbox.check(program, tests, names).completed)
+
+    def key(self, query: Query, response: str) -> str:
+        """The program's text but for blank lines and ends of lines: votes on code are by text."""
+        answer = split_header(response)[1]
+        program = scored_program(answer, query.meta["prompt"], query.meta["entry_point"])
+        return "\n".join(line.rstrip() for line in program.splitlines() if line.strip())
 
     def teardown(self, stage: str | None = None) -> None:
         """End the sandbox's workers; scoring starts new ones."""

@@ -5,6 +5,7 @@ from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoi
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.models.router import Router
+from abgnn.models.self_consistency import SelfConsistency
 
 __all__ = [
     "FACTORS",
@@ -17,4 +18,5 @@ __all__ = [
     "Policy",
     "RandomGraph",
     "Router",
+    "SelfConsistency",
 ]

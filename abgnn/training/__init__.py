@@ -1,6 +1,7 @@
 """Learning a policy from rollouts."""
 
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
+from abgnn.training.call_budget import CallBudget
 from abgnn.training.call_figures import CallFigures
 from abgnn.training.callbacks import HeldOutTable, PolicyFigures
 from abgnn.training.loss import reinforce_loss
@@ -9,6 +10,7 @@ from abgnn.training.reward import reward
 from abgnn.training.warm_start import WarmStart
 
 __all__ = [
+    "CallBudget",
     "CallFigures",
     "HeldOutTable",
     "LeaveOneOut",
