@@ -3,6 +3,7 @@
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoice
 from abgnn.models.fixed import FixedGraph, RandomGraph
+from abgnn.models.mas_router import MasRouter
 from abgnn.models.policy import Policy
 from abgnn.models.router import Router
 from abgnn.models.self_consistency import SelfConsistency
@@ -14,6 +15,7 @@ __all__ = [
     "Choice",
     "Decision",
     "FixedGraph",
+    "MasRouter",
     "PlannedChoice",
     "Policy",
     "RandomGraph",
