@@ -13,6 +13,7 @@ from rich.console import Console
 
 from abgnn.cli import main
 from abgnn.difficulty import start_difficulty
+from abgnn.difficulty.averaged import AveragedEase
 from abgnn.difficulty.config import DifficultyConfig
 from abgnn.difficulty.estimator import DifficultyEstimator
 from abgnn.difficulty.fit import FitSettings, fit_estimator
@@ -128,6 +129,28 @@ def test_kernel_is_blind_to_order_and_far_from_data_says_the_mean() -> None:
     np.testing.assert_allclose(noisy.predict(*args), noisy.means(tasks[30:]), atol=1e-6)
     with pytest.raises(ConfigError, match="as many of each"):
         KernelEase().fit(texts, embed[:3], tasks, made.ease)
+
+
+def test_average_lies_between_its_parts_and_learns() -> None:
+    made = table(80)
+    embed = TextEncoder("offline")(made.texts).numpy()
+    rows = np.arange(80)
+    learn, asked = rows[rows % 2 == 0], rows[rows % 2 == 1]
+
+    def some(values: tuple[str, ...], at: np.ndarray) -> list[str]:
+        return [values[i] for i in at]
+
+    both = AveragedEase(trees=50).fit(
+        some(made.texts, learn), embed[learn], some(made.tasks, learn), made.ease[learn]
+    )
+    given = (some(made.texts, asked), embed[asked], some(made.tasks, asked))
+    said, kernel = both.predict(*given), both.kernel.predict(*given)
+    assert auroc_within(said, made.ease[asked] > 0.5, given[2]) > 0.8
+    assert np.abs(said - kernel).max() > 0.01
+    again = AveragedEase(trees=50).fit(
+        some(made.texts, learn), embed[learn], some(made.tasks, learn), made.ease[learn]
+    )
+    assert np.array_equal(again.predict(*given), said)
 
 
 def test_folds_keep_equal_texts_together_and_predict_all() -> None:

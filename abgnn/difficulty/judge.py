@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from abgnn.difficulty.averaged import AveragedEase
 from abgnn.difficulty.folds import FIGURES, Index, Interval, cross_predict, figures
-from abgnn.difficulty.kernel import KernelEase
 from abgnn.difficulty.task_means import TaskMeans
 from abgnn.encoders import TextEncoder
 from abgnn.evaluation.calibration import Observed
@@ -36,7 +36,7 @@ def judge(
     Args:
         table: outcomes.
         head: ease that a head predicts for each question, `[Q]`; None: no head.
-        encode: for `KernelEase`.
+        encode: for `AveragedEase`.
         folds, repeats: see `cross_predict`.
         resamples: of the bootstrap.
     """
@@ -50,7 +50,7 @@ def judge(
             head, table.tasks, table.ease, train, test
         )
     embed = encode(table.texts).double().numpy()
-    ways["fitted to the table"] = lambda train, test, _: _kernel(table, embed, train, test)
+    ways["fitted to the table"] = lambda train, test, seed: _fitted(table, embed, train, test, seed)
     return {
         name: figures(cross_predict(table.texts, way, folds, repeats), observed, resamples)
         for name, way in ways.items()
@@ -92,11 +92,11 @@ def _task_mean(table: OutcomeTable, train: Index, test: Index) -> Array:
     return TaskMeans.fit(list(tasks[train]), table.ease[train])(list(tasks[test]))
 
 
-def _kernel(table: OutcomeTable, embed: Array, train: Index, test: Index) -> Array:
+def _fitted(table: OutcomeTable, embed: Array, train: Index, test: Index, seed: int) -> Array:
     def some(values: Sequence[str], index: Index) -> list[str]:
         return [values[i] for i in index]
 
-    fitted = KernelEase().fit(
+    fitted = AveragedEase(seed=seed).fit(
         some(table.texts, train), embed[train], some(table.tasks, train), table.ease[train]
     )
     return fitted.predict(some(table.texts, test), embed[test], some(table.tasks, test))

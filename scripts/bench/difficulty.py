@@ -19,6 +19,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from abgnn.difficulty.averaged import AveragedEase
 from abgnn.difficulty.fit import FitSettings, fit_estimator, quiet
 from abgnn.difficulty.folds import FIGURES, Index, Interval, Predicted, cross_predict, figures
 from abgnn.difficulty.head_file import save_head
@@ -107,7 +108,7 @@ def other_llms(tables: Tables, seeds: int) -> dict[str, dict[str, Interval]]:
 
 
 def _beside(tables: Tables, repeats: int) -> Predicted:
-    """`KernelEase` on the table and, at twice the noise, other LLMs' outcomes on other GSM8K."""
+    """`AveragedEase` on the table and, at twice the noise, other LLMs' outcomes on other GSM8K."""
     table, other = tables.five, without(tables.gsm8k, set(tables.five.texts))
     embed = tables.encode(table.texts).double().numpy()
     beside = tables.encode(other.texts).double().numpy()
@@ -115,7 +116,7 @@ def _beside(tables: Tables, repeats: int) -> Predicted:
     def fit_predict(train: Index, test: Index, seed: int) -> Array:
         inside = np.flatnonzero(np.asarray(table.tasks)[train] == "gsm8k")
         level = table.ease[train][inside].mean()
-        fitted = KernelEase().fit(
+        fitted = AveragedEase(seed=seed).fit(
             [*pick(table.texts, train), *other.texts],
             np.concatenate([embed[train], beside]),
             [*pick(table.tasks, train), *other.tasks],
