@@ -23,6 +23,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn predict  --config NAME --ckpt_path FILE   plans only, nothing is spent
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
+  abgnn compare --config NAME    train and compare methods under the same budgets (resumable)
   abgnn difficulty fit|eval      train, or judge, an estimator of how hard questions are
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
   abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
@@ -67,6 +68,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
     ours: dict[str, Callable[[list[str], Console], int]] = {
         "pools": _pools,
         "frontier": _frontier,
+        "compare": _compare,
         "run": _run,
         "outcomes": _outcomes,
         "recordings": _recordings,
@@ -183,6 +185,25 @@ def _frontier(args: list[str], console: Console) -> int:
         console,
     )
     return 0
+
+
+def _compare(args: list[str], console: Console) -> int:
+    from abgnn.evaluation.compare import compare_command
+
+    given = _parse(
+        "compare",
+        "Train and evaluate several methods on the same questions, worlds and number of LLM calls; "
+        "writes jobs/, points.csv, table.csv, table.tex and a picture. Started again, it does "
+        "what is missing.",
+        {
+            "--config": (str, None, "a compare config, for example compare/simulated-general.yaml"),
+            "--out": (str, None, "folder of the results, instead of the config's"),
+            "--seeds": (int, None, "how many of the config's seeds, from the first on (all)"),
+            "--jobs": (int, None, "processes (as many as there are cores)"),
+        },
+        args,
+    )
+    return compare_command(given.config, given.out, given.seeds, given.jobs, console)
 
 
 def _run(args: list[str], console: Console) -> int:

@@ -1,0 +1,149 @@
+"""One job of a comparison: train at one operating point, evaluate on held-out questions, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import abgnn
+from abgnn.evaluation.compare_plain import plain_policies
+from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.experiment import Experiment, build
+from abgnn.models.policy import Policy
+from abgnn.resources import config_path
+from abgnn.rollout.plan import Outcome
+from abgnn.training.call_budget import CallBudget
+
+QUIET = (
+    "--trainer.logger=false",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--trainer.enable_checkpointing=false",
+    "--trainer.num_sanity_val_steps=0",
+    "--trainer.limit_val_batches=0",
+)
+
+
+ByQuery = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that decides what a job gives.
+
+    Args:
+        method, point, seed: which cell of the comparison.
+        configs, overrides: of `abgnn fit`; the seed is among the overrides.
+        plain: kind of rows that learn nothing (`plain_policies`), or None: train.
+        train_calls: LLM calls for training.
+        samples: rollouts per held-out query.
+        budgets: USD per query, for rows at equal cost.
+        world: digest of what lies in files: configs and catalogue.
+    """
+
+    method: str
+    point: str
+    seed: int
+    configs: tuple[str, ...]
+    overrides: tuple[str, ...]
+    plain: str | None
+    train_calls: int
+    samples: int
+    budgets: tuple[float, ...]
+    world: str
+
+    @property
+    def key(self) -> str:
+        """Hash of all settings: the result's file name."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job gave.
+
+    Args:
+        label: `simulated`, `recorded` or `live`.
+        train_calls: LLM calls that training made.
+        rows: one per policy.
+        by_query: per row and held-out question, in their order: score, USD, seconds (means over
+            the rollouts), `[rows, Q, 3]`.
+        seconds: that the job took here.
+    """
+
+    label: str
+    train_calls: int
+    rows: tuple[Row, ...]
+    by_query: tuple[ByQuery, ...]
+    seconds: float
+
+
+def digest(files: Sequence[str]) -> str:
+    """Hash of the files' contents and of the package's version."""
+    parts = [config_path(name).read_bytes() for name in files]
+    return hashlib.sha256(b"\0".join([abgnn.__version__.encode(), *parts])).hexdigest()[:16]
+
+
+def run_job(job: Job, folder: str) -> Result:
+    """Carry a job out and write its result into `folder`, whole or not at all."""
+    began = time.perf_counter()
+    experiment = build(job.configs, [*job.overrides, *QUIET])
+    calls = 0 if job.plain is not None else _train(experiment, job.train_calls)
+    rows, by_query = zip(*_evaluated(experiment, job), strict=True)
+    seconds = time.perf_counter() - began
+    result = Result(experiment.model.label, calls, rows, by_query, seconds)
+    data = {"job": asdict(job), "result": asdict(result)}
+    path = Path(folder) / f"{job.key}.json"
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(data), encoding="utf-8")
+    part.replace(path)
+    return result
+
+
+def read_result(job: Job, folder: Path) -> Result | None:
+    """The result that an earlier run has left; None: there is none, or not a whole one."""
+    path = folder / f"{job.key}.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))["result"]
+        rows = tuple(Row(**row) for row in data.pop("rows"))
+        by_query = tuple(tuple((s, c, t) for s, c, t in row) for row in data.pop("by_query"))
+        return Result(rows=rows, by_query=by_query, **data)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _train(experiment: Experiment, calls: int) -> int:
+    """Train until so many LLM calls were made; how many were."""
+    budget = CallBudget(calls)
+    experiment.trainer.callbacks.insert(0, budget)  # type: ignore[attr-defined]
+    experiment.fit()
+    return budget.calls
+
+
+def _evaluated(experiment: Experiment, job: Job) -> list[tuple[Row, ByQuery]]:
+    model, queries = experiment.model, experiment.data.queries("test")
+    policies: list[tuple[str, Policy]] = [(job.point, model.policy)]
+    if job.plain is not None:
+        policies = list(plain_policies(job.plain, model.mas, job.budgets, job.seed))
+    with model.new_executor(experiment.data) as executor:
+        executor.check()
+        outcomes = [
+            (name, evaluate(policy, model.mas, executor, queries, samples=job.samples))
+            for name, policy in policies
+        ]
+    return [(summarise(name, mine), _by_query(mine, job.samples)) for name, mine in outcomes]
+
+
+def _by_query(outcomes: Sequence[Outcome], samples: int) -> ByQuery:
+    """Means over each question's rollouts, which stand in a row."""
+    triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])  # [Q * samples, 3]
+    means: list[list[float]] = triples.reshape(-1, samples, 3).mean(1).tolist()
+    return tuple((score, cost, latency) for score, cost, latency in means)

@@ -1,0 +1,170 @@
+"""A comparison on the console, as CSV, LaTeX and picture; all say where the answers are from."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.evaluation.compare_config import Comparison
+from abgnn.evaluation.compare_job import Job, Result
+from abgnn.evaluation.compare_table import AXES, Cell, Line, columns, mean_points, table_lines
+from abgnn.evaluation.evaluate import Row
+from abgnn.evaluation.plot import draw_frontiers
+
+NOTE = (
+    "in percent, mean ± 95 % interval over seeds; * higher than ours, ** its paired difference to "
+    "ours is above 0 at 95 %; training calls: runs per seed × LLM calls of one"
+)
+
+
+def write_comparison(
+    comparison: Comparison,
+    jobs: Sequence[Job],
+    results: Mapping[Job, Result],
+    label: str,
+    console: Console,
+) -> None:
+    """Tables on the console; points.csv, table.csv, table.tex and the picture in the folder."""
+    out = Path(comparison.out)
+    lines = table_lines(comparison, jobs, results)
+    for axis, letter, _ in AXES:
+        console.print(_console_table(comparison, lines, axis, letter, label))
+    console.print(f"({NOTE})", markup=False, highlight=False)
+    _write_points(out / "points.csv", results)
+    _write_table(out / "table.csv", lines, label)
+    (out / "table.tex").write_text(latex(comparison, lines, label), encoding="utf-8")
+    picture = out / f"frontiers-{label}.png"
+    draw_frontiers(
+        {name: p * [1e3, 1] for name, p in mean_points(comparison, results, "cost_usd").items()},
+        mean_points(comparison, results, "latency_s"),
+        picture,
+        title=f"Performance within a budget ({label}): {out.name}, "
+        f"means over {len(comparison.seeds)} seeds",
+        cost_unit="mUSD",
+        log_x=True,
+        simulated=label == "simulated",
+    )
+    said = f"{out}/points.csv, table.csv, table.tex, {picture.name} ({label})"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def latex(comparison: Comparison, lines: Sequence[Line], label: str) -> str:
+    """Table 1's layout (booktabs); the best mean of a column is bold."""
+    named = columns(comparison)
+    flat = [column for axis in named for column in named[axis]]
+    best = {c: max(line.cells[c].mean for line in lines) for c in flat}
+    sizes = [len(named[axis]) for axis in named]
+    head = [_latex_column(c) for c in flat]
+    rows = [
+        " & ".join(
+            [
+                _escaped(_name(line)),
+                *(_latex_cell(line.cells[c], bold=line.cells[c].mean == best[c]) for c in flat),
+                _trained(line).replace("×", r"$\times$"),
+            ]
+        )
+        for line in lines
+    ]
+    first = sizes[0] + 1
+    body = [
+        rf"% {label} answers; {NOTE}".replace("\n", " "),
+        rf"\begin{{tabular}}{{l{'r' * sum(sizes)}r}}",
+        r"\toprule",
+        rf" & \multicolumn{{{sizes[0]}}}{{c}}{{token-cost budgets ({label})}}"
+        rf" & \multicolumn{{{sizes[1]}}}{{c}}{{latency budgets ({label})}} & \\",
+        rf"\cmidrule(lr){{2-{first}}}\cmidrule(lr){{{first + 1}-{first + sizes[1]}}}",
+        " & ".join(["Method", *head, "training calls"]) + r" \\",
+        r"\midrule",
+        *(row + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(body) + "\n"
+
+
+def _console_table(
+    comparison: Comparison, lines: Sequence[Line], axis: str, letter: str, label: str
+) -> Table:
+    cost = axis == "cost_usd"
+    budgets = comparison.cost_budgets if cost else comparison.latency_budgets
+    shown = ", ".join(
+        f"{letter}{k} {b * (1e3 if cost else 1):.3g}" for k, b in enumerate(budgets, 1)
+    )
+    title = f"within {'mUSD' if cost else 'seconds'} per query ({label}): {shown}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("method")
+    for column in columns(comparison)[axis]:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("training calls", justify="right", no_wrap=True)
+    for line in lines:
+        cells = [_plain_cell(line.cells[c]) for c in columns(comparison)[axis]]
+        table.add_row(_name(line), *cells, _trained(line))
+    return table
+
+
+def _write_points(path: Path, results: Mapping[Job, Result]) -> None:
+    names = [f.name for f in fields(Row)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "method", "seed", "train_calls", *names])
+        for job, result in results.items():
+            for row in result.rows:
+                values = asdict(row)
+                cells = (values[name] for name in names)
+                writer.writerow([result.label, job.method, job.seed, result.train_calls, *cells])
+
+
+def _write_table(path: Path, lines: Sequence[Line], label: str) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        head = ["source", "method", "column", "mean", "half_width_95", "beats_ours", "clearly"]
+        writer.writerow([*head, "training_runs", "calls_per_run"])
+        for line in lines:
+            for column, cell in line.cells.items():
+                values = (cell.mean, cell.half, int(cell.beats), int(cell.clear))
+                writer.writerow([label, line.method, column, *values, line.runs, line.calls])
+
+
+def _name(line: Line) -> str:
+    missing = "" if line.done == line.jobs else f" [{line.done} of {line.jobs} jobs]"
+    return line.method + missing
+
+
+def _trained(line: Line) -> str:
+    if not line.calls:
+        return "0"
+    return f"{line.runs} × {line.calls:,.0f}"
+
+
+def _mark(cell: Cell) -> str:
+    return "**" if cell.clear else "*" if cell.beats else ""
+
+
+def _plain_cell(cell: Cell) -> str:
+    spread = "" if math.isnan(cell.half) else f" ± {100 * cell.half:.1f}"
+    return f"{100 * cell.mean:.1f}{spread}{_mark(cell)}"
+
+
+def _latex_cell(cell: Cell, *, bold: bool) -> str:
+    mean = rf"\mathbf{{{100 * cell.mean:.1f}}}" if bold else f"{100 * cell.mean:.1f}"
+    spread = "" if math.isnan(cell.half) else rf"\pm{100 * cell.half:.1f}"
+    return rf"${mean}{spread}^{{{_mark(cell)}}}$"
+
+
+def _latex_column(column: str) -> str:
+    if column.startswith("P@"):
+        return rf"P@${column[2]}_{column[3:]}$"
+    name, _, axis = column.partition("_")
+    return rf"{name}$_{{\mathrm{{{axis}}}}}$"
+
+
+def _escaped(text: str) -> str:
+    for char in "&%#_":
+        text = text.replace(char, "\\" + char)
+    return text.replace("≥", r"$\geq$").replace("λ", r"$\lambda$")

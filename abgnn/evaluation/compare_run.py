@@ -1,0 +1,168 @@
+"""The jobs of a comparison, in parallel processes; what is done already is not done again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from abgnn.errors import ConfigError
+from abgnn.evaluation.compare_config import Comparison, Method, arguments
+from abgnn.evaluation.compare_job import QUIET, Job, Result, digest, read_result, run_job
+from abgnn.experiment import build, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of all jobs.
+
+    Args:
+        label: where the answers come from: `simulated`, `recorded` or `live`.
+        results: of the jobs that succeeded, in the order of the jobs.
+        failed: what went wrong, by job.
+    """
+
+    label: str
+    results: Mapping[Job, Result]
+    failed: Mapping[Job, str]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
+    """The world's label and all jobs, seed by seed; every method's config is built once.
+
+    Raises:
+        ConfigError: a config, key or value that `abgnn fit` does not accept.
+    """
+    _silence()
+    model = build(comparison.fit, [*_seeded(comparison, comparison.seeds[0]), *QUIET]).model
+    shared: tuple[str, ...] = ()
+    if model.label == "live" and model.rollout_settings.recording.path is None:
+        shared = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
+    backbones, jobs = model.mas.catalogue.names, []
+    for seed in comparison.seeds:
+        for method in comparison.methods:
+            configs = (*comparison.fit, *method.configs)
+            world = digest([*configs, model.mas.catalogue_file])
+            for point, settings in method.operating_points(backbones).items():
+                overrides = (*_seeded(comparison, seed), *shared, *arguments(method.set))
+                overrides += (f"--trainer.max_epochs={comparison.max_epochs}",)
+                jobs.append(
+                    Job(
+                        method.name,
+                        point,
+                        seed,
+                        configs,
+                        (*overrides, *arguments(settings)),
+                        method.plain,
+                        _train_calls(comparison, method),
+                        comparison.samples,
+                        comparison.cost_budgets if method.plain == "self-consistency" else (),
+                        world,
+                    )
+                )
+    for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
+        build(job.configs, [*job.overrides, *QUIET])
+    return model.label, jobs
+
+
+def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console) -> Ran:
+    """Run what has no result yet; a job that fails, or dies, takes no other one with it."""
+    if workers < 1:
+        raise ConfigError("--jobs", workers, "a number of processes ≥ 1")
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {job: read_result(job, folder) for job in jobs}
+    results = {job: result for job, result in found.items() if result is not None}
+    if results:
+        console.print(f"{len(results)} of {len(jobs)} jobs are done already ({folder})")
+    failed: dict[Job, str] = {}
+    crew = workers
+    while todo := [job for job in jobs if job not in results and job not in failed]:
+        before = len(results) + len(failed)
+        for job, ended in _run(todo, folder, min(crew, len(todo))):
+            if isinstance(ended, Result):
+                results[job] = ended
+            else:
+                failed[job] = ended
+            _tell(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
+        if len(results) + len(failed) > before:
+            crew = workers
+        elif crew > 1:  # a process died, and all that ran with it is lost: find out which
+            crew = 1
+        else:
+            failed[todo[0]] = "its process died (killed, or out of memory)"
+    return Ran(label, {job: results[job] for job in jobs if job in results}, failed)
+
+
+def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
+    """Every job as it ends; where a process dies, what it and its like had not done is missing."""
+    context = multiprocessing.get_context("spawn")  # torch has threads: no fork
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+        jobs = {pool.submit(_attempt, job, str(folder)): job for job in todo}
+        for future in as_completed(jobs):
+            if not isinstance(future.exception(), BrokenProcessPool):
+                yield jobs[future], future.result()
+
+
+def _attempt(job: Job, folder: str) -> Result | str:
+    """A job's result, or what went wrong."""
+    try:
+        return run_job(job, folder)
+    except Exception as bug:  # other jobs go on, and not every exception survives the way back
+        return f"{type(bug).__name__}: {bug}"
+
+
+def _start() -> None:
+    """A worker: silent, and gone when whoever started it is gone, even by SIGKILL."""
+    _silence()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "runs in a worker"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _silence() -> None:
+    quiet()
+    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+
+
+def _tell(
+    job: Job, result: Result | None, done: int, of: int, label: str, console: Console
+) -> None:
+    where = (
+        f"{done:4d} of {of}  {', '.join(dict.fromkeys((job.method, job.point)))}, seed {job.seed}"
+    )
+    if result is None:
+        console.print(f"{where}: failed", style="red", markup=False, highlight=False)
+        return
+    best = max(result.rows, key=lambda row: row.performance)
+    said = f"{best.performance:.3f} at {1e3 * best.cost_usd:.3g} mUSD, {best.latency_s:.3g} s"
+    said = f"{len(result.rows)} rows, the best one {said}" if job.plain else said
+    calls = f", {result.train_calls} training calls" if result.train_calls else ""
+    console.print(f"{where}: {said} ({label}){calls}", markup=False, highlight=False)
+
+
+def _seeded(comparison: Comparison, seed: int) -> tuple[str, ...]:
+    return arguments(dict.fromkeys(comparison.seeded, seed))
+
+
+def _train_calls(comparison: Comparison, method: Method) -> int:
+    if method.plain is not None:
+        return 0
+    return comparison.train_calls if method.train_calls is None else method.train_calls
