@@ -133,7 +133,7 @@ def test_a_few_calls_replace_the_estimates(
 def test_help_names_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
     out = capsys.readouterr().out
-    ours = ("pools", "frontier", "run", "outcomes", "recordings")
+    ours = ("pools", "frontier", "compare", "run", "outcomes", "recordings")
     for name in ("fit", "validate", "test", "predict", *ours):
         assert f"abgnn {name}" in out
 

@@ -49,6 +49,7 @@ def test_named_scripts_and_commands_exist() -> None:
         assert os.access(ROOT / script, os.X_OK), script
     commands = set(re.findall(r"abgnn (\w+)", README))
     assert commands - set(LIGHTNING) <= {
+        "compare",
         "difficulty",
         "pools",
         "frontier",
