@@ -12,8 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from abgnn.evaluation.compare_config import Comparison
+from abgnn.evaluation.compare_cross import cross_columns, cross_lines
 from abgnn.evaluation.compare_job import Job, Result
-from abgnn.evaluation.compare_table import AXES, Cell, Line, columns, mean_points, table_lines
+from abgnn.evaluation.compare_table import (
+    AXES,
+    Cell,
+    Line,
+    budgets_of,
+    columns,
+    mean_points,
+    table_lines,
+)
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.plot import draw_frontiers
 
@@ -33,11 +42,18 @@ def write_comparison(
     """Tables on the console; points.csv, table.csv, table.tex and the picture in the folder."""
     out = Path(comparison.out)
     lines = table_lines(comparison, jobs, results)
+    cross = cross_lines(comparison, jobs, results)
+    named = columns(comparison)
     for axis, letter, _ in AXES:
-        console.print(_console_table(comparison, lines, axis, letter, label))
+        title = f"within {_budgets(comparison, axis, letter)} per query ({label})"
+        console.print(_console_table(lines, named[axis], title))
+    for axis, letter, _ in AXES:
+        title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
+        shown = [c for c in cross_columns(comparison) if c.startswith(f"cross P@{letter}")]
+        console.print(_console_table(cross, shown, f"{title}other ({label})"))
     console.print(f"({NOTE})", markup=False, highlight=False)
     _write_points(out / "points.csv", results)
-    _write_table(out / "table.csv", lines, label)
+    _write_table(out / "table.csv", [*lines, *cross], label)
     (out / "table.tex").write_text(latex(comparison, lines, label), encoding="utf-8")
     picture = out / f"frontiers-{label}.png"
     draw_frontiers(
@@ -88,22 +104,21 @@ def latex(comparison: Comparison, lines: Sequence[Line], label: str) -> str:
     return "\n".join(body) + "\n"
 
 
-def _console_table(
-    comparison: Comparison, lines: Sequence[Line], axis: str, letter: str, label: str
-) -> Table:
-    cost = axis == "cost_usd"
-    budgets = comparison.cost_budgets if cost else comparison.latency_budgets
-    shown = ", ".join(
-        f"{letter}{k} {b * (1e3 if cost else 1):.3g}" for k, b in enumerate(budgets, 1)
-    )
-    title = f"within {'mUSD' if cost else 'seconds'} per query ({label}): {shown}"
+def _budgets(comparison: Comparison, axis: str, letter: str) -> str:
+    """Budgets and their unit, in words."""
+    unit, scale = ("mUSD", 1e3) if axis == "cost_usd" else ("seconds", 1.0)
+    shown = [f"{letter}{k} {b * scale:.3g}" for k, b in enumerate(budgets_of(comparison, axis), 1)]
+    return f"{', '.join(shown)} {unit}"
+
+
+def _console_table(lines: Sequence[Line], named: Sequence[str], title: str) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("method")
-    for column in columns(comparison)[axis]:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("training calls", justify="right", no_wrap=True)
+    table.add_column("method", no_wrap=True)
+    for column in named:
+        table.add_column(column.removeprefix("cross "), justify="right", no_wrap=True)
+    table.add_column("training calls", justify="right")
     for line in lines:
-        cells = [_plain_cell(line.cells[c]) for c in columns(comparison)[axis]]
+        cells = [_plain_cell(line.cells[c]) for c in named]
         table.add_row(_name(line), *cells, _trained(line))
     return table
 
@@ -147,14 +162,15 @@ def _mark(cell: Cell) -> str:
 
 
 def _plain_cell(cell: Cell) -> str:
-    spread = "" if math.isnan(cell.half) else f" ± {100 * cell.half:.1f}"
+    spread = "" if math.isnan(cell.half) else f"±{100 * cell.half:.1f}"
     return f"{100 * cell.mean:.1f}{spread}{_mark(cell)}"
 
 
 def _latex_cell(cell: Cell, *, bold: bool) -> str:
     mean = rf"\mathbf{{{100 * cell.mean:.1f}}}" if bold else f"{100 * cell.mean:.1f}"
     spread = "" if math.isnan(cell.half) else rf"\pm{100 * cell.half:.1f}"
-    return rf"${mean}{spread}^{{{_mark(cell)}}}$"
+    mark = f"^{{{_mark(cell)}}}" if cell.beats else ""
+    return f"${mean}{spread}{mark}$"
 
 
 def _latex_column(column: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison, Method, arguments
 from abgnn.evaluation.compare_job import QUIET, Job, Result, digest, read_result, run_job
@@ -51,31 +52,37 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     shared: tuple[str, ...] = ()
     if model.label == "live" and model.rollout_settings.recording.path is None:
         shared = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
-    backbones, jobs = model.mas.catalogue.names, []
-    for seed in comparison.seeds:
-        for method in comparison.methods:
-            configs = (*comparison.fit, *method.configs)
-            world = digest([*configs, model.mas.catalogue_file])
-            for point, settings in method.operating_points(backbones).items():
-                overrides = (*_seeded(comparison, seed), *shared, *arguments(method.set))
-                overrides += (f"--trainer.max_epochs={comparison.max_epochs}",)
-                jobs.append(
-                    Job(
-                        method.name,
-                        point,
-                        seed,
-                        configs,
-                        (*overrides, *arguments(settings)),
-                        method.plain,
-                        _train_calls(comparison, method),
-                        comparison.samples,
-                        comparison.cost_budgets if method.plain == "self-consistency" else (),
-                        world,
-                    )
-                )
+    jobs = [
+        job
+        for seed in comparison.seeds
+        for method in comparison.methods
+        for job in _jobs_of(comparison, method, seed, model.mas, shared)
+    ]
     for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
         build(job.configs, [*job.overrides, *QUIET])
     return model.label, jobs
+
+
+def _jobs_of(
+    comparison: Comparison, method: Method, seed: int, mas: BaseMAS, shared: tuple[str, ...]
+) -> Iterator[Job]:
+    """A job per operating point; what a method sets goes before what all share."""
+    configs = (*comparison.fit, *method.configs)
+    calls = comparison.train_calls if method.train_calls is None else method.train_calls
+    common = (f"--trainer.max_epochs={comparison.max_epochs}", *_seeded(comparison, seed), *shared)
+    for point, settings in method.operating_points(mas.catalogue.names).items():
+        yield Job(
+            method=method.name,
+            point=point,
+            seed=seed,
+            configs=configs,
+            overrides=(*common, *arguments(method.set), *arguments(settings)),
+            plain=method.plain,
+            train_calls=0 if method.plain is not None else calls,
+            samples=comparison.samples,
+            budgets=comparison.cost_budgets if method.plain == "self-consistency" else (),
+            world=digest([*configs, mas.catalogue_file]),
+        )
 
 
 def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console) -> Ran:
@@ -160,9 +167,3 @@ def _tell(
 
 def _seeded(comparison: Comparison, seed: int) -> tuple[str, ...]:
     return arguments(dict.fromkeys(comparison.seeded, seed))
-
-
-def _train_calls(comparison: Comparison, method: Method) -> int:
-    if method.plain is not None:
-        return 0
-    return comparison.train_calls if method.train_calls is None else method.train_calls

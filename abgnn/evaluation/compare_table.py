@@ -17,6 +17,7 @@ from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 
 Axis = str  # cost_usd or latency_s
+Figures = Mapping[int, Mapping[str, Mapping[str, float]]]  # seed → method → column → value
 AXES: tuple[tuple[Axis, str, str], ...] = (("cost_usd", "T", "tok"), ("latency_s", "L", "lat"))
 
 
@@ -60,7 +61,7 @@ def columns(comparison: Comparison) -> dict[Axis, tuple[str, ...]]:
     """Names of the columns, by axis: P@T1 …, AUC_tok, narrow_tok; P@L1 …, AUC_lat, narrow_lat."""
     return {
         axis: (
-            *(f"P@{letter}{k}" for k in range(1, len(_budgets(comparison, axis)) + 1)),
+            *(f"P@{letter}{k}" for k in range(1, len(budgets_of(comparison, axis)) + 1)),
             f"AUC_{name}",
             f"narrow_{name}",
         )
@@ -81,6 +82,13 @@ def table_lines(
         ConfigError: the base row has no result.
     """
     figures = {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
+    return lines_of(figures, comparison, jobs, results)
+
+
+def lines_of(
+    figures: Figures, comparison: Comparison, jobs: Sequence[Job], results: Mapping[Job, Result]
+) -> list[Line]:
+    """A row per method from its figures by seed."""
     by_method: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for seed, methods in figures.items():
         for method, values in methods.items():
@@ -140,7 +148,7 @@ def _figures(
 def _values(
     points: NDArray[np.float64], end: tuple[float, float], comparison: Comparison, axis: Axis
 ) -> Iterable[float]:
-    budgets = _budgets(comparison, axis)
+    budgets = budgets_of(comparison, axis)
     yield from (performance_at(points, budget) for budget in budgets)
     yield area_under_curve(points, end) / end[0]
     yield narrow_area(points, budgets[-1], normalise=True)
@@ -190,7 +198,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return mean, float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
 
 
-def _budgets(comparison: Comparison, axis: Axis) -> tuple[float, ...]:
+def budgets_of(comparison: Comparison, axis: Axis) -> tuple[float, ...]:
+    """P@'s budgets on an axis: mean USD, or mean seconds, per query."""
     return comparison.cost_budgets if axis == "cost_usd" else comparison.latency_budgets
 
 

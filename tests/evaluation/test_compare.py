@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from rich.console import Console
@@ -22,11 +23,13 @@ from rich.console import Console
 from abgnn.cli import main
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison, Method, arguments
+from abgnn.evaluation.compare_cross import cross_performance, mixture
 from abgnn.evaluation.compare_job import Job, Result, read_result, run_job
 from abgnn.evaluation.compare_report import latex, write_comparison
 from abgnn.evaluation.compare_run import plan_jobs
 from abgnn.evaluation.compare_table import interval, table_lines
 from abgnn.evaluation.evaluate import Row
+from abgnn.evaluation.frontier import performance_at
 
 SMALL: dict[str, Any] = {
     "fit": ["simulated/general.yaml"],
@@ -123,7 +126,7 @@ def test_everything_that_is_written_says_where_it_is_from(tmp_path: Path) -> Non
     write_comparison(comparison, list(results), results, "simulated", console)
     shown = console.export_text()
     assert shown.count("(simulated)") >= 3
-    assert "90.0 ± 0.0*" in shown
+    assert "90.0±0.0*" in shown
     with (tmp_path / "points.csv").open() as file:
         points = list(csv.DictReader(file))
     assert {p["source"] for p in points} == {"simulated"}
@@ -232,6 +235,18 @@ def written_policy(folder: Path) -> str:
     return str(folder / "fixed.yaml")
 
 
+@pytest.mark.parametrize("domain", ["general", "math", "code"])
+def test_packaged_comparisons(domain: str) -> None:
+    """Every row's config is built once; every method is in the table at four budgets of each."""
+    comparison = Comparison.from_yaml(f"compare/simulated-{domain}.yaml")
+    assert len(comparison.seeds) == 5
+    assert len(comparison.cost_budgets) == len(comparison.latency_budgets) == 4
+    label, jobs = plan_jobs(comparison.with_seeds(1))
+    assert label == "simulated"
+    assert {job.train_calls for job in jobs if job.plain is None} == {1000}
+    assert {job.method for job in jobs} == {method.name for method in comparison.methods}
+
+
 def test_a_job_trains_evaluates_and_writes(tmp_path: Path) -> None:
     comparison = Comparison.from_yaml(written(tmp_path / "small.yaml"))
     _, jobs = plan_jobs(comparison)
@@ -259,7 +274,7 @@ def test_methods_of_a_seed_meet_the_same_world(tmp_path: Path) -> None:
     }
     comparison = Comparison.from_yaml(written(tmp_path / "small.yaml", methods=methods))
     _, jobs = plan_jobs(replace(comparison, seeds=(5,)))
-    alike = [run_job(job, str(tmp_path)) for job in jobs if job.method == "single"][0]
+    alike = next(run_job(job, str(tmp_path)) for job in jobs if job.method == "single")
     fixed = replace(jobs[0], configs=(*jobs[0].configs, written_policy(tmp_path)), train_calls=0)
     lone = next(r for r in alike.rows if r.name == "Qwen3-8B")
     from abgnn.evaluation.evaluate import evaluate, summarise
@@ -324,3 +339,29 @@ def test_a_killed_run_goes_on_and_a_failing_job_takes_no_other_with_it(tmp_path:
     with (out / "points.csv").open() as file:
         methods_seen = {line["method"] for line in csv.DictReader(file)}
     assert methods_seen == {"AgentBalance", "complete", "chain"}
+
+
+def test_mixtures_are_those_of_the_envelope() -> None:
+    points = np.array([[1.0, 0.4], [3.0, 0.8], [2.0, 0.5], [4.0, 0.7]])
+    for budget in (0.0, 0.5, 1.0, 2.5, 3.0, 9.0):
+        share = mixture(points, budget)
+        assert share @ points[:, 1] == pytest.approx(performance_at(points, budget))
+        assert share @ points[:, 0] <= budget + 1e-12
+        assert 0 <= share.sum() <= 1 + 1e-12
+    assert mixture(points, 2.5).tolist() == [0.25, 0.75, 0.0, 0.0]
+
+
+def test_choosing_among_equals_gains_nothing_where_it_is_judged_elsewhere() -> None:
+    """Fifty points that all are coins: hindsight makes the best one look good."""
+    coins = np.random.default_rng(0).integers(0, 2, (50, 400, 1)).astype(float)
+    by_query = np.concatenate([coins, np.ones((50, 400, 2))], -1)
+    hindsight = performance_at(by_query.mean(1)[:, [1, 0]], 1.0)
+    crossed = cross_performance(by_query, 1, 1.0, seed=0)
+    assert hindsight > 0.54
+    assert abs(crossed - 0.5) < 0.02
+
+
+def test_a_real_difference_is_kept() -> None:
+    scores = np.random.default_rng(0).random((3, 400, 1)) < np.array([0.3, 0.6, 0.9])[:, None, None]
+    by_query = np.concatenate([scores, np.ones((3, 400, 2))], -1)
+    assert cross_performance(by_query, 2, 1.0, seed=0) == pytest.approx(scores[2].mean())
