@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from abgnn.rollout import programs
 from abgnn.rollout.client import CallError, Client, Completion, Messages
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan, RoundGraph
@@ -53,6 +54,7 @@ __all__ = [
     "SimulatedClient",
     "Stage",
     "Tools",
+    "programs",
 ]
 
 _LATE = {"LocalClient": "local_client", "OpenAIClient": "openai_client"}

@@ -1,0 +1,97 @@
+"""The steps of a planner's reply, read tolerantly: any JSON list of things to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from abgnn.rollout.programs.parsing import json_values
+
+_WHAT = ("instruction", "task", "step", "description", "subtask", "action")
+_REFERENCE = re.compile(r"(?:\{\{?|#|\$)\s*(?:step|result)?[ _]*(\d{1,3})\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step.
+
+    Args:
+        instruction: what is to be done.
+        executor: who is asked for, from 0; −1: nobody in particular.
+        uses: earlier steps whose results it needs, from 0.
+    """
+
+    instruction: str
+    executor: int = -1
+    uses: tuple[int, ...] = ()
+
+    def ready(self, done: Collection[int]) -> bool:
+        """Whether all that it uses is there."""
+        return all(j in done for j in self.uses)
+
+
+def read_steps(reply: str) -> tuple[PlannedStep, ...]:
+    """Steps of the first list in the text, or of an object's `steps` or `plan`; empty: none.
+
+    A step is a text, or an object with an instruction, an `executor` (or `agent`) from 1, and
+    `uses`: numbers of earlier steps from 1. References in the instruction (`{result_1}`, `#1`)
+    count too; a step that names none uses the one before. What cannot be is passed over.
+    """
+    for value in json_values(reply):
+        if isinstance(value, dict):
+            value = value.get("steps", value.get("plan"))
+        if isinstance(value, list):
+            steps: list[PlannedStep] = []
+            for item in value:
+                _add(steps, item)
+            if steps:
+                return tuple(steps)
+    return ()
+
+
+def fitted(steps: Sequence[PlannedStep], most: int) -> tuple[PlannedStep, ...]:
+    """At most so many steps: those beyond are done with the last one, in their order."""
+    if len(steps) <= most:
+        return tuple(steps)
+    kept, surplus = steps[: most - 1], steps[most - 1 :]
+    doing = "\n".join(f"({n}) {step.instruction}" for n, step in enumerate(surplus, 1))
+    uses = sorted({j for step in surplus for j in step.uses if j < most - 1})
+    return (*kept, PlannedStep(doing, surplus[-1].executor, tuple(uses)))
+
+
+def _add(steps: list[PlannedStep], item: Any) -> None:
+    number = len(steps)
+    if isinstance(item, str) and " " in item.strip():  # a word alone is no step
+        steps.append(PlannedStep(item.strip(), -1, _uses(number, None, item)))
+    if not isinstance(item, dict):
+        return
+    texts = (item[key] for key in _WHAT if isinstance(item.get(key), str))
+    instruction = next((text.strip() for text in texts if text.strip()), None)
+    if instruction is None:
+        return
+    who = next(iter(_numbers([item.get("executor", item.get("agent"))])), 0) - 1
+    steps.append(PlannedStep(instruction, who, _uses(number, item.get("uses"), instruction)))
+
+
+def _uses(number: int, stated: Any, instruction: str) -> tuple[int, ...]:
+    """Which of the `number` steps before are used."""
+    named = _numbers(stated if isinstance(stated, list) else [stated])
+    named += _numbers(_REFERENCE.findall(instruction))
+    earlier = {n - 1 for n in named if 1 <= n <= number}
+    if not earlier and not isinstance(stated, list) and number:
+        earlier = {number - 1}
+    return tuple(sorted(earlier))
+
+
+def _numbers(values: Iterable[Any]) -> list[int]:
+    """The whole numbers among values, or at the end of texts like `step 2`."""
+    found = []
+    for value in values:
+        digits = re.search(r"(\d{1,3})\D*$", value) if isinstance(value, str) else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            found.append(value)
+        elif digits:
+            found.append(int(digits[1]))
+    return found
