@@ -47,7 +47,7 @@ def write_comparison(
     for axis, letter, _ in AXES:
         title = f"within {_budgets(comparison, axis, letter)} per query ({label})"
         console.print(_console_table(lines, named[axis], title))
-    for axis, letter, _ in AXES:
+    for _, letter, _ in AXES:
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
         shown = [c for c in cross_columns(comparison) if c.startswith(f"cross P@{letter}")]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
