@@ -243,7 +243,8 @@ def test_packaged_comparisons(domain: str) -> None:
     assert len(comparison.cost_budgets) == len(comparison.latency_budgets) == 4
     label, jobs = plan_jobs(comparison.with_seeds(1))
     assert label == "simulated"
-    assert {job.train_calls for job in jobs if job.plain is None} == {1000}
+    assert {job.train_calls for job in jobs if job.plain is None} == {1000, 0}
+    assert {job.train_calls for job in jobs if job.method == comparison.ours} == {1000}
     assert {job.method for job in jobs} == {method.name for method in comparison.methods}
 
 
