@@ -49,19 +49,18 @@ def write_comparison(
         console.print(_console_table(lines, named[axis], title))
     for _, letter, _ in AXES:
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
-        shown = [c for c in cross_columns(comparison) if c.startswith(f"cross P@{letter}")]
+        shown = [c for c in cross_columns(comparison) if f"@{letter}" in c]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
     console.print(f"({NOTE})", markup=False, highlight=False)
     _write_points(out / "points.csv", results)
     _write_table(out / "table.csv", [*lines, *cross], label)
-    (out / "table.tex").write_text(latex(comparison, lines, label), encoding="utf-8")
+    (out / "table.tex").write_text(_both_tables(comparison, lines, cross, label), encoding="utf-8")
     picture = out / f"frontiers-{label}.png"
     draw_frontiers(
         {name: p * [1e3, 1] for name, p in mean_points(comparison, results, "cost_usd").items()},
         mean_points(comparison, results, "latency_s"),
         picture,
-        title=f"Performance within a budget ({label}): {out.name}, "
-        f"means over {len(comparison.seeds)} seeds",
+        title=f"Performance within a budget ({label}): {out.name}, seeds: {len(comparison.seeds)}",
         cost_unit="mUSD",
         log_x=True,
         simulated=label == "simulated",
@@ -70,38 +69,54 @@ def write_comparison(
     console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def latex(comparison: Comparison, lines: Sequence[Line], label: str) -> str:
-    """Table 1's layout (booktabs); the best mean of a column is bold."""
-    named = columns(comparison)
-    flat = [column for axis in named for column in named[axis]]
+def latex(lines: Sequence[Line], groups: Mapping[str, Sequence[str]]) -> str:
+    """Table 1's layout (booktabs); the best mean of a column is bold.
+
+    Args:
+        lines: rows.
+        groups: heading over columns → their names.
+    """
+    flat = [column for named in groups.values() for column in named]
     best = {c: max(line.cells[c].mean for line in lines) for c in flat}
-    sizes = [len(named[axis]) for axis in named]
-    head = [_latex_column(c) for c in flat]
     rows = [
-        " & ".join(
-            [
-                _escaped(_name(line)),
-                *(_latex_cell(line.cells[c], bold=line.cells[c].mean == best[c]) for c in flat),
-                _trained(line).replace("×", r"$\times$"),
-            ]
-        )
+        [
+            _escaped(_name(line)),
+            *(_latex_cell(line.cells[c], bold=line.cells[c].mean == best[c]) for c in flat),
+            _trained(line).replace("×", r"$\times$"),
+        ]
         for line in lines
     ]
-    first = sizes[0] + 1
+    spans, rules, at = [], [], 2
+    for heading, named in groups.items():
+        spans.append(rf"\multicolumn{{{len(named)}}}{{c}}{{{heading}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + len(named) - 1}}}")
+        at += len(named)
     body = [
-        rf"% {label} answers; {NOTE}".replace("\n", " "),
-        rf"\begin{{tabular}}{{l{'r' * sum(sizes)}r}}",
+        rf"\begin{{tabular}}{{l{'r' * len(flat)}r}}",
         r"\toprule",
-        rf" & \multicolumn{{{sizes[0]}}}{{c}}{{token-cost budgets ({label})}}"
-        rf" & \multicolumn{{{sizes[1]}}}{{c}}{{latency budgets ({label})}} & \\",
-        rf"\cmidrule(lr){{2-{first}}}\cmidrule(lr){{{first + 1}-{first + sizes[1]}}}",
-        " & ".join(["Method", *head, "training calls"]) + r" \\",
+        " & ".join(["", *spans, r"\\"]),
+        "".join(rules),
+        " & ".join(["Method", *(_latex_column(c) for c in flat), r"training calls \\"]),
         r"\midrule",
-        *(row + r" \\" for row in rows),
+        *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]
     return "\n".join(body) + "\n"
+
+
+def _both_tables(
+    comparison: Comparison, lines: Sequence[Line], cross: Sequence[Line], label: str
+) -> str:
+    """All of table.tex."""
+    named, crossed = columns(comparison), cross_columns(comparison)
+    words = {"cost_usd": "token-cost budgets", "latency_s": "latency budgets"}
+    first = {f"{words[axis]} ({label})": named[axis] for axis, _, _ in AXES}
+    second = {
+        f"{words[axis]}, without hindsight ({label})": [c for c in crossed if f"@{letter}" in c]
+        for axis, letter, _ in AXES
+    }
+    return f"% {label} answers; {NOTE}\n{latex(lines, first)}\n{latex(cross, second)}"
 
 
 def _budgets(comparison: Comparison, axis: str, letter: str) -> str:
@@ -174,6 +189,7 @@ def _latex_cell(cell: Cell, *, bold: bool) -> str:
 
 
 def _latex_column(column: str) -> str:
+    column = column.removeprefix("cross ")
     if column.startswith("P@"):
         return rf"P@${column[2]}_{column[3:]}$"
     name, _, axis = column.partition("_")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from abgnn.evaluation.compare_config import Comparison, Method, arguments
 from abgnn.evaluation.compare_cross import cross_performance, mixture
 from abgnn.evaluation.compare_job import Job, Result, read_result, run_job
 from abgnn.evaluation.compare_report import latex, write_comparison
-from abgnn.evaluation.compare_run import plan_jobs
+from abgnn.evaluation.compare_run import plan_jobs, run_jobs
 from abgnn.evaluation.compare_table import interval, table_lines
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.frontier import performance_at
@@ -111,7 +111,10 @@ def test_what_beats_ours_is_marked() -> None:
     results = by_hand((0.9, 1.0))
     _, theirs, _ = table_lines(BY_HAND, list(results), results)
     assert theirs.cells["P@T2"].clear  # ahead by 0.3 twice
-    assert "\\mathbf{95.0}" in latex(BY_HAND, table_lines(BY_HAND, list(results), results), "live")
+    text = latex(table_lines(BY_HAND, list(results), results), {"live": ["P@T1", "P@T2"]})
+    assert r"$\mathbf{50.0}\pm127.1$ & $65.0\pm63.5$" in text
+    assert "\\mathbf{95.0}" in text
+    assert text.count("^{**}") == 1
 
 
 def test_one_seed_has_no_interval() -> None:
@@ -137,9 +140,8 @@ def test_everything_that_is_written_says_where_it_is_from(tmp_path: Path) -> Non
     assert sum(line["beats_ours"] == "1" for line in table if line["method"] == "theirs")
     text = (tmp_path / "table.tex").read_text()
     assert "simulated" in text
-    assert text.count(r"\\") == 5
-    widths = {line.count("&") for line in text.splitlines() if line.endswith(r"\\")}
-    assert widths == {8, 3}  # the head's spanning cells
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert [row.count("&") for row in rows] == [3, 8, 8, 8, 8, 3, 4, 4, 4, 4]  # heads span cells
     assert (tmp_path / "frontiers-simulated.png").stat().st_size > 10_000
 
 
@@ -287,6 +289,36 @@ def test_methods_of_a_seed_meet_the_same_world(tmp_path: Path) -> None:
             experiment.model.policy, experiment.model.mas, runs, experiment.data.queries("test")
         )
     assert summarise("Qwen3-8B", outcomes) == lone
+
+
+def test_a_job_whose_process_dies_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two processes an innocent one is lost as well: it is not blamed."""
+    jobs = [made("m", seed, [(0.5, 1.0, 1.0)])[0] for seed in range(6)]
+    deadly, rounds = jobs[2], []
+
+    def run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
+        rounds.append(([job.seed for job in todo], workers))
+        for job in todo:
+            if job is deadly or (workers == 2 and todo.index(deadly) - todo.index(job) == 1):
+                continue
+            if todo.index(job) > todo.index(deadly):
+                return
+            yield job, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]
+
+    def after(todo: Sequence[Job], folder: Path, workers: int) -> Any:
+        if deadly in todo:
+            return run(todo, folder, workers)
+        return ((job, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]) for job in todo)
+
+    monkeypatch.setattr("abgnn.evaluation.compare_run._run", after)
+    ran = run_jobs(jobs, "simulated", tmp_path / "jobs", 2, Console(quiet=True))
+    assert list(ran.failed) == [deadly]
+    assert "died" in ran.failed[deadly]
+    assert set(ran.results) == set(jobs) - {deadly}
+    assert rounds == [([0, 1, 2, 3, 4, 5], 2), ([1, 2, 3, 4, 5], 2), ([1, 2, 3, 4, 5], 1),
+                      ([2, 3, 4, 5], 2), ([2, 3, 4, 5], 1)]  # fmt: skip
 
 
 def started(config: str, out: Path, **kwargs: Any) -> subprocess.Popen[str]:
