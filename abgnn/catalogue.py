@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from abgnn.catalogue_yaml import read_entries, suggest
+from abgnn.catalogue_yaml import read_entries, said_of_prices, suggest
 from abgnn.errors import ConfigError
 from abgnn.profiles import Profiles, write_profiles
 
@@ -158,6 +158,7 @@ class Backbone:
 class Catalogue:
     """The backbones that may be used, in order; immutable.
 
+    `priced` says where prices are from, and when.
     `len`, iteration over backbones, `catalogue["name"]` and `"name" in catalogue` work.
 
     Raises:
@@ -165,6 +166,7 @@ class Catalogue:
     """
 
     backbones: tuple[Backbone, ...]
+    priced: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbones", tuple(self.backbones))
@@ -207,12 +209,14 @@ class Catalogue:
         gone = {self[name].name for name in ([names] if isinstance(names, str) else names)}
         left = (b for b in self.backbones if b.name not in gone)
         return Catalogue(
-            tuple(replace(b, fallback=None) if b.fallback in gone else b for b in left)
+            tuple(replace(b, fallback=None) if b.fallback in gone else b for b in left),
+            self.priced,
         )
 
     def merged(self, other: Catalogue) -> Catalogue:
         """A copy with the backbones of `other` after ours; no name may be in both."""
-        return Catalogue((*self.backbones, *other.backbones))
+        said = "; ".join(p for p in dict.fromkeys((self.priced, other.priced)) if p)
+        return Catalogue((*self.backbones, *other.backbones), said)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Catalogue:
@@ -227,7 +231,7 @@ class Catalogue:
         known = tuple(f.name for f in fields(Backbone))
         backbones = [_built(where, entry) for where, entry in read_entries(path, known)]
         try:
-            return cls(tuple(backbones))
+            return cls(tuple(backbones), said_of_prices(path))
         except ConfigError as e:
             raise ConfigError(f"{path}: {e.field}", e.value, e.allowed) from e
 

@@ -61,6 +61,14 @@ def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, 
             yield at, {**merged, **_in_usd(merged, at, money["usd_per_unit"]), **money}
 
 
+def said_of_prices(path: str | Path) -> str:
+    """What the file says about its prices: source, and the day of the exchange rate."""
+    data: Any = load_yaml(config_path(path), str(path))
+    source, day = str(data.get("source") or "").strip(), data.get("rate_date")
+    parts = [f"{Path(path).name}", source, f"exchange rate of {day}" if day else ""]
+    return "; ".join(p for p in parts if p)
+
+
 def load_yaml(path: Path, where: str) -> object:
     """The content of a YAML file; `where` names it in errors."""
     try:

@@ -24,6 +24,9 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
   abgnn compare --config NAME    train and compare methods under the same budgets (resumable)
+  abgnn calibrate --config NAME  a few hundred random rollouts, from which budgets are planned
+  abgnn plan     FILE --cost USD --latency S   the best mixture of teams within budgets
+  abgnn certify  --config NAME [--plan FILE] --cost USD --latency S   are budgets met, how sure?
   abgnn difficulty fit|eval      train, or judge, an estimator of how hard questions are
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
   abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
@@ -69,6 +72,9 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "pools": _pools,
         "frontier": _frontier,
         "compare": _compare,
+        "calibrate": _calibrate,
+        "plan": _plan,
+        "certify": _certify,
         "run": _run,
         "outcomes": _outcomes,
         "recordings": _recordings,
@@ -110,6 +116,21 @@ def _parse(name: str, description: str, options: dict[str, Any], args: list[str]
     parser = ArgumentParser(prog=f"abgnn {name}", description=description)
     for option, (kind, default, text) in options.items():
         parser.add_argument(option, type=kind, default=default, help=text)
+    return parser.parse_args(args)
+
+
+def _parse_file(
+    name: str, description: str, options: dict[str, Any], flags: dict[str, str], args: list[str]
+) -> Any:
+    """As `_parse`, with flags and one optional file before them."""
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f"abgnn {name}", description=description)
+    parser.add_argument("calibration", nargs="?", help="a file that `abgnn calibrate` wrote")
+    for option, (kind, default, text) in options.items():
+        parser.add_argument(option, type=kind, default=default, help=text)
+    for flag, text in flags.items():
+        parser.add_argument(flag, action="store_true", help=text)
     return parser.parse_args(args)
 
 
@@ -204,6 +225,67 @@ def _compare(args: list[str], console: Console) -> int:
         args,
     )
     return compare_command(given.config, given.out, given.seeds, given.jobs, console)
+
+
+def _calibrate(args: list[str], console: Console) -> int:
+    from abgnn.plan_command import calibrate_command
+
+    given = _parse(
+        "calibrate",
+        "Random committees on the training questions; what every call showed goes into a file from "
+        "which any number of budgets is planned. With a recording, a stopped run goes on.",
+        {
+            "--config": (str, None, "an experiment config: its client, questions and LLMs"),
+            "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
+            "--seed": (int, 0, "of the design"),
+            "--out": (str, "runs/calibration.json", "file to write"),
+        },
+        args,
+    )
+    if given.config is None:
+        raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
+    return calibrate_command([given.config], given.rollouts, given.seed, given.out, console)
+
+
+def _plan(args: list[str], console: Console) -> int:
+    from abgnn.plan_command import plan_command
+
+    options = {
+        "--config": (
+            str,
+            None,
+            "a config: plan from its profiles, without any rollout",
+        ),
+        "--cost": (float, None, "budget: mean USD per query"),
+        "--latency": (float, None, "budget: mean seconds per query"),
+        "--margin": (float, 0.97, "share of the budgets that is aimed at"),
+        "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
+    }
+    flags = {"--json": "print JSON", "--pools": "mix LLMs within one resource tier only"}
+    given = _parse_file("plan", "Plans within budgets, in seconds.", options, flags, args)
+    return plan_command(given, console)
+
+
+def _certify(args: list[str], console: Console) -> int:
+    from abgnn.plan_command import certify_command
+
+    given = _parse(
+        "certify",
+        "Execute held-out questions and state, with confidence bounds, whether budgets are met.",
+        {
+            "--config": (str, None, "an experiment config: its client and its test questions"),
+            "--plan": (str, None, "a file of `abgnn plan`, instead of the config's own policy"),
+            "--cost": (float, None, "budget: mean USD per query"),
+            "--latency": (float, None, "budget: mean seconds per query"),
+            "--share": (float, None, "judge the share of queries within --latency instead"),
+            "--confidence": (float, 0.95, "of each one-sided bound"),
+            "--out": (str, None, "JSON file to write"),
+        },
+        args,
+    )
+    if given.config is None:
+        raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
+    return certify_command(given, console)
 
 
 def _run(args: list[str], console: Console) -> int:

@@ -9,14 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lightning.pytorch import LightningDataModule, Trainer
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
 
 from abgnn.errors import ConfigError
 from abgnn.resources import config_path
 from abgnn.training.reinforce import Reinforce
 
 _CONFIG_FLAGS = ("--config", "-c")
+
+
+class SaveConfigBesideFigures(SaveConfigCallback):
+    """Writes the config into the run's folder; a run without a logger has none."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if trainer.loggers:
+            super().setup(trainer, pl_module, stage)
 
 
 class ExperimentCLI(LightningCLI):
@@ -27,6 +35,7 @@ class ExperimentCLI(LightningCLI):
             model_class=Reinforce,
             datamodule_class=LightningDataModule,
             subclass_mode_data=True,
+            save_config_callback=SaveConfigBesideFigures,
             save_config_kwargs={"overwrite": True},
             args=None if args is None else list(args),
             run=run,

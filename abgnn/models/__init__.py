@@ -1,9 +1,11 @@
 """Policies, one per file."""
 
 from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.bamas import Bamas, NaiveCostAware
 from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoice
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.mas_router import MasRouter
+from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.models.router import Router
 from abgnn.models.self_consistency import SelfConsistency
@@ -12,11 +14,14 @@ __all__ = [
     "FACTORS",
     "Action",
     "AgentBalance",
+    "Bamas",
     "Choice",
     "Decision",
     "FixedGraph",
     "MasRouter",
+    "NaiveCostAware",
     "PlannedChoice",
+    "PlannedMixture",
     "Policy",
     "RandomGraph",
     "Router",

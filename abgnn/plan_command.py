@@ -1,0 +1,253 @@
+"""`abgnn calibrate`, `plan` and `certify`: from a few rollouts to budgets that are met."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.base_mas import BaseMAS
+from abgnn.difficulty import start_difficulty
+from abgnn.errors import ConfigError
+from abgnn.evaluation.certificate import Certificate, certify
+from abgnn.evaluation.evaluate import evaluate
+from abgnn.experiment import Experiment, build
+from abgnn.models.policy import Policy
+from abgnn.nn.difficulty_head import DifficultyHead
+from abgnn.planning import (
+    Mixture,
+    Observations,
+    PlanSpace,
+    Profile,
+    budgeted_mix,
+    calibration_plans,
+    observe,
+)
+from abgnn.planning.calibration import Calibration, pools_of
+from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
+from abgnn.planning.search import Searcher
+from abgnn.query import Query
+
+
+def standard_difficulty(mas: BaseMAS, queries: Sequence[Query]) -> dict[str, float]:
+    """Query id → standardised logit of the difficulty head, started as a policy's is."""
+    embed = mas.encode([q.text for q in queries])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = DifficultyHead(embed.size(-1))
+        start_difficulty(head, queries, embed, float(mas.table.accuracy.mean()), mas.encode.model)
+    with torch.no_grad():
+        logit = -head.ease_logit(embed).double().numpy()
+    spread = float(logit.std())
+    scaled = (logit - logit.mean()) / (spread if spread > 1e-6 else 1.0)
+    return dict(zip([q.id for q in queries], scaled.tolist(), strict=True))
+
+
+def calibrate_experiment(experiment: Experiment, rollouts: int = 320, seed: int = 0) -> Calibration:
+    """Run the calibration design on the training questions and keep what every call showed.
+
+    Calls pass the experiment's recording and caps, phase `calibrate`: a run that was stopped
+    pays only for what is missing. Without rollouts the profiles are all that is known.
+    """
+    model, data = experiment.model, experiment.data
+    mas = model.mas
+    data.setup("fit")
+    queries = data.queries("train")
+    names = mas.catalogue.names
+    profile = Profile.of(mas.catalogue, mas.domain)
+    space = PlanSpace(mas.template, (tuple(range(len(names))),))
+    difficulty = standard_difficulty(mas, queries)
+    plans = calibration_plans(queries, space, names, rollouts, seed)
+    observed, spent = Observations.none(np.array(list(difficulty.values()))), 0.0
+    if plans:
+        with model.new_executor(data) as executor:
+            executor.check(plans)
+            outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
+        spent = sum(o.paid for o in outcomes)
+        observed = observe(outcomes, data, profile, mas.template, difficulty)
+        if not len(observed):
+            raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
+    return Calibration(
+        model.label if plans else "profiles only",
+        mas.domain,
+        profile,
+        mas.template,
+        pools_of(mas.pools.members),
+        observed,
+        len(plans),
+        spent,
+        mas.catalogue.priced,
+    )
+
+
+def calibrate_command(
+    config: Sequence[str], rollouts: int, seed: int, out: str, console: Console
+) -> int:
+    """Calibrate and show what was learned of every backbone."""
+    experiment = build(list(config), ["--trainer.logger=false"])
+    calibration = calibrate_experiment(experiment, rollouts, seed)
+    calibration.save(out)
+    console.print(beliefs_table(calibration))
+    console.print(
+        f"{calibration.rollouts} rollouts, {len(calibration.observed)} calls, "
+        f"${calibration.spent_usd:.4f} ({calibration.label}): {out}"
+    )
+    return 0
+
+
+def beliefs_table(calibration: Calibration) -> Table:
+    """Published against calibrated: accuracy alone, dollars and seconds of a call."""
+    model, profile = calibration.model(), calibration.profile
+    accuracy, low, high = model.solo(calibration.template.lead)
+    title = f"backbones, {calibration.domain} ({calibration.label})"
+    table = Table(title=title, title_justify="left")
+    for head in (
+        "backbone",
+        "published",
+        "accuracy alone",
+        "90 %",
+        "mUSD a call",
+        "s a call",
+        "calls",
+    ):
+        table.add_column(head, justify="left" if head == "backbone" else "right", no_wrap=True)
+    lead, zero = calibration.template.lead, np.zeros(1)
+    for m, name in enumerate(profile.names):
+        thinks = bool(profile.thinks[m])
+        usd = float(model.usd.mean(m, lead, thinks, zero)[0])
+        seconds = float(model.seconds.mean(m, lead, thinks, zero)[0])
+        calls = int((calibration.observed.backbone == m).sum())
+        table.add_row(
+            name,
+            f"{profile.accuracy[m]:.3f}",
+            f"{accuracy[m]:.3f}",
+            f"{low[m]:.3f} … {high[m]:.3f}",
+            f"{1e3 * usd:.3f}",
+            f"{seconds:.1f}",
+            str(calls),
+        )
+    return table
+
+
+def plan_command(given: Any, console: Console) -> int:
+    """The best mixture within budgets, from a calibration file or from profiles alone."""
+    if (given.calibration is None) == (given.config is None):
+        found = (given.calibration, given.config)
+        raise ConfigError(
+            "FILE / --config", found, "a calibration file, or a config (profiles alone)"
+        )
+    if given.calibration is not None:
+        calibration = Calibration.load(given.calibration)
+    else:
+        calibration = calibrate_experiment(build([given.config], ["--trainer.logger=false"]), 0)
+    mixture = plan(calibration, given.cost, given.latency, given.margin, pooled=given.pools)
+    data = mixture_to_dict(mixture, calibration)
+    if given.out:
+        write_mixture(data, given.out)
+    if given.json:
+        console.print_json(json.dumps(data))
+        return 0
+    _show(mixture, calibration, console)
+    if given.out:
+        console.print(f"plan: {given.out}")
+    return 0 if mixture.feasible else 1
+
+
+def plan(
+    calibration: Calibration,
+    cost_usd: float | None,
+    latency_s: float | None,
+    margin: float = 0.97,
+    *,
+    pooled: bool = False,
+    seed: int = 0,
+) -> Mixture:
+    """The mixture of designs of the highest expected accuracy within both budgets.
+
+    Args:
+        calibration: observed calls.
+        cost_usd, latency_s: budgets of the means per query; None: none.
+        margin: share of the budgets that is aimed at: what is found is a little optimistic.
+        pooled: mix backbones within one resource tier only, as the paper does.
+        seed: of the virtual queries.
+    """
+    everything = (tuple(range(len(calibration.profile.names))),)
+    space = PlanSpace(calibration.template, calibration.pools if pooled else everything)
+    searcher = Searcher(calibration.model(), space, seed)
+    return budgeted_mix(searcher, cost_usd, latency_s, margin)
+
+
+def _show(mixture: Mixture, calibration: Calibration, console: Console) -> None:
+    said = f"{calibration.rollouts} calibration rollouts" if calibration.rollouts else "no rollout"
+    table = Table(title=f"plan from {said} ({calibration.label})", title_justify="left")
+    for head in ("share", "team", "accuracy", "mUSD", "s"):
+        table.add_column(head, justify="left" if head == "team" else "right")
+    for part in mixture.parts:
+        design, forecast = part.found.design, part.found.forecast
+        table.add_row(
+            f"{part.share:.0%}",
+            design.describe(calibration.template, calibration.profile.names),
+            f"{forecast.accuracy:.3f}",
+            f"{1e3 * forecast.usd:.3f}",
+            f"{forecast.seconds:.1f}",
+        )
+    console.print(table)
+    budget = [
+        f"{1e3 * mixture.cost_usd:g} mUSD" if mixture.cost_usd else "",
+        f"{mixture.latency_s:g} s" if mixture.latency_s else "",
+    ]
+    console.print(
+        f"expected: accuracy {mixture.accuracy:.3f} ± {1.64 * mixture.accuracy_sd:.3f} "
+        "(90 %, of the model), "
+        f"{1e3 * mixture.usd:.3f} mUSD, {mixture.seconds:.1f} s per query; "
+        f"budget {' and '.join(b for b in budget if b) or 'none'}"
+    )
+    if not mixture.feasible:
+        console.print(
+            "the model expects no plan to meet these budgets; this one comes nearest", style="red"
+        )
+    console.print(
+        "Expectations are for ranking and a little optimistic: `abgnn certify` measures them."
+    )
+
+
+def certify_command(given: Any, console: Console) -> int:
+    """Execute held-out queries and state whether the budgets are met; 1 if one is not."""
+    from abgnn.models.planned import PlannedMixture
+
+    experiment = build([given.config], ["--trainer.logger=false"])
+    policy: Policy = PlannedMixture(given.plan) if given.plan else experiment.model.policy
+    found = certify_policy(
+        experiment,
+        policy,
+        cost_usd=given.cost,
+        latency_s=given.latency,
+        share=given.share,
+        confidence=given.confidence,
+    )
+    console.print(found.text(), highlight=False)
+    if given.out:
+        path = Path(given.out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
+    return 1 if found.verdict == "not met" else 0
+
+
+def certify_policy(
+    experiment: Experiment, policy: Policy, samples: int = 1, **budgets: Any
+) -> Certificate:
+    """Judge a policy on the test questions."""
+    model, data = experiment.model, experiment.data
+    data.setup("test")
+    with model.new_executor(data) as executor:
+        executor.check()
+        outcomes = evaluate(policy, model.mas, executor, data.queries("test"), samples=samples)
+    return certify(
+        outcomes, label=model.label, seed=data.seed, priced=model.mas.catalogue.priced, **budgets
+    )

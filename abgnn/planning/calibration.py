@@ -1,0 +1,145 @@
+"""`Calibration`: one set of observed calls for every budget, as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from abgnn.errors import ConfigError
+from abgnn.planning.observations import Observations
+from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.profile import Profile
+from abgnn.templates import Role, Template
+
+FORMAT = "abgnn calibration 1"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was observed, and all that is needed to plan from it.
+
+    Args:
+        label: `simulated`, `recorded` or `live`; `profiles only` without rollouts.
+        domain: of the questions.
+        profile: of the backbones before any call.
+        template: roles and admissible edges.
+        pools: backbones by resource tier.
+        observed: the calls.
+        rollouts: how many were made; spent_usd: dollars that they cost.
+        priced: what the catalogue says about its prices and their date.
+    """
+
+    label: str
+    domain: str
+    profile: Profile
+    template: Template
+    pools: tuple[tuple[int, ...], ...]
+    observed: Observations
+    rollouts: int
+    spent_usd: float
+    priced: str = ""
+
+    def model(self) -> OutcomeModel:
+        """The outcome model fitted to it."""
+        return OutcomeModel.fit(self.observed, self.profile, self.template)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON."""
+        data = {
+            "format": FORMAT,
+            "label": self.label,
+            "domain": self.domain,
+            "rollouts": self.rollouts,
+            "spent_usd": self.spent_usd,
+            "priced": self.priced,
+            "pools": [list(pool) for pool in self.pools],
+            "profile": _plain(self.profile),
+            "template": template_to_dict(self.template),
+            "observed": _plain(self.observed),
+        }
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(data), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Calibration:
+        """What `save` wrote.
+
+        Raises:
+            ConfigError: no such file, or not one of ours.
+        """
+        data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
+        observed = data["observed"]
+        whole = ("query", "backbone", "slot")
+        arrays = {
+            k: np.array(v, dtype=np.int64 if k in whole else float) for k, v in observed.items()
+        }
+        return cls(
+            data["label"],
+            data["domain"],
+            _profile(data["profile"]),
+            template_from_dict(data["template"]),
+            tuple(tuple(pool) for pool in data["pools"]),
+            Observations(**arrays),
+            data["rollouts"],
+            data["spent_usd"],
+            data["priced"],
+        )
+
+
+def _profile(data: Mapping[str, Any]) -> Profile:
+    accuracy, usd, seconds, price_in = (
+        np.array(data[key], dtype=float) for key in ("accuracy", "usd", "seconds", "price_in")
+    )
+    thinks = np.array(data["thinks"], dtype=bool)
+    names = tuple(data["names"])
+    return Profile(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
+
+
+def template_to_dict(template: Template) -> dict[str, Any]:
+    """JSON-able; `template_from_dict` restores it."""
+    return {
+        "name": template.name,
+        "roles": [
+            {"name": r.name, "prompt": r.prompt, "tool": r.tool, "lead": r.lead}
+            for r in template.roles
+        ],
+        "edges": [list(e) for e in template.edges],
+        "decision": template.decision,
+    }
+
+
+def template_from_dict(data: Mapping[str, Any]) -> Template:
+    """The template that `template_to_dict` wrote."""
+    roles = tuple(Role(**role) for role in data["roles"])
+    edges = tuple((u, v) for u, v in data["edges"])
+    return Template(data["name"], roles, edges, decision=data["decision"])
+
+
+def read_json(path: str | Path, format_: str, allowed: str) -> dict[str, Any]:
+    """A JSON object that says it is of this format."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError("file", str(path), allowed) from error
+    if not isinstance(data, dict) or data.get("format") != format_:
+        raise ConfigError("file", str(path), allowed)
+    return data
+
+
+def _plain(made: Profile | Observations) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in fields(made):
+        value = getattr(made, field.name)
+        values[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+    return values
+
+
+def pools_of(members: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Pools as plain tuples."""
+    return tuple(tuple(int(m) for m in pool) for pool in members)

@@ -1,0 +1,266 @@
+r"""How likely a call is right: a hierarchical logistic model with a random query effect.
+
+.. math::
+    \mathrm{logit} P(ok) = i_0 + i_1 t_m + a_m + r_j + \rho_j t_m + b \, d_q + u_q + M,
+    \qquad u_q \sim N(0, s^2)
+
+    M = \log_2(1 + n) [\varphi (w_+ + v_+ c_m) + (1 - \varphi)(w_- + v_- c_m)]
+
+with n messages read, the share φ of them right, thinking flag t, capability c of the reader; the
+message weights of the decision agent are its own. The prior mean of an ability :math:`a_m` is what
+the published score says; how far it may be trusted (τ) is decided by the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit, logsumexp
+
+from abgnn.planning.observations import Observations
+from abgnn.planning.profile import Profile
+
+Array = NDArray[np.float64]
+TAUS = (0.08, 0.2, 0.4, 0.8)
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
+_LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
+_SPREAD, _SPREAD_QUERIES = 1.6, 20.0
+_SLOPE, _LEAD = -1.2, 0.15
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where parameters are: M abilities, S slots; the last slot decides, `lead` answers alone."""
+
+    backbones: int
+    slots: int
+    lead: int = 0
+
+    @property
+    def size(self) -> int:
+        return 2 + self.backbones + 2 * self.slots + 1 + 8
+
+    @property
+    def ability(self) -> slice:
+        return slice(2, 2 + self.backbones)
+
+    @property
+    def role(self) -> slice:
+        return slice(2 + self.backbones, 2 + self.backbones + 2 * self.slots)
+
+    @property
+    def slope(self) -> int:
+        return 2 + self.backbones + 2 * self.slots
+
+    @property
+    def messages(self) -> slice:
+        return slice(self.slope + 1, self.size)
+
+    def features(
+        self,
+        profile: Profile,
+        backbone: NDArray[np.int64],
+        slot: NDArray[np.int64],
+        difficulty: Array,
+        heard: Array,
+        agreeing: Array,
+    ) -> Array:
+        """X with logit = X θ (+ u), `[n, size]`; all arguments `[n]`."""
+        n = len(backbone)
+        rows = np.arange(n)
+        thinks, able = profile.thinks[backbone].astype(float), profile.capability[backbone]
+        x = np.zeros((n, self.size))
+        x[:, 0], x[:, 1] = 1.0, thinks
+        x[rows, 2 + backbone] = 1.0
+        role = self.role.start + slot
+        x[rows, role], x[rows, role + self.slots] = 1.0, thinks
+        x[:, self.slope] = difficulty
+        scale = np.log2(1 + heard)
+        terms = np.stack([agreeing, agreeing * able, 1 - agreeing, (1 - agreeing) * able], 1)
+        offset = self.messages.start + 4 * (slot == self.slots - 1)
+        for k in range(4):
+            x[rows, offset + k] = scale * terms[:, k]
+        return x
+
+    def prior(self, tau: float, spread: float) -> tuple[Array, Array]:
+        """Means (abilities 0) and standard deviations, `[size]` each."""
+        mean, sd = np.zeros(self.size), np.zeros(self.size)
+        sd[0], sd[1] = 0.3, 0.2
+        sd[self.ability] = tau * np.sqrt(1 + 0.346 * spread**2)
+        sd[self.role] = np.repeat([0.35, 0.2], self.slots)
+        mean[self.role.start + self.lead] = _LEAD  # the template says who would answer alone
+        mean[self.slope], sd[self.slope] = _SLOPE, 0.5
+        mean[self.messages] = [0.8, 0.0, -0.8, 0.0] * 2
+        sd[self.messages] = [0.4, 0.25, 0.4, 0.25] * 2
+        return mean, sd
+
+
+@dataclass(frozen=True)
+class Correctness:
+    """A posterior N(mean, covariance) over θ, and s.
+
+    Args:
+        layout: of the parameters.
+        mean: `[size]`; covariance: `[size, size]`.
+        query_sd: s.
+        tau: posterior weights of `TAUS`, `[4]`.
+    """
+
+    layout: Layout
+    mean: Array
+    covariance: Array
+    query_sd: float
+    tau: Array
+
+    def draws(self, n: int, rng: np.random.Generator) -> Array:
+        """n draws of θ in antithetic pairs, `[n, size]`."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        half: Array = rng.standard_normal((-(-n // 2), len(self.mean))) @ root.T
+        drawn: Array = self.mean + np.concatenate([half, -half])[:n]
+        return drawn
+
+
+def solo_ability(accuracy: Array, spread: float) -> Array:
+    """a with E sigmoid(a + spread · x) = accuracy for x ~ N(0, 1), `[M]`, by bisection."""
+    low, high = np.full(len(accuracy), -20.0), np.full(len(accuracy), 20.0)
+    weights = np.exp(_LOG_WEIGHTS)
+    for _ in range(50):
+        middle = (low + high) / 2
+        mean = expit(middle[:, None] + spread * _NODES) @ weights
+        low, high = np.where(mean < accuracy, middle, low), np.where(mean < accuracy, high, middle)
+    return low
+
+
+@dataclass
+class _State:
+    theta: Array
+    spread: float
+
+
+def fit_correctness(
+    observed: Observations, profile: Profile, slots: int, lead: int = 0
+) -> Correctness:
+    """EM with Gauss-Hermite quadrature for each τ, averaged by their evidence."""
+    layout = Layout(len(profile.names), slots, lead)
+    x = layout.features(
+        profile,
+        observed.backbone,
+        observed.slot,
+        observed.difficulty[observed.query],
+        observed.heard,
+        observed.agreeing,
+    )
+    state: _State | None = None
+    found = []
+    for tau in TAUS:
+        fit = _Fit(x, observed, profile, layout, tau)
+        state = fit.run(state, 20 if state is None else 8)
+        found.append((state, *fit.posterior(state)))
+    evidence = np.array([e for _, _, e in found])
+    weight = np.exp(evidence - logsumexp(evidence))
+    thetas = np.array([s.theta for s, _, _ in found])
+    mean = weight @ thetas
+    away = thetas - mean
+    covariance = np.einsum("k,kij->ij", weight, np.array([c for _, c, _ in found]))
+    covariance += np.einsum("k,ki,kj->ij", weight, away, away)
+    spread = float(weight @ np.array([s.spread for s, _, _ in found]))
+    return Correctness(layout, mean, covariance, spread, weight)
+
+
+class _Fit:
+    """One τ."""
+
+    def __init__(
+        self, x: Array, observed: Observations, profile: Profile, layout: Layout, tau: float
+    ) -> None:
+        self.x, self.y, self.q = x, observed.right, observed.query
+        self.n_queries, self.profile, self.layout, self.tau = (
+            observed.n_queries,
+            profile,
+            layout,
+            tau,
+        )
+
+    def run(self, start: _State | None, steps: int) -> _State:
+        """EM; a start of another τ keeps its deviations from the prior in units of it."""
+        state = start or _State(
+            self._prior(_State(self.layout.prior(1, _SPREAD)[0], _SPREAD))[0], _SPREAD
+        )
+        state = _State(state.theta.copy(), state.spread)
+        for _ in range(steps):
+            weight, _ = self._nodes(state)
+            mean, precision = self._prior(state)
+            gradient, hessian = self._newton(state, weight, mean, precision)
+            state.theta = state.theta + np.clip(np.linalg.solve(hessian, gradient), -1, 1)
+            second = (weight @ (state.spread * _NODES) ** 2).sum() if len(self.y) else 0.0
+            seen = len(np.unique(self.q))
+            total = _SPREAD_QUERIES * _SPREAD**2 + (second if seen else 0.0)
+            unseen = self.n_queries - seen  # their posterior is the prior: they say nothing
+            total -= unseen * state.spread**2 if len(self.y) else 0.0
+            state.spread = float(np.sqrt(total / (_SPREAD_QUERIES + seen)))
+        return state
+
+    def posterior(self, state: _State) -> tuple[Array, float]:
+        """Covariance by the observed information, and the log evidence (Laplace)."""
+        weight, log_likelihood = self._nodes(state)
+        mean, precision = self._prior(state)
+        _, hessian = self._newton(state, weight, mean, precision)
+        information = hessian - self._missing(state, weight)
+        values, vectors = np.linalg.eigh((information + information.T) / 2)
+        values = np.maximum(values, precision.min())
+        covariance = (vectors / values) @ vectors.T
+        away = state.theta - mean
+        evidence = log_likelihood - 0.5 * float(precision @ away**2)
+        evidence += 0.5 * float(np.log(precision).sum() - np.log(values).sum())
+        return covariance, evidence
+
+    def _prior(self, state: _State) -> tuple[Array, Array]:
+        """Mean and precision of θ; abilities where published scores put them now."""
+        mean, sd = self.layout.prior(self.tau, state.spread)
+        total = float(np.hypot(state.theta[self.layout.slope], state.spread))
+        mean[self.layout.ability] = solo_ability(self.profile.accuracy, total)
+        _, sd = self.layout.prior(self.tau, total)
+        return mean, 1 / sd**2
+
+    def _logits(self, state: _State) -> Array:
+        """At every node, `[n, 11]`."""
+        logit: Array = (self.x @ state.theta)[:, None] + state.spread * _NODES
+        return logit
+
+    def _nodes(self, state: _State) -> tuple[Array, float]:
+        """Posterior weights of the nodes of u, `[Q, 11]`, and the log-likelihood."""
+        logit, y = self._logits(state), self.y[:, None]
+        per_call = y * log_expit(logit) + (1 - y) * log_expit(-logit)  # [n, 11]
+        joint = np.tile(_LOG_WEIGHTS, (self.n_queries, 1))
+        np.add.at(joint, self.q, per_call)
+        total = logsumexp(joint, axis=1, keepdims=True)
+        return np.exp(joint - total), float(total.sum())
+
+    def _newton(
+        self, state: _State, weight: Array, mean: Array, precision: Array
+    ) -> tuple[Array, Array]:
+        """Gradient and negative Hessian of the expected penalised log-likelihood."""
+        p = expit(self._logits(state))
+        of_call = weight[self.q]  # [n, 11]
+        residual = (of_call * (self.y[:, None] - p)).sum(1)  # [n]
+        curve = (of_call * p * (1 - p)).sum(1)  # [n]
+        gradient = self.x.T @ residual - precision * (state.theta - mean)
+        hessian = (self.x * curve[:, None]).T @ self.x + np.diag(precision)
+        return gradient, hessian
+
+    def _missing(self, state: _State, weight: Array) -> Array:
+        """Σ_q Var_nodes(score_q): what not knowing u costs."""
+        rest = self.y[:, None] - expit(self._logits(state))  # [n, 11]
+        size = self.layout.size
+        out = np.zeros((size, size))
+        for k in range(len(_NODES)):
+            score = np.zeros((self.n_queries, size))
+            np.add.at(score, self.q, self.x * rest[:, k : k + 1])
+            out += (score * weight[:, k : k + 1]).T @ score
+        mean = np.zeros((self.n_queries, size))
+        expected = (weight[self.q] * rest).sum(1)
+        np.add.at(mean, self.q, self.x * expected[:, None])
+        return out - mean.T @ mean

@@ -1,0 +1,122 @@
+"""`Observations`: what calibration rollouts say about every single call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abgnn.planning.profile import Profile
+from abgnn.query import Task
+from abgnn.rollout.plan import CallRecord, Outcome
+from abgnn.templates import Template
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """One row per call that answered, n of them.
+
+    Args:
+        query: which of the Q questions, `[n]`.
+        backbone: `[n]`.
+        slot: role of the template; the decision agent's is the last one, `[n]`.
+        right: score of the answer, in [0, 1], `[n]`.
+        heard: messages read, `[n]`; agreeing: the share of them that is right, `[n]`.
+        usd: of the call, less the price of the messages that it read, `[n]`.
+        seconds: service time, `[n]`.
+        visible: tokens that a reader would read, `[n]`.
+        difficulty: standardised difficulty of the question, `[Q]`.
+    """
+
+    query: Index
+    backbone: Index
+    slot: Index
+    right: Array
+    heard: Array
+    agreeing: Array
+    usd: Array
+    seconds: Array
+    visible: Array
+    difficulty: Array
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    @property
+    def n_queries(self) -> int:
+        return len(self.difficulty)
+
+    def rows(self, mask: NDArray[np.bool_]) -> Observations:
+        """Some of the calls; questions stay."""
+        kept = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "difficulty"}
+        return Observations(**kept, difficulty=self.difficulty)
+
+    @classmethod
+    def none(cls, difficulty: Array) -> Observations:
+        """No call at all: a model of it knows the profiles only."""
+        whole, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
+        return cls(whole, whole, whole, empty, empty, empty, empty, empty, empty, difficulty)
+
+
+def observe(
+    outcomes: Sequence[Outcome],
+    task: Task,
+    profile: Profile,
+    template: Template,
+    difficulty: Mapping[str, float],
+) -> Observations:
+    """Every answered call of single-round rollouts, each judged by the task.
+
+    Args:
+        outcomes: executed plans; calls of failed ones count as far as they answered.
+        task: scores the text of every agent: training questions have gold answers.
+        profile: the backbones.
+        template: whose roles the agents have.
+        difficulty: query id → standardised difficulty.
+    """
+    ids = {query: i for i, query in enumerate(difficulty)}
+    slots = {role.name: i for i, role in enumerate(template.roles)}
+    judged: dict[tuple[str, str], float] = {}
+    rows = []
+    for outcome in outcomes:
+        plan, by_agent = outcome.plan, {c.agent: c for c in outcome.calls if not c.error}
+        right = {}
+        for agent, call in by_agent.items():
+            key = plan.query.id, call.text
+            if key not in judged:
+                judged[key] = float(task.score(plan.query, call.text))
+            right[agent] = judged[key]
+        for agent, call in by_agent.items():
+            senders = [u for u, v in plan.edges if v == agent and u in by_agent]
+            m = profile.index([call.backbone])[0]
+            reads = sum(visible_tokens(by_agent[u]) + 30 for u in senders)
+            agreeing = float(np.mean([right[u] for u in senders])) if senders else 0.0
+            rows.append(
+                (
+                    ids[plan.query.id],
+                    m,
+                    slots[call.role],
+                    right[agent],
+                    len(senders),
+                    agreeing,
+                    max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
+                    call.service_time + call.tool_time,
+                    visible_tokens(call),
+                )
+            )
+    table = np.array(rows, dtype=float).reshape(len(rows), 9).T
+    q, m, j = (column.astype(np.int64) for column in table[:3])
+    right, heard, agreeing, usd, seconds, visible = table[3:]
+    at = np.array(list(difficulty.values()))
+    return Observations(q, m, j, right, heard, agreeing, usd, seconds, visible, at)
+
+
+def visible_tokens(call: CallRecord) -> float:
+    """Tokens of a reply that its readers read: without what was thought before it."""
+    thought = call.usage.reasoning_tokens
+    return float(max(call.usage.completion_tokens - thought, 1))

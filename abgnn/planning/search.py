@@ -1,0 +1,94 @@
+"""Search for the design of the highest utility inside the outcome model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from abgnn.planning.designs import Design, PlanSpace
+from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.virtual import Forecast, VirtualQueries
+
+_SCREEN, _CLIMB, _JUDGE = 384, 1024, 2048  # virtual queries
+_LEAST_GAIN, _STEPS, _STARTS = 5e-4, 8, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A design and what the model expects of it on virtual queries that it was not chosen on."""
+
+    design: Design
+    forecast: Forecast
+
+
+class Searcher:
+    """Plans screened once, climbed from for any utility.
+
+    Args:
+        model: the outcome model.
+        space: designs that are allowed.
+        seed: of the virtual queries.
+    """
+
+    def __init__(self, model: OutcomeModel, space: PlanSpace, seed: int = 0) -> None:
+        self.model, self.space = model, space
+        self._climb = VirtualQueries(model, _CLIMB, seed + 1)
+        self._judge = VirtualQueries(model, _JUDGE, seed + 2)
+        screen = VirtualQueries(model, _SCREEN, seed)
+        self.library = [Found(design, screen.play(design)) for design in space.library()]
+        self._climbed: dict[Design, Forecast] = {}
+        self._judged: dict[Design, Forecast] = {}
+
+    def best(self, lambda_tok: float, lambda_lat: float) -> Found:
+        """The best design for the λ's of Eq 9."""
+        tops = [
+            self._local(start, lambda_tok, lambda_lat)
+            for start in self._starts(lambda_tok, lambda_lat)
+        ]
+        top = max(tops, key=lambda d: self._value(d, lambda_tok, lambda_lat))
+        return self.judged(top)
+
+    def judged(self, design: Design) -> Found:
+        """A design on fresh virtual queries."""
+        if design not in self._judged:
+            self._judged[design] = self._judge.play(design)
+        return Found(design, self._judged[design])
+
+    def _starts(self, lambda_tok: float, lambda_lat: float) -> list[Design]:
+        """The best few of the library in every pool."""
+        starts: dict[Design, None] = {}
+        ranked = sorted(self.library, key=lambda f: -f.forecast.utility(lambda_tok, lambda_lat))
+        for pool in self.space.pools:
+            inside = (f.design for f in ranked if {m for _, m in f.design.agents} <= set(pool))
+            for design, _ in zip(inside, range(_STARTS), strict=False):
+                starts[design] = None
+        return list(starts)
+
+    def _local(self, design: Design, lambda_tok: float, lambda_lat: float) -> Design:
+        value = self._value(design, lambda_tok, lambda_lat)
+        for _ in range(_STEPS):
+            near = list(dict.fromkeys(self.space.neighbours(design)))
+            if not near:
+                break
+            best = max(near, key=lambda d: self._value(d, lambda_tok, lambda_lat))
+            gain = self._value(best, lambda_tok, lambda_lat) - value
+            if gain < _LEAST_GAIN:
+                break
+            design, value = best, value + gain
+        return design
+
+    def _value(self, design: Design, lambda_tok: float, lambda_lat: float) -> float:
+        if design not in self._climbed:
+            self._climbed[design] = self._climb.play(design)
+        return self._climbed[design].utility(lambda_tok, lambda_lat)
+
+
+def search(
+    model: OutcomeModel,
+    space: PlanSpace,
+    weightings: Sequence[tuple[float, float]],
+    seed: int = 0,
+) -> list[Found]:
+    """The best design for each (λ_tok, λ_lat)."""
+    searcher = Searcher(model, space, seed)
+    return [searcher.best(*pair) for pair in weightings]
