@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
 from abgnn.catalogue import Backbone, Catalogue
@@ -15,7 +16,7 @@ Performance = Literal["released", "scores"]
 
 LIBRARY: tuple[Job, ...] = ("planner", "executor", "critic")
 """Jobs in the order of the library, which says which group of a tier is met first."""
-WEAKEST: Mapping[Job, float] = {"planner": 0.95, "executor": 0.5, "critic": 0.5}
+WEAKEST: Mapping[Job, float] = MappingProxyType({"planner": 0.95, "executor": 0.5, "critic": 0.5})
 """Released p of the lower of two tiers (GSM8K and MATH; 0.9, 0.8, 0.8 for MBPP)."""
 
 
