@@ -221,10 +221,13 @@ def _compare(args: list[str], console: Console) -> int:
             "--out": (str, None, "folder of the results, instead of the config's"),
             "--seeds": (int, None, "how many of the config's seeds, from the first on (all)"),
             "--jobs": (int, None, "processes (as many as there are cores)"),
+            "--path": (str, None, "file of the questions or recorded outcomes, instead of its own"),
+            "--profiles": (str, None, "file of the recorded LLMs' prices, instead of its own"),
         },
         args,
     )
-    return compare_command(given.config, given.out, given.seeds, given.jobs, console)
+    files = {"path": given.path, "profiles": given.profiles}
+    return compare_command(given.config, given.out, given.seeds, given.jobs, files, console)
 
 
 def _calibrate(args: list[str], console: Console) -> int:

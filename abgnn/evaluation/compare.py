@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,11 +33,15 @@ def compare_command(
     out: str | None,
     seeds: int | None,
     workers: int | None,
+    files: Mapping[str, str | None],
     console: Console,
 ) -> int:
-    """Carry out `abgnn compare`; 1 if a job has failed."""
+    """Carry out `abgnn compare`; 1 if a job has failed.
+
+    `files`: of the datamodule, by the name of its argument; None: as its config has it.
+    """
     if config is None:
         raise ConfigError("--config", None, "a compare config, see configs/compare")
-    comparison = Comparison.from_yaml(config).with_seeds(seeds)
+    comparison = Comparison.from_yaml(config).with_seeds(seeds).with_files(**files)
     comparison = replace(comparison, out=out or comparison.out)
     return int(bool(compare(comparison, workers or cores(), console).failed))

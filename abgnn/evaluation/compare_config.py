@@ -79,6 +79,7 @@ class Comparison:
         base: the plain row whose dearest point ends the window of AUC (Appendix D).
         seeds: of questions, world, weights and sampling; a repetition each.
         seeded: keys of `abgnn fit` that are set to the seed.
+        set: keys of `abgnn fit` for all methods; a method's own go before them.
         train_calls: LLM calls for training at every operating point.
         samples: rollouts per held-out query.
         max_epochs: of a training run that does not use its calls up before.
@@ -94,6 +95,7 @@ class Comparison:
     base: str = "complete"
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     seeded: tuple[str, ...] = SEEDED
+    set: Settings = field(default_factory=lambda: MappingProxyType({}))
     train_calls: int = 1000
     samples: int = 1
     max_epochs: int = 1000
@@ -133,10 +135,17 @@ class Comparison:
         where = f"{path.name}: methods"
         if not isinstance(data["methods"], dict) or not data["methods"]:
             raise ConfigError(where, data["methods"], "a mapping from a name to a method")
+        if not isinstance(data.get("set", {}), dict):
+            raise ConfigError(f"{path.name}: set", data["set"], "a mapping from keys to values")
         methods = tuple(Method.read(n, m, f"{where}[{n}]") for n, m in data["methods"].items())
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         plain["methods"] = methods
         return cls(**plain)
+
+    def with_files(self, **files: str | None) -> Comparison:
+        """A copy whose datamodule reads these files instead of its config's; None: as it was."""
+        given = {f"data.init_args.{key}": file for key, file in files.items() if file}
+        return replace(self, set={**self.set, **given})
 
     def with_seeds(self, count: int | None) -> Comparison:
         """A copy that stops after the first `count` seeds; None: all."""

@@ -48,15 +48,15 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
         ConfigError: a config, key or value that `abgnn fit` does not accept.
     """
     _silence()
-    model = build(comparison.fit, [*_seeded(comparison, comparison.seeds[0]), *QUIET]).model
-    shared: tuple[str, ...] = ()
+    model = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET]).model
+    live: tuple[str, ...] = ()
     if model.label == "live" and model.rollout_settings.recording.path is None:
-        shared = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
+        live = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
     jobs = [
         job
         for seed in comparison.seeds
         for method in comparison.methods
-        for job in _jobs_of(comparison, method, seed, model.mas, shared)
+        for job in _jobs_of(comparison, method, seed, model.mas, live)
     ]
     for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
         build(job.configs, [*job.overrides, *QUIET])
@@ -64,12 +64,12 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
 
 
 def _jobs_of(
-    comparison: Comparison, method: Method, seed: int, mas: BaseMAS, shared: tuple[str, ...]
+    comparison: Comparison, method: Method, seed: int, mas: BaseMAS, live: tuple[str, ...]
 ) -> Iterator[Job]:
     """A job per operating point; what a method sets goes before what all share."""
     configs = (*comparison.fit, *method.configs)
     calls = comparison.train_calls if method.train_calls is None else method.train_calls
-    common = (f"--trainer.max_epochs={comparison.max_epochs}", *_seeded(comparison, seed), *shared)
+    common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
     for point, settings in method.operating_points(mas.catalogue.names).items():
         yield Job(
             method=method.name,
@@ -165,5 +165,6 @@ def _tell(
     console.print(f"{where}: {said} ({label}){calls}", markup=False, highlight=False)
 
 
-def _seeded(comparison: Comparison, seed: int) -> tuple[str, ...]:
-    return arguments(dict.fromkeys(comparison.seeded, seed))
+def _shared(comparison: Comparison, seed: int) -> tuple[str, ...]:
+    """What all methods are given: the seed, and the comparison's own settings."""
+    return arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})

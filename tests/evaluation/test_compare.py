@@ -31,6 +31,7 @@ from abgnn.evaluation.compare_table import interval, table_lines
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.frontier import performance_at
 
+OUTCOMES = Path(__file__).parents[3] / "shared" / "data" / "outcomes_llmrouter_9llm.jsonl"
 SMALL: dict[str, Any] = {
     "fit": ["simulated/general.yaml"],
     "ours": "AgentBalance",
@@ -172,6 +173,7 @@ def test_missing_jobs_are_told_and_a_missing_base_is_an_error() -> None:
         ({"cost_budgets": [2.0, 1.0]}, "increasing"),
         ({"cost_budgets": [0.0]}, "positive"),
         ({"seeds": [1, 1]}, "each once"),
+        ({"set": ["a"]}, "small.yaml: set"),
         ({"samples": 0}, "samples: got 0"),
     ],
 )
@@ -210,9 +212,12 @@ def test_jobs_of_a_comparison(tmp_path: Path) -> None:
         "each": {"per_backbone": ["model.policy.init_args.backbone"],
                  "configs": [written_policy(tmp_path)], "train_calls": 0},
     }  # fmt: skip
-    comparison = Comparison.from_yaml(written(tmp_path / "small.yaml", methods=methods))
+    comparison = Comparison.from_yaml(
+        written(tmp_path / "small.yaml", methods=methods, set={"data.init_args.batch_size": 2})
+    )
     label, jobs = plan_jobs(comparison)
     assert label == "simulated"
+    assert all("--data.init_args.batch_size=2" in job.overrides for job in jobs)
     assert len(jobs) == 2 * (2 + 1 + 11)
     assert len({job.key for job in jobs}) == len(jobs)
     assert {job.train_calls for job in jobs if job.method == "each"} == {0}
@@ -248,6 +253,23 @@ def test_packaged_comparisons(domain: str) -> None:
     assert {job.train_calls for job in jobs if job.plain is None} == {1000, 0}
     assert {job.train_calls for job in jobs if job.method == comparison.ours} == {1000}
     assert {job.method for job in jobs} == {method.name for method in comparison.methods}
+
+
+@pytest.mark.skipif(not OUTCOMES.is_file(), reason="needs LLMRouter's recorded outcomes")
+def test_a_recorded_world_is_compared_as_one(tmp_path: Path) -> None:
+    """Answers are the table's; the calls of a warm start are training calls."""
+    comparison = Comparison.from_yaml("compare/recorded-llmrouter.yaml").with_seeds(1).with_files(
+        path=str(OUTCOMES), profiles=str(OUTCOMES.parent / "llmrouter_9llm_profiles.json")
+    )  # fmt: skip
+    small = {"data.init_args.n_train": 20, "data.init_args.n_test": 30}
+    comparison = replace(comparison, train_calls=200, set={**comparison.set, **small})
+    label, jobs = plan_jobs(comparison)
+    assert label == "recorded"
+    router, single = (next(j for j in jobs if j.method == m) for m in ("Router", "single LLM"))
+    result = run_job(router, str(tmp_path))
+    assert (result.label, len(result.by_query[0])) == ("recorded", 30)
+    assert 200 <= result.train_calls < 200 + 16 * 8
+    assert len(run_job(single, str(tmp_path)).rows) == 9
 
 
 def test_a_job_trains_evaluates_and_writes(tmp_path: Path) -> None:
