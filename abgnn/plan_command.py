@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from abgnn.base_mas import BaseMAS
-from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import Certificate, certify
 from abgnn.evaluation.evaluate import evaluate
 from abgnn.experiment import Experiment, build
 from abgnn.models.policy import Policy
-from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning import (
     Mixture,
     Observations,
@@ -32,21 +28,7 @@ from abgnn.planning import (
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
 from abgnn.planning.search import Searcher
-from abgnn.query import Query
-
-
-def standard_difficulty(mas: BaseMAS, queries: Sequence[Query]) -> dict[str, float]:
-    """Query id → standardised logit of the difficulty head, started as a policy's is."""
-    embed = mas.encode([q.text for q in queries])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        head = DifficultyHead(embed.size(-1))
-        start_difficulty(head, queries, embed, float(mas.table.accuracy.mean()), mas.encode.model)
-    with torch.no_grad():
-        logit = -head.ease_logit(embed).double().numpy()
-    spread = float(logit.std())
-    scaled = (logit - logit.mean()) / (spread if spread > 1e-6 else 1.0)
-    return dict(zip([q.id for q in queries], scaled.tolist(), strict=True))
+from abgnn.training.difficulty_scale import standard_difficulty
 
 
 def calibrate_experiment(experiment: Experiment, rollouts: int = 320, seed: int = 0) -> Calibration:

@@ -7,6 +7,7 @@ from abgnn.training.callbacks import HeldOutTable, PolicyFigures
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
+from abgnn.training.teacher import Teacher
 from abgnn.training.warm_start import WarmStart
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "NoBaseline",
     "PolicyFigures",
     "Reinforce",
+    "Teacher",
     "WarmStart",
     "reinforce_loss",
     "reward",
