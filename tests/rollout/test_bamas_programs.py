@@ -27,8 +27,7 @@ from abgnn.rollout import (
 from abgnn.rollout.programs import FeedbackProgram, LinearProgram, PlannerProgram, StarProgram
 from abgnn.rollout.programs.feedback import verdict
 from abgnn.rollout.programs.parsing import json_values
-from abgnn.rollout.programs.planner import assigned
-from abgnn.rollout.programs.steps import PlannedStep, fitted, read_steps
+from abgnn.rollout.programs.steps import PlannedStep, assigned, fitted, read_steps
 from abgnn.templates import Role
 from datamodules import QuickQA
 from tests.rollout.helpers import Scripted, backbone
@@ -275,13 +274,17 @@ def test_more_steps_than_executors_are_done_together() -> None:
     assert "do 3" not in listened.told[2][1].question
 
 
-def test_more_executors_than_steps_improve_the_result() -> None:
-    script = lines(planner=[steps("solve it all")], executor=["a", "b", "c"])
-    outcome, actors = act(PlannerProgram(3), "EEEP", script)
-    assert outcome.answer == "c"
-    assert read_by(actors) == [[], [], ["a"], ["b"]]
-    idle, _ = act(PlannerProgram(3, as_released=True), "EEEP", script)
-    assert idle.answer == "a"
+def test_more_executors_than_steps_draft_the_last_one() -> None:
+    wanted = steps({"instruction": "look"}, {"instruction": "solve it"})
+    script = lines(planner=[wanted], executor=["seen", "draft", "draft too", "end"])
+    outcome, actors = act(PlannerProgram(4), "EEEEP", script)
+    assert outcome.answer == "end"
+    assert read_by(actors) == [[], [], ["seen"], ["seen"], ["seen", "draft", "draft too"]]
+    assert [c.agent for c in sorted(outcome.calls, key=lambda c: c.start)] == [4, 1, 2, 3, 0]
+    assert outcome.latency == 4
+    idle, _ = act(PlannerProgram(4, as_released=True), "EEEEP", script)
+    assert idle.answer == "draft"
+    assert len(idle.calls) == 3
 
 
 @pytest.mark.parametrize(
@@ -293,6 +296,10 @@ def test_the_plan_by_default(reply: str) -> None:
     assert outcome.answer == "b"
     assert read_by(actors) == [[], [reply], ["a"]]
     assert "No plan could be read" in actors.told[1][1].question
+    start = {c.agent: c.start for c in outcome.calls}
+    assert start == {2: 0, 1: 1, 0: 2}  # the strongest, who is first in the plan, goes last
+    released, _ = act(PlannerProgram(2, as_released=True), "EEP", script)
+    assert [c.agent for c in released.calls] == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +330,7 @@ def test_plans_are_read_tolerantly(reply: str, expected: list[tuple[str, tuple[i
 
 def test_executors_asked_for() -> None:
     wanted = [PlannedStep("a", 2), PlannedStep("b", 2), PlannedStep("c", 9), PlannedStep("d")]
-    assert [s.executor for s in assigned(wanted, 4)] == [2, 0, 1, 3]
+    assert [s.executor for s in assigned(wanted, 4)] == [2, 1, 3, 0]
     assert [s.executor for s in read_steps('[{"agent": "Executor 3", "task": "a"}]')] == [2]
 
 
@@ -340,8 +347,9 @@ NESTED = st.recursive(
 def test_any_reply_gives_a_plan_that_can_run(reply: str, executors: int) -> None:
     """References lead back only, every step has an executor of its own."""
     verdict(reply)
-    given_ = assigned(fitted(read_steps(reply), executors), executors)
-    assert len({s.executor for s in given_}) == len(given_) <= executors
+    read = read_steps(reply)
+    given_ = assigned(fitted(read, executors), executors) if read else []
+    assert {s.executor for s in given_} == set(range(executors if read else 0))
     for i, step in enumerate(given_):
         assert all(0 <= j < i for j in step.uses)
         assert step.instruction

@@ -60,6 +60,8 @@ class Market:
         executors = list(team.tiers("executor"))
         if pattern == "linear":  # the strongest has the last word
             executors = [*executors[1:], executors[0]]
+        elif pattern == "feedback" and not self.as_released:  # the first word and the last
+            executors = [*executors[:1], *executors[2:], *executors[1:2]]
         agents = self._agents(template, "executor", executors)
         others: Job = "critic" if pattern == "feedback" else "planner"
         agents += self._agents(template, others, team.tiers(others))

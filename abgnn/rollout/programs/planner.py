@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from abgnn.rollout.program import Program, Said, Stage
 from abgnn.rollout.programs.linear import in_turn
-from abgnn.rollout.programs.steps import PlannedStep, fitted, read_steps
+from abgnn.rollout.programs.steps import PlannedStep, assigned, fitted, read_steps
 
 DIVIDE = (
     "Do not answer this question. Plan how {n} executors shall answer it, one step each; the last "
@@ -32,13 +32,16 @@ UNREADABLE = (
 class PlannerProgram(Program):
     """BAMAS's planner-driven pattern (arXiv 2511.21572): steps that refer to earlier results.
 
-    The planner is told who is there and replies with steps; each goes to an executor of its own.
-    Steps start when what they use is there. Steps beyond the executors bought are done together
-    by the last one (the release stops short of them); executors beyond the steps improve on the
-    last result in turn. If no plan can be read, the first executor answers with the planner's reply
-    before it and is told so, and the others improve on that: the plan by default. So it goes with
-    simulated planners, who answer the question instead. A call that the budget does not admit
-    is left out; the answer is the latest step's that has one.
+    The planner is told who is there and replies with steps; each goes to an executor of its own and
+    starts when what it uses is there. Steps beyond the executors bought are done together by the
+    last one (the release stops short of them); executors beyond the steps draft the last one, so
+    that whoever carries it out reads their drafts. A step that the budget does not admit is left
+    out; the answer is the latest step's that has one.
+
+    The plan by default, where no plan can be read or no planner was admitted: executors answer in
+    turn, each improving on the answer before, the strongest last; the first of them reads the
+    planner's reply and is told that it is no plan. So it goes with simulated planners, who answer
+    the question instead.
 
     Args:
         executors: how many, the first agents of the plan, strongest first; the planner follows.
@@ -58,38 +61,26 @@ class PlannerProgram(Program):
         if not wanted:
             return await self._by_default(stage, planned)
         kept = wanted[: self.executors] if self.as_released else fitted(wanted, self.executors)
-        steps = assigned(kept, self.executors)
-        results = await _carry_out(stage, steps, planned)
-        answer = next((said for said in reversed(results) if said is not None), None)
-        busy = {step.executor for step in steps}
-        spare = [a for a in range(self.executors) if a not in busy]
-        if self.as_released or (results[-1] is None and answer is not None):
-            return answer
-        return await in_turn(stage, spare, answer)
+        results = await _carry_out(stage, assigned(kept, self.executors), planned)
+        return next((said for said in reversed(results) if said is not None), None)
 
     async def _by_default(self, stage: Stage, planned: Said | None) -> Said | None:
+        first, *rest = self._in_order()
         if planned is None:
-            return await in_turn(stage, range(self.executors))
+            return await in_turn(stage, (first, *rest))
         task = f"{stage.query.text}\n\n{UNREADABLE}"
-        first = await stage.call(0, [planned], task=task, last=self.executors == 1)
-        rest = range(1, self.executors if first is None or not self.as_released else 1)
-        return await in_turn(stage, rest, first)
+        answer = await stage.call(first, [planned], task=task, last=not rest)
+        return answer if self.as_released and answer else await in_turn(stage, rest, answer)
+
+    def _in_order(self) -> tuple[int, ...]:
+        """Executors in the order of the plan by default."""
+        return tuple(range(self.executors)) if self.as_released else (*range(1, self.executors), 0)
 
     def _brief(self) -> str:
         who = [
             f"{i + 1} ({'strong' if i < self.strong else 'weaker'})" for i in range(self.executors)
         ]
         return DIVIDE.format(n=self.executors, who=", ".join(who))
-
-
-def assigned(steps: Sequence[PlannedStep], executors: int) -> list[PlannedStep]:
-    """Every step with an executor of its own: the one asked for if free, else the first free."""
-    free, given = list(range(executors)), []
-    for step in steps:
-        wanted = step.executor if step.executor in free else free[0]
-        free.remove(wanted)
-        given.append(PlannedStep(step.instruction, wanted, step.uses))
-    return given
 
 
 async def _carry_out(

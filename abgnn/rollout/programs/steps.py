@@ -51,14 +51,39 @@ def read_steps(reply: str) -> tuple[PlannedStep, ...]:
     return ()
 
 
-def fitted(steps: Sequence[PlannedStep], most: int) -> tuple[PlannedStep, ...]:
-    """At most so many steps: those beyond are done with the last one, in their order."""
-    if len(steps) <= most:
-        return tuple(steps)
-    kept, surplus = steps[: most - 1], steps[most - 1 :]
+def fitted(steps: Sequence[PlannedStep], number: int) -> tuple[PlannedStep, ...]:
+    """Exactly so many steps.
+
+    Those beyond are done with the last one, in their order. If there are too few, the last one is
+    drafted by as many others before it, and reads the drafts.
+    """
+    if len(steps) <= number:
+        *before, last = steps
+        drafts = range(len(before), number - 1)
+        twin = PlannedStep(last.instruction, -1, last.uses)
+        uses = (*last.uses, *drafts)
+        return (*before, *[twin] * len(drafts), PlannedStep(last.instruction, last.executor, uses))
+    kept, surplus = steps[: number - 1], steps[number - 1 :]
     doing = "\n".join(f"({n}) {step.instruction}" for n, step in enumerate(surplus, 1))
-    uses = sorted({j for step in surplus for j in step.uses if j < most - 1})
-    return (*kept, PlannedStep(doing, surplus[-1].executor, tuple(uses)))
+    uses = tuple(sorted({j for step in surplus for j in step.uses if j < number - 1}))
+    return (*kept, PlannedStep(doing, surplus[-1].executor, uses))
+
+
+def assigned(steps: Sequence[PlannedStep], executors: int) -> list[PlannedStep]:
+    """Every step with an executor of its own, of whom there are as many or more.
+
+    The one asked for if free (earlier steps first); of the others the last step has the first free,
+    the strongest, and the rest follow in order.
+    """
+    free, who = list(range(executors)), [-1] * len(steps)
+    for i, step in enumerate(steps):
+        if step.executor in free:
+            who[i] = step.executor
+            free.remove(step.executor)
+    for i in (len(steps) - 1, *range(len(steps) - 1)):
+        if who[i] < 0:
+            who[i] = free.pop(0)
+    return [PlannedStep(s.instruction, w, s.uses) for s, w in zip(steps, who, strict=True)]
 
 
 def _add(steps: list[PlannedStep], item: Any) -> None:
