@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,18 @@ def test_patterns_without_a_team_are_not_chosen(mas: BaseMAS) -> None:
     assert all(bool(p.grad.isfinite().all()) for p in policy.parameters() if p.grad is not None)
 
 
+def test_a_copy_decides_alike(mas: BaseMAS) -> None:
+    """Weights travel by state dict; the catalogue is attached anew."""
+    policy = bamas(mas)
+    other = bamas(sharp=0.5)
+    other.load_state_dict(policy.state_dict())
+    other.attach(mas.table)
+    batch = mas.batch(DATA.queries("test"))
+    ours, theirs, copied = (p(batch, sample=False) for p in (policy, other, deepcopy(policy)))
+    assert torch.equal(ours.log_prob, theirs.log_prob)
+    assert ours.plans() == theirs.plans() == copied.plans()
+
+
 def test_no_team_at_all_is_an_outcome_without_a_call(mas: BaseMAS) -> None:
     for mask in (True, False):
         policy = bamas(mas, budgets_usd=[1e-4], mask=mask)
@@ -261,7 +274,10 @@ def test_the_released_loss_learns_for_ten_steps_and_collapses_after(mas: BaseMAS
     assert len(history) == 10
     assert history[-1] > before + 100
     further = fit_offline(policy, data, embed, OfflineSettings(epochs=100))
-    assert further[-1] < history[-1]
+    assert further[-1] < history[-1] <= max(further)
+    assert expected_reward(policy, data, embed, reward(data)) == max(further)  # the best is kept
+    fit_offline(policy, data, embed, OfflineSettings(epochs=100, keep="last"))
+    assert expected_reward(policy, data, embed, reward(data)) < history[-1]
 
 
 def test_rewards_are_the_released_ones(mas: BaseMAS) -> None:
@@ -434,6 +450,7 @@ def test_naive_keeps_to_its_budget(mas: BaseMAS) -> None:
         ({"copies": 0}, "copies"),
         ({"prompt_tokens": 0}, "prompt_tokens"),
         ({"tier_cost": "mean"}, "tier_cost"),
+        ({"objective": "mine"}, "objective"),
     ],
 )
 def test_bad_arguments_are_named(kwargs: dict[str, object], field: str) -> None:
@@ -470,7 +487,8 @@ def test_bad_rows_are_named(kwargs: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("kwargs", "field"),
     [({"epochs": 0}, "epochs"), ({"batch_size": 0}, "batch_size"),
-     ({"baseline": "median"}, "baseline"), ({"estimator": "exact"}, "estimator")],
+     ({"baseline": "median"}, "baseline"), ({"estimator": "exact"}, "estimator"),
+     ({"keep": "all"}, "keep")],
 )  # fmt: skip
 def test_bad_settings_are_named(kwargs: dict[str, object], field: str) -> None:
     with pytest.raises(ConfigError, match=f"offline.{field}"):

@@ -240,6 +240,18 @@ def test_a_first_group_may_mislead_the_weights() -> None:
     assert least.tiers("executor") == (0,)
 
 
+def test_the_papers_objective() -> None:
+    """Two agents at least, all LLMs of a tier alike."""
+    groups = released("GSM8K")
+    assert buy(groups, "linear", Fraction(400), objective="paper") is None  # one agent only
+    assert letters(buy(groups, "linear", Fraction(408), objective="paper"), "executor") == "LL"
+    team = buy(groups, "planner", Fraction(1625), objective="paper")
+    assert team is not None
+    # W = 1 + floor(1625 / 178) = 10: a strong planner and two strong executors
+    assert (letters(team, "planner"), letters(team, "executor")) == ("H", "HH")
+    assert team.objective == 30
+
+
 def backbones(*rows: tuple[str, float]) -> Catalogue:
     return Catalogue(
         tuple(Backbone(name, name, "standard", price, 4 * price, 1.0, {}) for name, price in rows)

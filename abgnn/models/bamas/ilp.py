@@ -17,6 +17,8 @@ from abgnn.models.bamas.solve import Problem, Row, solve
 
 Job = Literal["planner", "executor", "critic"]
 Pattern = Literal["linear", "star", "feedback", "planner"]
+Objective = Literal["released", "paper"]
+TierCost = Literal["first", "min"]
 
 PATTERNS: tuple[Pattern, ...] = ("linear", "star", "feedback", "planner")
 JOBS: Mapping[Pattern, tuple[Job, ...]] = MappingProxyType(
@@ -87,11 +89,14 @@ def buy(
     pattern: Pattern,
     budget: Fraction,
     copies: int = 5,
-    tier_cost: Literal["first", "min"] = "first",
+    tier_cost: TierCost = "first",
+    objective: Objective = "released",
 ) -> Team | None:
     r"""The best team for a pattern within a budget; None: there is no team.
 
     .. math:: \max \sum_g n_g\, p_g\, W_{tier(g)}\, f_g \quad s.t. \quad \sum_g n_g c_g \le B
+
+    as released; as described in the paper p and f are 1, and a team has two agents or more.
 
     Of equally good teams the cheapest is taken, and of those the one with more agents of the
     group that comes first.
@@ -104,16 +109,26 @@ def buy(
         copies: agents of a group at most.
         tier_cost: c of a tier in the weights: of the `first` group met, as released, or the
             `min`imum, without which a tier may be outweighed by many cheap agents below it.
+        objective: `released`, or as described in the `paper`.
     """
     able = tuple(g for g in groups if g.job in JOBS[pattern])
     weight = tier_weights(tier_costs(able, tier_cost), budget)
-    values = [g.performance * weight[g.tier] * factor(pattern, g) for g in able]
+    paper = objective == "paper"
+    values = [
+        weight[g.tier] * (Fraction(1) if paper else g.performance * factor(pattern, g))
+        for g in able
+    ]
+    two = Row((-1,) * len(able), -2)
     counts = solve(
         Problem(
             _integers(values),
             *_with_budget([g.cost for g in able], budget),
             upper=(copies,) * len(able),
-            rows=(*_numbers(able, pattern), *(_critics(able) if pattern == "feedback" else ())),
+            rows=(
+                *_numbers(able, pattern),
+                *(_critics(able) if pattern == "feedback" else ()),
+                *((two,) if paper else ()),
+            ),
         )
     )
     if counts is None:
@@ -132,9 +147,7 @@ def factor(pattern: Pattern, group: Group) -> Fraction:
     return Fraction("1.005")
 
 
-def tier_costs(
-    groups: Sequence[Group], which: Literal["first", "min"] = "first"
-) -> dict[int, Fraction]:
+def tier_costs(groups: Sequence[Group], which: TierCost = "first") -> dict[int, Fraction]:
     """c of every tier that there is."""
     costs: dict[int, Fraction] = {}
     for group in groups:

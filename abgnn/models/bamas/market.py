@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-from abgnn.models.bamas.ilp import Job, Pattern, Team, buy, exact
+from abgnn.models.bamas.ilp import Job, Objective, Pattern, Team, TierCost, buy, exact
 from abgnn.models.bamas.roles import roles_of
 from abgnn.models.bamas.tiers import Tier, groups_of
 from abgnn.query import Query
@@ -30,7 +29,7 @@ class Market:
         tiers: strongest first.
         max_tokens: of a reply, by job; agents are bound to it.
         prompt_tokens: of a call, estimated.
-        copies, tier_cost: see `buy`.
+        copies, tier_cost, objective: see `buy`.
         as_released: patterns leave agents unused where the release does.
     """
 
@@ -38,7 +37,8 @@ class Market:
     max_tokens: Mapping[Job, int]
     prompt_tokens: int = 500
     copies: int = 5
-    tier_cost: Literal["first", "min"] = "first"
+    tier_cost: TierCost = "first"
+    objective: Objective = "released"
     as_released: bool = False
     _teams: dict[tuple[Pattern, float], Team | None] = field(default_factory=dict, repr=False)
 
@@ -48,7 +48,9 @@ class Market:
         if key not in self._teams:
             groups = groups_of(self.tiers, self.max_tokens, self.prompt_tokens)
             budget = exact(budget_usd) * 10**6  # micro-USD
-            self._teams[key] = buy(groups, pattern, budget, self.copies, self.tier_cost)
+            self._teams[key] = buy(
+                groups, pattern, budget, self.copies, self.tier_cost, self.objective
+            )
         return self._teams[key]
 
     def plan(self, query: Query, template: Template, pattern: Pattern, budget_usd: float) -> Plan:

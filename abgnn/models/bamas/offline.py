@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,6 +63,8 @@ class OfflineSettings:
             `expected`: −mean Σ_t π(t) R(t), the gradient of the policy's own reward, exact since
             all patterns were carried out. Only the second one maximises the reward: the first
             weighs patterns as if all were chosen equally often, and with R < 0 it has no bound.
+        keep: the weights of the `last` epoch, or of the `best` one: by the mean of Σ π R over the
+            data (the release: by the rewards of rows whose pattern a sample happens to match).
         seed: of the order of cells.
     """
 
@@ -73,16 +76,20 @@ class OfflineSettings:
     entropy_weight: float = 1e-3
     baseline: Literal["none", "mean", "standard"] = "none"
     estimator: Literal["logged", "expected"] = "logged"
+    keep: Literal["best", "last"] = "best"
     seed: int = 42
 
     def __post_init__(self) -> None:
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if value < 1:
                 raise ConfigError(f"offline.{name}", value, "an integer from 1")
-        if self.baseline not in ("none", "mean", "standard"):
-            raise ConfigError("offline.baseline", self.baseline, "none, mean or standard")
-        if self.estimator not in ("logged", "expected"):
-            raise ConfigError("offline.estimator", self.estimator, "logged or expected")
+        for name, choice, known in (
+            ("baseline", self.baseline, ("none", "mean", "standard")),
+            ("estimator", self.estimator, ("logged", "expected")),
+            ("keep", self.keep, ("best", "last")),
+        ):
+            if choice not in known:
+                raise ConfigError(f"offline.{name}", choice, " or ".join(known))
 
 
 def fit_offline(
@@ -96,7 +103,7 @@ def fit_offline(
 
     .. math:: L = -\text{mean}[\ln \pi_\theta(t \mid q, B)\, R] - \beta\, H(\pi_\theta)
 
-    The weights of the last epoch stay; the release keeps those that are best on its training rows.
+    Weights are those of the best epoch on these data, or of the last.
 
     Args:
         policy: with a catalogue attached.
@@ -113,7 +120,8 @@ def fit_offline(
     optimiser = torch.optim.Adam(learn, lr=settings.lr)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, settings.lr_every, settings.lr_factor)
     generator = torch.Generator().manual_seed(settings.seed)
-    history = []
+    history: list[float] = []
+    best = policy.state_dict()
     for _ in range(settings.epochs):
         for cells in _batches(usable, settings, generator):
             loss = offline_loss(policy, data, query_embed, weights, cells, settings)
@@ -122,6 +130,10 @@ def fit_offline(
             optimiser.step()
         schedule.step()
         history.append(expected_reward(policy, data, query_embed, rewards))
+        if settings.keep == "best" and history[-1] >= max(history):
+            best = deepcopy(policy.state_dict())
+    if settings.keep == "best":
+        policy.load_state_dict(best)
     return history
 
 

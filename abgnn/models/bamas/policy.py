@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch_geometric.data import Batch
 
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
-from abgnn.models.bamas.ilp import PATTERNS, Job, Pattern
+from abgnn.models.bamas.ilp import PATTERNS, Job, Objective, Pattern, TierCost
 from abgnn.models.bamas.market import Market
 from abgnn.models.bamas.tiers import LIBRARY, choose_tiers
 from abgnn.models.choices import categorical_entropy, choose
@@ -68,7 +68,7 @@ class Bamas(Policy):
         performance: p of the integer program: `released` (0.95 planner, 0.5 executor and critic
             in the weakest tier), other values by job, or `scores`: relative to the strongest.
         max_tokens: of a reply, by job; None: 320, 384, 384 as released.
-        prompt_tokens, copies, tier_cost, as_released: see `Market`.
+        prompt_tokens, copies, tier_cost, objective, as_released: see `Market`.
         mask: whether patterns without a team cannot be chosen; if they can, as in the release,
             no call is made then.
 
@@ -90,7 +90,8 @@ class Bamas(Policy):
         max_tokens: dict[str, int] | None = None,
         prompt_tokens: int = 500,
         copies: int = 5,
-        tier_cost: Literal["first", "min"] = "first",
+        tier_cost: TierCost = "first",
+        objective: Objective = "released",
         as_released: bool = False,
         mask: bool = True,
     ) -> None:
@@ -104,10 +105,14 @@ class Bamas(Policy):
         for name, value in (("prompt_tokens", prompt_tokens), ("copies", copies)):
             if value < 1:
                 raise ConfigError(f"policy.{name}", value, "an integer from 1")
-        if tier_cost not in ("first", "min"):
-            raise ConfigError("policy.tier_cost", tier_cost, "first or min")
+        for name, choice, known in (
+            ("tier_cost", tier_cost, get_args(TierCost)),
+            ("objective", objective, get_args(Objective)),
+        ):
+            if choice not in known:
+                raise ConfigError(f"policy.{name}", choice, " or ".join(known))
         self.prompt_tokens, self.copies, self.as_released = prompt_tokens, copies, as_released
-        self.tier_cost: Literal["first", "min"] = tier_cost
+        self.tier_cost, self.objective = tier_cost, objective
         self.mask = mask
         self.net = PatternNet(in_channels, len(self.patterns))
         self._market: Market | None = None
@@ -137,6 +142,7 @@ class Bamas(Policy):
             self.prompt_tokens,
             self.copies,
             self.tier_cost,
+            self.objective,
             self.as_released,
         )
         super().attach(table)
