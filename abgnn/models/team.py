@@ -1,0 +1,115 @@
+"""`Team`: N agents on one LLM and the plans of their graphs; the named masks of the family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from abgnn.errors import ConfigError
+from abgnn.query import Query
+from abgnn.rollout.plan import Agent, Plan, RoundGraph
+from abgnn.templates import Template
+
+MaskMode = Literal[
+    "DirectAnswer", "FullConnected", "Random", "Chain", "Debate", "Layered", "Star", "Mesh"
+]
+Round = tuple[Tensor, Tensor, Sequence[int]]
+
+
+def named_mask(mode: MaskMode, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Which spatial and temporal messages may be, bool `[n, n]` each; row u to column v.
+
+    `Random` and the membership of `Layered` (two layers) depend on the seed. `Star` is the true
+    star from the first agent; what some scripts of the family call so is `Mesh`, u → v for u < v.
+    """
+    if mode not in get_args(MaskMode):
+        raise ConfigError("mode", mode, ", ".join(get_args(MaskMode)))
+    generator = torch.Generator().manual_seed(seed)
+    every, eye = torch.ones(n, n, dtype=torch.bool), torch.eye(n, dtype=torch.bool)
+    nobody, chain = torch.zeros_like(every), torch.zeros_like(every)
+    chain[torch.arange(n - 1), torch.arange(1, n)] = True
+    if mode == "DirectAnswer":
+        return nobody, nobody
+    if mode == "Random":
+        spatial, temporal = (torch.rand(2, n, n, generator=generator) < 0.5).unbind(0)
+        return spatial & ~eye, temporal
+    if mode == "Chain":
+        back = torch.zeros_like(every)
+        back[n - 1, 0] = True
+        return chain, back
+    if mode == "Layered":
+        first = torch.zeros(n, dtype=torch.bool)
+        first[torch.randperm(n, generator=generator)[: -(-n // 2)]] = True
+        return first.unsqueeze(1) & ~first, every
+    star = nobody.clone()
+    star[0, 1:] = True
+    spatial = {"FullConnected": ~eye, "Debate": nobody, "Star": star, "Mesh": every.triu(1)}[mode]
+    return spatial, every
+
+
+@dataclass(frozen=True)
+class Team:
+    """N agents: the template's role agents in order, again and again, all on one LLM.
+
+    Args:
+        template: roles; its edges play no part.
+        n_agents: N.
+        backbone: who plays all of them, the decision agent included.
+    """
+
+    template: Template
+    n_agents: int
+    backbone: str
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """The role agents, and the decision agent if there is more than one of them."""
+        template = self.template
+        roles = [r for i, r in enumerate(template.roles) if i != template.decision]
+        cast = [Agent(roles[i % len(roles)], self.backbone) for i in range(self.n_agents)]
+        if self.n_agents > 1:
+            cast.append(Agent(template.roles[template.decision], self.backbone))
+        return tuple(cast)
+
+    def plan(self, query: Query, rounds: Sequence[Round]) -> Plan:
+        """The plan of one graph per round.
+
+        Args:
+            query: the question.
+            rounds: per round spatial and temporal messages, bool `[N, N]`, and who is silent; edges
+                of silent agents are left out. The decision agent reads everyone who speaks in the
+                last round.
+        """
+        n, last = self.n_agents, self.n_agents if self.n_agents > 1 else 0
+        graphs: list[RoundGraph] = []
+        quiet: set[int] = set()
+        for spatial, temporal, absent in rounds:
+            now = set(absent) if n > 1 else set()
+            graphs.append(
+                RoundGraph(
+                    _pairs(spatial, now, now),
+                    _pairs(temporal, quiet, now) if graphs else (),
+                    tuple(sorted(now)),
+                )
+            )
+            quiet = now
+        final = tuple((i, last) for i in range(n) if n > 1 and i not in quiet)
+        if len({(g.edges, g.absent) for g in graphs}) == 1 and not graphs[0].absent:
+            between = {g.temporal_edges for g in graphs[1:]}
+            if len(between) <= 1:  # one graph for all rounds
+                links = next(iter(between), ())
+                return Plan(
+                    query, self.agents, (*graphs[0].edges, *final), last, links, len(graphs)
+                )
+        shown = (*graphs[-1].edges, *final)
+        return Plan(query, self.agents, shown, last, (), len(graphs), tuple(graphs))
+
+
+def _pairs(edges: Tensor, senders: set[int], readers: set[int]) -> tuple[tuple[int, int], ...]:
+    """Edges but for those of silent senders and readers."""
+    found = [(int(u), int(v)) for u, v in edges.nonzero().tolist()]
+    return tuple((u, v) for u, v in found if u not in senders and v not in readers)

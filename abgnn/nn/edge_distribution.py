@@ -1,0 +1,161 @@
+"""`EdgeDistribution`: random directed graphs, edge by edge, with exact log-probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from abgnn.errors import ConfigError
+
+Order = Literal["index", "random", "learned"]
+
+
+@dataclass(frozen=True)
+class EdgeSample:
+    """Drawn graphs.
+
+    Args:
+        edges: `[B, N, N]` bool, u to v in row u.
+        log_prob: of everything that was random and learned, `[B]`.
+        entropy: of every flip given those before it, `[B]`.
+        rank: place of each agent in the drawn order, `[B, N]`; all zero but for `learned`.
+        walk: candidates u · N + v in the order in which they were looked at, `[B, N²]`.
+    """
+
+    edges: Tensor
+    log_prob: Tensor
+    entropy: Tensor
+    rank: Tensor
+    walk: Tensor
+
+
+class EdgeDistribution(nn.Module):
+    r"""Independent Bernoulli edges, less those that would close a cycle.
+
+    Candidates are walked one after another; a pair that the mask forbids, or that would close a
+    cycle, is passed over and has no part in the log-probability; any other is kept with
+    probability :math:`\sigma(\theta_{uv})`. It is the distribution of GPTSwarm and of the systems
+    that descend from it (AgentPrune, AgentDropout, G-Designer).
+
+    Args:
+        num_agents: N.
+        order: how candidates are walked. `index`: row by row, as released, whereby agents of low
+            index are upstream of others whatever is learned; `random`: in a fresh order for every
+            graph (which is not learned and has no log-probability); `learned`: every agent has a
+            score, agents are ranked by drawing without replacement with softmax of the scores
+            (Plackett-Luce, its log-probability counts), and only edges of rising rank may be.
+
+    Shapes: logits `[B, N, N]`, mask `[N, N]` or `[B, N, N]` bool → `EdgeSample`. Without
+    `sample`, edges of probability above 1/2 stay, in a fixed order: by falling probability for
+    `random`, by falling score for `learned`.
+    """
+
+    def __init__(self, num_agents: int, order: Order = "index") -> None:
+        super().__init__()
+        if num_agents < 1:
+            raise ConfigError("EdgeDistribution.num_agents", num_agents, "an integer from 1")
+        if order not in get_args(Order):
+            raise ConfigError("EdgeDistribution.order", order, ", ".join(get_args(Order)))
+        self.num_agents, self.order = num_agents, order
+        self.score = nn.Parameter(torch.zeros(num_agents)) if order == "learned" else None
+
+    def forward(
+        self,
+        logits: Tensor,
+        mask: Tensor,
+        *,
+        sample: bool,
+        acyclic: bool = True,
+        given: EdgeSample | Tensor | None = None,
+    ) -> EdgeSample:
+        """Draw, or judge what is given: a former sample, or bare edges walked row by row."""
+        size, n = len(logits), self.num_agents
+        mask = mask.expand(size, n, n)
+        rank = torch.zeros(size, n, dtype=torch.long, device=logits.device)
+        log_prob, entropy = logits.new_zeros(size), logits.new_zeros(size)
+        if self.score is not None and acyclic:
+            former = given.rank if isinstance(given, EdgeSample) else None
+            rank, log_prob, entropy = self._ranks(size, sample, former)
+            mask = mask & (rank.unsqueeze(2) < rank.unsqueeze(1))
+        walk = given.walk if isinstance(given, EdgeSample) else self._walk(logits, sample, given)
+        wanted = _flip(logits, sample, given)
+        edges, able = _grow(wanted, mask, walk) if acyclic else (wanted & mask, mask)
+        drawn = EdgeSample(edges, log_prob, entropy, rank, walk)
+        return _judged(logits, able, drawn)
+
+    def _walk(self, logits: Tensor, sample: bool, given: Tensor | None) -> Tensor:
+        """Candidates in the order in which they are looked at, `[B, N²]`."""
+        size, pairs = len(logits), self.num_agents**2
+        if self.order != "random" or given is not None:
+            return torch.arange(pairs, device=logits.device).expand(size, pairs)
+        if sample:
+            return torch.rand(size, pairs, device=logits.device).argsort(1)
+        return logits.detach().view(size, pairs).argsort(dim=1, descending=True, stable=True)
+
+    def _ranks(
+        self, size: int, sample: bool, former: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Place of each agent `[B, N]`, its log-probability and entropy `[B]`."""
+        assert self.score is not None, "only learned orders are drawn"
+        score = self.score.expand(size, -1)  # [B, N]
+        if former is not None:
+            rank = former
+        elif sample:
+            gumbel = -torch.empty_like(score).exponential_().log()
+            rank = (score.detach() + gumbel).argsort(1, descending=True).argsort(1)
+        else:
+            rank = score.detach().argsort(dim=1, descending=True, stable=True).argsort(1)
+        place = rank.argsort(1)  # agent at each place
+        ordered = score.gather(1, place)
+        left = ordered.flip(1).logcumsumexp(1).flip(1)  # log-sum over agents not yet placed
+        log_prob = (ordered - left).sum(1)
+        entropy = score.new_zeros(size)
+        for i in range(self.num_agents - 1):
+            p = ordered[:, i:].log_softmax(1)
+            entropy = entropy - (p.exp() * p).sum(1)
+        return rank, log_prob, entropy
+
+    def extra_repr(self) -> str:
+        return f"{self.num_agents}, order={self.order!r}"
+
+
+def _flip(logits: Tensor, sample: bool, given: EdgeSample | Tensor | None) -> Tensor:
+    """Which candidates would be taken if they were open, `[B, N, N]` bool."""
+    if given is not None:
+        return given.edges if isinstance(given, EdgeSample) else given
+    logits = logits.detach()
+    return torch.rand_like(logits) < torch.sigmoid(logits) if sample else logits > 0
+
+
+def _grow(wanted: Tensor, mask: Tensor, walk: Tensor) -> tuple[Tensor, Tensor]:
+    """Edges, and the candidates that were open when their turn came, `[B, N, N]` bool each."""
+    size, n, _ = wanted.shape
+    row = torch.arange(size, device=wanted.device)
+    # reach[b, u, v]: v can be reached from u
+    reach = torch.eye(n, dtype=torch.bool, device=wanted.device).repeat(size, 1, 1)
+    edges, able = torch.zeros_like(wanted), torch.zeros_like(wanted)
+    for step in walk.unbind(1):  # N² of them
+        u, v = step // n, step % n  # [B]
+        open_ = mask[row, u, v] & ~reach[row, v, u]
+        taken = open_ & wanted[row, u, v]
+        able[row, u, v] = open_
+        edges[row, u, v] = taken
+        through = reach[row, :, u].unsqueeze(2) & reach[row, v].unsqueeze(1)  # [B, N, N]
+        reach = reach | (through & taken.view(-1, 1, 1))
+    return edges, able
+
+
+def _judged(logits: Tensor, able: Tensor, drawn: EdgeSample) -> EdgeSample:
+    """Add up the flips that were made."""
+    kept = drawn.edges.to(logits.dtype)
+    each = -F.binary_cross_entropy_with_logits(logits, kept, reduction="none")  # [B, N, N]
+    own = F.softplus(logits) - logits * torch.sigmoid(logits)
+    return replace(
+        drawn,
+        log_prob=drawn.log_prob + (each * able).sum((1, 2)),
+        entropy=drawn.entropy + (own * able).sum((1, 2)),
+    )
