@@ -4,6 +4,7 @@ from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.bamas import Bamas, NaiveCostAware
 from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoice
 from abgnn.models.fixed import FixedGraph, RandomGraph
+from abgnn.models.g_designer import GDesigner
 from abgnn.models.mas_router import MasRouter
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
@@ -18,6 +19,7 @@ __all__ = [
     "Choice",
     "Decision",
     "FixedGraph",
+    "GDesigner",
     "MasRouter",
     "NaiveCostAware",
     "PlannedChoice",

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import networkx as nx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning.pytorch import Trainer
 from torch import Tensor
+from torch_geometric.data import Batch
 
+from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
+from abgnn.experiment import build
+from abgnn.models import GDesigner
+from abgnn.models.g_designer import role_of_agent, temporal_edges
 from abgnn.nn.graph_auto_encoder import (
     GraphAutoEncoder,
     VariationalGraphAutoEncoder,
     spread,
     with_task,
 )
+from abgnn.rollout import Plan, SimulatedClient
+from abgnn.training import NoBaseline, Reinforce
+from datamodules import QuickQA
 from tests import tiny
 
 LOW, HIGH = 1 / (1 + math.e), math.e / (1 + math.e)  # 0.269, 0.731
@@ -178,3 +189,206 @@ def test_the_anchor_pulls() -> None:
 def test_bad_arguments_of_the_encoders(make: type[torch.nn.Module], field: str) -> None:
     with pytest.raises(ConfigError, match=field):
         make()
+
+
+def designer(seed: int = 0, n_agents: int = 3, **kwargs: object) -> GDesigner:
+    torch.manual_seed(seed)
+    made = GDesigner("b1", n_agents, in_channels=tiny.H, **kwargs)  # type: ignore[arg-type]
+    if made.variant == "described":
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter.add_(0.5 * torch.randn_like(parameter))
+    made.attach(tiny.table())
+    return made.eval()  # neither dropout nor latents' noise: the probabilities of one question
+
+
+def copies(n: int) -> Batch:
+    return Batch.from_data_list(tiny.batch(1).to_data_list() * n)
+
+
+def dags() -> Tensor:
+    """All 25 acyclic graphs on three agents, `[25, 3, 3]` bool."""
+    pairs = [(u, v) for u in range(3) for v in range(3) if u != v]
+    found = []
+    for kept in itertools.product([False, True], repeat=6):
+        graph = nx.DiGraph([e for e, k in zip(pairs, kept, strict=True) if k])
+        if nx.is_directed_acyclic_graph(graph):
+            edges = torch.zeros(3, 3, dtype=torch.bool)
+            for u, v in graph.edges:
+                edges[u, v] = True
+            found.append(edges)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("variant", ["released", "described"])
+def test_probabilities_of_all_graphs_sum_to_one(variant: str) -> None:
+    policy, graphs = designer(variant=variant), dags()
+    assert len(graphs) == 25
+    one = policy(copies(25), sample=True, given=[graphs])
+    assert one.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
+    policy = designer(variant=variant, rounds=2)  # edges anew in every round
+    both = [graphs.repeat_interleave(25, 0), graphs.repeat(25, 1, 1)]
+    two = policy(copies(625), sample=True, given=both)
+    assert two.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["released", "described"])
+def test_gradient_equals_the_analytic_one(variant: str) -> None:
+    policy, graphs = designer(variant=variant), dags()
+    worth = torch.tensor([[0.0, 1.0, -0.5], [0.3, 0.0, 0.7], [-1.0, 0.2, 0.0]])
+    exact_choice = policy(copies(25), sample=True, given=[graphs])
+    expected = (exact_choice.log_prob.exp() * (graphs * worth).sum((1, 2))).sum()
+    parameters = [p for p in policy.parameters() if p.requires_grad]
+    exact = torch.autograd.grad(expected, parameters, allow_unused=True)
+    many, draws = copies(4096), []
+    torch.manual_seed(1)
+    for _ in range(24):
+        choice = policy(many, sample=True)
+        loss = -(choice.log_prob * (edges_of(choice.plans()) * worth).sum((1, 2))).mean()
+        draws.append(torch.autograd.grad(-loss, parameters, allow_unused=True))
+    compared = 0
+    for i, target in enumerate(exact):
+        if target is None:
+            continue
+        estimates = torch.stack([d[i] for d in draws])
+        error = (estimates.mean(0) - target).abs()
+        assert bool((error <= 5 * estimates.std(0) / math.sqrt(24) + 1e-4).all())
+        compared += int(target.abs().max() > 1e-3)
+    assert compared >= 3
+
+
+def edges_of(plans: list[Plan]) -> Tensor:
+    """Edges among role agents `[B, N, N]`, bool."""
+    n = len(plans[0].agents) - 1
+    edges = torch.zeros(len(plans), n, n, dtype=torch.bool)
+    for i, plan in enumerate(plans):
+        for u, v in plan.edges:
+            if v != n:
+                edges[i, u, v] = True
+    return edges
+
+
+def test_the_graph_depends_on_the_question_and_the_plan_is_a_dag() -> None:
+    policy = designer(n_agents=5, variant="described")
+    batch = tiny.batch(32, seed=3)
+    plans = policy(batch, sample=False).plans()
+    assert len({p.edges for p in plans}) > 1
+    for plan in policy(batch, sample=True).plans():
+        assert nx.is_directed_acyclic_graph(nx.DiGraph(plan.edges))
+        assert [a.role.name for a in plan.agents] == [
+            "r0",
+            "r1",
+            "r2",
+            "r0",
+            "r1",
+            "Decision Maker",
+        ]
+        assert {a.backbone for a in plan.agents} == {"b1"}
+        assert {u for u, v in plan.edges if v == 5} == set(range(5))
+
+
+@pytest.mark.parametrize("variant", ["released", "described"])
+@pytest.mark.parametrize("inference", ["threshold", "sampled"])
+def test_inference_is_deterministic(variant: str, inference: str) -> None:
+    policy, batch = designer(variant=variant, inference=inference, rounds=2), tiny.batch(16)
+    policy.train()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = policy(batch, sample=False)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(7)
+    assert policy(batch, sample=False).plans() == first.plans()
+    drawn = {str(edges_of(policy(batch, sample=True).plans()).tolist()) for _ in range(3)}
+    assert len(drawn) > 1
+    if inference == "threshold":
+        assert (edges_of(first.plans()) & (designed(policy, batch) <= 0)).sum() == 0
+    elif variant == "released":  # draws keep edges that the threshold would not
+        assert (edges_of(first.plans()) & (designed(policy, batch) < 0)).sum() > 0
+
+
+def designed(policy: GDesigner, batch: Batch) -> Tensor:
+    return policy._design(batch, batch.template[0], sample=False).logits
+
+
+def test_a_lone_agent() -> None:
+    policy = designer(n_agents=1)
+    for sample in (False, True):
+        choice = policy(tiny.batch(4), sample=sample)
+        assert choice.log_prob.tolist() == [0.0] * 4
+        assert {(len(p.agents), p.edges, p.decision) for p in choice.plans()} == {(1, (), 0)}
+
+
+def test_role_graph() -> None:
+    """Agents of one role share its neighbours; names are checked."""
+    template = tiny.template(3)
+    cast = role_of_agent(template, 4)
+    assert cast == [0, 1, 2, 0]
+    directed = designer(n_agents=4)._pairs(template, cast)
+    assert directed == [(0, 1), (0, 2), (1, 2), (3, 1), (3, 2)]
+    both = designer(n_agents=4, role_graph="both")._pairs(template, cast)
+    assert sorted(both) == sorted([*directed, *((v, u) for u, v in directed)])
+    named = designer(n_agents=4, role_graph=[["r2", "r0"]])._pairs(template, cast)
+    assert named == [(2, 0), (2, 3)]
+    with pytest.raises(ConfigError, match=r"policy\.role_graph: got \['r2', 'Fake'\]"):
+        designer(role_graph=[["r2", "Fake"]])(tiny.batch(1), sample=False)
+    star = designer(n_agents=4, variant="described", anchor="star")._pairs(template, cast)
+    assert star == [(0, 1), (0, 2), (0, 3)]
+
+
+def test_temporal_edges_do_not_run_against_the_round() -> None:
+    spatial = torch.zeros(3, 3, dtype=torch.bool)
+    spatial[0, 1] = spatial[1, 2] = True
+    kept = temporal_edges(spatial).nonzero().tolist()
+    assert kept == [[0, 1], [0, 2], [1, 2]]
+    assert temporal_edges(torch.zeros(3, 3, dtype=torch.bool)).sum() == 6  # all but one's own
+    long = torch.zeros(7, 7, dtype=torch.bool)
+    long[range(6), range(1, 7)] = True
+    assert torch.equal(temporal_edges(long), torch.ones(7, 7, dtype=torch.bool).triu(1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("n_agents", 0), ("rounds", 0), ("variant", "paper"), ("anchor", "complete"),
+     ("inference", "greedy")],
+)  # fmt: skip
+def test_bad_arguments_are_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"policy.{field}: got {value!r}"):
+        GDesigner(**{"backbone": "b1", field: value})  # type: ignore[arg-type]
+
+
+def test_catalogue_and_encoder_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"policy\.backbone: got 'b9'"):
+        GDesigner("b9", in_channels=tiny.H).attach(tiny.table())
+    with pytest.raises(ConfigError, match="in_channels: got 16"):
+        GDesigner("b1", in_channels=16).attach(tiny.table())
+
+
+@pytest.mark.parametrize(
+    ("variant", "rounds"), [("released", 1), ("released", 2), ("described", 1)]
+)
+def test_training_in_the_simulated_world(mas: BaseMAS, variant: str, rounds: int) -> None:
+    torch.manual_seed(0)
+    policy = GDesigner("Qwen3-14B", 4, rounds, variant=variant)  # type: ignore[arg-type]
+    before = {k: v.clone() for k, v in policy.state_dict().items()}
+    module = Reinforce(policy, mas, SimulatedClient(0), lambda_tok=0.0, lambda_lat=0.0, samples=1,
+                       advantage=NoBaseline(), lr=0.1)  # fmt: skip
+    trainer = Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_progress_bar=False,
+                      enable_checkpointing=False, enable_model_summary=False)  # fmt: skip
+    trainer.fit(module, datamodule=QuickQA(n_train=8, n_val=2, batch_size=4))
+    assert module.label == "simulated"
+    assert all(o.error is None and len(o.calls) == 4 * rounds + 1 for o in module.outcomes)
+    moved = {k.split(".")[1] for k, v in policy.state_dict().items() if not v.equal(before[k])}
+    assert moved == ({"conv1", "conv2"} if variant == "released" else {"vgae", "decoder"})
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_config_lies_over_another_one() -> None:
+    over = ["simulated/general.yaml", "baselines/g_designer.yaml"]
+    model = build(over).model
+    assert isinstance(model.policy, GDesigner)
+    assert isinstance(model.policy.designer, GraphAutoEncoder)
+    assert (model.lr, model.samples, model.lambda_tok, model.lambda_lat) == (0.1, 1, 0.0, 0.0)
+    learned = [p for g in model.configure_optimizers().param_groups for p in g["params"]]
+    assert len(learned) == 4  # weights and biases of two GCN layers
+    own = "--model.policy.init_args.variant=described"
+    assert isinstance(build(over, [own]).model.policy.designer, VariationalGraphAutoEncoder)
