@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import abgnn
+from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_plain import plain_policies
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.experiment import Experiment, build
@@ -139,6 +140,8 @@ def _evaluated(experiment: Experiment, job: Job) -> list[tuple[Row, ByQuery]]:
             (name, evaluate(policy, model.mas, executor, queries, samples=job.samples))
             for name, policy in policies
         ]
+        if executor.exhausted is not None:  # what a cap has refused is no figure of a method
+            raise ConfigError("rollout.caps", executor.exhausted, "caps that all methods fit into")
     return [(summarise(name, mine), _by_query(mine, job.samples)) for name, mine in outcomes]
 
 

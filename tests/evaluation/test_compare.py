@@ -290,6 +290,15 @@ def test_a_job_trains_evaluates_and_writes(tmp_path: Path) -> None:
     assert read_result(jobs[0], tmp_path) is None
 
 
+def test_a_job_that_a_cap_has_cut_short_is_not_done(tmp_path: Path) -> None:
+    comparison = Comparison.from_yaml(written(tmp_path / "small.yaml"))
+    capped = {"model.rollout.caps.phase_usd": {"test": 1e-4}}
+    _, jobs = plan_jobs(replace(comparison, set=capped))
+    with pytest.raises(ConfigError, match=r"rollout\.caps"):
+        run_job(jobs[0], str(tmp_path))
+    assert not list(tmp_path.glob("*.json"))
+
+
 def test_methods_of_a_seed_meet_the_same_world(tmp_path: Path) -> None:
     """A lone LLM by two ways: as a plain row, and as a `method` that is not trained."""
     methods = {
