@@ -1,6 +1,8 @@
 """Policies, one per file."""
 
 from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.agent_dropout import AgentDropout
+from abgnn.models.agent_prune import AgentPrune
 from abgnn.models.bamas import Bamas, NaiveCostAware
 from abgnn.models.decision import FACTORS, Action, Choice, Decision, PlannedChoice
 from abgnn.models.fixed import FixedGraph, RandomGraph
@@ -15,6 +17,8 @@ __all__ = [
     "FACTORS",
     "Action",
     "AgentBalance",
+    "AgentDropout",
+    "AgentPrune",
     "Bamas",
     "Choice",
     "Decision",

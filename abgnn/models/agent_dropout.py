@@ -1,0 +1,250 @@
+"""`AgentDropout`: agents dropped per round, then messages (arXiv 2503.18891)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.data import Batch
+
+from abgnn.errors import ConfigError
+from abgnn.models.agent_prune import check_backbone, check_team
+from abgnn.models.choices import categorical_entropy, choose
+from abgnn.models.decision import PlannedChoice
+from abgnn.models.policy import Policy
+from abgnn.models.team import MaskMode, Team, named_mask
+from abgnn.nn.backbone_table import BackboneTable
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+from abgnn.nn.edge_pruning import prune_edges
+from abgnn.nn.low_rank import low_rank_penalty
+from abgnn.rollout.plan import Plan
+
+
+class AgentDropout(Policy):
+    r"""A team on one LLM that learns in two phases: whom each round can do without, then what.
+
+    Phase 1, `node_steps` training steps: edges are those of the open pairs in their order; in every
+    round one agent is drawn to be silent. Then the agent with the lowest mean logit of its open
+    pairs is dropped from each round for good. Phase 2: edges are drawn and pruned as in
+    `AgentPrune`, every round with parameters of its own, under the low-rank regulariser. Works
+    for any number of agents and rounds.
+
+    Args:
+        backbone: who plays all agents and the decision agent.
+        n_agents, rounds: N and R.
+        mode: which messages may be, see `named_mask`.
+        init_prob: probability of every edge before training.
+        node_policy: how an agent is drawn in phase 1. `released`: by the softmax of the sums s of
+            its edges' logits, so that well-connected agents are silenced more often, and a surrogate
+            :math:`4 \sum_{e \ni d} \log(1 - \sigma_e) + \sum_{i \ne d} \sum_{e \ni i} \log
+            \sigma_e` in place of the log-probability. `exact`: with the softmax of −s, and its own
+            log-probability: REINFORCE.
+        node_steps: length of phase 1 (2 steps of 20 questions in the release); 0 drops nobody.
+        prune_at: steps after the end of phase 1 at which edges are pruned.
+        rate: share of the open edges that each pruning shuts.
+        low_rank: the regulariser of phase 2, weight 1 as released.
+        delta: radius of its tube.
+        order: how candidate edges are walked; `index` as released.
+        inference: see `AgentPrune`.
+        seed: of random masks and sampled inference.
+
+    Raises:
+        ConfigError: an unknown LLM or setting, or a value out of range.
+    """
+
+    spatial_mask: Tensor
+    temporal_mask: Tensor
+    dropped: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        n_agents: int = 5,
+        rounds: int = 2,
+        mode: MaskMode = "FullConnected",
+        init_prob: float = 0.5,
+        node_policy: Literal["released", "exact"] = "exact",
+        node_steps: int = 2,
+        prune_at: Sequence[int] = (2, 4),
+        rate: float = 0.1,
+        low_rank: bool = True,
+        delta: float = 0.1,
+        order: Order = "index",
+        inference: Literal["deterministic", "sampled"] = "deterministic",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_team(n_agents, rounds, init_prob, rate, inference)
+        if node_policy not in ("released", "exact"):
+            raise ConfigError("policy.node_policy", node_policy, "'released' or 'exact'")
+        if node_steps < 0:
+            raise ConfigError("policy.node_steps", node_steps, "an integer from 0")
+        self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
+        self.node_policy, self.node_steps = node_policy, node_steps
+        self.prune_at, self.rate = tuple(prune_at), rate
+        self.low_rank, self.delta = low_rank, delta
+        self.inference, self.seed = inference, seed
+        self.edges = EdgeDistribution(n_agents, order)
+        start = float(torch.logit(torch.tensor(init_prob)))
+        shape = (rounds, n_agents, n_agents)
+        self.node_logits = nn.Parameter(torch.full(shape, start))
+        self.spatial_logits = nn.Parameter(torch.full(shape, start))
+        self.temporal_logits = nn.Parameter(torch.full(shape, start))  # round 0's stay idle
+        spatial, temporal = named_mask(mode, n_agents, seed)
+        self.register_buffer("spatial_mask", spatial.repeat(rounds, 1, 1))
+        temporal = temporal.repeat(rounds, 1, 1)
+        temporal[0] = False
+        self.register_buffer("temporal_mask", temporal)
+        self.register_buffer("dropped", torch.zeros(rounds, n_agents, dtype=torch.bool))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    def attach(self, table: BackboneTable) -> None:
+        check_backbone(self.backbone, table)
+        super().attach(table)
+
+    @property
+    def phase(self) -> Literal["nodes", "edges"]:
+        """What is learned now."""
+        return "nodes" if int(self.steps) < self.node_steps and self.n_agents > 1 else "edges"
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the last pruning is over."""
+        last = max(self.prune_at, default=0)
+        return bool(self.prune_at) and int(self.steps) - self.node_steps >= last
+
+    def after_step(self, step: int) -> None:
+        """Drop agents at the end of phase 1, prune edges at the steps named after it."""
+        was = self.phase
+        self.steps.fill_(step)
+        if was == "nodes" and self.phase == "edges":
+            self._drop()
+        if step - self.node_steps in self.prune_at:
+            for r in range(self.rounds):
+                for mask, logits in ((self.spatial_mask, self.spatial_logits),
+                                     (self.temporal_mask, self.temporal_logits)):  # fmt: skip
+                    mask[r] = prune_edges(mask[r], logits[r], self.rate)
+
+    @torch.no_grad()
+    def _drop(self) -> None:
+        """One agent per round goes: the one of the lowest mean logit over its open pairs."""
+        mask = self.spatial_mask.float()
+        touching = mask.sum(1) + mask.sum(2)  # [R, N]
+        weighed = self.node_logits * mask
+        mean = (weighed.sum(1) + weighed.sum(2)) / touching.clamp(min=1)
+        mean = mean.masked_fill(
+            touching == 0, float("inf")
+        )  # who speaks to nobody costs no message
+        for r in range(self.rounds):
+            if not torch.isfinite(mean[r]).any():
+                continue
+            gone = int(mean[r].argmin())
+            self.dropped[r, gone] = True
+            self.spatial_mask[r, gone], self.spatial_mask[r, :, gone] = False, False
+            self.temporal_mask[r, :, gone] = False  # it does not read what came before
+            if r + 1 < self.rounds:
+                self.temporal_mask[r + 1, gone] = False  # nor is there anything to read of it
+
+    def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
+        if self.phase == "nodes" and sample:
+            return self._without_nodes(batch)
+        drawn = self._drawn(batch.num_graphs, sample=sample)
+        team = Team(batch.template[0], self.n_agents, self.backbone)
+        silent = [self.dropped[r].nonzero().flatten().tolist() for r in range(self.rounds)]
+        plans = [
+            team.plan(
+                query,
+                [(s.edges[b].cpu(), t.edges[b].cpu(), gone)
+                 for (s, t), gone in zip(drawn, silent, strict=True)],
+            )
+            for b, query in enumerate(batch.query)
+        ]  # fmt: skip
+        loss = None
+        if self.low_rank:
+            loss = low_rank_penalty(self.spatial_logits, self.spatial_mask, self.delta)
+            loss = loss + low_rank_penalty(self.temporal_logits, self.temporal_mask, self.delta)
+        log_prob = torch.stack([s.log_prob + t.log_prob for s, t in drawn]).sum(0)
+        entropy = torch.stack([s.entropy + t.entropy for s, t in drawn]).sum(0)
+        return self._choice(
+            plans, F.pad(log_prob.unsqueeze(1), (1, 0)), F.pad(entropy.unsqueeze(1), (1, 0)), loss
+        )
+
+    def node_log_probs(self) -> tuple[Tensor, Tensor]:
+        """Per round and agent: the log of the chance to be silenced, and what its gradient is
+        taken of (the same for `exact`), `[R, N]` each."""
+        mask = self.spatial_mask.float()
+        if self.edges.order == "index":  # phase 1's graph: all open pairs, in their order
+            mask = self._whole().float()
+        weighed = self.node_logits * mask
+        tied = weighed.sum(1) + weighed.sum(2)  # s, [R, N]
+        if self.node_policy == "exact":
+            exact = F.log_softmax(-tied, 1)
+            return exact, exact
+        off, on = F.logsigmoid(-self.node_logits) * mask, F.logsigmoid(self.node_logits) * mask
+        lost, kept = off.sum(1) + off.sum(2), on.sum(1) + on.sum(2)  # [R, N]
+        surrogate = 4 * lost + kept.sum(1, keepdim=True) - kept
+        return F.log_softmax(tied, 1).detach(), surrogate
+
+    def _whole(self) -> Tensor:
+        """All open pairs that close no cycle, walked in their order, `[R, N, N]`."""
+        sure = torch.ones_like(self.spatial_logits)
+        return torch.stack(
+            [self.edges(sure[r : r + 1], self.spatial_mask[r], sample=False).edges[0]
+             for r in range(self.rounds)]
+        )  # fmt: skip
+
+    def _without_nodes(self, batch: Batch) -> PlannedChoice:
+        """Phase 1: the whole graph, less one agent drawn per round."""
+        size = batch.num_graphs
+        chance, surrogate = self.node_log_probs()  # [R, N]
+        every = chance.unsqueeze(0).expand(size, -1, -1).reshape(size * self.rounds, -1)
+        gone = choose(every, sample=True).view(size, self.rounds)  # [B, R]
+        picked = surrogate.expand(size, -1, -1).gather(2, gone.unsqueeze(2)).squeeze(2)
+        entropy = categorical_entropy(chance).sum().expand(size)
+        spatial, temporal = self._whole().cpu(), self.temporal_mask.cpu()
+        team = Team(batch.template[0], self.n_agents, self.backbone)
+        plans = [
+            team.plan(
+                query, [(spatial[r], temporal[r], [int(gone[b, r])]) for r in range(self.rounds)]
+            )
+            for b, query in enumerate(batch.query)
+        ]
+        log_probs = F.pad(picked.sum(1, keepdim=True), (0, 1))  # nodes, edges
+        return self._choice(plans, log_probs, F.pad(entropy.unsqueeze(1), (0, 1)), None)
+
+    def _choice(
+        self, plans: list[Plan], log_probs: Tensor, entropies: Tensor, loss: Tensor | None
+    ) -> PlannedChoice:
+        shown = {
+            "open_edges": float(self.spatial_mask.sum() + self.temporal_mask.sum()),
+            "dropped_agents": float(self.dropped.sum()),
+        }
+        return PlannedChoice(
+            plans, ("nodes", "edges"), log_probs, entropies, loss=loss, shown=shown
+        )
+
+    def _drawn(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
+        """Edges of every round, as `inference` says when the policy is used."""
+        if sample or self.inference == "deterministic":
+            return self._graphs(size, sample=sample)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self._graphs(size, sample=True)
+
+    def _graphs(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
+        keep = self.fixed and not sample  # what survived is kept
+        found = []
+        for r in range(self.rounds):
+            pair = []
+            for logits, mask, acyclic in (
+                (self.spatial_logits[r], self.spatial_mask[r], True),
+                (self.temporal_logits[r], self.temporal_mask[r], False),
+            ):
+                many = (logits.detach().abs() + 1 if keep else logits).expand(size, -1, -1)
+                pair.append(self.edges(many, mask, sample=sample, acyclic=acyclic))
+            found.append((pair[0], pair[1]))
+        return found

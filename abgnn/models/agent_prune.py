@@ -1,0 +1,172 @@
+"""`AgentPrune`: learned spatial and temporal messages, pruned once or twice (arXiv 2410.02506)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Batch
+
+from abgnn.errors import ConfigError
+from abgnn.models.decision import PlannedChoice
+from abgnn.models.policy import Policy
+from abgnn.models.team import MaskMode, Team, named_mask
+from abgnn.nn.backbone_table import BackboneTable
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+from abgnn.nn.edge_pruning import prune_edges
+from abgnn.nn.low_rank import low_rank_penalty
+
+
+class AgentPrune(Policy):
+    r"""A team on one LLM whose messages within and between rounds are learned, then pruned.
+
+    .. math:: p(G) = \prod_r p(E^S_r; \Theta^S, M^S) \, p(E^T_r; \Theta^T, M^T)
+
+    with edges drawn anew every round by `EdgeDistribution` from open pairs M, and logits Θ that
+    are the same for every question. After training steps `prune_at` the weakest `rate` of the open
+    edges is shut; after the last of them the graph is fixed.
+
+    Args:
+        backbone: who plays all agents and the decision agent.
+        n_agents: N (5 on MMLU and HumanEval, 4 on GSM8K).
+        rounds: executions of the graph; with one round no temporal edge exists.
+        mode: which messages may be, see `named_mask`.
+        init_prob: probability of every edge before training.
+        prune_at: training steps after which edges are pruned: (5, 10) as released, one step for
+            one-shot pruning; with none nothing is ever pruned.
+        rate: share of the open edges that each pruning shuts.
+        low_rank: add the regulariser of the release's commit d95b52b (at its HEAD there is none).
+        delta: radius of the regulariser's tube.
+        order: how candidate edges are walked; `index` as released.
+        inference: `deterministic`: edges of probability above 1/2 among the open ones, or once
+            pruning is over all open ones that close no cycle; `sampled`, as released, draws them
+            still, from a seed, so that the same questions get the same plans.
+        seed: of random masks and sampled inference.
+
+    Raises:
+        ConfigError: an unknown LLM or setting, or a value out of range.
+    """
+
+    spatial_mask: Tensor
+    temporal_mask: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        n_agents: int = 5,
+        rounds: int = 1,
+        mode: MaskMode = "FullConnected",
+        init_prob: float = 0.5,
+        prune_at: Sequence[int] = (5, 10),
+        rate: float = 0.25,
+        low_rank: bool = False,
+        delta: float = 0.1,
+        order: Order = "index",
+        inference: Literal["deterministic", "sampled"] = "deterministic",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_team(n_agents, rounds, init_prob, rate, inference)
+        self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
+        self.prune_at, self.rate = tuple(prune_at), rate
+        self.low_rank, self.delta = low_rank, delta
+        self.inference, self.seed = inference, seed
+        self.edges = EdgeDistribution(n_agents, order)
+        start = torch.full((2, n_agents, n_agents), float(torch.logit(torch.tensor(init_prob))))
+        self.logits = nn.Parameter(start)  # spatial, temporal: [2, N, N]
+        spatial, temporal = named_mask(mode, n_agents, seed)
+        self.register_buffer("spatial_mask", spatial)
+        self.register_buffer("temporal_mask", temporal)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    def attach(self, table: BackboneTable) -> None:
+        check_backbone(self.backbone, table)
+        super().attach(table)
+
+    def after_step(self, step: int) -> None:
+        """Prune after the steps that were named."""
+        self.steps.fill_(step)
+        if step in self.prune_at:
+            self.spatial_mask.copy_(prune_edges(self.spatial_mask, self.logits[0], self.rate))
+            self.temporal_mask.copy_(prune_edges(self.temporal_mask, self.logits[1], self.rate))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the last pruning is over."""
+        return bool(self.prune_at) and int(self.steps) >= max(self.prune_at)
+
+    def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
+        drawn = drawn_rounds(self, batch.num_graphs, sample=sample)
+        team = Team(batch.template[0], self.n_agents, self.backbone)
+        plans = [
+            team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
+            for b, query in enumerate(batch.query)
+        ]
+        loss = None
+        if self.low_rank:
+            masks = torch.stack([self.spatial_mask, self.temporal_mask])
+            loss = 2 * low_rank_penalty(self.logits, masks, self.delta)  # a sum of both
+        open_edges = float(self.spatial_mask.sum() + self.temporal_mask.sum())
+        return PlannedChoice(
+            plans,
+            ("spatial", "temporal"),
+            torch.stack([sum_of(drawn, k, "log_prob") for k in (0, 1)], 1),  # [B, 2]
+            torch.stack([sum_of(drawn, k, "entropy") for k in (0, 1)], 1),
+            loss=loss,
+            shown={"open_edges": open_edges},
+        )
+
+    def graphs(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
+        """Spatial and temporal edges of every round for `size` questions."""
+        spatial, temporal = self.logits.unsqueeze(1).expand(2, size, -1, -1)  # [B, N, N] each
+        if self.fixed and not sample:  # what survived is kept
+            spatial, temporal = spatial.detach().abs() + 1, temporal.detach().abs() + 1
+        shut = torch.zeros_like(self.temporal_mask)
+        return [
+            (
+                self.edges(spatial, self.spatial_mask, sample=sample),
+                self.edges(
+                    temporal, self.temporal_mask if r else shut, sample=sample, acyclic=False
+                ),
+            )
+            for r in range(self.rounds)
+        ]
+
+
+def drawn_rounds(
+    policy: AgentPrune, size: int, *, sample: bool
+) -> list[tuple[EdgeSample, EdgeSample]]:
+    """What is carried out: drawn in training, and as `inference` says when the policy is used."""
+    if sample or policy.inference == "deterministic":
+        return policy.graphs(size, sample=sample)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(policy.seed)
+        return policy.graphs(size, sample=True)
+
+
+def sum_of(drawn: Sequence[tuple[EdgeSample, EdgeSample]], kind: int, field: str) -> Tensor:
+    """Sum over rounds of a figure of spatial (0) or temporal (1) edges, `[B]`."""
+    total: Tensor = torch.stack([getattr(pair[kind], field) for pair in drawn]).sum(0)
+    return total
+
+
+def check_backbone(name: str, table: BackboneTable) -> None:
+    """An LLM of the catalogue."""
+    if name not in table.names:
+        raise ConfigError("policy.backbone", name, f"one of {list(table.names)}")
+
+
+def check_team(n_agents: int, rounds: int, init_prob: float, rate: float, inference: str) -> None:
+    """Settings that AgentPrune and AgentDropout share."""
+    for name, number in (("n_agents", n_agents), ("rounds", rounds)):
+        if number < 1:
+            raise ConfigError(f"policy.{name}", number, "an integer from 1")
+    if not 0 < init_prob < 1:
+        raise ConfigError("policy.init_prob", init_prob, "between 0 and 1")
+    if not 0 <= rate <= 1:
+        raise ConfigError("policy.rate", rate, "a share in [0, 1]")
+    if inference not in ("deterministic", "sampled"):
+        raise ConfigError("policy.inference", inference, "'deterministic' or 'sampled'")
