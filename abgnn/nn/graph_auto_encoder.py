@@ -68,7 +68,8 @@ class GraphAutoEncoder(nn.Module):
         h = F.dropout(h, self.dropout, training=self.training and sample)
         h = F.log_softmax(self.conv2(h, edge_index), -1)  # [B, N, H]
         z = self.decoder(h)  # [B, N, 16]
-        return EdgeLogits(spread(z @ z.transpose(1, 2)), None)
+        scores = z @ z.transpose(1, 2)  # [B, N, N]
+        return EdgeLogits(spread((scores + scores.transpose(1, 2)) / 2), None)  # without rounding
 
 
 class VariationalGraphAutoEncoder(nn.Module):

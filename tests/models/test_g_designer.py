@@ -54,7 +54,7 @@ def test_released_edges_stay_within_their_range(seed: int, n: int, scale: float)
     p = torch.sigmoid(logits.detach())
     assert float(p.min()) >= LOW - 1e-6
     assert float(p.max()) <= HIGH + 1e-6
-    torch.testing.assert_close(p, p.transpose(1, 2))
+    assert torch.equal(logits, logits.transpose(1, 2))
     for one in p:
         constant = bool((one == 0.5).all())  # nothing to spread
         assert constant or (float(one.min()), float(one.max())) == pytest.approx((LOW, HIGH))
@@ -240,7 +240,7 @@ def test_gradient_equals_the_analytic_one(variant: str) -> None:
     expected = (exact_choice.log_prob.exp() * (graphs * worth).sum((1, 2))).sum()
     parameters = [p for p in policy.parameters() if p.requires_grad]
     exact = torch.autograd.grad(expected, parameters, allow_unused=True)
-    many, draws = copies(4096), []
+    many, draws = copies(2048), []
     torch.manual_seed(1)
     for _ in range(24):
         choice = policy(many, sample=True)

@@ -119,7 +119,7 @@ def test_gradient_equals_the_analytic_one() -> None:
     parameters = [policy.get_parameter(name) for name in names]
     exact = torch.autograd.grad(expected, parameters)
     policy.task_weight = policy.vae_weight = 0.0
-    many, draws = copies(4096), []
+    many, draws = copies(2048), []
     torch.manual_seed(1)
     for _ in range(24):
         choice = policy(many, sample=True)
