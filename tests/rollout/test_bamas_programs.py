@@ -257,6 +257,7 @@ def test_steps_run_when_what_they_use_is_there() -> None:
     assert "last step" in told[3].question
     assert QUERY.text in told[3].question
     assert read_by(actors)[3] == ["four", "five"]
+    assert [r.role for r in told[3].received] == ["Step 1, Executor", "Step 2, Executor"]
     start = {c.agent: c.start for c in outcome.calls}
     assert start == {3: 0, 0: 1, 1: 1, 2: 2}
     assert outcome.latency == 3

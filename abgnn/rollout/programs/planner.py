@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from abgnn.rollout.program import Program, Said, Stage
@@ -104,7 +104,8 @@ async def _step(
 ) -> Said | None:
     final = i == len(steps) - 1
     task = (FINAL if final else STEP).format(instruction=steps[i].instruction)
-    reads = [said for j in steps[i].uses if (said := results[j]) is not None]
+    used = [(j + 1, said) for j in steps[i].uses if (said := results[j]) is not None]
+    reads = [replace(said, role=f"Step {number}, {said.role}") for number, said in used]
     after = [] if planned is None else [planned]
     question = f"{stage.query.text}\n\n{task}"
     return await stage.call(steps[i].executor, reads, task=question, after=after, last=final)
