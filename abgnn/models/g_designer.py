@@ -12,14 +12,13 @@ from torch_geometric.data import Batch
 from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
+from abgnn.models.seeded import seeded
 from abgnn.models.team import Team
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample
 from abgnn.nn.graph_auto_encoder import EdgeLogits, GraphAutoEncoder, VariationalGraphAutoEncoder
 from abgnn.rollout.plan import Plan
 from abgnn.templates import Template
-
-_INFERENCE_SEED = 0
 
 
 class GDesigner(Policy):
@@ -138,8 +137,7 @@ class GDesigner(Policy):
         mask = ~torch.eye(self.n_agents, dtype=torch.bool, device=logits.device)  # [N, N]
         if sample or self.inference == "threshold":
             return [self.edges(logits, mask, sample=sample, given=g) for g in fixed]
-        with torch.random.fork_rng():
-            torch.manual_seed(_INFERENCE_SEED)
+        with seeded():
             return [self.edges(logits, mask, sample=True, given=g) for g in fixed]
 
     def _plans(self, batch: Batch, template: Template, edges: Tensor) -> list[Plan]:

@@ -26,6 +26,7 @@ from abgnn.models.mas_router_parts import (
     multinomial_score,
 )
 from abgnn.models.policy import Policy
+from abgnn.models.seeded import seeded
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.latent import Latent, VariationalEncoder
 
@@ -47,6 +48,7 @@ class MasRouter(Policy):
     `extra_loss` is the cross-entropy of the task classifier against the question's domain, plus
     `vae_weight` times the sum of the five variational losses. `sample=False` takes latent means
     and the most probable choice at every stage: with `llm="shared"` one LLM for all agents.
+    `inference="sampled"` draws instead.
 
     Args:
         in_channels: width H of the text encoder.
@@ -61,6 +63,8 @@ class MasRouter(Policy):
         encoder: what embeds the descriptions of modes and tasks, a sentence-transformers model
             or `offline`, as released: then they are fixed. None: they are learned vectors.
         noise, prior_variance: of the latents, see `VariationalEncoder`.
+        inference: what `sample=False` does: `greedy`, or `sampled` as released, from a seed of its
+            own, so that the same questions get the same plans.
         task_temperature, mode_temperature, role_temperature, llm_temperature: T of each softmax.
         task_weight, vae_weight: of the terms of `extra_loss`.
 
@@ -80,6 +84,7 @@ class MasRouter(Policy):
         encoder: str | None = None,
         noise: float = 0.1,
         prior_variance: float = 0.01,
+        inference: Literal["greedy", "sampled"] = "greedy",
         task_temperature: float = 0.5,
         mode_temperature: float = 0.8,
         role_temperature: float = 0.5,
@@ -88,13 +93,14 @@ class MasRouter(Policy):
         vae_weight: float = 1e-3,
     ) -> None:
         super().__init__()
-        _check(max_agents, count, llm, noise, prior_variance)
+        _check(max_agents, count, llm, inference)
+        _check_latents(noise, prior_variance)
         temperatures = (task_temperature, mode_temperature, role_temperature, llm_temperature)
         for name, value in zip(("task", "mode", "role", "llm"), temperatures, strict=True):
             if not value > 0:
                 raise ConfigError(f"policy.{name}_temperature", value, "a number > 0")
         self.in_channels, self.max_agents = in_channels, max_agents
-        self.modes, self.llm = _modes(modes), llm
+        self.modes, self.llm, self.inference = _modes(modes), llm, inference
         self.mode_temperature = mode_temperature
         self.task_weight, self.vae_weight = task_weight, vae_weight
 
@@ -123,6 +129,12 @@ class MasRouter(Policy):
     def forward(
         self, batch: Batch, *, sample: bool, action: Cascade | None = None
     ) -> CascadeChoice:
+        if sample or self.inference == "greedy":
+            return self._cascade(batch, action, sample=sample)
+        with seeded():
+            return self._cascade(batch, action, sample=True)
+
+    def _cascade(self, batch: Batch, action: Cascade | None, *, sample: bool) -> CascadeChoice:
         modes, counts, roles, llms = (None,) * 4 if action is None else action.stages()
         latents: list[Latent] = []
 
@@ -218,17 +230,21 @@ def _modes(names: Sequence[str] | None) -> tuple[Mode, ...]:
     return tuple(known[name] for name in chosen)
 
 
-def _check(max_agents: int, count: str, llm: str, noise: float, prior_variance: float) -> None:
+def _check(max_agents: int, count: str, llm: str, inference: str) -> None:
     if max_agents < 1:
         raise ConfigError("policy.max_agents", max_agents, "a number of agents ≥ 1")
-    for field_name, value, allowed in (
+    for name, value, allowed in (
         ("count", count, ("categorical", "released")),
         ("llm", llm, ("shared", "per_role")),
+        ("inference", inference, ("greedy", "sampled")),
     ):
         if value not in allowed:
-            raise ConfigError(f"policy.{field_name}", value, " or ".join(map(repr, allowed)))
+            raise ConfigError(f"policy.{name}", value, " or ".join(map(repr, allowed)))
     if count == "released" and llm == "per_role":
         raise ConfigError("policy.llm", llm, "'shared', from which a released count learns")
+
+
+def _check_latents(noise: float, prior_variance: float) -> None:
     if noise < 0:
         raise ConfigError("policy.noise", noise, "a number ≥ 0")
     if not prior_variance > 0:

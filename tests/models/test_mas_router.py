@@ -199,6 +199,19 @@ def test_greedy_is_deterministic_and_samples_are_not() -> None:
         assert float(other.log_prob) < float(best.log_prob)
 
 
+def test_sampled_inference_has_a_seed_of_its_own() -> None:
+    policy, batch = router(noise=0.1, inference="sampled"), tiny.batch(16)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = policy(batch, sample=False)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    again = policy(batch, sample=False)
+    assert first.plans() == again.plans()
+    assert first.plans() != router(noise=0.1)(batch, sample=False).plans()
+    assert first.plans() != policy(batch, sample=True).plans()
+
+
 def test_released_number_of_agents() -> None:
     """A rounded sigmoid in 1…A; at a whole n the score is the multinomial's log-probability."""
     policy = router(count="released")
@@ -368,6 +381,7 @@ def test_descriptions_are_encoded_once_and_kept(mas: BaseMAS) -> None:
         ("llm", "each"),
         ("modes", ["IO", "Tree"]),
         ("modes", []),
+        ("inference", "threshold"),
         ("noise", -1.0),
         ("prior_variance", 0.0),
         ("llm_temperature", 0.0),
