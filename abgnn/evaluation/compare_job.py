@@ -142,7 +142,16 @@ def _evaluated(experiment: Experiment, job: Job) -> list[tuple[Row, ByQuery]]:
         ]
         if executor.exhausted is not None:  # what a cap has refused is no figure of a method
             raise ConfigError("rollout.caps", executor.exhausted, "caps that all methods fit into")
+    for _, mine in outcomes:
+        _check_outcomes(mine)
     return [(summarise(name, mine), _by_query(mine, job.samples)) for name, mine in outcomes]
+
+
+def _check_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """A bug is no figure of a method. Other failures are: no budget left, a reply cut off, …"""
+    bugs = [outcome for outcome in outcomes if outcome.kind == "internal"]
+    if bugs:
+        raise RuntimeError(f"{len(bugs)} of {len(outcomes)} rollouts: {bugs[0].error}")
 
 
 def _by_query(outcomes: Sequence[Outcome], samples: int) -> ByQuery:

@@ -161,6 +161,8 @@ def _tell(
     best = max(result.rows, key=lambda row: row.performance)
     said = f"{best.performance:.3f} at {1e3 * best.cost_usd:.3g} mUSD, {best.latency_s:.3g} s"
     said = f"{len(result.rows)} rows, the best one {said}" if job.plain else said
+    failed = max(row.failed for row in result.rows)
+    said += f", {failed:.0%} failed" if failed else ""
     calls = f", {result.train_calls} training calls" if result.train_calls else ""
     console.print(f"{where}: {said} ({label}){calls}", markup=False, highlight=False)
 

@@ -30,6 +30,8 @@ from abgnn.evaluation.compare_run import plan_jobs, run_jobs
 from abgnn.evaluation.compare_table import interval, table_lines
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.frontier import performance_at
+from abgnn.query import Query
+from datamodules import QuickQA
 
 OUTCOMES = Path(__file__).parents[3] / "shared" / "data" / "outcomes_llmrouter_9llm.jsonl"
 SMALL: dict[str, Any] = {
@@ -296,6 +298,19 @@ def test_a_job_that_a_cap_has_cut_short_is_not_done(tmp_path: Path) -> None:
     _, jobs = plan_jobs(replace(comparison, set=capped))
     with pytest.raises(ConfigError, match=r"rollout\.caps"):
         run_job(jobs[0], str(tmp_path))
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_bug_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison = Comparison.from_yaml(written(tmp_path / "small.yaml"))
+    _, jobs = plan_jobs(comparison)
+
+    def broken(self: QuickQA, query: Query, response: str) -> float:
+        raise ZeroDivisionError("no such score")
+
+    monkeypatch.setattr(QuickQA, "score", broken)
+    with pytest.raises(RuntimeError, match="no such score"):
+        run_job(replace(jobs[0], train_calls=0), str(tmp_path))
     assert not list(tmp_path.glob("*.json"))
 
 
