@@ -38,10 +38,10 @@ class AgentDropout(Policy):
         mode: which messages may be, see `named_mask`.
         init_prob: probability of every edge before training.
         node_policy: how an agent is drawn in phase 1. `released`: by the softmax of the sums s of
-            its edges' logits, so that well-connected agents are silenced more often, and a surrogate
-            :math:`4 \sum_{e \ni d} \log(1 - \sigma_e) + \sum_{i \ne d} \sum_{e \ni i} \log
-            \sigma_e` in place of the log-probability. `exact`: with the softmax of −s, and its own
-            log-probability: REINFORCE.
+            its edges' logits, so that well-connected agents are silenced more often, and with a
+            surrogate :math:`4 \sum_{e \ni d} \log(1 - \sigma_e) + \sum_{i \ne d} \sum_{e \ni i}
+            \log \sigma_e` in place of the log-probability. `exact`: by the softmax of −s, and with
+            its own log-probability: REINFORCE.
         node_steps: length of phase 1 (2 steps of 20 questions in the release); 0 drops nobody.
         prune_at: steps after the end of phase 1 at which edges are pruned.
         rate: share of the open edges that each pruning shuts.

@@ -30,6 +30,7 @@ class SimulatedCall:
     domain: str
     latents: Latents
     heard: Sequence[Heard] = ()
+    mislead: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -41,8 +42,8 @@ class SimulatedCall:
         difficulty = world.DOMAINS[self.domain].beta * self.latents.z
         shift = self.message_shift()
         if self.role == world.DECISION:
-            own = world.DECISION_ABILITY * (self.ability.logit - difficulty)
-            free, weight = world.DECISION_FREE, world.DECISION_MESSAGES
+            trust, weight = world.MISLED if self.mislead else world.INFORMED
+            own, free = trust * (self.ability.logit - difficulty), world.DECISION_FREE
         else:
             traits = world.traits(self.domain, self.role)
             fit = traits.shift(self.latents.subject, thinks=self.thinks)
@@ -55,9 +56,10 @@ class SimulatedCall:
         if not self.heard:
             return 0.0
         gain = 0.40 + 0.85 * self.ability.capability
-        harm = 1.20 - 0.90 * self.ability.capability
+        harm = (1.80 if self.mislead else 1.20) - 0.90 * self.ability.capability
         total = math.fsum(h.power * (gain if h.right else -harm) for h in self.heard)
-        return total / math.sqrt(len(self.heard))
+        n = len(self.heard)
+        return total / (n if self.mislead else math.sqrt(n))
 
     def tokens(self, noise: float) -> tuple[int, Usage]:
         """Visible tokens, and what is billed; thinking is billed but not shown to readers.

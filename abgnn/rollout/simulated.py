@@ -42,14 +42,17 @@ class SimulatedClient:
             the sample index only.
         quirk: how far backbones are from their published profiles: solve rates by N(0, quirk)
             logit, tokens and seconds by factors exp(N(0, quirk)), fixed per world and domain.
+        mislead: a world whose messages do more harm than good: wrong ones weigh more (1.80), many
+            ones no more than their mean, and the decision agent is weak (0.6 and 0.7 for 0.85 and
+            1.25): committees lose.
     """
 
     label = "simulated"
 
-    def __init__(self, world_seed: int = 0, *, quirk: float = 0.0) -> None:
+    def __init__(self, world_seed: int = 0, *, quirk: float = 0.0, mislead: bool = False) -> None:
         if quirk < 0:
             raise ConfigError("SimulatedClient.quirk", quirk, "a number from 0")
-        self.world_seed, self.quirk = world_seed, quirk
+        self.world_seed, self.quirk, self.mislead = world_seed, quirk, mislead
         self._draws = Draws(world_seed, quirk)
         self._specimens: Specimens | None = None
 
@@ -91,7 +94,7 @@ class SimulatedClient:
         latents = self._draws.latents(query)
         heard = [await _hear(specimens, query, message) for message in messages.received]
         ability = self._draws.ability(backbone, query.domain)
-        call = SimulatedCall(backbone, ability, role, query.domain, latents, heard)
+        call = SimulatedCall(backbone, ability, role, query.domain, latents, heard, self.mislead)
         own, wordiness, delay = self._draws.call_noise(query, backbone, role, sample)
         g = self._draws.luck(query, backbone, role, own)
         right = _normal_cdf(g) < _sigmoid(call.logit())
@@ -109,14 +112,16 @@ class SimulatedClient:
         """Nothing is held."""
 
     def __repr__(self) -> str:
-        return f"SimulatedClient(world_seed={self.world_seed}, quirk={self.quirk:g})"
+        world = ", mislead" if self.mislead else ""
+        return f"SimulatedClient(world_seed={self.world_seed}, quirk={self.quirk:g}{world})"
 
     def __getstate__(self) -> dict[str, float]:
         """The world; a copy is bound to its task anew."""
-        return {"world_seed": self.world_seed, "quirk": self.quirk}
+        return {"world_seed": self.world_seed, "quirk": self.quirk, "mislead": self.mislead}
 
     def __setstate__(self, state: dict[str, float]) -> None:
         self.world_seed, self.quirk = int(state["world_seed"]), state["quirk"]
+        self.mislead = bool(state["mislead"])
         self._draws = Draws(self.world_seed, self.quirk)
         self._specimens = None
 

@@ -22,7 +22,9 @@ TOPIC_WEIGHT, FORM_WEIGHT, HIDDEN_WEIGHT = 0.6, 0.5, 0.39**0.5
 # Shares of the variance of g: query x family, x weights, x backbone, x backbone and role, rollout.
 SHARES = (0.20, 0.25, 0.20, 0.20, 0.15)
 
-DECISION_ABILITY, DECISION_MESSAGES, AGENT_MESSAGES = 0.85, 1.25, 1.5
+AGENT_MESSAGES = 1.5
+# A decision agent's weights of its own ability and of messages, as a rule and where they mislead.
+INFORMED, MISLED = (0.85, 1.25), (0.6, 0.7)
 DECISION_FREE, AGENT_FREE, CROWDING = 5, 2, 0.12
 
 

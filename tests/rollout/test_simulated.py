@@ -18,10 +18,19 @@ import pytest
 from abgnn.catalogue import Backbone, Catalogue
 from abgnn.errors import ConfigError
 from abgnn.query import Query
-from abgnn.rollout import Completion, Executor, Messages, Outcome, Plan, SimulatedClient
+from abgnn.rollout import (
+    Agent,
+    Completion,
+    Executor,
+    Messages,
+    Outcome,
+    Plan,
+    SimulatedClient,
+)
 from abgnn.rollout.client import Received
 from abgnn.rollout.simulated_text import split_header, with_header
-from abgnn.templates import Role
+from abgnn.templates import Role, load_roles
+from datamodules import QuickQA
 from tests.rollout.helpers import Letters, backbone, committee, plan, query
 
 TASK = Letters()
@@ -202,3 +211,28 @@ def test_copies_are_the_same_world(duplicate: type) -> None:
     twin.bind(TASK)
     assert repr(twin) == "SimulatedClient(world_seed=7, quirk=0.2)"
     assert ask(twin, query(), backbone("b")) == ask(client, query(), backbone("b"))
+
+
+def test_in_a_world_that_misleads_committees_lose() -> None:
+    data = QuickQA()
+    queries = data.load()[:120]
+    roles = load_roles("general")
+    catalogue = Catalogue.from_yaml("catalogues/paper.yaml")
+    means = {}
+    for mislead in (False, True):
+        client = SimulatedClient(3, mislead=mislead)
+        assert repr(copy.deepcopy(client)) == repr(client)
+        team = tuple(Agent(r, "Qwen3-8B") for r in (*roles[:3], roles[-1]))
+        with Executor(client, catalogue, data) as executor:
+            for n, plans in (
+                (1, [Plan(q, team[:1], (), 0) for q in queries for _ in range(4)]),
+                (
+                    3,
+                    [Plan(q, team, ((0, 3), (1, 3), (2, 3)), 3) for q in queries for _ in range(4)],
+                ),
+            ):
+                outcomes = executor.run(plans, samples=[k for _ in queries for k in range(4)])
+                means[mislead, n] = sum(o.score for o in outcomes) / len(outcomes)
+    assert means[False, 3] > means[False, 1]
+    assert means[True, 3] < means[True, 1] - 0.02
+    assert means[True, 1] == means[False, 1]
