@@ -116,11 +116,14 @@ def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, consol
 def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
     """Every job as it ends; where a process dies, what it and its like had not done is missing."""
     context = multiprocessing.get_context("spawn")  # torch has threads: no fork
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    try:
         jobs = {pool.submit(_attempt, job, str(folder)): job for job in todo}
         for future in as_completed(jobs):
             if not isinstance(future.exception(), BrokenProcessPool):
                 yield jobs[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # interrupted: what has not begun does not begin
 
 
 def _attempt(job: Job, folder: str) -> Result | str:
