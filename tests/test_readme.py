@@ -49,9 +49,13 @@ def test_named_scripts_and_commands_exist() -> None:
         assert os.access(ROOT / script, os.X_OK), script
     commands = set(re.findall(r"abgnn (\w+)", README))
     assert commands - set(LIGHTNING) <= {
+        "calibrate",
+        "certify",
         "compare",
         "difficulty",
+        "plan",
         "pools",
+        "report",
         "frontier",
         "outcomes",
         "recordings",
