@@ -166,7 +166,7 @@ class Catalogue:
     """
 
     backbones: tuple[Backbone, ...]
-    priced: str = ""
+    priced: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbones", tuple(self.backbones))

@@ -8,11 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from abgnn.rollout import programs
 from abgnn.rollout.client import CallError, Client, Completion, Messages
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.plan import Agent, CallRecord, Outcome, Plan, RoundGraph
 from abgnn.rollout.program import Program, Said, Stage
+from abgnn.rollout.programs import (
+    FeedbackProgram,
+    LinearProgram,
+    PlannerProgram,
+    SelfConsistencyProgram,
+    StarProgram,
+)
 from abgnn.rollout.recorded import RecordedClient
 from abgnn.rollout.settings import (
     Breaker,
@@ -39,11 +45,14 @@ __all__ = [
     "Completion",
     "Deadline",
     "Executor",
+    "FeedbackProgram",
+    "LinearProgram",
     "LocalClient",
     "Messages",
     "OpenAIClient",
     "Outcome",
     "Plan",
+    "PlannerProgram",
     "Program",
     "RecordedClient",
     "Recording",
@@ -51,10 +60,11 @@ __all__ = [
     "RolloutSettings",
     "RoundGraph",
     "Said",
+    "SelfConsistencyProgram",
     "SimulatedClient",
     "Stage",
+    "StarProgram",
     "Tools",
-    "programs",
 ]
 
 _LATE = {"LocalClient": "local_client", "OpenAIClient": "openai_client"}

@@ -220,57 +220,54 @@ def fixed_rows(world: World, points: list[OperatingPoint]) -> Iterator[tuple[str
         yield "random plans", i, Row(world.judge(RandomGraph(seed=world.seed)))
 
 
-def run(args: object, console: Console) -> None:
-    domain, seeds, noises = args.domain, args.seeds, args.noise  # type: ignore[attr-defined]
+class Found:
+    """Everything that one setting of domain and noise has given so far."""
+
+    def __init__(self, points: list[OperatingPoint]) -> None:
+        self.points = points
+        self.rewards: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.means: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+        self.calls: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, seed: int, name: str, i: int, row: Row) -> None:
+        point, mean = self.points[i], summarise("", row.outcomes)
+        self.rewards[name][seed].append(mean.reward(point.lambda_tok, point.lambda_lat))
+        self.means[name].append((mean.performance, mean.cost_usd, mean.latency_s))
+        self.calls[name].append(row.calls)
+
+
+def run(domain: str, seeds: int, noise: float, mislead: bool, console: Console) -> None:
     points = list(Sweep.from_yaml(f"frontier/simulated-{domain}.yaml").points)
     base = BaseMAS(domain, encoder="offline")
-    for noise in noises:
-        found: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in range(seeds)])
-        means: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-        calls: dict[str, list[int]] = defaultdict(list)
-
-        def add(seed: int, name: str, i: int, row: Row) -> None:
-            point, mean = points[i], summarise("", row.outcomes)
-            found[name][seed].append(mean.reward(point.lambda_tok, point.lambda_lat))
-            means[name].append((mean.performance, mean.cost_usd, mean.latency_s))
-            calls[name].append(row.calls)
-
-        with TemporaryDirectory() as folder:
-            for seed in range(seeds):
-                world = World(domain, base, seed, noise, args.mislead)  # type: ignore[attr-defined]
-                for name, i, row in (*fixed_rows(world, points), *planner_rows(world, points)):
-                    add(seed, name, i, row)
-                for how in GNNS:
-                    for i, point in enumerate(points):
-                        add(seed, how.name, i, gnn(world, how, point, folder))
-                world.executor.close()
-                console.print(f"{domain}, noise {noise}: seed {seed + 1} of {seeds} (simulated)")
-        report(domain, noise, args.mislead, found, means, calls, console)  # type: ignore[attr-defined]
+    found = Found(points)
+    with TemporaryDirectory() as folder:
+        for seed in range(seeds):
+            world = World(domain, base, seed, noise, mislead)
+            for name, i, row in (*fixed_rows(world, points), *planner_rows(world, points)):
+                found.add(seed, name, i, row)
+            for how in GNNS:
+                for i, point in enumerate(points):
+                    found.add(seed, how.name, i, gnn(world, how, point, folder))
+            world.executor.close()
+            console.print(f"{domain}, noise {noise}: seed {seed + 1} of {seeds} (simulated)")
+    report(domain, noise, mislead, found, console)
 
 
-def report(
-    domain: str,
-    noise: float,
-    mislead: bool,
-    found: dict[str, list[list[float]]],
-    means: dict[str, list[tuple[float, float, float]]],
-    calls: dict[str, list[int]],
-    console: Console,
-) -> None:
+def report(domain: str, noise: float, mislead: bool, found: Found, console: Console) -> None:
     """The table, and every figure as CSV."""
     world = "messages mislead, " if mislead else ""
-    seeds = len(next(iter(found.values())))
+    seeds = len(next(iter(found.rewards.values())))
     title = f"{domain}, {world}profiles off by {noise:g}; {seeds} fresh worlds (simulated)"
     table = Table(title=title, title_justify="left")
     base = "GNN, profile start, untrained"
     for head in ("row", "LLM calls", "accuracy", "mUSD", "s", "reward ± 95 %", f"− {base}"):
         table.add_column(head, justify="left" if head == "row" else "right")
-    reward = {name: np.mean(rows, axis=1) for name, rows in found.items()}
+    reward = {name: np.mean(list(rows.values()), axis=1) for name, rows in found.rewards.items()}
     for name in sorted(reward, key=lambda n: -float(reward[n].mean())):
-        accuracy, usd, seconds = np.mean(means[name], axis=0)
+        accuracy, usd, seconds = np.mean(found.means[name], axis=0)
         table.add_row(
             name,
-            f"{np.mean(calls[name]):.0f}",
+            f"{np.mean(found.calls[name]):.0f}",
             f"{accuracy:.3f}",
             f"{1e3 * usd:.3f}",
             f"{seconds:.1f}",
@@ -284,8 +281,8 @@ def report(
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "row", "seed", "point 1", "point 2", "point 3", "point 4"])
-        for name, rows in found.items():
-            writer.writerows(["simulated", name, seed, *row] for seed, row in enumerate(rows))
+        for name, rows in found.rewards.items():
+            writer.writerows(["simulated", name, seed, *row] for seed, row in rows.items())
 
 
 def interval(values: np.ndarray) -> str:
@@ -308,7 +305,9 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    run(args, make_console(170))
+    console = make_console(170)
+    for noise in args.noise:
+        run(args.domain, args.seeds, noise, args.mislead, console)
 
 
 if __name__ == "__main__":
