@@ -11,19 +11,17 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.agent_prune import check_backbone, check_team
 from abgnn.models.choices import categorical_entropy, choose
 from abgnn.models.decision import PlannedChoice
-from abgnn.models.policy import Policy
+from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds
 from abgnn.models.team import MaskMode, Team, named_mask
-from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
 from abgnn.rollout.plan import Plan
 
 
-class AgentDropout(Policy):
+class AgentDropout(PrunedTeam):
     r"""A team on one LLM that learns in two phases: whom each round can do without, then what.
 
     Phase 1, `node_steps` training steps: edges are those of the open pairs in their order; in every
@@ -58,7 +56,6 @@ class AgentDropout(Policy):
     spatial_mask: Tensor
     temporal_mask: Tensor
     dropped: Tensor
-    steps: Tensor
 
     def __init__(
         self,
@@ -74,23 +71,19 @@ class AgentDropout(Policy):
         low_rank: bool = True,
         delta: float = 0.1,
         order: Order = "index",
-        inference: Literal["deterministic", "sampled"] = "deterministic",
+        inference: Inference = "deterministic",
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        check_team(n_agents, rounds, init_prob, rate, inference)
+        super().__init__(
+            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed
+        )
         if node_policy not in ("released", "exact"):
             raise ConfigError("policy.node_policy", node_policy, "'released' or 'exact'")
         if node_steps < 0:
             raise ConfigError("policy.node_steps", node_steps, "an integer from 0")
-        self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
         self.node_policy, self.node_steps = node_policy, node_steps
-        self.prune_at, self.rate = tuple(prune_at), rate
         self.low_rank, self.delta = low_rank, delta
-        self.inference, self.seed = inference, seed
-        self.edges = EdgeDistribution(n_agents, order)
-        start = float(torch.logit(torch.tensor(init_prob)))
-        shape = (rounds, n_agents, n_agents)
+        start, shape = self.start, (rounds, n_agents, n_agents)
         self.node_logits = nn.Parameter(torch.full(shape, start))
         self.spatial_logits = nn.Parameter(torch.full(shape, start))
         self.temporal_logits = nn.Parameter(torch.full(shape, start))  # round 0's stay idle
@@ -100,11 +93,6 @@ class AgentDropout(Policy):
         temporal[0] = False
         self.register_buffer("temporal_mask", temporal)
         self.register_buffer("dropped", torch.zeros(rounds, n_agents, dtype=torch.bool))
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-
-    def attach(self, table: BackboneTable) -> None:
-        check_backbone(self.backbone, table)
-        super().attach(table)
 
     @property
     def phase(self) -> Literal["nodes", "edges"]:
@@ -152,7 +140,7 @@ class AgentDropout(Policy):
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         if self.phase == "nodes" and sample:
             return self._without_nodes(batch)
-        drawn = self._drawn(batch.num_graphs, sample=sample)
+        drawn = self.drawn(batch.num_graphs, sample=sample)
         team = Team(batch.template[0], self.n_agents, self.backbone)
         silent = [self.dropped[r].nonzero().flatten().tolist() for r in range(self.rounds)]
         plans = [
@@ -227,15 +215,7 @@ class AgentDropout(Policy):
             plans, ("nodes", "edges"), log_probs, entropies, loss=loss, shown=shown
         )
 
-    def _drawn(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
-        """Edges of every round, as `inference` says when the policy is used."""
-        if sample or self.inference == "deterministic":
-            return self._graphs(size, sample=sample)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            return self._graphs(size, sample=True)
-
-    def _graphs(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
+    def graphs(self, size: int, *, sample: bool) -> Rounds:
         keep = self.fixed and not sample  # what survived is kept
         found = []
         for r in range(self.rounds):

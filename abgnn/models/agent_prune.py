@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
-from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
-from abgnn.models.policy import Policy
+from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds
 from abgnn.models.team import MaskMode, Team, named_mask
-from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
 
 
-class AgentPrune(Policy):
+class AgentPrune(PrunedTeam):
     r"""A team on one LLM whose messages within and between rounds are learned, then pruned.
 
     .. math:: p(G) = \prod_r p(E^S_r; \Theta^S, M^S) \, p(E^T_r; \Theta^T, M^T)
@@ -51,7 +48,6 @@ class AgentPrune(Policy):
 
     spatial_mask: Tensor
     temporal_mask: Tensor
-    steps: Tensor
 
     def __init__(
         self,
@@ -65,26 +61,18 @@ class AgentPrune(Policy):
         low_rank: bool = False,
         delta: float = 0.1,
         order: Order = "index",
-        inference: Literal["deterministic", "sampled"] = "deterministic",
+        inference: Inference = "deterministic",
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        check_team(n_agents, rounds, init_prob, rate, inference)
-        self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
-        self.prune_at, self.rate = tuple(prune_at), rate
+        super().__init__(
+            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed
+        )
         self.low_rank, self.delta = low_rank, delta
-        self.inference, self.seed = inference, seed
-        self.edges = EdgeDistribution(n_agents, order)
-        start = torch.full((2, n_agents, n_agents), float(torch.logit(torch.tensor(init_prob))))
+        start = torch.full((2, n_agents, n_agents), self.start)
         self.logits = nn.Parameter(start)  # spatial, temporal: [2, N, N]
         spatial, temporal = named_mask(mode, n_agents, seed)
         self.register_buffer("spatial_mask", spatial)
         self.register_buffer("temporal_mask", temporal)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-
-    def attach(self, table: BackboneTable) -> None:
-        check_backbone(self.backbone, table)
-        super().attach(table)
 
     def after_step(self, step: int) -> None:
         """Prune after the steps that were named."""
@@ -99,7 +87,7 @@ class AgentPrune(Policy):
         return bool(self.prune_at) and int(self.steps) >= max(self.prune_at)
 
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
-        drawn = drawn_rounds(self, batch.num_graphs, sample=sample)
+        drawn = self.drawn(batch.num_graphs, sample=sample)
         team = Team(batch.template[0], self.n_agents, self.backbone)
         plans = [
             team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
@@ -119,8 +107,7 @@ class AgentPrune(Policy):
             shown={"open_edges": open_edges},
         )
 
-    def graphs(self, size: int, *, sample: bool) -> list[tuple[EdgeSample, EdgeSample]]:
-        """Spatial and temporal edges of every round for `size` questions."""
+    def graphs(self, size: int, *, sample: bool) -> Rounds:
         spatial, temporal = self.logits.unsqueeze(1).expand(2, size, -1, -1)  # [B, N, N] each
         if self.fixed and not sample:  # what survived is kept
             spatial, temporal = spatial.detach().abs() + 1, temporal.detach().abs() + 1
@@ -136,37 +123,7 @@ class AgentPrune(Policy):
         ]
 
 
-def drawn_rounds(
-    policy: AgentPrune, size: int, *, sample: bool
-) -> list[tuple[EdgeSample, EdgeSample]]:
-    """What is carried out: drawn in training, and as `inference` says when the policy is used."""
-    if sample or policy.inference == "deterministic":
-        return policy.graphs(size, sample=sample)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(policy.seed)
-        return policy.graphs(size, sample=True)
-
-
-def sum_of(drawn: Sequence[tuple[EdgeSample, EdgeSample]], kind: int, field: str) -> Tensor:
+def sum_of(drawn: Rounds, kind: int, field: str) -> Tensor:
     """Sum over rounds of a figure of spatial (0) or temporal (1) edges, `[B]`."""
     total: Tensor = torch.stack([getattr(pair[kind], field) for pair in drawn]).sum(0)
     return total
-
-
-def check_backbone(name: str, table: BackboneTable) -> None:
-    """An LLM of the catalogue."""
-    if name not in table.names:
-        raise ConfigError("policy.backbone", name, f"one of {list(table.names)}")
-
-
-def check_team(n_agents: int, rounds: int, init_prob: float, rate: float, inference: str) -> None:
-    """Settings that AgentPrune and AgentDropout share."""
-    for name, number in (("n_agents", n_agents), ("rounds", rounds)):
-        if number < 1:
-            raise ConfigError(f"policy.{name}", number, "an integer from 1")
-    if not 0 < init_prob < 1:
-        raise ConfigError("policy.init_prob", init_prob, "between 0 and 1")
-    if not 0 <= rate <= 1:
-        raise ConfigError("policy.rate", rate, "a share in [0, 1]")
-    if inference not in ("deterministic", "sampled"):
-        raise ConfigError("policy.inference", inference, "'deterministic' or 'sampled'")

@@ -1,0 +1,88 @@
+"""`PrunedTeam`: what AgentPrune and AgentDropout share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from abgnn.errors import ConfigError
+from abgnn.models.policy import Policy
+from abgnn.models.seeded import seeded
+from abgnn.nn.backbone_table import BackboneTable
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+
+Rounds = list[tuple[EdgeSample, EdgeSample]]
+Inference = Literal["deterministic", "sampled"]
+
+
+class PrunedTeam(Policy):
+    """N agents on one LLM over R rounds; edges are drawn in training, pruned, and fixed then.
+
+    Args:
+        backbone: who plays all agents and the decision agent.
+        n_agents, rounds: N and R.
+        init_prob: probability of every edge before training.
+        prune_at: steps at which edges are pruned.
+        rate: share of the open edges that each pruning shuts.
+        order: how candidate edges are walked.
+        inference: whether edges are drawn when the policy is used.
+        seed: of sampled inference.
+
+    Raises:
+        ConfigError: a value out of range; an LLM that the catalogue lacks, at `attach`.
+    """
+
+    steps: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        n_agents: int,
+        rounds: int,
+        init_prob: float,
+        prune_at: Sequence[int],
+        rate: float,
+        order: Order,
+        inference: Inference,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        _check(n_agents, rounds, init_prob, rate, inference)
+        self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
+        self.prune_at, self.rate = tuple(prune_at), rate
+        self.inference, self.seed = inference, seed
+        self.edges = EdgeDistribution(n_agents, order)
+        self.start = float(torch.logit(torch.tensor(init_prob)))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    def attach(self, table: BackboneTable) -> None:
+        if self.backbone not in table.names:
+            raise ConfigError("policy.backbone", self.backbone, f"one of {list(table.names)}")
+        super().attach(table)
+
+    @abstractmethod
+    def graphs(self, size: int, *, sample: bool) -> Rounds:
+        """Spatial and temporal edges of every round for `size` questions."""
+
+    def drawn(self, size: int, *, sample: bool) -> Rounds:
+        """What is carried out: drawn in training, and as `inference` says when in use."""
+        if sample or self.inference == "deterministic":
+            return self.graphs(size, sample=sample)
+        with seeded(self.seed):
+            return self.graphs(size, sample=True)
+
+
+def _check(n_agents: int, rounds: int, init_prob: float, rate: float, inference: str) -> None:
+    for name, number in (("n_agents", n_agents), ("rounds", rounds)):
+        if number < 1:
+            raise ConfigError(f"policy.{name}", number, "an integer from 1")
+    if not 0 < init_prob < 1:
+        raise ConfigError("policy.init_prob", init_prob, "between 0 and 1")
+    if not 0 <= rate <= 1:
+        raise ConfigError("policy.rate", rate, "a share in [0, 1]")
+    if inference not in ("deterministic", "sampled"):
+        raise ConfigError("policy.inference", inference, "'deterministic' or 'sampled'")
