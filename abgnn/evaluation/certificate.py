@@ -84,11 +84,11 @@ class Certificate:
             lines.append(f"prices: {self.priced}")
         mean, low, high = self.accuracy
         lines.append(f"  accuracy              {mean:.3f}  [{low:.3f}, {high:.3f}]")
-        for f in self.findings:
-            lines.append(
-                f"  {f.name:<21} {f.value:.4g}  [{f.low:.4g}, {f.high:.4g}]"
-                f"  budget {f.budget:.4g}: {f.verdict}"
-            )
+        lines += [
+            f"  {f.name:<21} {f.value:.4g}  [{f.low:.4g}, {f.high:.4g}]"
+            f"  budget {f.budget:.4g}: {f.verdict}"
+            for f in self.findings
+        ]
         lines.append(f"  each bound one-sided at {self.confidence:.0%}")
         return "\n".join(lines)
 

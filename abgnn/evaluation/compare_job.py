@@ -14,7 +14,8 @@ import numpy as np
 
 import abgnn
 from abgnn.errors import ConfigError
-from abgnn.evaluation.compare_plain import plain_policies
+from abgnn.evaluation.compare_plain import PLANNER, plain_policies
+from abgnn.evaluation.compare_planner import planned_policies
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.experiment import Experiment, build
 from abgnn.models.policy import Policy
@@ -45,7 +46,8 @@ class Job:
         plain: kind of rows that learn nothing (`plain_policies`), or None: train.
         train_calls: LLM calls for training.
         samples: rollouts per held-out query.
-        budgets: USD per query, for rows at equal cost.
+        budgets: USD per query, for rows at equal cost and for plans.
+        waits: seconds per query, for plans.
         world: digest of what lies in files: configs and catalogue.
     """
 
@@ -59,11 +61,13 @@ class Job:
     samples: int
     budgets: tuple[float, ...]
     world: str
+    waits: tuple[float, ...] = ()
 
     @property
     def key(self) -> str:
         """Hash of all settings: the result's file name."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        said = {k: v for k, v in asdict(self).items() if k != "waits" or v}
+        text = json.dumps(said, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -97,8 +101,8 @@ def run_job(job: Job, folder: str) -> Result:
     """Carry a job out and write its result into `folder`, whole or not at all."""
     began = time.perf_counter()
     experiment = build(job.configs, [*job.overrides, *QUIET])
-    calls = 0 if job.plain is not None else _train(experiment, job.train_calls)
-    rows, by_query = zip(*_evaluated(experiment, job), strict=True)
+    calls, policies = _policies(experiment, job)
+    rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)
     seconds = time.perf_counter() - began
     result = Result(experiment.model.label, calls, rows, by_query, seconds)
     data = {"job": asdict(job), "result": asdict(result)}
@@ -129,11 +133,20 @@ def _train(experiment: Experiment, calls: int) -> int:
     return budget.calls
 
 
-def _evaluated(experiment: Experiment, job: Job) -> list[tuple[Row, ByQuery]]:
+def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Policy]]]:
+    """Calls that were made to learn, and what was learned, one point of the frontier each."""
+    model = experiment.model
+    if job.plain is None:
+        return _train(experiment, job.train_calls), [(job.point, model.policy)]
+    if job.plain == PLANNER:
+        return planned_policies(experiment, job.train_calls, job.budgets, job.waits, job.seed)
+    return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))
+
+
+def _evaluated(
+    experiment: Experiment, job: Job, policies: list[tuple[str, Policy]]
+) -> list[tuple[Row, ByQuery]]:
     model, queries = experiment.model, experiment.data.queries("test")
-    policies: list[tuple[str, Policy]] = [(job.point, model.policy)]
-    if job.plain is not None:
-        policies = list(plain_policies(job.plain, model.mas, job.budgets, job.seed))
     with model.new_executor(experiment.data) as executor:
         executor.check()
         outcomes = [

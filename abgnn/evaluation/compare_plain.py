@@ -11,10 +11,19 @@ from abgnn.models.policy import Policy
 from abgnn.models.self_consistency import SelfConsistency
 from abgnn.templates import Kind
 
+PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare_planner`
+
 
 def plain_kinds() -> tuple[str, ...]:
     """What `plain` may be: the names below, or a topology of fixed graphs."""
-    return ("single LLM", "single LLM, any role", "self-consistency", "random", *get_args(Kind))
+    return (
+        PLANNER,
+        "single LLM",
+        "single LLM, any role",
+        "self-consistency",
+        "random",
+        *get_args(Kind),
+    )
 
 
 def plain_policies(

@@ -18,6 +18,7 @@ from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison, Method, arguments
 from abgnn.evaluation.compare_job import QUIET, Job, Result, digest, read_result, run_job
+from abgnn.evaluation.compare_plain import PLANNER
 from abgnn.experiment import build, quiet
 
 
@@ -63,6 +64,9 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     return model.label, jobs
 
 
+AT_COST = ("self-consistency", PLANNER)  # plain rows that are told the cost budgets
+
+
 def _jobs_of(
     comparison: Comparison, method: Method, seed: int, mas: BaseMAS, live: tuple[str, ...]
 ) -> Iterator[Job]:
@@ -78,9 +82,10 @@ def _jobs_of(
             configs=configs,
             overrides=(*common, *arguments(method.set), *arguments(settings)),
             plain=method.plain,
-            train_calls=0 if method.plain is not None else calls,
+            train_calls=calls if method.plain in (None, PLANNER) else 0,
             samples=comparison.samples,
-            budgets=comparison.cost_budgets if method.plain == "self-consistency" else (),
+            budgets=comparison.cost_budgets if method.plain in AT_COST else (),
+            waits=comparison.latency_budgets if method.plain == PLANNER else (),
             world=digest([*configs, mas.catalogue_file]),
         )
 

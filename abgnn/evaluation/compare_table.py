@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_job import Job, Result
+from abgnn.evaluation.compare_plain import PLANNER
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 
@@ -169,7 +170,7 @@ def _line(
 ) -> Line:
     mine = [job for job in jobs if job.method == method]
     done = [job for job in mine if job in results]
-    trained = [results[job].train_calls for job in done if job.plain is None]
+    trained = [results[job].train_calls for job in done if job.plain in (None, PLANNER)]
     return Line(
         method,
         {column: _cell(seen, ours.get(column, {})) for column, seen in values.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
 from torch_geometric.data import Batch
@@ -11,7 +12,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.planning.mixture_file import read_mixture
+from abgnn.planning.mixture_file import NamedDesign, read_mixture
 from abgnn.query import Query
 from abgnn.rollout.plan import Agent, Plan
 from abgnn.templates import Template
@@ -32,6 +33,14 @@ class PlannedMixture(Policy):
         super().__init__()
         self.path, self.seed = path, seed
         self.parts = read_mixture(path)
+
+    @classmethod
+    def of(cls, parts: Sequence[NamedDesign], seed: int = 0) -> PlannedMixture:
+        """The policy of a plan in memory."""
+        made = cls.__new__(cls)
+        Policy.__init__(made)
+        made.path, made.seed, made.parts = "plan", seed, tuple(parts)
+        return made
 
     def attach(self, table: BackboneTable) -> None:
         for part in self.parts:

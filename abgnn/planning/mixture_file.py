@@ -78,7 +78,16 @@ def read_mixture(path: str | Path) -> tuple[NamedDesign, ...]:
         ConfigError: no such file, not one of ours, or shares that do not sum to 1.
     """
     data = read_json(path, FORMAT, "a file that `abgnn plan` wrote")
-    parts = tuple(
+    parts = named_parts(data)
+    total = sum(part.share for part in parts)
+    if not parts or abs(total - 1) > 1e-6:
+        raise ConfigError(f"{path}: parts", total, "shares that sum to 1")
+    return parts
+
+
+def named_parts(data: Mapping[str, Any]) -> tuple[NamedDesign, ...]:
+    """The parts of what `mixture_to_dict` made."""
+    return tuple(
         NamedDesign(
             float(part["share"]),
             tuple((role, backbone) for role, backbone in part["agents"]),
@@ -87,7 +96,3 @@ def read_mixture(path: str | Path) -> tuple[NamedDesign, ...]:
         )
         for part in data["parts"]
     )
-    total = sum(part.share for part in parts)
-    if not parts or abs(total - 1) > 1e-6:
-        raise ConfigError(f"{path}: parts", total, "shares that sum to 1")
-    return parts

@@ -1,0 +1,35 @@
+"""The planner as a method of a comparison: one calibration, a plan for every budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from abgnn.experiment import Experiment
+from abgnn.models.planned import PlannedMixture
+from abgnn.models.policy import Policy
+from abgnn.plan_command import calibrate_experiment, plan
+from abgnn.planning.mixture_file import mixture_to_dict, named_parts
+
+_CALLS = 3.1  # LLM calls of a calibration rollout, on average
+
+
+def planned_policies(
+    experiment: Experiment,
+    train_calls: int,
+    costs: Sequence[float],
+    waits: Sequence[float],
+    seed: int,
+) -> tuple[int, list[tuple[str, Policy]]]:
+    """Calls that the calibration made, and a plan for each budget (USD or seconds per query).
+
+    Without training calls the plans are from the profiles alone.
+    """
+    calibration = calibrate_experiment(experiment, int(train_calls / _CALLS), seed)
+    found: list[tuple[str, Policy]] = []
+    pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
+    for cost, wait in pairs:
+        mixture = plan(calibration, cost, wait, seed=seed)
+        parts = named_parts(mixture_to_dict(mixture, calibration))
+        said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
+        found.append((said, PlannedMixture.of(parts, seed)))
+    return len(calibration.observed), found
