@@ -98,3 +98,10 @@ def test_wrong_calibrations_and_policies(tmp_path: Path, calibrated: str) -> Non
         trainer(tmp_path, Teacher(calibrated), max_epochs=0).fit(few, datamodule=data)
     with pytest.raises(ConfigError, match="confidence"):
         Teacher(calibrated, confidence=1.0)
+
+
+def test_packaged_mode_adds_the_teacher() -> None:
+    experiment = build(["simulated/general.yaml", "modes/planner.yaml"], ["--trainer.logger=false"])
+    teachers = [c for c in experiment.trainer.callbacks if isinstance(c, Teacher)]  # type: ignore[attr-defined]
+    assert [t.calibration for t in teachers] == ["runs/calibration.json"]
+    assert len(experiment.trainer.callbacks) > 2  # type: ignore[attr-defined]
