@@ -11,6 +11,7 @@ from abgnn.plan_command import calibrate_experiment, plan
 from abgnn.planning.mixture_file import mixture_to_dict, named_parts
 
 _CALLS = 3.1  # LLM calls of a calibration rollout, on average
+_MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
 
 
 def planned_policies(
@@ -28,7 +29,7 @@ def planned_policies(
     found: list[tuple[str, Policy]] = []
     pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
     for cost, wait in pairs:
-        mixture = plan(calibration, cost, wait, seed=seed)
+        mixture = plan(calibration, cost, wait, _MARGIN, seed=seed)
         parts = named_parts(mixture_to_dict(mixture, calibration))
         said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
         found.append((said, PlannedMixture.of(parts, seed)))
