@@ -13,7 +13,7 @@ from torch_geometric.data import Batch
 from abgnn.errors import ConfigError
 from abgnn.models.choices import categorical_entropy, choose
 from abgnn.models.decision import PlannedChoice
-from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds
+from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds, survivors
 from abgnn.models.team import MaskMode, Team, named_mask
 from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
@@ -140,7 +140,7 @@ class AgentDropout(PrunedTeam):
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         if self.phase == "nodes" and sample:
             return self._without_nodes(batch)
-        drawn = self.drawn(batch.num_graphs, sample=sample)
+        drawn = self.drawn(batch.query, sample=sample)
         team = Team(batch.template[0], self.n_agents, self.backbone)
         silent = [self.dropped[r].nonzero().flatten().tolist() for r in range(self.rounds)]
         plans = [
@@ -154,7 +154,9 @@ class AgentDropout(PrunedTeam):
         loss = None
         if self.low_rank:
             loss = low_rank_penalty(self.spatial_logits, self.spatial_mask, self.delta)
-            loss = loss + low_rank_penalty(self.temporal_logits, self.temporal_mask, self.delta)
+            if self.rounds > 1:  # before the first round there is none
+                between = self.temporal_logits[1:], self.temporal_mask[1:]
+                loss = loss + low_rank_penalty(*between, self.delta)
         log_prob = torch.stack([s.log_prob + t.log_prob for s, t in drawn]).sum(0)
         entropy = torch.stack([s.entropy + t.entropy for s, t in drawn]).sum(0)
         return self._choice(
@@ -164,9 +166,7 @@ class AgentDropout(PrunedTeam):
     def node_log_probs(self) -> tuple[Tensor, Tensor]:
         """Per round and agent: the log of the chance to be silenced, and what its gradient is
         taken of (the same for `exact`), `[R, N]` each."""
-        mask = self.spatial_mask.float()
-        if self.edges.order == "index":  # phase 1's graph: all open pairs, in their order
-            mask = self._whole().float()
+        mask = self._whole().float()  # phase 1's graph
         weighed = self.node_logits * mask
         tied = weighed.sum(1) + weighed.sum(2)  # s, [R, N]
         if self.node_policy == "exact":
@@ -179,7 +179,7 @@ class AgentDropout(PrunedTeam):
 
     def _whole(self) -> Tensor:
         """All open pairs that close no cycle, walked in their order, `[R, N, N]`."""
-        sure = torch.ones_like(self.spatial_logits)
+        sure = torch.ones_like(self.spatial_logits)  # equal: walked by index in either order
         return torch.stack(
             [self.edges(sure[r : r + 1], self.spatial_mask[r], sample=False).edges[0]
              for r in range(self.rounds)]
@@ -224,7 +224,7 @@ class AgentDropout(PrunedTeam):
                 (self.spatial_logits[r], self.spatial_mask[r], True),
                 (self.temporal_logits[r], self.temporal_mask[r], False),
             ):
-                many = (logits.detach().abs() + 1 if keep else logits).expand(size, -1, -1)
+                many = (survivors(logits) if keep else logits).expand(size, -1, -1)
                 pair.append(self.edges(many, mask, sample=sample, acyclic=acyclic))
             found.append((pair[0], pair[1]))
         return found

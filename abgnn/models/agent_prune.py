@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.models.decision import PlannedChoice
-from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds
+from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds, survivors
 from abgnn.models.team import MaskMode, Team, named_mask
 from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
@@ -87,7 +87,7 @@ class AgentPrune(PrunedTeam):
         return bool(self.prune_at) and int(self.steps) >= max(self.prune_at)
 
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
-        drawn = self.drawn(batch.num_graphs, sample=sample)
+        drawn = self.drawn(batch.query, sample=sample)
         team = Team(batch.template[0], self.n_agents, self.backbone)
         plans = [
             team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
@@ -110,7 +110,7 @@ class AgentPrune(PrunedTeam):
     def graphs(self, size: int, *, sample: bool) -> Rounds:
         spatial, temporal = self.logits.unsqueeze(1).expand(2, size, -1, -1)  # [B, N, N] each
         if self.fixed and not sample:  # what survived is kept
-            spatial, temporal = spatial.detach().abs() + 1, temporal.detach().abs() + 1
+            spatial, temporal = survivors(spatial), survivors(temporal)
         shut = torch.zeros_like(self.temporal_mask)
         return [
             (

@@ -15,8 +15,9 @@ from abgnn.models.policy import Policy
 from abgnn.models.seeded import seeded
 from abgnn.models.team import Team
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, joined
 from abgnn.nn.graph_auto_encoder import EdgeLogits, GraphAutoEncoder, VariationalGraphAutoEncoder
+from abgnn.query import Query
 from abgnn.rollout.plan import Plan
 from abgnn.templates import Template
 
@@ -97,7 +98,7 @@ class GDesigner(Policy):
         template: Template = batch.template[0]
         logits, loss = self._design(batch, template, sample=sample)
         fixed = [None] * self.rounds if given is None else given
-        drawn = self._draw(logits, fixed, sample=sample)
+        drawn = self._draw(logits, fixed, batch.query, sample=sample)
         edges = torch.stack([d.edges for d in drawn], 1)  # [B, R, N, N]
         return PlannedChoice(
             self._plans(batch, template, edges),
@@ -131,14 +132,22 @@ class GDesigner(Policy):
         return [(u, v) for u in range(n) for v in range(n) if (cast[u], cast[v]) in admitted]
 
     def _draw(
-        self, logits: Tensor, fixed: Sequence[Tensor | None], *, sample: bool
+        self,
+        logits: Tensor,
+        fixed: Sequence[Tensor | None],
+        queries: Sequence[Query],
+        *,
+        sample: bool,
     ) -> list[EdgeSample]:
         """Every round's edges."""
         mask = ~torch.eye(self.n_agents, dtype=torch.bool, device=logits.device)  # [N, N]
         if sample or self.inference == "threshold":
             return [self.edges(logits, mask, sample=sample, given=g) for g in fixed]
-        with seeded():
-            return [self.edges(logits, mask, sample=True, given=g) for g in fixed]
+        alone = []
+        for row, query in zip(logits, queries, strict=True):  # each question's draws are its own
+            with seeded(0, query.id):
+                alone.append([self.edges(row.unsqueeze(0), mask, sample=True) for _ in fixed])
+        return [joined(same) for same in zip(*alone, strict=True)]
 
     def _plans(self, batch: Batch, template: Template, edges: Tensor) -> list[Plan]:
         team = Team(template, self.n_agents, self.backbone)

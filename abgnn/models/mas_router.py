@@ -64,7 +64,8 @@ class MasRouter(Policy):
             or `offline`, as released: then they are fixed. None: they are learned vectors.
         noise, prior_variance: of the latents, see `VariationalEncoder`.
         inference: what `sample=False` does: `greedy`, or `sampled` as released, from a seed of its
-            own, so that the same questions get the same plans.
+            own, so that the same batch gets the same plans (a question's are not independent of
+            the others of its batch).
         task_temperature, mode_temperature, role_temperature, llm_temperature: T of each softmax.
         task_weight, vae_weight: of the terms of `extra_loss`.
 

@@ -13,7 +13,8 @@ from abgnn.errors import ConfigError
 from abgnn.models.policy import Policy
 from abgnn.models.seeded import seeded
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order, joined
+from abgnn.query import Query
 
 Rounds = list[tuple[EdgeSample, EdgeSample]]
 Inference = Literal["deterministic", "sampled"]
@@ -68,12 +69,24 @@ class PrunedTeam(Policy):
     def graphs(self, size: int, *, sample: bool) -> Rounds:
         """Spatial and temporal edges of every round for `size` questions."""
 
-    def drawn(self, size: int, *, sample: bool) -> Rounds:
+    def drawn(self, queries: Sequence[Query], *, sample: bool) -> Rounds:
         """What is carried out: drawn in training, and as `inference` says when in use."""
         if sample or self.inference == "deterministic":
-            return self.graphs(size, sample=sample)
-        with seeded(self.seed):
-            return self.graphs(size, sample=True)
+            return self.graphs(len(queries), sample=sample)
+        alone = []
+        for query in queries:  # a question's graph depends on nothing but itself
+            with seeded(self.seed, query.id):
+                alone.append(self.graphs(1, sample=True))
+        return [
+            (joined([spatial for spatial, _ in same]), joined([temporal for _, temporal in same]))
+            for same in zip(*alone, strict=True)
+        ]
+
+
+def survivors(logits: Tensor) -> Tensor:
+    """Logits in the same order, all of them above 0: what is open is kept."""
+    fixed: Tensor = logits.detach() - logits.detach().min() + 1
+    return fixed
 
 
 def _check(n_agents: int, rounds: int, init_prob: float, rate: float, inference: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import torch
@@ -72,7 +73,14 @@ class EdgeDistribution(nn.Module):
         acyclic: bool = True,
         given: EdgeSample | Tensor | None = None,
     ) -> EdgeSample:
-        """Draw, or judge what is given: a former sample, or bare edges walked row by row."""
+        """Draw, or judge what is given: a former sample, or bare edges walked row by row.
+
+        Raises:
+            ConfigError: bare edges for a learned order: the ranks that they were drawn in are
+                part of what is judged.
+        """
+        if self.score is not None and isinstance(given, Tensor) and acyclic:
+            raise ConfigError("given", "bare edges", "an EdgeSample, where the order is learned")
         size, n = len(logits), self.num_agents
         mask = mask.expand(size, n, n)
         rank = torch.zeros(size, n, dtype=torch.long, device=logits.device)
@@ -121,6 +129,13 @@ class EdgeDistribution(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_agents}, order={self.order!r}"
+
+
+def joined(samples: Sequence[EdgeSample]) -> EdgeSample:
+    """Samples of several batches as one."""
+    return EdgeSample(
+        *(torch.cat([getattr(s, f.name) for s in samples]) for f in fields(EdgeSample))
+    )
 
 
 def _flip(logits: Tensor, sample: bool, given: EdgeSample | Tensor | None) -> Tensor:

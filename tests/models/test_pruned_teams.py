@@ -276,3 +276,38 @@ def test_given_samples_are_judged_alike() -> None:
         policy.logits[0].expand(5, 4, 4), policy.spatial_mask, sample=True, given=drawn
     )
     assert torch.equal(again.log_prob, drawn.log_prob)
+
+
+@pytest.mark.parametrize("kind", [AgentPrune, AgentDropout])
+def test_sampled_inference_is_a_question_s_own(kind: type[AgentPrune] | type[AgentDropout]) -> None:
+    policy = attached(kind("b0", inference="sampled"))  # type: ignore[arg-type]
+    whole = policy(tiny.batch(6), sample=False).plans()
+    half = policy(tiny.batch(3), sample=False).plans()
+    assert whole[:3] == half
+    assert len({p.edges for p in whole}) > 2
+
+
+def test_survivors_keep_their_order_whatever_their_sign() -> None:
+    policy = attached(AgentPrune("b0", n_agents=2, prune_at=(1,), rate=0.0, order="random"))
+    assert isinstance(policy, AgentPrune)
+    with torch.no_grad():
+        policy.logits[0] = torch.tensor([[0.0, 0.5], [-3.0, 0.0]])
+    policy.after_step(1)
+    (plan, *_) = policy(tiny.batch(1), sample=False).plans()
+    assert edges_of(plan) == {(0, 1)}
+
+
+def test_idle_temporal_logits_are_not_regularised() -> None:
+    for rounds in (1, 2):
+        policy = attached(AgentDropout("b0", n_agents=3, rounds=rounds, node_steps=0))
+        assert isinstance(policy, AgentDropout)
+        with torch.no_grad():
+            for parameter in policy.parameters():
+                parameter.normal_(generator=torch.Generator().manual_seed(0))
+        loss = policy(tiny.batch(2), sample=True).extra_loss
+        assert loss is not None
+        loss.backward()
+        touched = policy.temporal_logits.grad
+        idle = torch.zeros(3, 3) if touched is None else touched[0]
+        assert not idle.any()
+        assert rounds == 1 or bool(touched[1].any())  # type: ignore[index]

@@ -230,3 +230,8 @@ def test_team_plans() -> None:
     assert set(differ.edges) == {(0, 3), (2, 3)}
     alone = Team(template, 1, "m").plan(query, [(none[:1, :1], none[:1, :1], ())])
     assert (len(alone.agents), alone.edges, alone.decision) == (1, (), 0)
+
+
+def test_bare_edges_say_nothing_of_a_learned_order() -> None:
+    with pytest.raises(ConfigError, match="EdgeSample"):
+        EdgeDistribution(3, "learned")(logits(), FULL, sample=True, given=FULL.unsqueeze(0))
