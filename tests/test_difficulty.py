@@ -131,7 +131,7 @@ def test_kernel_is_blind_to_order_and_far_from_data_says_the_mean() -> None:
         KernelEase().fit(texts, embed[:3], tasks, made.ease)
 
 
-def test_average_lies_between_its_parts_and_learns() -> None:
+def test_average_differs_from_its_parts_and_learns() -> None:
     made = table(80)
     embed = TextEncoder("offline")(made.texts).numpy()
     rows = np.arange(80)
