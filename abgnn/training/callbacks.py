@@ -117,7 +117,7 @@ class HeldOutTable(Callback):
         )
         if self.show:
             make_console().print(table)
-        if trainer.log_dir:
+        if trainer.loggers and trainer.log_dir:  # a run without a logger has no folder
             write_rows(self.rows, Path(trainer.log_dir) / "held_out.csv", label=module.label)
 
     def _add(self, trainer: Trainer, module: Reinforce, name: str, policy: Policy) -> None:
