@@ -45,6 +45,7 @@ class EndpointLimits:
         self._requests = None if rpm is None else TokenBucket(rpm, clock)
         self._tokens = None if tpm is None else TokenBucket(tpm, clock)
         self._waiting: list[tuple[int, int, Turn, int]] = []  # a heap: age, number, turn, tokens
+        self._granted = 0  # turns given to calls that have not gone on yet: nobody overtakes them
         self._numbers = count()
         self._timer: asyncio.Future[None] | None = None
 
@@ -63,19 +64,23 @@ class EndpointLimits:
             tokens: what the call is expected to use.
             age: of the rollout that calls; the lowest is served first.
         """
-        if not self._waiting and self._delay(tokens) == 0:
+        if not self._waiting and not self._granted and self._delay(tokens) == 0:
             self._take(tokens)
             return
         turn: Turn = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (age, next(self._numbers), turn, tokens))
         self._serve()
         try:
+            if turn.done():  # those whose turn came before go on first
+                await asyncio.sleep(0)
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # granted and cancelled at the same moment
+                self._granted -= 1
                 self._untake(tokens)
             self._serve()
             raise
+        self._granted -= 1
 
     def release(self, *, limited: bool, tokens_used: int | None, tokens_reserved: int) -> None:
         """A call has ended.
@@ -140,6 +145,7 @@ class EndpointLimits:
                     return
                 self._take(tokens)
                 turn.set_result(None)
+                self._granted += 1
             heapq.heappop(self._waiting)
 
     async def _serve_in(self, seconds: float) -> None:
