@@ -242,12 +242,15 @@ def _calibrate(args: list[str], console: Console) -> int:
             "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
             "--seed": (int, 0, "of the design"),
             "--out": (str, "runs/calibration.json", "file to write"),
+            "--by": (str, None, "entry of the questions' meta by which plans may differ"),
         },
         args,
     )
     if given.config is None:
         raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
-    return calibrate_command([given.config], given.rollouts, given.seed, given.out, console)
+    return calibrate_command(
+        [given.config], given.rollouts, given.seed, given.out, given.by, console
+    )
 
 
 def _plan(args: list[str], console: Console) -> int:
@@ -261,10 +264,16 @@ def _plan(args: list[str], console: Console) -> int:
         ),
         "--cost": (float, None, "budget: mean USD per query"),
         "--latency": (float, None, "budget: mean seconds per query"),
+        "--quantile": (float, None, "--latency is for this share of the queries, for example 0.95"),
         "--margin": (float, 0.97, "share of the budgets that is aimed at"),
+        "--queries": (int, 100, "how many the stated intervals are for"),
         "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
     }
-    flags = {"--json": "print JSON", "--pools": "mix LLMs within one resource tier only"}
+    flags = {
+        "--strict": "aim at 93 % of the budgets, so that they are kept in nine runs of ten",
+        "--json": "print JSON",
+        "--pools": "mix LLMs within one resource tier only",
+    }
     given = _parse_file("plan", "Plans within budgets, in seconds.", options, flags, args)
     return plan_command(given, console)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,33 @@ from abgnn.planning import (
     calibration_plans,
     observe,
 )
+from abgnn.planning.budgets import Stratum
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
+from abgnn.planning.predictive import Prediction, predict
 from abgnn.planning.search import Searcher
+from abgnn.query import Query
 from abgnn.training.difficulty_scale import standard_difficulty
 
+MARGIN, STRICT = 0.97, 0.93  # of the budgets: what a plan aims at
 
-def calibrate_experiment(experiment: Experiment, rollouts: int = 320, seed: int = 0) -> Calibration:
+
+def calibrate_experiment(
+    experiment: Experiment, rollouts: int = 320, seed: int = 0, by: str | None = None
+) -> Calibration:
     """Run the calibration design on the training questions and keep what every call showed.
 
     Calls pass the experiment's recording and caps, phase `calibrate`: a run that was stopped
     pays only for what is missing. Without rollouts the profiles are all that is known.
+
+    Args:
+        experiment: client, catalogue, roles and questions.
+        rollouts: of random committees.
+        seed: of the design.
+        by: entry of the questions' `meta` by whose values plans may differ.
+
+    Raises:
+        ConfigError: no call was answered, or a question has no such entry.
     """
     model, data = experiment.model, experiment.data
     mas = model.mas
@@ -46,13 +63,15 @@ def calibrate_experiment(experiment: Experiment, rollouts: int = 320, seed: int 
     space = PlanSpace(mas.template, (tuple(range(len(names))),))
     difficulty = standard_difficulty(mas, queries)
     plans = calibration_plans(queries, space, names, rollouts, seed)
-    observed, spent = Observations.none(np.array(list(difficulty.values()))), 0.0
+    kinds, group = kinds_of(queries, by)
+    nothing = Observations.none(np.array(list(difficulty.values())), np.array(list(group.values())))
+    observed, spent = nothing, 0.0
     if plans:
         with model.new_executor(data) as executor:
             executor.check(plans)
             outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
         spent = sum(o.paid for o in outcomes)
-        observed = observe(outcomes, data, profile, mas.template, difficulty)
+        observed = observe(outcomes, data, profile, mas.template, difficulty, group)
         if not len(observed):
             raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
     return Calibration(
@@ -65,15 +84,28 @@ def calibrate_experiment(experiment: Experiment, rollouts: int = 320, seed: int 
         len(plans),
         spent,
         mas.catalogue.priced,
+        by,
+        kinds,
     )
 
 
+def kinds_of(queries: Sequence[Query], by: str | None) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names of the kinds of questions, and query id → kind."""
+    if by is None:
+        return ("",), {q.id: 0 for q in queries}
+    for query in queries:
+        if by not in query.meta:
+            raise ConfigError("--by", by, f"an entry of every question's meta: {list(query.meta)}")
+    kinds = tuple(sorted({str(q.meta[by]) for q in queries}))
+    return kinds, {q.id: kinds.index(str(q.meta[by])) for q in queries}
+
+
 def calibrate_command(
-    config: Sequence[str], rollouts: int, seed: int, out: str, console: Console
+    config: Sequence[str], rollouts: int, seed: int, out: str, by: str | None, console: Console
 ) -> int:
     """Calibrate and show what was learned of every backbone."""
     experiment = build(list(config), ["--trainer.logger=false"])
-    calibration = calibrate_experiment(experiment, rollouts, seed)
+    calibration = calibrate_experiment(experiment, rollouts, seed, by)
     calibration.save(out)
     console.print(beliefs_table(calibration))
     console.print(
@@ -128,14 +160,18 @@ def plan_command(given: Any, console: Console) -> int:
         calibration = Calibration.load(given.calibration)
     else:
         calibration = calibrate_experiment(build([given.config], ["--trainer.logger=false"]), 0)
-    mixture = plan(calibration, given.cost, given.latency, given.margin, pooled=given.pools)
-    data = mixture_to_dict(mixture, calibration)
+    margin = STRICT if given.strict else given.margin
+    mixture = plan(
+        calibration, given.cost, given.latency, margin, given.quantile, pooled=given.pools
+    )
+    ahead = predict(calibration.model(), mixture, calibration.kinds, given.queries)
+    data = mixture_to_dict(mixture, calibration) | {"predicted": asdict(ahead)}
     if given.out:
         write_mixture(data, given.out)
     if given.json:
         console.print_json(json.dumps(data))
         return 0
-    _show(mixture, calibration, console)
+    _show(mixture, ahead, calibration, console)
     if given.out:
         console.print(f"plan: {given.out}")
     return 0 if mixture.feasible else 1
@@ -145,7 +181,8 @@ def plan(
     calibration: Calibration,
     cost_usd: float | None,
     latency_s: float | None,
-    margin: float = 0.97,
+    margin: float = MARGIN,
+    quantile: float | None = None,
     *,
     pooled: bool = False,
     seed: int = 0,
@@ -156,39 +193,57 @@ def plan(
         calibration: observed calls.
         cost_usd, latency_s: budgets of the means per query; None: none.
         margin: share of the budgets that is aimed at: what is found is a little optimistic.
+        quantile: the latency budget is for this share of the queries, in place of their mean.
         pooled: mix backbones within one resource tier only, as the paper does.
         seed: of the virtual queries.
     """
     everything = (tuple(range(len(calibration.profile.names))),)
     space = PlanSpace(calibration.template, calibration.pools if pooled else everything)
-    searcher = Searcher(calibration.model(), space, seed)
-    return budgeted_mix(searcher, cost_usd, latency_s, margin)
+    model = calibration.model()
+    if calibration.by is None:
+        return budgeted_mix(Searcher(model, space, seed), cost_usd, latency_s, margin, quantile)
+    share = np.bincount(model.group, minlength=len(calibration.kinds)) / len(model.group)
+    strata = [
+        Stratum(kind, float(share[g]), Searcher(model, space, seed, g))
+        for g, kind in enumerate(calibration.kinds)
+    ]
+    return budgeted_mix(strata, cost_usd, latency_s, margin, quantile)
 
 
-def _show(mixture: Mixture, calibration: Calibration, console: Console) -> None:
+def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console: Console) -> None:
     said = f"{calibration.rollouts} calibration rollouts" if calibration.rollouts else "no rollout"
     table = Table(title=f"plan from {said} ({calibration.label})", title_justify="left")
-    for head in ("share", "team", "accuracy", "mUSD", "s"):
-        table.add_column(head, justify="left" if head == "team" else "right")
-    for part in mixture.parts:
+    for head in ("share", calibration.by or "kind", "team", "accuracy", "mUSD", "s"):
+        if head != "kind" or calibration.by:
+            left = head in ("team", calibration.by)
+            table.add_column(head, justify="left" if left else "right")
+    for part in sorted(mixture.parts, key=lambda p: p.group):
         design, forecast = part.found.design, part.found.forecast
         table.add_row(
             f"{part.share:.0%}",
+            *([part.group] if calibration.by else []),
             design.describe(calibration.template, calibration.profile.names),
             f"{forecast.accuracy:.3f}",
             f"{1e3 * forecast.usd:.3f}",
             f"{forecast.seconds:.1f}",
         )
     console.print(table)
+    most = mixture.budget.quantile
+    of = f" for {most:.0%} of the queries" if most else ""
     budget = [
         f"{1e3 * mixture.cost_usd:g} mUSD" if mixture.cost_usd else "",
-        f"{mixture.latency_s:g} s" if mixture.latency_s else "",
+        f"{mixture.latency_s:g} s{of}" if mixture.latency_s else "",
     ]
     console.print(
-        f"expected: accuracy {mixture.accuracy:.3f} ± {1.64 * mixture.accuracy_sd:.3f} "
-        "(90 %, of the model), "
-        f"{1e3 * mixture.usd:.3f} mUSD, {mixture.seconds:.1f} s per query; "
+        f"expected: accuracy {mixture.accuracy:.3f}, {1e3 * mixture.usd:.3f} mUSD, "
+        f"{mixture.seconds:.1f} s per query; "
         f"budget {' and '.join(b for b in budget if b) or 'none'}"
+    )
+    accuracy, usd, seconds = ahead.accuracy, ahead.usd, ahead.seconds
+    console.print(
+        f"means over the next {ahead.queries} queries, 90 % in the model: accuracy "
+        f"{accuracy.low:.3f} … {accuracy.high:.3f}, {1e3 * usd.low:.3f} … {1e3 * usd.high:.3f} "
+        f"mUSD, {seconds.low:.1f} … {seconds.high:.1f} s"
     )
     if not mixture.feasible:
         console.print(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch_geometric.data import Batch
@@ -12,7 +12,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.planning.mixture_file import NamedDesign, read_mixture
+from abgnn.planning.mixture_file import NamedDesign, named_parts, read_mixture
 from abgnn.query import Query
 from abgnn.rollout.plan import Agent, Plan
 from abgnn.templates import Template
@@ -22,25 +22,21 @@ class PlannedMixture(Policy):
     """Each query gets one of the designs of a plan file, in the proportions of their shares.
 
     Which one depends on the query alone (a hash of its id and the seed), so that a query asked
-    again gets the same plan, and shares hold over many queries.
+    again gets the same plan, and shares hold over many queries. Where a plan tells kinds of
+    questions apart (`abgnn calibrate --by`), a query's designs are those of its kind; a kind that
+    was not calibrated gets any.
 
     Args:
-        path: a file that `abgnn plan --out FILE` wrote.
+        path: a file that `abgnn plan --out FILE` wrote, or what is in it.
         seed: of the assignment.
     """
 
-    def __init__(self, path: str, seed: int = 0) -> None:
+    def __init__(self, path: str | dict[str, Any], seed: int = 0) -> None:
         super().__init__()
-        self.path, self.seed = path, seed
-        self.parts = read_mixture(path)
-
-    @classmethod
-    def of(cls, parts: Sequence[NamedDesign], seed: int = 0) -> PlannedMixture:
-        """The policy of a plan in memory."""
-        made = cls.__new__(cls)
-        Policy.__init__(made)
-        made.path, made.seed, made.parts = "plan", seed, tuple(parts)
-        return made
+        data = read_mixture(path) if isinstance(path, str) else path
+        self.path, self.seed = path if isinstance(path, str) else "plan", seed
+        self.by: str | None = data.get("by")
+        self.parts = named_parts(data)
 
     def attach(self, table: BackboneTable) -> None:
         for part in self.parts:
@@ -56,7 +52,7 @@ class PlannedMixture(Policy):
         return PlannedChoice(plans, ("plan",), zeros, zeros)
 
     def _plan(self, query: Query, template: Template) -> Plan:
-        part = self.parts[self._part(query)]
+        part = self._part(query)
         roles = {role.name: role for role in template.roles}
         for role, _ in part.agents:
             if role not in roles:
@@ -70,11 +66,13 @@ class PlannedMixture(Policy):
         agents.append(Agent(template.roles[template.decision], part.decision))
         return Plan(query, tuple(agents), (*edges, *((i, last) for i in range(last))), last)
 
-    def _part(self, query: Query) -> int:
+    def _part(self, query: Query) -> NamedDesign:
+        kind = str(query.meta.get(self.by, "")) if self.by else ""
+        able = [part for part in self.parts if part.group in ("", kind)] or self.parts
         digest = hashlib.sha256(f"{self.seed}/{query.id}".encode()).digest()
-        place = int.from_bytes(digest[:8], "big") / 2**64
-        for i, part in enumerate(self.parts[:-1]):
+        place = int.from_bytes(digest[:8], "big") / 2**64 * sum(part.share for part in able)
+        for part in able:
             place -= part.share
             if place < 0:
-                return i
-        return len(self.parts) - 1
+                return part
+        return able[-1]

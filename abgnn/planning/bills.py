@@ -1,6 +1,6 @@
 r"""What a call costs, takes and says: log-linear models shrunk towards the profile.
 
-.. math:: \log y = k_m + l_j + (g_0 + g_1 t_m) d_q + N(0, v)
+.. math:: \log y = k_m + l_j + (g_0 + g_1 t_m) d_q + e_g + h_{mg} + N(0, v)
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from abgnn.planning.observations import Observations
 from abgnn.planning.profile import Profile
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 _NOISE, _NOISE_CALLS = 0.35, 20.0
+_SD, _GROUP_SD = 0.2, 0.3  # of roles and slopes; of kinds of questions
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,72 @@ class Bill:
     """A posterior of one kind of bill.
 
     Args:
-        base: k, `[M]`; role: l, `[S]`; slope: (g0, g1).
+        coef: mean of k `[M]`, l `[S]`, g0, g1, and, with G > 1 kinds of questions, e `[G]` and h
+            `[M · G]`, one after the other.
+        covariance: of the same.
+        backbones, groups: M, G.
         variance: v of single calls.
-        base_sd: standard deviation of k's posterior, `[M]`.
     """
 
-    base: Array
-    role: Array
-    slope: Array
+    coef: Array
+    covariance: Array
+    backbones: int
+    groups: int
     variance: float
-    base_sd: Array
 
-    def log_mean(self, backbone: int, slot: int, thinks: bool, difficulty: Array) -> Array:
-        """Mean of the logarithm at difficulties `[V]`."""
-        slope = self.slope[0] + self.slope[1] * thinks
-        mean: Array = self.base[backbone] + self.role[slot] + slope * difficulty
-        return mean
+    @property
+    def base(self) -> Array:
+        """k, `[M]`."""
+        return self.coef[: self.backbones]
 
-    def mean(self, backbone: int, slot: int, thinks: bool, difficulty: Array) -> Array:
+    @property
+    def base_sd(self) -> Array:
+        """Standard deviation of k, `[M]`."""
+        spread: Array = np.sqrt(np.diag(self.covariance)[: self.backbones])
+        return spread
+
+    def log_mean(
+        self,
+        backbone: int,
+        slot: int,
+        thinks: bool,
+        difficulty: Array,
+        group: Index | None = None,
+        drawn: Array | None = None,
+    ) -> Array:
+        """Mean of the logarithm at V difficulties and kinds; of drawn parameters `[V, size]`."""
+        of = self.coef if drawn is None else drawn.T  # [size] or [size, V]
+        slope = self._slope
+        log: Array = of[backbone] + of[self.backbones + slot]
+        log = log + (of[slope] + of[slope + 1] * thinks) * difficulty
+        if self.groups > 1 and group is not None:
+            own = slope + 2 + self.groups * (1 + backbone) + group
+            for at in (slope + 2 + group, own):
+                log = log + (of[at] if drawn is None else of[at, np.arange(len(group))])
+        return log
+
+    def mean(
+        self,
+        backbone: int,
+        slot: int,
+        thinks: bool,
+        difficulty: Array,
+        group: Index | None = None,
+    ) -> Array:
         """Expected bill at difficulties `[V]`."""
-        out: Array = np.exp(self.log_mean(backbone, slot, thinks, difficulty) + self.variance / 2)
+        log = self.log_mean(backbone, slot, thinks, difficulty, group)
+        out: Array = np.exp(log + self.variance / 2)
         return out
+
+    def draws(self, n: int, rng: np.random.Generator) -> Array:
+        """n draws of the parameters, `[n, size]`."""
+        drawn: Array = rng.multivariate_normal(self.coef, self.covariance, n, method="eigh")
+        return drawn
+
+    @property
+    def _slope(self) -> int:
+        extra = self.groups * (1 + self.backbones) if self.groups > 1 else 0
+        return len(self.coef) - 2 - extra
 
 
 def fit_bill(
@@ -59,20 +106,26 @@ def fit_bill(
         sd: how far (in logarithms) a backbone may be from it.
     """
     m, n = len(profile.names), len(observed)
-    x = np.zeros((n, m + slots + 2))
-    rows = np.arange(n)
+    groups = int(observed.group.max()) + 1 if len(observed.group) else 1
+    extra = groups * (1 + m) if groups > 1 else 0
+    x = np.zeros((n, m + slots + 2 + extra))
+    rows, slope = np.arange(n), m + slots
     x[rows, observed.backbone] = 1.0
     x[rows, m + observed.slot] = 1.0
     difficulty = observed.difficulty[observed.query]
-    x[:, -2], x[:, -1] = difficulty, difficulty * profile.thinks[observed.backbone]
-    prior = np.concatenate([np.log(start) - 0.5 * _NOISE**2, np.zeros(slots + 2)])
-    precision = 1 / np.concatenate([np.full(m, sd), np.full(slots + 2, 0.2)]) ** 2
+    x[:, slope], x[:, slope + 1] = difficulty, difficulty * profile.thinks[observed.backbone]
+    if extra:
+        group = observed.group[observed.query]
+        x[rows, slope + 2 + group] = 1.0
+        x[rows, slope + 2 + groups * (1 + observed.backbone) + group] = 1.0
+    prior = np.concatenate([np.log(start) - 0.5 * _NOISE**2, np.zeros(slots + 2 + extra)])
+    spread = [np.full(m, sd), np.full(slots + 2, _SD), np.full(extra, _GROUP_SD)]
+    precision = 1 / np.concatenate(spread) ** 2
     y, variance = np.log(np.maximum(value, 1e-12)) - x @ prior, _NOISE**2
     for _ in range(4):
         system = x.T @ x / variance + np.diag(precision)
         away = np.linalg.solve(system, x.T @ y / variance)
         wrong = float(((y - x @ away) ** 2).sum())
         variance = (_NOISE_CALLS * _NOISE**2 + wrong) / (_NOISE_CALLS + n)
-    found = prior + away
-    spread = np.sqrt(np.diag(np.linalg.inv(system)))
-    return Bill(found[:m], found[m : m + slots], found[-2:], float(variance), spread[:m])
+    covariance = np.linalg.inv(system).astype(np.float64)
+    return Bill(prior + away, covariance, m, groups, float(variance))

@@ -1,4 +1,4 @@
-"""Budgets met in the mean: a mixture of at most three designs by a linear programme."""
+"""Budgets met in the mean, or by most queries: a mixture of few designs by a linear programme."""
 
 from __future__ import annotations
 
@@ -6,21 +6,78 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from abgnn.errors import ConfigError
 from abgnn.planning.search import Found, Searcher
 
+Array = NDArray[np.float64]
 _DUAL_STEPS, _START = 8, 0.05
 _WEIGHTINGS = ((1, 1), (4, 0.25), (0.25, 4), (4, 4), (0.25, 0.25), (16, 16), (0.05, 0.05))
 
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """A design and the share of queries that it is drawn for."""
+    """A design, the share of all queries that it is drawn for, and which kind of them."""
 
     share: float
     found: Found
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Questions of one kind: their name, their share of all, and a search among them."""
+
+    name: str
+    share: float
+    searcher: Searcher
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a query may cost and take; None: any.
+
+    Args:
+        cost_usd: mean USD per query.
+        latency_s: seconds per query: their mean, or with `quantile` what so large a share of the
+            queries may take at most.
+        quantile: None: the mean.
+        margin: share of the budgets that is aimed at.
+
+    Raises:
+        ConfigError: a figure out of its range.
+    """
+
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    quantile: float | None = None
+    margin: float = 0.97
+
+    def __post_init__(self) -> None:
+        for field, value in (
+            ("cost", self.cost_usd),
+            ("latency", self.latency_s),
+            ("margin", self.margin),
+        ):
+            if value is not None and not value > 0:
+                raise ConfigError(field, value, "a number above 0")
+        if self.quantile is not None and not 0.5 <= self.quantile < 1:
+            raise ConfigError("quantile", self.quantile, "from 0.5 to below 1, for example 0.95")
+        if self.quantile is not None and self.latency_s is None:
+            raise ConfigError("quantile", self.quantile, "only with a latency budget")
+
+    def uses(self, searcher: Searcher, found: Found) -> list[float]:
+        """What a design uses of each budget that there is, 1 being all of it."""
+        used = []
+        if self.cost_usd is not None:
+            used.append(found.forecast.usd / self.cost_usd)
+        if self.latency_s is not None and self.quantile is None:
+            used.append(found.forecast.seconds / self.latency_s)
+        elif self.latency_s is not None and self.quantile is not None:
+            used.append(searcher.slow(found.design, self.latency_s) / (1 - self.quantile))
+        return used
 
 
 @dataclass(frozen=True)
@@ -28,16 +85,23 @@ class Mixture:
     """Designs drawn at random per query, and what the model expects of that.
 
     Args:
-        parts: at most three, shares sum to 1.
-        cost_usd, latency_s: budgets per query; None: none.
+        parts: at most three, and one more for every further kind of questions; shares sum to 1.
+        budget: what was asked for.
         feasible: whether the model expects the budgets to be met; if not, the parts are the
             designs that come nearest.
     """
 
     parts: tuple[Weighted, ...]
-    cost_usd: float | None
-    latency_s: float | None
+    budget: Budget
     feasible: bool
+
+    @property
+    def cost_usd(self) -> float | None:
+        return self.budget.cost_usd
+
+    @property
+    def latency_s(self) -> float | None:
+        return self.budget.latency_s
 
     @property
     def accuracy(self) -> float:
@@ -58,75 +122,84 @@ class Mixture:
 
 
 def budgeted_mix(
-    searcher: Searcher,
+    searcher: Searcher | Sequence[Stratum],
     cost_usd: float | None = None,
     latency_s: float | None = None,
     margin: float = 0.97,
+    quantile: float | None = None,
 ) -> Mixture:
     """The mixture of the highest expected accuracy within `margin` of both budgets.
 
     Candidates come from dual steps inside the model (λ grows where a budget is exceeded) and from
-    the library's best under seven weightings of the two budgets.
+    the library's best under seven weightings of the two budgets. Kinds of questions share the
+    budgets: what an easy kind does not need is spent on another.
+
+    Args:
+        searcher: among designs for all questions, or one for every kind of them.
+        cost_usd, latency_s, margin, quantile: see `Budget`.
 
     Raises:
-        ConfigError: a budget or the margin is not above 0.
+        ConfigError: a budget, the margin or the quantile is out of its range.
     """
-    for field, value in (("cost", cost_usd), ("latency", latency_s), ("margin", margin)):
-        if value is not None and not value > 0:
-            raise ConfigError(field, value, "a number above 0")
-    found = _candidates(searcher, cost_usd, latency_s)
-    accuracy = np.array([f.forecast.accuracy for f in found])
-    rows, limits = [], []
-    for budget, used in ((cost_usd, [f.forecast.usd for f in found]),
-                         (latency_s, [f.forecast.seconds for f in found])):  # fmt: skip
-        if budget is not None:
-            rows.append(np.array(used) / budget)
-            limits.append(margin)
-    one = np.ones((1, len(found)))
-    if not rows:
-        shares = np.eye(len(found))[int(accuracy.argmax())]
-        return _mixture(found, shares, cost_usd, latency_s, feasible=True)
-    solved = linprog(-accuracy, np.array(rows), limits, one, [1.0], bounds=(0, 1))
+    budget = Budget(cost_usd, latency_s, quantile, margin)
+    strata = [Stratum("", 1.0, searcher)] if isinstance(searcher, Searcher) else list(searcher)
+    found = [(g, one) for g, more in enumerate(_candidates(strata, budget)) for one in more]
+    accuracy = np.array([one.forecast.accuracy for _, one in found])
+    uses = np.array([budget.uses(strata[g].searcher, one) for g, one in found]).T  # [budgets, n]
+    of = np.array([g for g, _ in found])
+    kinds = (of == np.arange(len(strata))[:, None]).astype(float)  # [G, n]
+    shares = np.array([s.share for s in strata])
+    limits = np.full(len(uses), margin)
+    above = (uses, limits) if len(uses) else (None, None)
+    solved = linprog(-accuracy, *above, kinds, shares, bounds=(0, 1))
     if solved.status == 0:
-        return _mixture(found, solved.x, cost_usd, latency_s, feasible=True)
-    worst = np.max(rows, axis=0)  # the least excess
-    return _mixture(
-        found, np.eye(len(found))[int(worst.argmin())], cost_usd, latency_s, feasible=False
-    )
+        return Mixture(_parts(strata, found, solved.x), budget, feasible=True)
+    nearest = np.zeros(len(found))  # the least excess, kind by kind
+    for g, share in enumerate(shares):
+        worst = np.where(of == g, uses.max(0), np.inf)
+        nearest[int(worst.argmin())] = share
+    return Mixture(_parts(strata, found, nearest), budget, feasible=False)
 
 
-def _candidates(searcher: Searcher, cost: float | None, latency: float | None) -> list[Found]:
-    scale = [0.0 if b is None else 1 / b for b in (cost, latency)]
-    found: dict[object, Found] = {}
+def _candidates(strata: Sequence[Stratum], budget: Budget) -> list[list[Found]]:
+    """Designs for each kind."""
+    scale = [0.0 if b is None else 1 / b for b in (budget.cost_usd, budget.latency_s)]
+    found: list[dict[object, Found]] = [{} for _ in strata]
 
-    def add(one: Found) -> Found:
-        found[one.design] = one
+    def add(g: int, one: Found) -> Found:
+        found[g][one.design] = one
         return one
 
     lambdas = [_START * s for s in scale]
     for _ in range(_DUAL_STEPS):
-        one = add(searcher.best(*lambdas))
-        uses = (one.forecast.usd * scale[0], one.forecast.seconds * scale[1])
-        steps = [float(np.clip(np.log(max(u, 1e-9)), -1, 1)) for u in uses]
-        lambdas = [value * float(np.exp(s)) for value, s in zip(lambdas, steps, strict=True)]
-    for a, b in _WEIGHTINGS:
-        value = (_START * a * scale[0], _START * b * scale[1])
-        add(searcher.judged(max(searcher.library, key=lambda f: f.forecast.utility(*value)).design))
-    for axis in ("usd", "seconds"):  # so that what can be met is met
-        cheap = min(searcher.library, key=lambda f: float(getattr(f.forecast, axis)))
-        add(searcher.judged(cheap.design))
-    return list(found.values())
+        best = [add(g, s.searcher.best(*lambdas)) for g, s in enumerate(strata)]
+        used = np.array([
+            s.share * np.array(budget.uses(s.searcher, one))
+            for s, one in zip(strata, best, strict=True)
+        ]).sum(0)  # fmt: skip
+        steps = iter(np.clip(np.log(np.maximum(used, 1e-9)), -1, 1))
+        lambdas = [x * float(np.exp(next(steps))) if x else 0.0 for x in lambdas]
+    for g, stratum in enumerate(strata):
+        for one in _screened(stratum.searcher, scale):
+            add(g, one)
+    return [list(more.values()) for more in found]
 
 
-def _mixture(
-    found: Sequence[Found],
-    shares: np.ndarray,
-    cost: float | None,
-    latency: float | None,
-    *,
-    feasible: bool,
-) -> Mixture:
-    used = [i for i in np.argsort(-shares) if shares[i] > 1e-6]
+def _screened(searcher: Searcher, scale: Sequence[float]) -> list[Found]:
+    """The library's best by several weightings, and its cheapest and fastest."""
+    library = searcher.library
+    weights = [(_START * a * scale[0], _START * b * scale[1]) for a, b in _WEIGHTINGS]
+    best = [max(library, key=lambda f: f.forecast.utility(*w)) for w in weights]
+    best.append(min(library, key=lambda f: f.forecast.usd))  # so that what can be met is met
+    best.append(min(library, key=lambda f: f.forecast.seconds))
+    return [searcher.judged(found.design) for found in best]
+
+
+def _parts(
+    strata: Sequence[Stratum], found: Sequence[tuple[int, Found]], shares: Array
+) -> tuple[Weighted, ...]:
+    used = [i for i in np.argsort(-shares, kind="stable") if shares[i] > 1e-6]
     total = float(shares[used].sum())
-    parts = tuple(Weighted(float(shares[i]) / total, found[i]) for i in used)
-    return Mixture(parts, cost, latency, feasible)
+    return tuple(
+        Weighted(float(shares[i]) / total, found[i][1], strata[found[i][0]].name) for i in used
+    )

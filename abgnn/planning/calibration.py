@@ -16,7 +16,7 @@ from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.profile import Profile
 from abgnn.templates import Role, Template
 
-FORMAT = "abgnn calibration 1"
+FORMAT = "abgnn calibration 2"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Calibration:
         observed: the calls.
         rollouts: how many were made; spent_usd: dollars that they cost.
         priced: what the catalogue says about its prices and their date.
+        by: entry of `Query.meta` that names the kind of a question; None: plans do not ask.
+        kinds: names of the kinds, as `observed.group` counts them.
     """
 
     label: str
@@ -43,6 +45,8 @@ class Calibration:
     rollouts: int
     spent_usd: float
     priced: str = ""
+    by: str | None = None
+    kinds: tuple[str, ...] = ("",)
 
     def model(self) -> OutcomeModel:
         """The outcome model fitted to it."""
@@ -57,6 +61,8 @@ class Calibration:
             "rollouts": self.rollouts,
             "spent_usd": self.spent_usd,
             "priced": self.priced,
+            "by": self.by,
+            "kinds": list(self.kinds),
             "pools": [list(pool) for pool in self.pools],
             "profile": _plain(self.profile),
             "template": template_to_dict(self.template),
@@ -75,7 +81,7 @@ class Calibration:
         """
         data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
         observed = data["observed"]
-        whole = ("query", "backbone", "slot")
+        whole = ("query", "backbone", "slot", "group")
         arrays = {
             k: np.array(v, dtype=np.int64 if k in whole else float) for k, v in observed.items()
         }
@@ -89,6 +95,8 @@ class Calibration:
             data["rollouts"],
             data["spent_usd"],
             data["priced"],
+            data["by"],
+            tuple(data["kinds"]),
         )
 
 

@@ -1,14 +1,16 @@
 r"""How likely a call is right: a hierarchical logistic model with a random query effect.
 
 .. math::
-    \mathrm{logit} P(ok) = i_0 + i_1 t_m + a_m + r_j + \rho_j t_m + b \, d_q + u_q + M,
-    \qquad u_q \sim N(0, s^2)
+    \mathrm{logit} P(ok) = i_0 + i_1 t_m + a_m + r_j + \rho_j t_m + b \, d_q + e_g + h_{mg}
+    + u_q + M, \qquad u_q \sim N(0, s^2)
 
     M = \log_2(1 + n) [\varphi (w_+ + v_+ c_m) + (1 - \varphi)(w_- + v_- c_m)]
 
 with n messages read, the share φ of them right, thinking flag t, capability c of the reader; the
 message weights of the decision agent are its own. The prior mean of an ability :math:`a_m` is what
-the published score says; how far it may be trusted (τ) is decided by the evidence.
+the published score says; how far it may be trusted (τ) is decided by the evidence. Where questions
+are of several kinds g, so is how much a backbone is better at one kind than at another
+(:math:`h_{mg} \sim N(0, \sigma_h^2)`).
 """
 
 from __future__ import annotations
@@ -24,23 +26,29 @@ from abgnn.planning.profile import Profile
 
 Array = NDArray[np.float64]
 TAUS = (0.08, 0.2, 0.4, 0.8)
+TASTES = (0.15, 0.5, 1.2)  # σ_h
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
 _LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
 _SPREAD, _SPREAD_QUERIES = 1.6, 20.0
 _SLOPE, _LEAD = -1.2, 0.15
+_GROUP = 0.7  # standard deviation of e_g
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where parameters are: M abilities, S slots; the last slot decides, `lead` answers alone."""
+    """Where parameters are: M abilities, S slots, G kinds of questions.
+
+    The last slot decides, `lead` answers alone; one kind of question has no parameters.
+    """
 
     backbones: int
     slots: int
     lead: int = 0
+    groups: int = 1
 
     @property
     def size(self) -> int:
-        return 2 + self.backbones + 2 * self.slots + 1 + 8
+        return self.slope + 9 + (self.groups * (1 + self.backbones) if self.groups > 1 else 0)
 
     @property
     def ability(self) -> slice:
@@ -56,7 +64,18 @@ class Layout:
 
     @property
     def messages(self) -> slice:
-        return slice(self.slope + 1, self.size)
+        return slice(self.slope + 1, self.slope + 9)
+
+    @property
+    def group(self) -> slice:
+        start = self.messages.stop
+        return slice(start, start + (self.groups if self.groups > 1 else 0))
+
+    @property
+    def taste(self) -> slice:
+        """h, backbone by backbone."""
+        start = self.group.stop
+        return slice(start, start + (self.backbones * self.groups if self.groups > 1 else 0))
 
     def features(
         self,
@@ -66,6 +85,7 @@ class Layout:
         difficulty: Array,
         heard: Array,
         agreeing: Array,
+        group: NDArray[np.int64] | None = None,
     ) -> Array:
         """X with logit = X θ (+ u), `[n, size]`; all arguments `[n]`."""
         n = len(backbone)
@@ -82,9 +102,12 @@ class Layout:
         offset = self.messages.start + 4 * (slot == self.slots - 1)
         for k in range(4):
             x[rows, offset + k] = scale * terms[:, k]
+        if self.groups > 1 and group is not None:
+            x[rows, self.group.start + group] = 1.0
+            x[rows, self.taste.start + self.groups * backbone + group] = 1.0
         return x
 
-    def prior(self, tau: float, spread: float) -> tuple[Array, Array]:
+    def prior(self, tau: float, spread: float, taste: float = 0.5) -> tuple[Array, Array]:
         """Means (abilities 0) and standard deviations, `[size]` each."""
         mean, sd = np.zeros(self.size), np.zeros(self.size)
         sd[0], sd[1] = 0.3, 0.2
@@ -94,6 +117,7 @@ class Layout:
         mean[self.slope], sd[self.slope] = _SLOPE, 0.5
         mean[self.messages] = [0.8, 0.0, -0.8, 0.0] * 2
         sd[self.messages] = [0.4, 0.25, 0.4, 0.25] * 2
+        sd[self.group], sd[self.taste] = _GROUP, taste
         return mean, sd
 
 
@@ -106,6 +130,7 @@ class Correctness:
         mean: `[size]`; covariance: `[size, size]`.
         query_sd: s.
         tau: posterior weights of `TAUS`, `[4]`.
+        taste: posterior weights of `TASTES`; with one kind of question `[1]`.
     """
 
     layout: Layout
@@ -113,6 +138,7 @@ class Correctness:
     covariance: Array
     query_sd: float
     tau: Array
+    taste: Array
 
     def draws(self, n: int, rng: np.random.Generator) -> Array:
         """n draws of θ in antithetic pairs, `[n, size]`."""
@@ -143,8 +169,9 @@ class _State:
 def fit_correctness(
     observed: Observations, profile: Profile, slots: int, lead: int = 0
 ) -> Correctness:
-    """EM with Gauss-Hermite quadrature for each τ, averaged by their evidence."""
-    layout = Layout(len(profile.names), slots, lead)
+    """EM with Gauss-Hermite quadrature for each τ and σ_h, averaged by their evidence."""
+    groups = int(observed.group.max()) + 1 if len(observed.group) else 1
+    layout = Layout(len(profile.names), slots, lead, groups)
     x = layout.features(
         profile,
         observed.backbone,
@@ -152,13 +179,16 @@ def fit_correctness(
         observed.difficulty[observed.query],
         observed.heard,
         observed.agreeing,
+        observed.group[observed.query],
     )
     state: _State | None = None
     found = []
-    for tau in TAUS:
-        fit = _Fit(x, observed, profile, layout, tau)
-        state = fit.run(state, 20 if state is None else 8)
-        found.append((state, *fit.posterior(state)))
+    tastes = TASTES if groups > 1 else TASTES[:1]
+    for taste in tastes:
+        for tau in TAUS:
+            fit = _Fit(x, observed, profile, layout, tau, taste)
+            state = fit.run(state, 20 if state is None else 8)
+            found.append((state, *fit.posterior(state)))
     evidence = np.array([e for _, _, e in found])
     weight = np.exp(evidence - logsumexp(evidence))
     thetas = np.array([s.theta for s, _, _ in found])
@@ -167,16 +197,24 @@ def fit_correctness(
     covariance = np.einsum("k,kij->ij", weight, np.array([c for _, c, _ in found]))
     covariance += np.einsum("k,ki,kj->ij", weight, away, away)
     spread = float(weight @ np.array([s.spread for s, _, _ in found]))
-    return Correctness(layout, mean, covariance, spread, weight)
+    grid = weight.reshape(len(tastes), len(TAUS))
+    return Correctness(layout, mean, covariance, spread, grid.sum(0), grid.sum(1))
 
 
 class _Fit:
-    """One τ."""
+    """One τ and σ_h."""
 
     def __init__(
-        self, x: Array, observed: Observations, profile: Profile, layout: Layout, tau: float
+        self,
+        x: Array,
+        observed: Observations,
+        profile: Profile,
+        layout: Layout,
+        tau: float,
+        taste: float,
     ) -> None:
         self.x, self.y, self.q = x, observed.right, observed.query
+        self.taste = taste
         self.n_queries, self.profile, self.layout, self.tau = (
             observed.n_queries,
             profile,
@@ -219,10 +257,10 @@ class _Fit:
 
     def _prior(self, state: _State) -> tuple[Array, Array]:
         """Mean and precision of θ; abilities where published scores put them now."""
-        mean, sd = self.layout.prior(self.tau, state.spread)
+        mean, _ = self.layout.prior(self.tau, state.spread)
         total = float(np.hypot(state.theta[self.layout.slope], state.spread))
         mean[self.layout.ability] = solo_ability(self.profile.accuracy, total)
-        _, sd = self.layout.prior(self.tau, total)
+        _, sd = self.layout.prior(self.tau, total, self.taste)
         return mean, 1 / sd**2
 
     def _logits(self, state: _State) -> Array:

@@ -25,12 +25,14 @@ class NamedDesign:
         agents: (role, backbone), in the template's order.
         edges: pairs of roles.
         decision: backbone of the decision agent; None: a lone agent answers.
+        group: kind of questions that it is for; empty: all.
     """
 
     share: float
     agents: tuple[tuple[str, str], ...]
     edges: tuple[tuple[str, str], ...]
     decision: str | None
+    group: str = ""
 
 
 def mixture_to_dict(mixture: Mixture, calibration: Calibration) -> dict[str, Any]:
@@ -38,7 +40,12 @@ def mixture_to_dict(mixture: Mixture, calibration: Calibration) -> dict[str, Any
     return {
         "format": FORMAT,
         "label": calibration.label,
-        "budget": {"cost_usd": mixture.cost_usd, "latency_s": mixture.latency_s},
+        "budget": {
+            "cost_usd": mixture.cost_usd,
+            "latency_s": mixture.latency_s,
+            "quantile": mixture.budget.quantile,
+            "margin": mixture.budget.margin,
+        },
         "feasible": mixture.feasible,
         "expected": {
             "accuracy": mixture.accuracy,
@@ -46,9 +53,14 @@ def mixture_to_dict(mixture: Mixture, calibration: Calibration) -> dict[str, Any
             "cost_usd": mixture.usd,
             "latency_s": mixture.seconds,
         },
+        "by": calibration.by,
         "calibration": {"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
         "parts": [
-            {"share": part.share, **_named(part.found.design, calibration)}
+            {
+                "share": part.share,
+                "group": part.group,
+                **_named(part.found.design, calibration),
+            }
             for part in mixture.parts
         ],
     }
@@ -71,18 +83,17 @@ def write_mixture(data: Mapping[str, Any], path: str | Path) -> None:
     target.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
-def read_mixture(path: str | Path) -> tuple[NamedDesign, ...]:
-    """The parts of what `write_mixture` wrote.
+def read_mixture(path: str | Path) -> dict[str, Any]:
+    """What `write_mixture` wrote.
 
     Raises:
         ConfigError: no such file, not one of ours, or shares that do not sum to 1.
     """
     data = read_json(path, FORMAT, "a file that `abgnn plan` wrote")
-    parts = named_parts(data)
-    total = sum(part.share for part in parts)
-    if not parts or abs(total - 1) > 1e-6:
+    total = sum(part.share for part in named_parts(data))
+    if abs(total - 1) > 1e-6:
         raise ConfigError(f"{path}: parts", total, "shares that sum to 1")
-    return parts
+    return data
 
 
 def named_parts(data: Mapping[str, Any]) -> tuple[NamedDesign, ...]:
@@ -93,6 +104,7 @@ def named_parts(data: Mapping[str, Any]) -> tuple[NamedDesign, ...]:
             tuple((role, backbone) for role, backbone in part["agents"]),
             tuple((u, v) for u, v in part["edges"]),
             part["decision"],
+            part.get("group", ""),
         )
         for part in data["parts"]
     )

@@ -31,6 +31,7 @@ class Observations:
         seconds: service time, `[n]`.
         visible: tokens that a reader would read, `[n]`.
         difficulty: standardised difficulty of the question, `[Q]`.
+        group: which of the kinds of questions that plans may tell apart, `[Q]`.
     """
 
     query: Index
@@ -43,6 +44,7 @@ class Observations:
     seconds: Array
     visible: Array
     difficulty: Array
+    group: Index
 
     def __len__(self) -> int:
         return len(self.query)
@@ -53,14 +55,17 @@ class Observations:
 
     def rows(self, mask: NDArray[np.bool_]) -> Observations:
         """Some of the calls; questions stay."""
-        kept = {f.name: getattr(self, f.name)[mask] for f in fields(self) if f.name != "difficulty"}
-        return Observations(**kept, difficulty=self.difficulty)
+        of_calls = [f.name for f in fields(self) if f.name not in ("difficulty", "group")]
+        kept = {name: getattr(self, name)[mask] for name in of_calls}
+        return Observations(**kept, difficulty=self.difficulty, group=self.group)
 
     @classmethod
-    def none(cls, difficulty: Array) -> Observations:
+    def none(cls, difficulty: Array, group: Index | None = None) -> Observations:
         """No call at all: a model of it knows the profiles only."""
         whole, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
-        return cls(whole, whole, whole, empty, empty, empty, empty, empty, empty, difficulty)
+        group = np.zeros(len(difficulty), dtype=np.int64) if group is None else group
+        calls = (whole, whole, whole, empty, empty, empty, empty, empty, empty)
+        return cls(*calls, difficulty, group)
 
 
 def observe(
@@ -69,6 +74,7 @@ def observe(
     profile: Profile,
     template: Template,
     difficulty: Mapping[str, float],
+    group: Mapping[str, int] | None = None,
 ) -> Observations:
     """Every answered call of single-round rollouts, each judged by the task.
 
@@ -78,6 +84,7 @@ def observe(
         profile: the backbones.
         template: whose roles the agents have.
         difficulty: query id → standardised difficulty.
+        group: query id → kind of question; None: all are of one kind.
     """
     ids = {query: i for i, query in enumerate(difficulty)}
     slots = {role.name: i for i, role in enumerate(template.roles)}
@@ -113,7 +120,10 @@ def observe(
     q, m, j = (column.astype(np.int64) for column in table[:3])
     right, heard, agreeing, usd, seconds, visible = table[3:]
     at = np.array(list(difficulty.values()))
-    return Observations(q, m, j, right, heard, agreeing, usd, seconds, visible, at)
+    kinds = np.array([0 if group is None else group[query] for query in difficulty])
+    return Observations(
+        q, m, j, right, heard, agreeing, usd, seconds, visible, at, kinds.astype(np.int64)
+    )
 
 
 def visible_tokens(call: CallRecord) -> float:

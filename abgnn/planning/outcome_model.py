@@ -31,6 +31,7 @@ class OutcomeModel:
             readers read.
         difficulty: standardised difficulty of the training questions, `[Q]`: the mix of
             questions that plans are judged on.
+        group: kinds of the training questions, `[Q]`.
         calls: how many were observed.
     """
 
@@ -41,6 +42,7 @@ class OutcomeModel:
     seconds: Bill
     visible: Bill
     difficulty: Array
+    group: NDArray[np.int64]
     calls: int
 
     @classmethod
@@ -57,6 +59,7 @@ class OutcomeModel:
             fit_bill(observed, observed.seconds, profile, n, profile.seconds, 0.5),
             fit_bill(observed, observed.visible, profile, n, length, 0.1),
             observed.difficulty,
+            observed.group,
             len(observed),
         )
 
@@ -65,12 +68,22 @@ class OutcomeModel:
         rng = np.random.default_rng(seed)
         layout, m = self.correct.layout, len(self.profile.names)
         rows = np.arange(m)
-        nodes = rng.choice(self.difficulty, 400) if len(self.difficulty) else np.zeros(400)
+        at = rng.integers(len(self.difficulty), size=400) if len(self.difficulty) else np.zeros(0)
+        nodes, kinds = self.mix(at.astype(np.int64), 400)
         noise = self.correct.query_sd * rng.standard_normal(400)
         theta = self.correct.draws(draws, rng)
         zero = np.zeros(m)
         x = layout.features(self.profile, rows, np.full(m, slot), zero, zero, zero)  # [M, size]
         logit = (theta @ x.T)[:, :, None] + theta[:, layout.slope, None, None] * nodes + noise
+        if layout.groups > 1:
+            own = layout.taste.start + layout.groups * rows[:, None] + kinds  # [M, 400]
+            logit = logit + theta[:, None, layout.group.start + kinds] + theta[:, own]
         accuracy = expit(logit).mean(-1)  # [draws, M]
         low, high = np.quantile(accuracy, (0.05, 0.95), axis=0)
         return accuracy.mean(0), low, high
+
+    def mix(self, at: NDArray[np.int64], n: int) -> tuple[Array, NDArray[np.int64]]:
+        """Difficulty and kind of training questions; n average ones where none is known."""
+        if not len(self.difficulty):
+            return np.zeros(n), np.zeros(n, dtype=np.int64)
+        return self.difficulty[at], self.group[at]

@@ -28,13 +28,16 @@ class Searcher:
         model: the outcome model.
         space: designs that are allowed.
         seed: of the virtual queries.
+        group: kind of the questions; None: all.
     """
 
-    def __init__(self, model: OutcomeModel, space: PlanSpace, seed: int = 0) -> None:
+    def __init__(
+        self, model: OutcomeModel, space: PlanSpace, seed: int = 0, group: int | None = None
+    ) -> None:
         self.model, self.space = model, space
-        self._climb = VirtualQueries(model, _CLIMB, seed + 1)
-        self._judge = VirtualQueries(model, _JUDGE, seed + 2)
-        screen = VirtualQueries(model, _SCREEN, seed)
+        self._climb = VirtualQueries(model, _CLIMB, seed + 1, group)
+        self._judge = VirtualQueries(model, _JUDGE, seed + 2, group)
+        screen = VirtualQueries(model, _SCREEN, seed, group)
         self.library = [Found(design, screen.play(design)) for design in space.library()]
         self._climbed: dict[Design, Forecast] = {}
         self._judged: dict[Design, Forecast] = {}
@@ -53,6 +56,10 @@ class Searcher:
         if design not in self._judged:
             self._judged[design] = self._judge.play(design)
         return Found(design, self._judged[design])
+
+    def slow(self, design: Design, seconds: float) -> float:
+        """Share of the same queries that take longer."""
+        return float((self._judge.run(design).seconds > seconds).mean())
 
     def _starts(self, lambda_tok: float, lambda_lat: float) -> list[Design]:
         """The best few of the library in every pool."""

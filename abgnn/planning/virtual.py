@@ -13,6 +13,7 @@ from abgnn.planning.designs import Design
 from abgnn.planning.outcome_model import OutcomeModel
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 _DRAWS = 8  # posterior draws of θ, in antithetic pairs
 _SHARED = 0.5  # of a backbone's luck on a query, over its roles
 
@@ -36,37 +37,90 @@ class Forecast:
         return self.accuracy - lambda_tok * self.usd - lambda_lat * self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a design did on every virtual query: chance that the answer is right, USD, seconds."""
+
+    right: Array
+    usd: Array
+    seconds: Array
+
+
 class VirtualQueries:
     """V queries of the training mix, with all the luck that plans will have on them.
 
     Every plan meets the same queries with the same luck, so that plans differ by what they are.
-    Each query has one of eight posterior draws of the parameters: values of plans average over
-    what the model does not know.
+    Query v has posterior draw v mod `draws` of the parameters: values of plans average over what
+    the model does not know.
 
     Args:
         model: the fitted model.
         n: V.
         seed: of queries and luck.
+        group: questions of one kind only.
+        draws: of the parameters, in antithetic pairs.
+        predictive: also draw what is only averaged otherwise: the mix of questions, the
+            parameters of bills, and the dollars of every call.
     """
 
-    def __init__(self, model: OutcomeModel, n: int, seed: int = 0) -> None:
-        self.model, self.n = model, n
+    def __init__(
+        self,
+        model: OutcomeModel,
+        n: int,
+        seed: int = 0,
+        group: int | None = None,
+        draws: int = _DRAWS,
+        *,
+        predictive: bool = False,
+    ) -> None:
+        self.model, self.n, self.draws = model, n, draws
         rng = np.random.default_rng(seed)
-        known = model.difficulty if len(model.difficulty) else np.zeros(1)
-        order = np.sort(known)[(np.arange(n) * len(known)) // n]
-        self.difficulty = rng.permutation(order)
+        at = self._ask(group, predictive, rng)
+        self.difficulty, self.group = model.mix(at, n)
         self.query = model.correct.query_sd * rng.permutation(ndtri((np.arange(n) + 0.5) / n))
-        self.theta = model.correct.draws(_DRAWS, rng)[np.arange(n) % _DRAWS]  # [V, size]
+        which = np.arange(n) % draws
+        self.theta = model.correct.draws(draws, rng)[which]  # [V, size]
         m, s = len(model.profile.names), len(model.slots)
         own, role = rng.standard_normal((m, n)), rng.standard_normal((m, s, n))
         luck = np.sqrt(_SHARED) * own[:, None] + np.sqrt(1 - _SHARED) * role
         self.luck: Array = ndtr(luck)  # uniform, [M, S, V]
         self.slowness = rng.standard_normal((s, n))
+        self._drawn: dict[str, Array] = {}
+        if predictive:
+            self.dearness = rng.standard_normal((s, n))
+            bills = {"usd": model.usd, "seconds": model.seconds, "visible": model.visible}
+            self._drawn = {name: bill.draws(draws, rng)[which] for name, bill in bills.items()}
         self._solo: dict[tuple[int, int], Array] = {}
         self._bills: dict[tuple[int, int], tuple[Array, Array, Array]] = {}
 
+    def _ask(self, group: int | None, predictive: bool, rng: np.random.Generator) -> Index:
+        """Which training questions; drawn, or each equally often."""
+        model, n = self.model, self.n
+        able = np.arange(len(model.difficulty))
+        if group is not None and (model.group == group).any():
+            able = able[model.group == group]
+        if not len(able):
+            return np.zeros(n, dtype=np.int64)
+        if predictive:  # a mix of its own for every posterior draw
+            mixes = rng.choice(able, (self.draws, len(able)))
+            return mixes[np.arange(n) % self.draws, rng.integers(len(able), size=n)]
+        ordered = able[np.argsort(model.difficulty[able], kind="stable")]
+        spread: Index = ordered[(np.arange(n) * len(able)) // n]
+        return rng.permutation(spread)
+
     def play(self, design: Design) -> Forecast:
-        """Execute a design on all virtual queries."""
+        """What the model expects of a design."""
+        played = self.run(design)
+        by_draw = [played.right[d :: self.draws].mean() for d in range(self.draws)]
+        return Forecast(
+            float(played.right.mean()),
+            float(played.usd.mean()),
+            float(played.seconds.mean()),
+            float(np.std(by_draw)),
+        )
+
+    def run(self, design: Design) -> Played:
+        """Execute a design on all virtual queries, in the order of its messages."""
         right: dict[int, Array] = {}
         done: dict[int, Array] = {}
         usd = np.zeros(self.n)
@@ -75,8 +129,8 @@ class VirtualQueries:
         if design.decision is not None:
             cast.append((decision, design.decision, [slot for slot, _ in design.agents]))
         backbone = dict(design.agents)
-        share = np.zeros(self.n)
-        for k, (slot, m, senders) in enumerate(cast):
+        chance = np.zeros(self.n)
+        for slot, m, senders in cast:
             heard, agreeing = len(senders), self._agreeing(right, senders)
             chance = expit(self._logit(slot, m, heard, agreeing))
             price, seconds, _ = self._billed(slot, m)
@@ -84,17 +138,8 @@ class VirtualQueries:
             usd += price + read * self.model.profile.price_in[m]
             begin = np.max([done[u] for u in senders], axis=0) if senders else 0.0
             done[slot] = begin + seconds
-            if k == len(cast) - 1:
-                share = chance
             right[slot] = (self.luck[m, slot] < chance).astype(float)
-        by_draw = [share[d::_DRAWS].mean() for d in range(_DRAWS)]
-        last = cast[-1][0]
-        return Forecast(
-            float(share.mean()),
-            float(usd.mean()),
-            float(done[last].mean()),
-            float(np.std(by_draw)),
-        )
+        return Played(chance, usd, done[cast[-1][0]])
 
     def _agreeing(self, right: dict[int, Array], senders: Sequence[int]) -> Array:
         if not senders:
@@ -105,13 +150,7 @@ class VirtualQueries:
     def _logit(self, slot: int, m: int, heard: int, agreeing: Array) -> Array:
         layout, profile = self.model.correct.layout, self.model.profile
         if (slot, m) not in self._solo:
-            thinks = float(profile.thinks[m])
-            role = layout.role.start + slot
-            theta = self.theta
-            base = theta[:, 0] + theta[:, 1] * thinks + theta[:, 2 + m]
-            base = base + theta[:, role] + theta[:, role + layout.slots] * thinks
-            base = base + theta[:, layout.slope] * self.difficulty
-            self._solo[slot, m] = base + self.query
+            self._solo[slot, m] = self._alone(slot, m)
         logit = self._solo[slot, m]
         if heard:
             at = layout.messages.start + 4 * (slot == layout.slots - 1)
@@ -121,16 +160,31 @@ class VirtualQueries:
             logit = logit + np.log2(1 + heard) * (agreeing * good + (1 - agreeing) * bad)
         return logit
 
+    def _alone(self, slot: int, m: int) -> Array:
+        """Logit of a call that reads nothing, `[V]`."""
+        layout, theta, thinks = self.model.correct.layout, self.theta, self.model.profile.thinks[m]
+        role = layout.role.start + slot
+        base: Array = theta[:, 0] + theta[:, 1] * float(thinks) + theta[:, 2 + m]
+        base = base + theta[:, role] + theta[:, role + layout.slots] * float(thinks)
+        base = base + theta[:, layout.slope] * self.difficulty
+        if layout.groups > 1:
+            rows, own = np.arange(self.n), layout.taste.start + layout.groups * m + self.group
+            base = base + theta[rows, layout.group.start + self.group] + theta[rows, own]
+        return base + self.query
+
     def _billed(self, slot: int, m: int) -> tuple[Array, Array, Array]:
         """Dollars without messages, seconds with their luck, visible tokens, `[V]` each."""
         if (slot, m) not in self._bills:
             model, thinks = self.model, bool(self.model.profile.thinks[m])
-            dz = self.difficulty
-            slow = model.seconds.log_mean(m, slot, thinks, dz)
+            where = (m, slot, thinks, self.difficulty, self.group)
+            slow = model.seconds.log_mean(*where, self._drawn.get("seconds"))
             slow = slow + np.sqrt(model.seconds.variance) * self.slowness[slot]
-            self._bills[slot, m] = (
-                model.usd.mean(m, slot, thinks, dz),
-                np.exp(slow),
-                model.visible.mean(m, slot, thinks, dz),
-            )
+            dear = model.usd.log_mean(*where, self._drawn.get("usd"))
+            if self._drawn:
+                dear = dear + np.sqrt(model.usd.variance) * self.dearness[slot]
+            else:
+                dear = dear + model.usd.variance / 2
+            seen = model.visible.log_mean(*where, self._drawn.get("visible"))
+            seen = seen + model.visible.variance / 2
+            self._bills[slot, m] = np.exp(dear), np.exp(slow), np.exp(seen)
         return self._bills[slot, m]

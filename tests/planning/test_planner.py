@@ -63,7 +63,7 @@ def observations(n: int = 2000, queries: int = 200, seed: int = 0) -> Observatio
     seconds, visible = profile().seconds[backbone] * noise[1], 300 * noise[2]
     return Observations(
         query, backbone, slot, right, heard.astype(float), agreeing, usd * noise[0], seconds,
-        visible, dz,
+        visible, dz, np.zeros(queries, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_likelihood_gradient_is_that_of_the_marginal() -> None:
     x = layout.features(
         profile(), seen.backbone, seen.slot, seen.difficulty[seen.query], seen.heard, seen.agreeing
     )
-    fit = _Fit(x, seen, profile(), layout, 0.4)
+    fit = _Fit(x, seen, profile(), layout, 0.4, 0.5)
     state = _State(np.random.default_rng(0).normal(0, 0.3, layout.size), 1.5)
     weight, _ = fit._nodes(state)
     zeros = np.zeros(layout.size)
@@ -164,7 +164,8 @@ def test_bills_without_noise_are_found() -> None:
     seen = observations(4000)
     exact = np.exp(np.log(profile().usd)[seen.backbone] + 0.3 * (seen.slot == 1))
     bill = fit_bill(seen, exact, profile(), 4, profile().usd, 0.5)
-    assert bill.role[1] - bill.role[0] == pytest.approx(0.3, abs=0.02)
+    role = bill.coef[M : M + 4]
+    assert role[1] - role[0] == pytest.approx(0.3, abs=0.02)
 
 
 def test_play_by_hand(fitted: OutcomeModel) -> None:
