@@ -110,12 +110,13 @@ def _write_plans(trainer: Trainer, console: Console) -> None:
 
 
 def _parse(name: str, description: str, options: dict[str, Any], args: list[str]) -> Any:
-    """A small parser: option name → type and default, or (type, default, help)."""
+    """A small parser: option name → (type, default, help); a list may be given repeatedly."""
     from argparse import ArgumentParser
 
     parser = ArgumentParser(prog=f"abgnn {name}", description=description)
     for option, (kind, default, text) in options.items():
-        parser.add_argument(option, type=kind, default=default, help=text)
+        how: dict[str, Any] = {"action": "append"} if kind is list else {"type": kind}
+        parser.add_argument(option, default=default, help=text, **how)
     return parser.parse_args(args)
 
 
@@ -238,7 +239,7 @@ def _calibrate(args: list[str], console: Console) -> int:
         "Random committees on the training questions; what every call showed goes into a file from "
         "which any number of budgets is planned. With a recording, a stopped run goes on.",
         {
-            "--config": (str, None, "an experiment config: its client, questions and LLMs"),
+            "--config": (list, None, "an experiment config (client, questions, LLMs); repeatable"),
             "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
             "--seed": (int, 0, "of the design"),
             "--out": (str, "runs/calibration.json", "file to write"),
@@ -248,9 +249,7 @@ def _calibrate(args: list[str], console: Console) -> int:
     )
     if given.config is None:
         raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
-    return calibrate_command(
-        [given.config], given.rollouts, given.seed, given.out, given.by, console
-    )
+    return calibrate_command(given.config, given.rollouts, given.seed, given.out, given.by, console)
 
 
 def _plan(args: list[str], console: Console) -> int:
@@ -285,7 +284,7 @@ def _certify(args: list[str], console: Console) -> int:
         "certify",
         "Execute held-out questions and state, with confidence bounds, whether budgets are met.",
         {
-            "--config": (str, None, "an experiment config: its client and its test questions"),
+            "--config": (list, None, "an experiment config (client, test questions); repeatable"),
             "--plan": (str, None, "a file of `abgnn plan`, instead of the config's own policy"),
             "--cost": (float, None, "budget: mean USD per query"),
             "--latency": (float, None, "budget: mean seconds per query"),

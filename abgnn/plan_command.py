@@ -142,7 +142,7 @@ def beliefs_table(calibration: Calibration) -> Table:
             f"{profile.accuracy[m]:.3f}",
             f"{accuracy[m]:.3f}",
             f"{low[m]:.3f} … {high[m]:.3f}",
-            f"{1e3 * usd:.3f}",
+            f"{1e3 * usd:.3g}",
             f"{seconds:.1f}",
             str(calls),
         )
@@ -224,7 +224,7 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
             *([part.group] if calibration.by else []),
             design.describe(calibration.template, calibration.profile.names),
             f"{forecast.accuracy:.3f}",
-            f"{1e3 * forecast.usd:.3f}",
+            f"{1e3 * forecast.usd:.3g}",
             f"{forecast.seconds:.1f}",
         )
     console.print(table)
@@ -235,14 +235,14 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
         f"{mixture.latency_s:g} s{of}" if mixture.latency_s else "",
     ]
     console.print(
-        f"expected: accuracy {mixture.accuracy:.3f}, {1e3 * mixture.usd:.3f} mUSD, "
+        f"expected: accuracy {mixture.accuracy:.3f}, {1e3 * mixture.usd:.3g} mUSD, "
         f"{mixture.seconds:.1f} s per query; "
         f"budget {' and '.join(b for b in budget if b) or 'none'}"
     )
     accuracy, usd, seconds = ahead.accuracy, ahead.usd, ahead.seconds
     console.print(
         f"means over the next {ahead.queries} queries, 90 % in the model: accuracy "
-        f"{accuracy.low:.3f} … {accuracy.high:.3f}, {1e3 * usd.low:.3f} … {1e3 * usd.high:.3f} "
+        f"{accuracy.low:.3f} … {accuracy.high:.3f}, {1e3 * usd.low:.3g} … {1e3 * usd.high:.3g} "
         f"mUSD, {seconds.low:.1f} … {seconds.high:.1f} s"
     )
     if not mixture.feasible:
@@ -258,7 +258,7 @@ def certify_command(given: Any, console: Console) -> int:
     """Execute held-out queries and state whether the budgets are met; 1 if one is not."""
     from abgnn.models.planned import PlannedMixture
 
-    experiment = build([given.config], ["--trainer.logger=false"])
+    experiment = build(given.config, ["--trainer.logger=false"])
     policy: Policy = PlannedMixture(given.plan) if given.plan else experiment.model.policy
     found = certify_policy(
         experiment,

@@ -18,7 +18,7 @@ _DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The middle 90 % and the median of a mean over queries."""
+    """A central interval and the median of a mean over queries."""
 
     low: float
     middle: float
@@ -39,7 +39,12 @@ class Prediction:
 
 
 def predict(
-    model: OutcomeModel, mixture: Mixture, names: tuple[str, ...], queries: int = 100, seed: int = 0
+    model: OutcomeModel,
+    mixture: Mixture,
+    names: tuple[str, ...],
+    queries: int = 100,
+    seed: int = 0,
+    level: float = 0.9,
 ) -> Prediction:
     """Play the next queries 200 times: each time with other parameters, questions and luck.
 
@@ -52,6 +57,7 @@ def predict(
         names: of the kinds of questions, in the model's numbering.
         queries: over which the means are taken.
         seed: of the draws.
+        level: of the intervals; their middle.
 
     Raises:
         ConfigError: queries below 1.
@@ -66,7 +72,8 @@ def predict(
 
     def means(values: list[Array]) -> Range:
         by_query = np.choose(pick, values)
-        low, middle, high = np.quantile(by_query.reshape(-1, _DRAWS).mean(0), (0.05, 0.5, 0.95))
+        by_draw = by_query.reshape(-1, _DRAWS).mean(0)
+        low, middle, high = np.quantile(by_draw, (0.5 - level / 2, 0.5, 0.5 + level / 2))
         return Range(float(low), float(middle), float(high))
 
     right = [(rng.random(size) < p.right).astype(float) for p in played]

