@@ -99,30 +99,62 @@ def imitate(
 ) -> float:
     """Raise the probability of an action; returns that of a single choice, geometric mean.
 
-    Ends when that is `confidence` and the most probable plans are the action's, or after `steps`.
+    Every other step is on varied queries (`varied`), for the action is meant for questions that
+    are not seen here; for the same reason its pool is to be chosen at every difficulty. The hop
+    limit is raised as far as the action's paths need. Ends when the probability is `confidence`
+    and the most probable plans are the action's, on given and on varied queries, or after `steps`.
     """
     learn = [p for p in policy.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learn, lr=lr)
     edges = len(target.edge) / batch.num_graphs
     choices = 1 + 2 * batch.num_nodes / batch.num_graphs + edges
-    reached = 0.0
+    generator = torch.Generator().manual_seed(0)
+    reached = [0.0, 0.0]
     with torch.enable_grad():
-        for _ in range(steps):
-            log_prob = policy(batch, sample=False, action=target).log_prob.mean()
-            reached = math.exp(float(log_prob.detach()) / choices)
-            if reached >= confidence and _follows(policy, batch, target):
+        for step in range(steps):
+            shown = varied(batch, generator) if step % 2 else batch
+            decision = policy(shown, sample=False, action=target)
+            log_prob = decision.log_prob.mean()
+            reached[step % 2] = math.exp(float(log_prob.detach()) / choices)
+            of_pool = _pool_log_prob(policy, int(target.pool[0]))  # [11]
+            sure = min(reached) >= confidence and float(of_pool.min()) > math.log(0.5)
+            if sure and all(_follows(policy, b, target) for b in (batch, shown)):
                 break
             optimiser.zero_grad()
-            (-log_prob).backward()
+            (decision.penalty.mean() - log_prob - of_pool.mean()).backward()
             optimiser.step()
-    return reached
+    return reached[0]
+
+
+def _pool_log_prob(policy: AgentBalance, pool: int) -> Tensor:
+    """Log-probability of a pool at difficulties from 0 to 1, `[11]`."""
+    table = policy.table
+    prior = None if policy.prior is None else policy.prior(table)[0]
+    difficulty = torch.linspace(0, 1, 11, device=table.cost_curve.device)
+    log_prob: Tensor = policy.pool_selection(
+        table.pool_embed, table.cost_curve, difficulty, policy.upper_bound, prior
+    )
+    return log_prob[:, pool]
+
+
+def varied(batch: Batch, generator: torch.Generator) -> Batch:
+    """The same graphs with queries on the lines through pairs of the given ones, and beyond."""
+    query = batch.query_embed  # [B, H]
+    other = query[torch.randperm(len(query), generator=generator).to(query.device)]
+    share = 2 * torch.rand(len(query), 1, generator=generator).to(query) - 0.5  # −0.5 … 1.5
+    mixed = share * query + (1 - share) * other
+    made = batch.clone()
+    made.query_embed = mixed * (query.norm(dim=1, keepdim=True) / mixed.norm(dim=1, keepdim=True))
+    return made
 
 
 @torch.no_grad()
 def _follows(policy: AgentBalance, batch: Batch, target: Action) -> bool:
-    """Whether the most probable plans are the target's."""
-    wanted = policy(batch, sample=False, action=target).plans()
-    return bool(policy(batch, sample=False).plans() == wanted)
+    """Whether the most probable plans are the target's, and no hop limit cuts them."""
+    asked = policy(batch, sample=False, action=target)
+    if bool((asked.penalty > 0).any()):
+        return False
+    return bool(policy(batch, sample=False).plans() == asked.plans())
 
 
 def _target(batch: Batch, design: Design, pools: Sequence[Sequence[int]]) -> Action:
