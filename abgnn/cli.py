@@ -264,7 +264,7 @@ def _plan(args: list[str], console: Console) -> int:
         "--cost": (float, None, "budget: mean USD per query"),
         "--latency": (float, None, "budget: mean seconds per query"),
         "--quantile": (float, None, "--latency is for this share of the queries, for example 0.95"),
-        "--margin": (float, 0.97, "share of the budgets that is aimed at"),
+        "--margin": (float, None, "share of the budgets that is aimed at (0.97, strict 0.93)"),
         "--queries": (int, 100, "how many the stated intervals are for"),
         "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
     }

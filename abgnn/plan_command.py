@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,13 @@ from abgnn.evaluation.certificate import Certificate, certify
 from abgnn.evaluation.evaluate import evaluate
 from abgnn.experiment import Experiment, build
 from abgnn.models.policy import Policy
-from abgnn.planning import (
-    Mixture,
-    Observations,
-    PlanSpace,
-    Profile,
-    budgeted_mix,
-    calibration_plans,
-    observe,
-)
-from abgnn.planning.budgets import Stratum
-from abgnn.planning.calibration import Calibration, pools_of
+from abgnn.planning import Mixture, PlanSpace, calibration_plans, observe
+from abgnn.planning.budgets import Budget
+from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
+from abgnn.planning.planner import plan
 from abgnn.planning.predictive import Prediction, predict
-from abgnn.planning.search import Searcher
-from abgnn.query import Query
-from abgnn.training.difficulty_scale import standard_difficulty
-
-MARGIN, STRICT = 0.97, 0.93  # of the budgets: what a plan aims at
+from abgnn.training.profiles_alone import kinds_of, profiles_alone
 
 
 def calibrate_experiment(
@@ -58,46 +47,24 @@ def calibrate_experiment(
     mas = model.mas
     data.setup("fit")
     queries = data.queries("train")
+    known = profiles_alone(mas, queries, by)
     names = mas.catalogue.names
-    profile = Profile.of(mas.catalogue, mas.domain)
-    space = PlanSpace(mas.template, (tuple(range(len(names))),))
-    difficulty = standard_difficulty(mas, queries)
-    plans = calibration_plans(queries, space, names, rollouts, seed)
-    kinds, group = kinds_of(queries, by)
-    nothing = Observations.none(np.array(list(difficulty.values())), np.array(list(group.values())))
-    observed, spent = nothing, 0.0
-    if plans:
-        with model.new_executor(data) as executor:
-            executor.check(plans)
-            outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
-        spent = sum(o.paid for o in outcomes)
-        observed = observe(outcomes, data, profile, mas.template, difficulty, group)
-        if not len(observed):
-            raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
-    return Calibration(
-        model.label if plans else "profiles only",
-        mas.domain,
-        profile,
-        mas.template,
-        pools_of(mas.pools.members),
-        observed,
-        len(plans),
-        spent,
-        mas.catalogue.priced,
-        by,
-        kinds,
+    plans = calibration_plans(queries, known.everything, names, rollouts, seed)
+    if not plans:
+        return known
+    with model.new_executor(data) as executor:
+        executor.check(plans)
+        outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
+    _, group = kinds_of(queries, by)
+    ids = [query.id for query in queries]
+    difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
+    observed = observe(outcomes, data, known.profile, mas.template, difficulty, group)
+    if not len(observed):
+        raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
+    spent = sum(o.paid for o in outcomes)
+    return replace(
+        known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
     )
-
-
-def kinds_of(queries: Sequence[Query], by: str | None) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Names of the kinds of questions, and query id → kind."""
-    if by is None:
-        return ("",), {q.id: 0 for q in queries}
-    for query in queries:
-        if by not in query.meta:
-            raise ConfigError("--by", by, f"an entry of every question's meta: {list(query.meta)}")
-    kinds = tuple(sorted({str(q.meta[by]) for q in queries}))
-    return kinds, {q.id: kinds.index(str(q.meta[by])) for q in queries}
 
 
 def calibrate_command(
@@ -160,10 +127,9 @@ def plan_command(given: Any, console: Console) -> int:
         calibration = Calibration.load(given.calibration)
     else:
         calibration = calibrate_experiment(build([given.config], ["--trainer.logger=false"]), 0)
-    margin = STRICT if given.strict else given.margin
-    mixture = plan(
-        calibration, given.cost, given.latency, margin, given.quantile, pooled=given.pools
-    )
+    budget = Budget(given.cost, given.latency, given.quantile, given.strict, given.margin)
+    tiers = PlanSpace(calibration.template, calibration.pools) if given.pools else None
+    mixture = plan(calibration, budget, tiers)
     ahead = predict(calibration.model(), mixture, calibration.kinds, given.queries)
     data = mixture_to_dict(mixture, calibration) | {"predicted": asdict(ahead)}
     if given.out:
@@ -175,39 +141,6 @@ def plan_command(given: Any, console: Console) -> int:
     if given.out:
         console.print(f"plan: {given.out}")
     return 0 if mixture.feasible else 1
-
-
-def plan(
-    calibration: Calibration,
-    cost_usd: float | None,
-    latency_s: float | None,
-    margin: float = MARGIN,
-    quantile: float | None = None,
-    *,
-    pooled: bool = False,
-    seed: int = 0,
-) -> Mixture:
-    """The mixture of designs of the highest expected accuracy within both budgets.
-
-    Args:
-        calibration: observed calls.
-        cost_usd, latency_s: budgets of the means per query; None: none.
-        margin: share of the budgets that is aimed at: what is found is a little optimistic.
-        quantile: the latency budget is for this share of the queries, in place of their mean.
-        pooled: mix backbones within one resource tier only, as the paper does.
-        seed: of the virtual queries.
-    """
-    everything = (tuple(range(len(calibration.profile.names))),)
-    space = PlanSpace(calibration.template, calibration.pools if pooled else everything)
-    model = calibration.model()
-    if calibration.by is None:
-        return budgeted_mix(Searcher(model, space, seed), cost_usd, latency_s, margin, quantile)
-    share = np.bincount(model.group, minlength=len(calibration.kinds)) / len(model.group)
-    strata = [
-        Stratum(kind, float(share[g]), Searcher(model, space, seed, g))
-        for g, kind in enumerate(calibration.kinds)
-    ]
-    return budgeted_mix(strata, cost_usd, latency_s, margin, quantile)
 
 
 def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console: Console) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from abgnn.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
-from abgnn.plan_command import calibrate_experiment, plan
+from abgnn.plan_command import calibrate_experiment
+from abgnn.planning.budgets import Budget
 from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.planner import plan
 
 _CALLS = 3.1  # LLM calls of a calibration rollout, on average
-_MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
 
 
 def planned_policies(
@@ -29,7 +30,7 @@ def planned_policies(
     found: list[tuple[str, Policy]] = []
     pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
     for cost, wait in pairs:
-        mixture = plan(calibration, cost, wait, _MARGIN, seed=seed)
+        mixture = plan(calibration, Budget(cost, wait, strict=True), seed=seed)
         said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
         found.append((said, PlannedMixture(mixture_to_dict(mixture, calibration), seed)))
     return len(calibration.observed), found

@@ -1,6 +1,6 @@
 """Calibrate once, model every agent's answer, search plans, meet budgets; numpy and scipy only."""
 
-from abgnn.planning.budgets import Mixture, Weighted, budgeted_mix
+from abgnn.planning.budgets import Budget, Mixture, Weighted, budgeted_mix
 from abgnn.planning.design import calibration_plans
 from abgnn.planning.designs import Design, PlanSpace
 from abgnn.planning.observations import Observations, observe
@@ -10,6 +10,7 @@ from abgnn.planning.search import search
 from abgnn.planning.virtual import Forecast, VirtualQueries
 
 __all__ = [
+    "Budget",
     "Design",
     "Forecast",
     "Mixture",

@@ -44,7 +44,9 @@ class Budget:
         latency_s: seconds per query: their mean, or with `quantile` what so large a share of the
             queries may take at most.
         quantile: None: the mean.
-        margin: share of the budgets that is aimed at.
+        strict: aim lower, so that the budgets are kept in about nine runs of ten.
+        margin: share of the budgets that is aimed at: what is found is a little optimistic.
+            None: 0.97, or 0.93 if strict.
 
     Raises:
         ConfigError: a figure out of its range.
@@ -53,7 +55,8 @@ class Budget:
     cost_usd: float | None = None
     latency_s: float | None = None
     quantile: float | None = None
-    margin: float = 0.97
+    strict: bool = False
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         for field, value in (
@@ -67,6 +70,11 @@ class Budget:
             raise ConfigError("quantile", self.quantile, "from 0.5 to below 1, for example 0.95")
         if self.quantile is not None and self.latency_s is None:
             raise ConfigError("quantile", self.quantile, "only with a latency budget")
+
+    @property
+    def aim(self) -> float:
+        """Share of the budgets that is aimed at."""
+        return self.margin if self.margin is not None else 0.93 if self.strict else 0.97
 
     def uses(self, searcher: Searcher, found: Found) -> list[float]:
         """What a design uses of each budget that there is, 1 being all of it."""
@@ -89,11 +97,14 @@ class Mixture:
         budget: what was asked for.
         feasible: whether the model expects the budgets to be met; if not, the parts are the
             designs that come nearest.
+        prices: λ_tok (per USD) and λ_lat (per second) at which nothing better is for sale: the
+            dual values of the budgets.
     """
 
     parts: tuple[Weighted, ...]
     budget: Budget
     feasible: bool
+    prices: tuple[float, float] = (0.0, 0.0)
 
     @property
     def cost_usd(self) -> float | None:
@@ -121,14 +132,8 @@ class Mixture:
         return sum(p.share * p.found.forecast.accuracy_sd for p in self.parts)
 
 
-def budgeted_mix(
-    searcher: Searcher | Sequence[Stratum],
-    cost_usd: float | None = None,
-    latency_s: float | None = None,
-    margin: float = 0.97,
-    quantile: float | None = None,
-) -> Mixture:
-    """The mixture of the highest expected accuracy within `margin` of both budgets.
+def budgeted_mix(searcher: Searcher | Sequence[Stratum], budget: Budget) -> Mixture:
+    """The mixture of the highest expected accuracy within what is aimed at of both budgets.
 
     Candidates come from dual steps inside the model (λ grows where a budget is exceeded) and from
     the library's best under seven weightings of the two budgets. Kinds of questions share the
@@ -136,12 +141,8 @@ def budgeted_mix(
 
     Args:
         searcher: among designs for all questions, or one for every kind of them.
-        cost_usd, latency_s, margin, quantile: see `Budget`.
-
-    Raises:
-        ConfigError: a budget, the margin or the quantile is out of its range.
+        budget: what may be used.
     """
-    budget = Budget(cost_usd, latency_s, quantile, margin)
     strata = [Stratum("", 1.0, searcher)] if isinstance(searcher, Searcher) else list(searcher)
     found = [(g, one) for g, more in enumerate(_candidates(strata, budget)) for one in more]
     accuracy = np.array([one.forecast.accuracy for _, one in found])
@@ -149,16 +150,25 @@ def budgeted_mix(
     of = np.array([g for g, _ in found])
     kinds = (of == np.arange(len(strata))[:, None]).astype(float)  # [G, n]
     shares = np.array([s.share for s in strata])
-    limits = np.full(len(uses), margin)
+    limits = np.full(len(uses), budget.aim)
     above = (uses, limits) if len(uses) else (None, None)
     solved = linprog(-accuracy, *above, kinds, shares, bounds=(0, 1))
     if solved.status == 0:
-        return Mixture(_parts(strata, found, solved.x), budget, feasible=True)
+        parts = _parts(strata, found, solved.x)
+        return Mixture(parts, budget, True, _prices(budget, -solved.ineqlin.marginals))
     nearest = np.zeros(len(found))  # the least excess, kind by kind
     for g, share in enumerate(shares):
         worst = np.where(of == g, uses.max(0), np.inf)
         nearest[int(worst.argmin())] = share
-    return Mixture(_parts(strata, found, nearest), budget, feasible=False)
+    dear = np.full(len(uses), 20 * _START)
+    return Mixture(_parts(strata, found, nearest), budget, False, _prices(budget, dear))
+
+
+def _prices(budget: Budget, duals: Array) -> tuple[float, float]:
+    """Accuracy per budget as accuracy per USD and per second."""
+    left = iter(duals.tolist())
+    tok, lat = (0.0 if b is None else next(left) / b for b in (budget.cost_usd, budget.latency_s))
+    return tok, lat
 
 
 def _candidates(strata: Sequence[Stratum], budget: Budget) -> list[list[Found]]:

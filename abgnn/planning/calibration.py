@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from abgnn.errors import ConfigError
+from abgnn.planning.designs import PlanSpace
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.profile import Profile
@@ -47,6 +48,11 @@ class Calibration:
     priced: str = ""
     by: str | None = None
     kinds: tuple[str, ...] = ("",)
+
+    @property
+    def everything(self) -> PlanSpace:
+        """Any backbones together, lone agents too."""
+        return PlanSpace(self.template, (tuple(range(len(self.profile.names))),))
 
     def model(self) -> OutcomeModel:
         """The outcome model fitted to it."""

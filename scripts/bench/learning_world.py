@@ -16,6 +16,7 @@ from abgnn.evaluation.sweep import OperatingPoint
 from abgnn.models import AgentBalance, FixedGraph, Policy, RandomGraph
 from abgnn.nn import BackboneTable
 from abgnn.planning import (
+    Budget,
     Design,
     Observations,
     PlanSpace,
@@ -217,7 +218,7 @@ def budget_rows(world: World, pairs: list[tuple[float, float]], margin: float) -
     """Plans for both budgets at once, from one calibration; shares are counted, not drawn."""
     searcher = Searcher(world.calibration(rollouts=True).model(), world.space(1, None), world.seed)
     for cost, latency in pairs:
-        mixture = budgeted_mix(searcher, cost, latency, margin)
+        mixture = budgeted_mix(searcher, Budget(cost, latency, margin=margin))
         means = [(part.share, world.play(part.found.design)) for part in mixture.parts]
         yield Spent(
             sum(share * m.performance for share, m in means),

@@ -26,11 +26,12 @@ from abgnn.console import make_console
 from abgnn.evaluation.routing import Array, few_per_group, inner_budgets, judge
 from abgnn.experiment import quiet
 from abgnn.outcome_layouts import read_outcomes
-from abgnn.plan_command import kinds_of, plan
-from abgnn.planning import Mixture, PlanSpace, Profile, calibration_plans, observe
+from abgnn.planning import Budget, Mixture, PlanSpace, Profile, calibration_plans, observe
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.planner import plan
 from abgnn.rollout import Executor, RecordedClient
 from abgnn.training.difficulty_scale import standard_difficulty
+from abgnn.training.profiles_alone import kinds_of
 
 
 def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
@@ -89,7 +90,7 @@ def main() -> None:
             score, cost = table.score[test], table.cost[test]
             budgets = inner_budgets(cost)
             model = calibrated(world, train, calls, seed)
-            plans = [plan(model, float(b), None, seed=seed) for b in budgets]
+            plans = [plan(model, Budget(float(b)), seed=seed) for b in budgets]
             routed = {
                 f"planner, by task, {calls} calls": [routing_of(p, world, test) for p in plans],
                 f"router, {calls} calls": world.learn(WARM, few, test, seed),

@@ -11,14 +11,15 @@ from scipy.special import expit
 
 from abgnn.errors import ConfigError
 from abgnn.models.planned import PlannedMixture
-from abgnn.plan_command import kinds_of, plan
 from abgnn.planning import Design, Mixture, Observations, OutcomeModel, VirtualQueries, budgeted_mix
 from abgnn.planning.budgets import Budget, Stratum, Weighted
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
+from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Found, Searcher
 from abgnn.query import Query
+from abgnn.training.profiles_alone import kinds_of
 from tests.planning.test_planner import ALL, TEMPLATE, M, observations, profile
 
 ABILITY = np.array([[2.5, -1.0], [-1.0, 2.5], [0.0, 0.0], [0.0, 0.0]])  # [M, kinds]
@@ -51,11 +52,11 @@ def calibration(seen: Observations, *, apart: bool) -> Calibration:
 
 
 def test_each_kind_gets_the_llm_that_is_good_at_it() -> None:
-    apart = plan(calibration(two_kinds(), apart=True), 1e-3, None)
+    apart = plan(calibration(two_kinds(), apart=True), Budget(1e-3))
     chosen = {p.group: {m for _, m in p.found.design.agents} for p in apart.parts}
     assert 0 in chosen["x"]
     assert 1 in chosen["y"]
-    together = plan(calibration(two_kinds(), apart=False), 1e-3, None)
+    together = plan(calibration(two_kinds(), apart=False), Budget(1e-3))
     assert apart.accuracy > together.accuracy + 0.1
     assert sum(p.share for p in apart.parts if p.group == "x") == pytest.approx(0.5, abs=0.01)
 
@@ -81,11 +82,11 @@ def test_kinds_share_the_budget() -> None:
     """What the easy kind does not need pays for the other: within the sum, above one of them."""
     model = OutcomeModel.fit(two_kinds(), profile((0.7,) * 4), TEMPLATE)
     strata = [Stratum(k, 0.5, Searcher(model, ALL, 0, g)) for g, k in enumerate("xy")]
-    mix = budgeted_mix(strata, 3.5e-4)
+    mix = budgeted_mix(strata, Budget(3.5e-4))
     assert mix.feasible
     assert mix.usd <= 0.97 * 3.5e-4 * (1 + 1e-9)
     assert len(mix.parts) <= 3
-    tight = budgeted_mix(strata, 1e-9)
+    tight = budgeted_mix(strata, Budget(1e-9))
     assert not tight.feasible
     assert {p.group for p in tight.parts} == {"x", "y"}
 
@@ -114,7 +115,7 @@ def test_the_next_queries_fall_within_the_interval() -> None:
 
 def test_more_queries_ahead_make_narrower_intervals_but_not_nothing() -> None:
     seen = calibration(two_kinds(), apart=True)
-    mixture = plan(seen, 1e-3, None)
+    mixture = plan(seen, Budget(1e-3))
     few, many = (predict(seen.model(), mixture, seen.kinds, n) for n in (20, 500))
     assert many.accuracy.high - many.accuracy.low < 0.6 * (few.accuracy.high - few.accuracy.low)
     assert many.accuracy.high - many.accuracy.low > 0.005
@@ -124,8 +125,8 @@ def test_more_queries_ahead_make_narrower_intervals_but_not_nothing() -> None:
 
 def test_a_latency_that_most_queries_keep() -> None:
     seen = calibration(observations(), apart=False)
-    mean = plan(seen, None, 12.0)
-    most = plan(seen, None, 12.0, quantile=0.95)
+    mean = plan(seen, Budget(None, 12.0))
+    most = plan(seen, Budget(None, 12.0, 0.95))
     searcher = Searcher(seen.model(), ALL)
     late = sum(p.share * searcher.slow(p.found.design, 12.0) for p in most.parts)
     assert late <= 0.05
@@ -133,15 +134,15 @@ def test_a_latency_that_most_queries_keep() -> None:
     assert most.seconds < mean.seconds
     for bad in (0.2, 1.0):
         with pytest.raises(ConfigError, match="quantile"):
-            plan(seen, None, 12.0, quantile=bad)
+            Budget(None, 12.0, bad)
     with pytest.raises(ConfigError, match="latency"):
-        plan(seen, 1e-3, None, quantile=0.95)
+        Budget(1e-3, quantile=0.95)
 
 
 def test_a_policy_follows_the_kind_of_the_question(tmp_path: Path) -> None:
     seen = calibration(two_kinds(), apart=True)
     path = tmp_path / "plan.json"
-    write_mixture(mixture_to_dict(plan(seen, 1e-3, None), seen), path)
+    write_mixture(mixture_to_dict(plan(seen, Budget(1e-3)), seen), path)
     policy = PlannedMixture(str(path))
     played = {kind: set() for kind in ("x", "y", "other")}  # type: dict[str, set[str]]
     for kind, names in played.items():

@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from abgnn.errors import ConfigError
 from abgnn.planning import (
+    Budget,
     Design,
     Observations,
     OutcomeModel,
@@ -229,12 +230,18 @@ def test_mixtures_keep_both_budgets_and_beat_their_parts(
     fitted: OutcomeModel, cost: float, latency: float
 ) -> None:
     searcher = Searcher(fitted, ALL)
-    mix = budgeted_mix(searcher, cost, latency)
+    mix = budgeted_mix(searcher, Budget(cost, latency))
     assert mix.feasible
     assert len(mix.parts) <= 3
     assert sum(p.share for p in mix.parts) == pytest.approx(1)
     assert mix.usd <= 0.97 * cost * (1 + 1e-9)
     assert mix.seconds <= 0.97 * latency * (1 + 1e-9)
+    worth = [p.found.forecast.utility(*mix.prices) for p in mix.parts]
+    assert worth == pytest.approx([worth[0]] * len(worth), abs=1e-6)  # none is the better buy
+    assert all(
+        searcher.judged(f.design).forecast.utility(*mix.prices) < worth[0] + 0.03
+        for f in searcher.library[:60]
+    )
     able = [
         f.forecast.accuracy
         for f in (searcher.judged(g.design) for g in searcher.library[:60])
@@ -245,10 +252,10 @@ def test_mixtures_keep_both_budgets_and_beat_their_parts(
 
 def test_impossible_budgets_say_so_and_no_budget_is_the_best(fitted: OutcomeModel) -> None:
     searcher = Searcher(fitted, ALL)
-    assert not budgeted_mix(searcher, 1e-9, None).feasible
-    assert len(budgeted_mix(searcher).parts) == 1
+    assert not budgeted_mix(searcher, Budget(1e-9)).feasible
+    assert len(budgeted_mix(searcher, Budget()).parts) == 1
     with pytest.raises(ConfigError, match="cost"):
-        budgeted_mix(searcher, 0.0)
+        Budget(0.0)
 
 
 def test_calibration_plans_are_random_factorial_and_nested() -> None:

@@ -9,10 +9,11 @@ import pytest
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
-from abgnn.plan_command import calibrate_experiment, plan
-from abgnn.planning import Mixture, PlanSpace
+from abgnn.plan_command import calibrate_experiment
+from abgnn.planning import Budget, Mixture
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
 from abgnn.resources import config_path
@@ -66,11 +67,11 @@ def test_at_most_300_calls_teach_which_mode_for_which_kind(
     assert calibration.label == "live"
     accuracy, low, high = calibration.model().solo(calibration.template.lead)
     assert ((low < accuracy) & (accuracy < high)).all()
-    searcher = Searcher(calibration.model(), everything(calibration))
+    searcher = Searcher(calibration.model(), calibration.everything)
     fastest = min(found.forecast.seconds for found in searcher.library)
     modes = []
     for latency in (1.3 * fastest, 3.5 * fastest):
-        mixture = plan(calibration, None, latency)
+        mixture = plan(calibration, Budget(None, latency))
         assert mixture.feasible
         modes.append({(p.group, p.found.design.agents[0][1]) for p in mixture.parts})
         ahead = predict(calibration.model(), mixture, calibration.kinds, 60, level=LEVEL)
@@ -82,7 +83,3 @@ def test_at_most_300_calls_teach_which_mode_for_which_kind(
         assert ahead.seconds.low / 2 < measured.latency_s < 2 * ahead.seconds.high
     assert modes[0] != modes[1]  # the budget decides
     assert len({mode for _, mode in modes[1]}) > 1  # and the kind of question
-
-
-def everything(calibration: Calibration) -> PlanSpace:
-    return PlanSpace(calibration.template, (tuple(range(len(calibration.profile.names))),))
