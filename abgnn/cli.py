@@ -27,6 +27,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn calibrate --config NAME  a few hundred random rollouts, from which budgets are planned
   abgnn plan     FILE --cost USD --latency S   the best mixture of teams within budgets
   abgnn certify  --config NAME [--plan FILE] --cost USD --latency S   are budgets met, how sure?
+  abgnn report RUNS…             one HTML page of what runs have left behind
   abgnn difficulty fit|eval      train, or judge, an estimator of how hard questions are
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
   abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
@@ -75,6 +76,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "calibrate": _calibrate,
         "plan": _plan,
         "certify": _certify,
+        "report": _report,
         "run": _run,
         "outcomes": _outcomes,
         "recordings": _recordings,
@@ -242,7 +244,7 @@ def _calibrate(args: list[str], console: Console) -> int:
             "--config": (list, None, "an experiment config (client, questions, LLMs); repeatable"),
             "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
             "--seed": (int, 0, "of the design"),
-            "--out": (str, "runs/calibration.json", "file to write"),
+            "--out": (str, None, "file to write, instead of the config's model.calibration"),
             "--by": (str, None, "entry of the questions' meta by which plans may differ"),
         },
         args,
@@ -297,6 +299,12 @@ def _certify(args: list[str], console: Console) -> int:
     if given.config is None:
         raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
     return certify_command(given, console)
+
+
+def _report(args: list[str], console: Console) -> int:
+    from abgnn.report.page import report_command
+
+    return report_command(args, console)
 
 
 def _run(args: list[str], console: Console) -> int:

@@ -41,6 +41,23 @@ class ExperimentCLI(LightningCLI):
             run=run,
         )
 
+    def _parse_ckpt_path(self) -> None:
+        """A checkpoint's hyperparameters go over configs, and flags of the command over both."""
+        super()._parse_ckpt_path()
+        flags = _model_flags(sys.argv[2:]) if self.config.get("subcommand") else []
+        if flags:
+            command = [self.config.subcommand, *flags]
+            self.config = self.parser.parse_args(command, namespace=self.config)
+
+
+def _model_flags(args: Sequence[str]) -> list[str]:
+    """Every `--model.…` among arguments, with its value."""
+    found: list[str] = []
+    for i, arg in enumerate(args):
+        if arg.startswith("--model"):
+            found += [arg] if "=" in arg else [arg, *args[i + 1 : i + 2]]
+    return found
+
 
 @dataclass(frozen=True)
 class Experiment:

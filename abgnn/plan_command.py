@@ -68,11 +68,17 @@ def calibrate_experiment(
 
 
 def calibrate_command(
-    config: Sequence[str], rollouts: int, seed: int, out: str, by: str | None, console: Console
+    config: Sequence[str],
+    rollouts: int,
+    seed: int,
+    out: str | None,
+    by: str | None,
+    console: Console,
 ) -> int:
     """Calibrate and show what was learned of every backbone."""
     experiment = build(list(config), ["--trainer.logger=false"])
     calibration = calibrate_experiment(experiment, rollouts, seed, by)
+    out = out or experiment.model.calibration or "runs/calibration.json"
     calibration.save(out)
     console.print(beliefs_table(calibration))
     console.print(

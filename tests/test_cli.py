@@ -56,6 +56,11 @@ def test_fit_test_predict_run_and_resume(
     assert main(["predict", *common]) == 0
     [plans] = (tmp_path / "runs").rglob("plans.jsonl")
     assert all(json.loads(line)["agents"] for line in plans.read_text().splitlines())
+    flags = ["--model.policy.init_args.delta=0.9", "--model.mas.n_pools", "3"]
+    assert main(["test", *common, *flags]) == 0  # flags go over what the checkpoint says
+    last = max((tmp_path / "runs").rglob("config.yaml"), key=lambda p: p.stat().st_mtime_ns)
+    used = yaml.safe_load(last.read_text())["model"]
+    assert (used["policy"]["init_args"]["delta"], used["mas"]["init_args"]["n_pools"]) == (0.9, 3)
     assert main(["fit", *common, "--trainer.max_epochs=2"]) == 0
     assert main(["run", "What is a quark?", "--checkpoint", str(checkpoint)]) == 0
     out = capsys.readouterr().out

@@ -24,6 +24,7 @@ from abgnn.rollout.plan import Outcome
 from abgnn.training.call_budget import CallBudget
 
 QUIET = (
+    "--model.calibration=null",  # calls that nobody counted would teach
     "--trainer.logger=false",
     "--trainer.enable_progress_bar=false",
     "--trainer.enable_model_summary=false",

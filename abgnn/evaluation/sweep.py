@@ -111,7 +111,9 @@ def run_sweep(sweep: Sweep, console: Console) -> Rows:
     for name, overrides in sweep.variants.items():
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
-            experiment = build(sweep.fit, [*overrides, *point.overrides()])
+            experiment = build(
+                sweep.fit, ["--model.calibration=null", *overrides, *point.overrides()]
+            )
             held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
             experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
             experiment.fit()

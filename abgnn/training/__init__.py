@@ -1,6 +1,7 @@
 """Learning a policy from rollouts."""
 
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
+from abgnn.training.budget_duals import BudgetDuals
 from abgnn.training.call_budget import CallBudget
 from abgnn.training.call_figures import CallFigures
 from abgnn.training.callbacks import HeldOutTable, PolicyFigures
@@ -11,6 +12,7 @@ from abgnn.training.teacher import Teacher
 from abgnn.training.warm_start import WarmStart
 
 __all__ = [
+    "BudgetDuals",
     "CallBudget",
     "CallFigures",
     "HeldOutTable",

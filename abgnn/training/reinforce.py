@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 
 from abgnn.base_mas import BaseMAS
 from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
+from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
+from abgnn.planning.budgets import Budget
 from abgnn.query import Query, Task
 from abgnn.rollout.client import Client
 from abgnn.rollout.executor import Executor
@@ -53,6 +55,10 @@ class Reinforce(LightningModule):
         fit_difficulty: start the difficulty head from the questions' rated levels, or from the head
             that ships, before the first step (`abgnn.difficulty.start_difficulty`).
         max_in_flight: rollouts at once.
+        budget: USD and seconds per query in place of λ's, which then follow it (`BudgetDuals`);
+            `lambda_tok` and `lambda_lat` are not used.
+        calibration: a file that `abgnn calibrate` wrote. If it is there, AgentBalance starts from
+            the planner's design (`Teacher`); if not, from its own start. None: never.
         rollout: recording, caps, deadline, retries. When a cap is reached the step ends, its
             refused rollouts teach nothing, and training stops with a checkpoint. Runs that call
             endpoints write `trace.jsonl` into their folder if no other trace is named.
@@ -73,6 +79,8 @@ class Reinforce(LightningModule):
         hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
         max_in_flight: int = 1024,
+        budget: Budget | None = None,
+        calibration: str | None = None,
         rollout: RolloutSettings = UNGUARDED,
     ) -> None:
         super().__init__()
@@ -92,6 +100,7 @@ class Reinforce(LightningModule):
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
         self.fit_head, self.max_in_flight = fit_difficulty, max_in_flight
         self.rollout_settings = rollout
+        self.budget, self.calibration = budget, calibration
         self.register_buffer("rollouts", torch.zeros((), dtype=torch.long))
         self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
         self.register_buffer("head_fitted", torch.zeros((), dtype=torch.bool))
@@ -103,6 +112,26 @@ class Reinforce(LightningModule):
         self._executor: Executor | None = None
         self._resume_rng: Tensor | None = None
         policy.set_tradeoff(lambda_tok, lambda_lat)
+
+    def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
+        """Other λ's from now on: of the reward, and for a policy that looks at them."""
+        self.lambda_tok, self.lambda_lat = lambda_tok, lambda_lat
+        self.policy.set_tradeoff(lambda_tok, lambda_lat)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """What a budget and a calibration ask for; the budget's λ's come before the teacher."""
+        from abgnn.training.budget_duals import BudgetDuals
+        from abgnn.training.teacher import Teacher
+
+        added: list[Callback] = []
+        known = self.calibration if self.calibration and Path(self.calibration).exists() else None
+        if self.budget is not None:
+            added.append(BudgetDuals(self.budget, known))
+        if known is not None and isinstance(self.policy, AgentBalance):
+            added.append(Teacher(known))
+        elif self.calibration is not None:
+            _log.info("no calibration at %s: the policy's own start", self.calibration)
+        return added
 
     @property
     def label(self) -> str:
@@ -165,9 +194,13 @@ class Reinforce(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["sampling_rng"] = torch.get_rng_state()
+        if self.budget is not None:
+            checkpoint["tradeoff"] = (self.lambda_tok, self.lambda_lat)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._resume_rng = checkpoint.get("sampling_rng")
+        if "tradeoff" in checkpoint:
+            self.set_tradeoff(*checkpoint["tradeoff"])
 
     def on_train_start(self) -> None:
         """A resumed run goes on sampling where the checkpoint stopped."""

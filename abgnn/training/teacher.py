@@ -22,6 +22,7 @@ from abgnn.templates import Template
 from abgnn.training.callbacks import module_of
 
 _log = logging.getLogger(__name__)
+_QUESTIONS = 40  # that are imitated on, at most: the design is the same for all
 
 
 class Teacher(Callback):
@@ -78,7 +79,8 @@ class Teacher(Callback):
         space = PlanSpace(found.template, allowed, policy.min_agents)
         searcher = Searcher(found.model(), space)
         self.design = searcher.best(module.lambda_tok, module.lambda_lat).design
-        batch = module.mas.batch(queries).to(pl_module.device)
+        shown = queries[:: -(-len(queries) // _QUESTIONS)]
+        batch = module.mas.batch(shown).to(pl_module.device)
         target = _target(batch, self.design, allowed)
         reached = imitate(policy, batch, target, self.confidence, self.steps, self.lr)
         self._done = True
@@ -116,8 +118,8 @@ def imitate(
             decision = policy(shown, sample=False, action=target)
             log_prob = decision.log_prob.mean()
             reached[step % 2] = math.exp(float(log_prob.detach()) / choices)
-            of_pool = _pool_log_prob(policy, int(target.pool[0]))  # [11]
-            sure = min(reached) >= confidence and float(of_pool.min()) > math.log(0.5)
+            of_pool = _pool_log_prob(policy, int(target.pool[0]))  # [9]
+            sure = min(reached) >= confidence and float(of_pool.detach().min()) > math.log(0.5)
             if sure and all(_follows(policy, b, target) for b in (batch, shown)):
                 break
             optimiser.zero_grad()
@@ -127,10 +129,13 @@ def imitate(
 
 
 def _pool_log_prob(policy: AgentBalance, pool: int) -> Tensor:
-    """Log-probability of a pool at difficulties from 0 to 1, `[11]`."""
+    """Log-probability of a pool at difficulties from 0.1 to 0.9, `[9]`.
+
+    At the very ends an inner pool shares the probability with its neighbour, whatever is learned.
+    """
     table = policy.table
     prior = None if policy.prior is None else policy.prior(table)[0]
-    difficulty = torch.linspace(0, 1, 11, device=table.cost_curve.device)
+    difficulty = torch.linspace(0.1, 0.9, 9, device=table.cost_curve.device)
     log_prob: Tensor = policy.pool_selection(
         table.pool_embed, table.cost_curve, difficulty, policy.upper_bound, prior
     )

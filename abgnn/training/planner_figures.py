@@ -1,0 +1,95 @@
+"""What is known of the backbones, and what a run came to, in TensorBoard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from abgnn.difficulty.reliability_figure import reliability_figure
+from abgnn.evaluation.calibration import expected_calibration_error
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.held_out_calls import foretold
+from abgnn.report.figures import beliefs_figure
+from abgnn.report.records import Beliefs
+from abgnn.training.callbacks import HeldOutTable, module_of, writer_of
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+    from abgnn.training.reinforce import Reinforce
+
+MEASURES = {"performance": "accuracy", "cost_usd": "usd", "latency_s": "seconds"}
+
+
+class PlannerFigures(Callback):
+    """Profiles and roles in the projector; the run's result beside its settings (HPARAMS).
+
+    With a calibration also what its outcome model believes of every backbone, and its reliability:
+    predicted P(right) of the observed calls, each by a model that has not seen its question,
+    against the observed share, with the expected calibration error (ECE). All names begin with
+    where answers are from: the run's label, and of the calibration its own.
+
+    The result is `HeldOutTable`'s last row if that callback is there, else the last validation;
+    nothing is called for it.
+
+    Args:
+        calibration: a file of `abgnn calibrate`; None: no figures of a calibration.
+
+    Raises:
+        ConfigError: it cannot be read; said before training.
+    """
+
+    def __init__(self, calibration: str | None = None) -> None:
+        self.calibration = None if calibration is None else Calibration.load(calibration)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        writer = writer_of(trainer)
+        if writer is None or not trainer.is_global_zero:
+            return
+        self._embeddings(writer, module_of(pl_module))
+        if self.calibration is not None:
+            draw_calibration(writer, self.calibration, trainer.global_step)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """After `HeldOutTable`, whose last rows come when training ends."""
+        label = module_of(pl_module).label
+        found = {f"{label}/held_out/{n}": v for n, v in held_out(trainer, label).items()}
+        for logger in trainer.loggers:
+            if found and isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(dict(logger.hparams), found, step=trainer.global_step)
+
+    @staticmethod
+    def _embeddings(writer: SummaryWriter, module: Reinforce) -> None:
+        mas, tag = module.mas, module.label
+        names, roles = list(mas.table.names), [role.name for role in mas.template.roles]
+        profiles = mas.table.embed.flatten(1)  # [M, 3H]
+        writer.add_embedding(profiles, metadata=names, tag=f"{tag}/backbones")
+        writer.add_embedding(mas.role_embed, metadata=roles, tag=f"{tag}/roles")
+
+
+def draw_calibration(writer: SummaryWriter, calibration: Calibration, step: int) -> None:
+    """Beliefs; reliability and ECE if two questions or more were asked."""
+    tag, observed = f"{calibration.label}/planner", calibration.observed
+    writer.add_figure(f"{tag}/beliefs", beliefs_figure(Beliefs.of(calibration)), step)
+    if len(np.unique(observed.query)) < 2:
+        return
+    predicted = foretold(calibration)
+    figure = reliability_figure(
+        predicted, observed.right, predicted="predicted P(right)", observed="share of calls right"
+    )
+    writer.add_figure(f"{tag}/reliability", figure, step)
+    writer.add_scalar(f"{tag}/ece", expected_calibration_error(predicted, observed.right), step)
+
+
+def held_out(trainer: Trainer, label: str) -> dict[str, float]:
+    """Accuracy, USD and seconds per query; empty if nothing was evaluated."""
+    tables: list[Any] = [c for c in trainer.callbacks if isinstance(c, HeldOutTable)]  # type: ignore[attr-defined]
+    rows = [row for table in tables for row in table.rows[-1:]]
+    if rows:
+        return {shown: float(getattr(rows[-1], name)) for name, shown in MEASURES.items()}
+    seen = trainer.callback_metrics
+    named = {shown: seen.get(f"{label}/val/{name}") for name, shown in MEASURES.items()}
+    return {shown: float(value) for shown, value in named.items() if value is not None}

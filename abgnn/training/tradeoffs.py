@@ -1,0 +1,139 @@
+"""`Tradeoffs`: one policy for all budgets: the planner's design for each of several λ's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from abgnn.errors import ConfigError
+from abgnn.models.agent_balance import AgentBalance
+from abgnn.planning import PlanSpace
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.search import Found, Searcher
+from abgnn.training.callbacks import module_of
+from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
+from abgnn.training.profiles_alone import profiles_alone
+from abgnn.training.reinforce import Reinforce
+
+_log = logging.getLogger(__name__)
+Pair = tuple[float, float]
+POINTS: tuple[Pair, ...] = ((40.0, 5e-3), (20.0, 2e-3), (10.0, 1e-3), (2.0, 5e-4), (0.0, 0.0))
+
+
+class Tradeoffs(Callback):
+    """A conditioned AgentBalance learns a design for every point, and REINFORCE at all of them.
+
+    Before the first step the planner searches the design for each (λ_tok, λ_lat), and the policy
+    imitates them all; what the planner expects of each is kept in the policy, where
+    `AgentBalance.set_budget` looks budgets up. Every training step is then at a point drawn for
+    it; validation, tests and the end of training are at the λ's of the experiment.
+
+    Args:
+        points: pairs of λ_tok (per USD) and λ_lat (per second); None: from strict to free
+            (`POINTS`, Table 6 of arXiv 2512.11426 and one between).
+        calibration: a file that `abgnn calibrate` wrote; None: profiles alone.
+        confidence, steps, lr: of the imitation, as for `Teacher`.
+        seed: of the points that steps draw.
+
+    Raises:
+        ConfigError: fewer than two points or a negative λ; another policy than a conditioned
+            AgentBalance; a calibration of other backbones or roles.
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Sequence[float]] | None = None,
+        calibration: str | None = None,
+        confidence: float = 0.9,
+        steps: int = 600,
+        lr: float = 3e-3,
+        seed: int = 0,
+    ) -> None:
+        self.points = POINTS if points is None else tuple(_pair(p) for p in points)
+        if len(set(self.points)) < 2:
+            raise ConfigError("Tradeoffs.points", points, "two or more different points")
+        if not 0 < confidence < 1:
+            raise ConfigError("Tradeoffs.confidence", confidence, "between 0 and 1")
+        self.calibration, self.confidence = calibration, confidence
+        self.steps, self.lr, self.seed = steps, lr, seed
+        self.found: tuple[Found, ...] = ()
+        self._own: Pair = (0.0, 0.0)
+        self._done = False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"done": self._done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._done = bool(state_dict["done"])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = module_of(pl_module)
+        policy = module.policy
+        if not isinstance(policy, AgentBalance) or policy.tradeoff is None:
+            said = type(policy).__name__
+            raise ConfigError("policy", said, "AgentBalance(conditioned=True), for Tradeoffs")
+        if module.budget is not None:
+            raise ConfigError("model.budget", module.budget, "null: Tradeoffs draws the λ's")
+        self._own = (module.lambda_tok, module.lambda_lat)
+        if not self._done:
+            self._teach(trainer, module, policy)
+            self._done = True
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        drawn = np.random.default_rng((self.seed, trainer.global_step)).integers(len(self.points))
+        module_of(pl_module).set_tradeoff(*self.points[int(drawn)])
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            module_of(pl_module).set_tradeoff(*self._own)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module_of(pl_module).set_tradeoff(*self._own)
+
+    def _teach(self, trainer: Trainer, module: Reinforce, policy: AgentBalance) -> None:
+        queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
+        if self.calibration is None:
+            known = profiles_alone(module.mas, queries)
+        else:
+            known = Calibration.load(self.calibration)
+            check_calibration("Tradeoffs.calibration", known, module.mas)
+        pools = known.pools[: policy.upper_bound]
+        searcher = Searcher(known.model(), PlanSpace(known.template, pools, policy.min_agents))
+        self.found = tuple(searcher.best(*point) for point in self.points)
+        batch = module.mas.batch(some(queries)).to(module.device)
+        lessons = [
+            Lesson(point, action_of(batch, found.design, pools))
+            for point, found in zip(self.points, self.found, strict=True)
+        ]
+        reached = imitate(policy, batch, lessons, self.confidence, self.steps, self.lr)
+        assert policy.tradeoff is not None
+        policy.tradeoff.taught = torch.tensor(
+            [_row(point, found) for point, found in zip(self.points, self.found, strict=True)],
+            device=module.device,
+        )
+        module.set_tradeoff(*self._own)
+        designs = len({found.design for found in self.found})
+        _log.info(
+            "trade-offs: %d points, %d designs (probability per choice at least %.2f)",
+            len(self.points), designs, reached,
+        )  # fmt: skip
+
+
+def _pair(point: Sequence[float]) -> Pair:
+    if len(point) != 2 or min(point) < 0:
+        raise ConfigError("Tradeoffs.points", list(point), "pairs of λ_tok ≥ 0 and λ_lat ≥ 0")
+    tok, lat = point
+    return float(tok), float(lat)
+
+
+def _row(point: Pair, found: Found) -> list[float]:
+    """λ_tok, λ_lat, accuracy, USD, seconds."""
+    ahead = found.forecast
+    return [*point, ahead.accuracy, ahead.usd, ahead.seconds]
