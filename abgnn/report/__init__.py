@@ -1,0 +1,1 @@
+"""`abgnn report`: one self-contained HTML page from run folders."""

@@ -1,0 +1,69 @@
+"""HTML from small parts: what is no `Html` is escaped, so that no text of a file becomes markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+class Html(str):
+    """Markup; any other text is escaped before it becomes that."""
+
+    __slots__ = ()
+
+
+def plain(value: object) -> str:
+    """Text without control characters (new lines and tabs stay) and without lone surrogates."""
+    shown = str(value).encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in shown)
+
+
+def text(value: object) -> Html:
+    """Markup as it is, anything else escaped."""
+    return value if isinstance(value, Html) else Html(escape(plain(value), quote=True))
+
+
+def join(parts: Iterable[object], between: str = "") -> Html:
+    """Parts one after another, escaped where they are no markup."""
+    return Html(text(between).join(text(part) for part in parts))
+
+
+def tag(name: str, *content: object, **attributes: str) -> Html:
+    """An element; `class_` is written `class`, other underscores are hyphens."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items()
+    )
+    return Html(f"<{name}{given}>{join(content)}</{name}>")
+
+
+def badge(label: str) -> Html:
+    """The label of where figures come from."""
+    return tag("span", label, class_="label")
+
+
+def table(
+    caption: object, label: str, head: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Html:
+    """A table in a box that scrolls by itself; the first cell of a row is its heading."""
+    columns = (tag("th", name, scope="col") for name in head)
+    body = (
+        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
+        for row in rows
+    )
+    made = tag(
+        "table",
+        tag("caption", caption, " ", badge(label)),
+        tag("thead", tag("tr", *columns)),
+        tag("tbody", *body),
+    )
+    return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=plain(caption))
+
+
+def folded(summary: object, *content: object) -> Html:
+    """What is shown on demand."""
+    return tag("details", tag("summary", summary), *content)
+
+
+def section(key: str, title: str, *content: object) -> Html:
+    """A section under a heading of the second level."""
+    return tag("section", tag("h2", title, id=f"{key}-title"), *content, id=key)

@@ -1,0 +1,105 @@
+"""The page: sections in order, labels in the title, one style sheet, nothing from outside."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from abgnn.errors import ConfigError
+from abgnn.report.markup import Html, badge, join, tag, text
+from abgnn.report.reading import read_runs
+from abgnn.report.records import UNKNOWN, CertificateFile, Found
+from abgnn.report.sections_planning import beliefs, certificates, plans, shares
+from abgnn.report.sections_points import ablation, curves, tables
+from abgnn.report.sections_runs import configurations, reading, spending
+from abgnn.report.stylesheet import STYLE
+
+_SECTIONS = (
+    ("certificates", "Certificates", certificates),
+    ("curves", "Performance within budgets", curves),
+    ("tables", "Tables", tables),
+    ("ablation", "Ablation", ablation),
+    ("shares", "Share of backbones", shares),
+    ("plans", "Plans and topologies", plans),
+    ("beliefs", "What the outcome model believes", beliefs),
+    ("spend", "Spend by phase", spending),
+    ("configuration", "Configuration", configurations),
+    ("read", "What was read", reading),
+)
+# no script, no network: the browser refuses both, whatever the files hold
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def report_command(args: Sequence[str], console: Console) -> int:
+    """`abgnn report RUNS… [--out report.html]`.
+
+    Raises:
+        ConfigError: nothing that is recognised, or nowhere to write.
+    """
+    parser = ArgumentParser(
+        prog="abgnn report",
+        description="One self-contained HTML page of what runs have left behind.",
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUNS", help="folders or files of runs")
+    parser.add_argument("--out", default="report.html", help="the page to write (report.html)")
+    given = parser.parse_args(args)
+    found = read_runs(given.runs)
+    out = Path(given.out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(build_page(found), encoding="utf-8")
+    except OSError as error:
+        allowed = f"a file that can be written ({error.strerror})"
+        raise ConfigError("--out", given.out, allowed) from error
+    told = f", {len(found.notices)} notices" if found.notices else ""
+    said = f"report: {out}   ({len(found.records)} read, {len(found.others)} not shown{told}; "
+    console.print(f"{said}{' and '.join(found.labels)})", markup=False, highlight=False)
+    return 0
+
+
+def build_page(found: Found) -> str:
+    """The whole page; the same files give the same bytes."""
+    bodies = [(key, title, write(found)) for key, title, write in _SECTIONS]
+    links = [tag("li", tag("a", title, href=f"#{key}")) for key, title, body in bodies if body]
+    title = f"abgnn report ({', '.join(found.labels)})"
+    body = join(
+        (
+            tag("header", tag("h1", "abgnn report ", *map(badge, found.labels)), *_lead(found)),
+            tag("nav", tag("ul", *links), aria_label="sections"),
+            tag("main", *(part for _, _, part in bodies)),
+        ),
+        "\n",
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{text(_POLICY)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _lead(found: Found) -> list[Html]:
+    """What must not be missed: simulated figures, a mix of labels, verdicts, notices."""
+    lines: list[Html] = []
+    if any("simulated" in label for label in found.labels):
+        said = "Simulated figures come from a model of LLMs; they are no evidence about a real one."
+        lines.append(tag("p", tag("strong", said)))
+    if len(found.labels) > 1:
+        said = f"Labels are mixed ({', '.join(found.labels)}): do not compare across them."
+        lines.append(tag("p", tag("strong", said)))
+    if any(record.label == UNKNOWN for record in found.records):
+        lines.append(tag("p", f"“{UNKNOWN}”: the file does not say what answered its calls."))
+    lines += [
+        tag("p", f"{c.path}: budgets ", tag("strong", c.verdict), f" ({c.label}).")
+        for c in found.of(CertificateFile)
+    ]
+    if found.notices:
+        link = tag("a", "What was read", href="#read")
+        count = len(found.notices)
+        said = "1 file is not in order" if count == 1 else f"{count} files are not in order"
+        lines.append(tag("p", f"{said}: see ", link, ".", class_="notice"))
+    return lines

@@ -1,0 +1,178 @@
+"""JSON files: calibrations, plans, certificates, and the jobs of a comparison."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from abgnn.planning.calibration import FORMAT as CALIBRATION
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.mixture_file import FORMAT as PLAN
+from abgnn.planning.mixture_file import NamedDesign, named_parts, read_mixture
+from abgnn.query import Query
+from abgnn.report.records import (
+    UNKNOWN,
+    Beliefs,
+    CertificateFile,
+    PlanFile,
+    PlanPart,
+    PointRow,
+    Points,
+    Record,
+)
+from abgnn.rollout.plan import Agent, Plan
+from abgnn.templates import Role, topological_order
+
+
+def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
+    """A record, None if the file is of no kind that we know.
+
+    Raises:
+        ValueError, KeyError, TypeError, …: the file is of a known kind, but broken.
+    """
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        return None, ""
+    said = str(data.get("format", ""))
+    if said == CALIBRATION:
+        return Beliefs.of(Calibration.load(path), name), ""
+    if said == PLAN:
+        return _plan(read_mixture(path), name), ""
+    if said.startswith("abgnn "):
+        return None, f"{said!r}: of another version of abgnn"
+    if {"verdict", "findings"} <= data.keys():
+        return _certificate(data, name), ""
+    if {"job", "result"} <= data.keys():
+        return _job(data, name), ""
+    return None, ""
+
+
+def finite(value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
+
+
+def checked(plan: Plan) -> Plan:
+    """A plan that can be drawn.
+
+    Raises:
+        IndexError, ValueError: an agent that is not there, or a cycle.
+    """
+    n = len(plan.agents)
+    ends = (plan.decision, *(end for edge in plan.edges for end in edge))
+    if any(not 0 <= end < n for end in ends):
+        raise IndexError(f"agents {sorted(set(ends))} of {n}")
+    topological_order(n, plan.edges)
+    return plan
+
+
+def _plan(data: Mapping[str, Any], name: str) -> PlanFile:
+    parts = tuple(PlanPart(p.share, str(p.group), _drawable(p)) for p in named_parts(data))
+    ahead = data.get("predicted") or {}
+    ranges = {
+        key: (finite(ahead[key]["low"]), finite(ahead[key]["high"]))
+        for key in ("accuracy", "usd", "seconds")
+        if key in ahead
+    }
+    return PlanFile(
+        path=name,
+        label=str(data.get("label", UNKNOWN)),
+        parts=parts,
+        feasible=bool(data.get("feasible", True)),
+        by=str(data.get("by") or ""),
+        budget=_numbers(data.get("budget") or {}),
+        expected=_numbers(data.get("expected") or {}),
+        predicted=ranges,
+        queries=int(ahead.get("queries", 0)),
+    )
+
+
+def _numbers(given: Mapping[str, Any]) -> dict[str, float | None]:
+    return {str(k): None if v is None else finite(v) for k, v in given.items()}
+
+
+def _drawable(part: NamedDesign) -> Plan:
+    """As the policy of a plan file makes it; all agents write to the decision agent."""
+    agents = [Agent(Role(str(role), "–"), str(backbone)) for role, backbone in part.agents]
+    place = {role: i for i, (role, _) in enumerate(part.agents)}
+    edges = [(place[u], place[v]) for u, v in part.edges]
+    if part.decision is not None:
+        edges += [(i, len(agents)) for i in range(len(agents))]
+        agents.append(Agent(Role("decision", "–"), str(part.decision)))
+    query = Query("any question", "", "")
+    return checked(Plan(query, tuple(agents), tuple(edges), decision=len(agents) - 1))
+
+
+def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
+    findings = tuple(
+        (
+            str(f["name"]),
+            *(finite(f[key]) for key in ("budget", "value", "low", "high")),
+            str(f["verdict"]),
+        )
+        for f in data["findings"]
+    )
+    mean, low, high = (finite(value) for value in data["accuracy"])
+    return CertificateFile(
+        path=name,
+        label=str(data["label"]),
+        verdict=str(data["verdict"]),
+        findings=findings,  # type: ignore[arg-type]
+        accuracy=(mean, low, high),
+        confidence=finite(data["confidence"]),
+        n=int(data["n"]),
+        seed=str(data["seed"]),
+        priced=str(data.get("priced", "")),
+    )
+
+
+def _job(data: Mapping[str, Any], name: str) -> Points:
+    job, result = data["job"], data["result"]
+    rows = tuple(point_row({"method": job["method"], "seed": job["seed"]} | r)
+                 for r in result["rows"])  # fmt: skip
+    budgets = tuple(finite(b) for b in job.get("budgets", ()))
+    waits = tuple(finite(b) for b in job.get("waits", ()))
+    return Points(name, str(result["label"]), rows, budgets, waits)
+
+
+def point_row(row: Mapping[str, Any]) -> PointRow:
+    """A row of points.csv, held_out.csv or a job.
+
+    Raises:
+        KeyError, TypeError, ValueError: a column is missing, or holds no finite number.
+    """
+    name = str(row["name"])
+    cost, latency = finite(row["cost_usd"]), finite(row["latency_s"])
+    if min(cost, latency) < 0:
+        raise ValueError(f"{min(cost, latency)} is no amount")
+    return PointRow(
+        method=str(row["method"]) if "method" in row else group_of(name),
+        name=name,
+        seed=str(row.get("seed", "")),
+        performance=finite(row["performance"]),
+        performance_se=finite(row["performance_se"]),
+        cost_usd=cost,
+        latency_s=latency,
+        tokens=finite(row["tokens"]),
+        calls=finite(row["calls"]),
+        failed=finite(row["failed"]),
+        n=int(finite(row["n"])),
+    )
+
+
+def group_of(name: str) -> str:
+    """The method of a frontier's row: `AgentBalance: point 1`, `chain Qwen3-8B`."""
+    if ": " in name:
+        return name.partition(": ")[0]
+    first = name.partition(" ")[0]
+    return first if first in ("complete", "chain", "star", "layered") else name

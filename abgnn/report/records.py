@@ -1,0 +1,248 @@
+"""What a report is made of: one record per recognised file. Paths are as they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abgnn.planning.calibration import Calibration
+from abgnn.rollout.plan import Plan
+
+Array = NDArray[np.float64]
+UNKNOWN = "origin not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class PointRow:
+    """One evaluated policy: means per query of score, USD, seconds, tokens and calls."""
+
+    method: str
+    name: str
+    seed: str
+    performance: float
+    performance_se: float
+    cost_usd: float
+    latency_s: float
+    tokens: float
+    calls: float
+    failed: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """points.csv of a frontier or comparison, or the results of unfinished jobs.
+
+    `budgets` (USD) and `waits` (seconds) are the comparison's, where its jobs state them.
+    """
+
+    path: str
+    label: str
+    rows: tuple[PointRow, ...]
+    budgets: tuple[float, ...] = ()
+    waits: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """held_out.csv of a training run."""
+
+    path: str
+    label: str
+    rows: tuple[PointRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table that is shown as it is."""
+
+    path: str
+    label: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTable:
+    """table.csv of a comparison: method → column → (mean, half width, mark), shares."""
+
+    path: str
+    label: str
+    cells: Mapping[str, Mapping[str, tuple[float, float, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What the outcome model believes of M backbones alone, in the lead role.
+
+    Args:
+        path: of the calibration; label: of its calls.
+        names: of the backbones.
+        published: accuracy before any call, `[M]`.
+        accuracy, low, high: calibrated, with the middle 90 %, `[M]`.
+        usd, seconds: of a call, `[M]`.
+        calls: observed, `[M]`.
+        about: domain, rollouts, dollars spent and price date, in words.
+    """
+
+    path: str
+    label: str
+    names: tuple[str, ...]
+    published: Array
+    accuracy: Array
+    low: Array
+    high: Array
+    usd: Array
+    seconds: Array
+    calls: NDArray[np.int64]
+    about: str = ""
+
+    @classmethod
+    def of(cls, calibration: Calibration, path: str = "") -> Beliefs:
+        """Fit the outcome model and read it."""
+        model, profile = calibration.model(), calibration.profile
+        lead, zero, count = calibration.template.lead, np.zeros(1), len(profile.names)
+        accuracy, low, high = model.solo(lead)
+        usd, seconds = (
+            np.array(
+                [float(bill.mean(m, lead, bool(profile.thinks[m]), zero)[0]) for m in range(count)]
+            )
+            for bill in (model.usd, model.seconds)
+        )
+        calls = np.bincount(calibration.observed.backbone, minlength=count)
+        about = (
+            f"{calibration.domain}, {calibration.rollouts} rollouts, "
+            f"{len(calibration.observed)} calls, ${calibration.spent_usd:.4f}"
+        )
+        if calibration.priced:
+            about += f"; prices: {calibration.priced}"
+        names, published = profile.names, profile.accuracy
+        return cls(
+            path, calibration.label, names, published, accuracy, low, high, usd, seconds, calls,
+            about,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPart:
+    """A share of the queries and the team that answers them."""
+
+    share: float
+    group: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A file of `abgnn plan`; the figures are None where the file has none."""
+
+    path: str
+    label: str
+    parts: tuple[PlanPart, ...]
+    feasible: bool
+    by: str
+    budget: Mapping[str, float | None]
+    expected: Mapping[str, float | None]
+    predicted: Mapping[str, tuple[float, float]]
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedPlans:
+    """plans.jsonl of `abgnn predict`: different plans, with the number of questions."""
+
+    path: str
+    label: str
+    plans: tuple[tuple[Plan, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFile:
+    """A file of `abgnn certify`; findings are (name, budget, value, low, high, verdict)."""
+
+    path: str
+    label: str
+    verdict: str
+    findings: tuple[tuple[str, float, float, float, float, str], ...]
+    accuracy: tuple[float, float, float]
+    confidence: float
+    n: int
+    seed: str
+    priced: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Attempts of one phase of one run; dollars, `uncertain` at most."""
+
+    run: str
+    phase: str
+    calls: int
+    failed: int
+    tokens: int
+    usd: float
+    uncertain: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a recording or a trace says of money, and who was called how often."""
+
+    path: str
+    label: str
+    phases: tuple[Phase, ...]
+    calls: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A run's config.yaml."""
+
+    path: str
+    label: str
+    text: str
+
+
+Record = (
+    Points
+    | HeldOut
+    | Grid
+    | CompareTable
+    | Beliefs
+    | PlanFile
+    | PredictedPlans
+    | CertificateFile
+    | Spend
+    | Configuration
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What could not be read, or not in full."""
+
+    path: str
+    said: str
+
+
+@dataclass(slots=True)
+class Found:
+    """Everything that was recognised, in the order of the files; `others` are the rest."""
+
+    records: list[Record] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The records of one kind."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Where the figures come from, sorted; files that state nothing count only if all do."""
+        seen = {record.label for record in self.records}
+        return tuple(sorted(seen - {UNKNOWN} or seen))

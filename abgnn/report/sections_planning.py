@@ -1,0 +1,195 @@
+"""Shares of backbones, plans as graphs, beliefs, certificates."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from abgnn.evaluation.plot import draw_plan
+from abgnn.report.figures import bars_figure, beliefs_figure, intervals_figure, short, shown, style
+from abgnn.report.markup import Html, join, section, table, tag
+from abgnn.report.records import (
+    Beliefs,
+    CertificateFile,
+    Found,
+    PlanFile,
+    PredictedPlans,
+    Spend,
+)
+from abgnn.rollout.plan import Plan
+
+_GRAPHS = 12  # of one file
+_AGENTS = 24  # of one graph: more are told, not drawn
+
+
+def shares(found: Found) -> Html:
+    """How often each backbone is called: by plans, predicted plans, recordings and traces."""
+    counted: list[tuple[str, str, Mapping[str, float], str]] = []
+    for planned in found.of(PlanFile):
+        weights: defaultdict[str, float] = defaultdict(float)
+        for part in planned.parts:
+            for agent in part.plan.agents:
+                weights[agent.backbone] += part.share
+        counted.append((planned.path, planned.label, weights, "of the planned agents"))
+    for predicted in found.of(PredictedPlans):
+        agents: Counter[str] = Counter()
+        for plan, count in predicted.plans:
+            for agent in plan.agents:
+                agents[agent.backbone] += count
+        counted.append((predicted.path, predicted.label, agents, "of the planned agents"))
+    counted += [(s.path, s.label, s.calls, "of the calls made") for s in found.of(Spend)]
+    parts = [_shares_of(f"share{k}", *one) for k, one in enumerate(counted) if any(one[2].values())]
+    return section("shares", "Share of backbones", _figures(parts)) if parts else Html()
+
+
+def _shares_of(key: str, path: str, label: str, counts: Mapping[str, float], what: str) -> Html:
+    total = sum(counts.values())
+    ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:20])
+    values = {name: 100 * count / total for name, count in ordered.items()}
+    figure = bars_figure(values, f"percent {what}", [f"{v:.1f}" for v in values.values()])
+    return shown(figure, f"{path}: backbones, percent {what}", label, key)
+
+
+def plans(found: Found) -> Html:
+    """What was planned: budgets, expectations, and every team as a graph."""
+    parts = [tag("article", *_plan_file(f"plan{k}", p)) for k, p in enumerate(found.of(PlanFile))]
+    parts += [
+        tag("article", *_predicted(f"predicted{k}", p))
+        for k, p in enumerate(found.of(PredictedPlans))
+    ]
+    return section("plans", "Plans and topologies", *parts) if parts else Html()
+
+
+def _plan_file(key: str, found: PlanFile) -> list[Html]:
+    rows = [
+        (
+            f"{part.share:.1%}",
+            *((part.group,) if found.by else ()),
+            "; ".join(f"{a.role.name}: {a.backbone}" for a in part.plan.agents),
+        )
+        for part in found.parts
+    ]
+    head = ("share of queries", *((found.by,) if found.by else ()), "team")
+    graphs = [
+        _graph(f"{key}-{i}", part.plan, found.label, f"{part.share:.1%} of queries {part.group}")
+        for i, part in enumerate(found.parts[:_GRAPHS])
+    ]
+    title = f"{found.path}: {'' if found.feasible else 'no plan is expected to meet the budget; '}"
+    return [
+        tag("h3", found.path),
+        _expected(found),
+        table(f"{title}teams", found.label, head, rows),
+        _figures(graphs),
+    ]
+
+
+def _expected(found: PlanFile) -> Html:
+    """Budget, expectation and 90 % interval, by quantity."""
+    rows = []
+    for name, unit, scale, budget, mean, ahead in (
+        ("accuracy", "", 1.0, "", "accuracy", "accuracy"),
+        ("cost", "mUSD", 1e3, "cost_usd", "cost_usd", "usd"),
+        ("latency", "s", 1.0, "latency_s", "latency_s", "seconds"),
+    ):
+        limit, value = found.budget.get(budget), found.expected.get(mean)
+        low, high = found.predicted.get(ahead, (None, None))
+        between = "–" if low is None or high is None else f"{scale * low:.4g} … {scale * high:.4g}"
+        shown_as = ["–" if v is None else f"{scale * v:.4g}" for v in (limit, value)]
+        rows.append((f"{name} in {unit}" if unit else name, *shown_as, between))
+    quantile = found.budget.get("quantile")
+    of = f" (latency budget: for {quantile:.0%} of the queries)" if quantile else ""
+    verdict = "" if found.feasible else "; no plan is expected to meet these budgets"
+    head = ("per query", "budget", "expected", f"90 %, next {found.queries} queries")
+    return table(f"{found.path}: budget and expectation{of}{verdict}", found.label, head, rows)
+
+
+def _predicted(key: str, found: PredictedPlans) -> list[Html]:
+    total = sum(count for _, count in found.plans)
+    graphs = [
+        _graph(f"{key}-{i}", plan, found.label, f"{count} of {total} questions")
+        for i, (plan, count) in enumerate(found.plans[:_GRAPHS])
+    ]
+    said = f"{len(found.plans)} different plans for {total} questions"
+    if len(found.plans) > _GRAPHS:
+        said += f"; the {_GRAPHS} most frequent ones are drawn"
+    return [tag("h3", found.path), tag("p", f"{said}."), _figures(graphs)]
+
+
+def _graph(key: str, plan: Plan, label: str, caption: str) -> Html:
+    links = [f"{_role(plan, u)} → {_role(plan, v)}" for u, v in plan.edges]
+    said = f"{caption.strip()}: {', '.join(links) or 'a lone agent'}"
+    if len(plan.agents) > _AGENTS:
+        return tag("p", f"{caption}: {len(plan.agents)} agents, too many to be drawn.")
+    with style():
+        figure = draw_plan(plan, simulated=False, title=short(caption.strip(), 40))
+    return shown(figure, said, label, key, wide=True)
+
+
+def _role(plan: Plan, i: int) -> str:
+    return plan.agents[i].role.name
+
+
+def beliefs(found: Found) -> Html:
+    """Published against calibrated accuracy with 90 % intervals; dollars and seconds of a call."""
+    parts = []
+    for k, b in enumerate(found.of(Beliefs)):
+        order = np.argsort(-b.accuracy, kind="stable")
+        rows = [
+            (
+                b.names[m],
+                f"{b.published[m]:.3f}",
+                f"{b.accuracy[m]:.3f}",
+                f"{b.low[m]:.3f} … {b.high[m]:.3f}",
+                f"{1e3 * b.usd[m]:.3g}",
+                f"{b.seconds[m]:.1f}",
+                f"{b.calls[m]}",
+            )
+            for m in order
+        ]
+        head = ("backbone", "published", "alone", "90 %", "mUSD a call", "s a call", "calls")
+        caption = f"{b.path}: accuracy alone, published against calibrated"
+        figure = shown(beliefs_figure(b), caption, b.label, f"beliefs{k}")
+        listed = table(f"{b.path}: beliefs about each backbone ({b.about})", b.label, head, rows)
+        parts.append(tag("article", tag("h3", b.path), _figures([figure]), listed))
+    title = "What the outcome model believes"
+    return section("beliefs", title, *parts) if parts else Html()
+
+
+def certificates(found: Found) -> Html:
+    """Verdicts with bounds, and a figure in shares of the budgets."""
+    made = found.of(CertificateFile)
+    parts = [_certificate(f"certificate{k}", c) for k, c in enumerate(made)]
+    return section("certificates", "Certificates", *parts) if parts else Html()
+
+
+def _certificate(key: str, found: CertificateFile) -> Html:
+    rows: list[tuple[object, ...]] = [
+        (name, f"{budget:.4g}", f"{value:.4g}", f"{low:.4g}", f"{high:.4g}", tag("strong", verdict))
+        for name, budget, value, low, high, verdict in found.findings
+    ]
+    rows.append(("accuracy", "–", *(f"{value:.3f}" for value in found.accuracy), "–"))
+    head = ("quantity (USD, s per query)", "budget", "observed", "lower", "upper", "verdict")
+    caption = f"{found.path}: {found.n} held-out queries, each bound one-sided at "
+    caption += f"{found.confidence:.0%}, seed {found.seed}"
+    drawn = [
+        (name, value / budget, low / budget, high / budget)
+        for name, budget, value, low, high, _ in found.findings
+        if budget > 0
+    ]
+    figures = []
+    if drawn:
+        figure = intervals_figure(drawn, "observed, in shares of the budget (dashed: the budget)")
+        figures = [shown(figure, f"{found.path}: bounds against budgets", found.label, key)]
+    return tag(
+        "article",
+        tag("h3", f"{found.path}: {found.verdict}"),
+        tag("p", f"Prices: {found.priced or 'nothing is said of their date'}."),
+        table(caption, found.label, head, rows),
+        _figures(figures),
+    )
+
+
+def _figures(figures: list[Html]) -> Html:
+    return tag("div", join(figures), class_="figures") if figures else Html()

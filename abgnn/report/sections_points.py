@@ -1,0 +1,251 @@
+"""Curves against budgets, P@ tables, every row, ablations: from points, tables, held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from abgnn.evaluation.frontier import narrow_area, performance_at
+from abgnn.report.figures import curves_figure, shown
+from abgnn.report.markup import Html, folded, join, section, table, tag
+from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, Points
+
+Array = NDArray[np.float64]
+_DRAWN = 10  # methods in one figure
+_ROWS = 2000  # rows of one table
+_AXES = (
+    ("cost_usd", "cost", "mUSD", 1e3, "T"),
+    ("latency_s", "latency", "seconds", 1.0, "L"),
+)
+
+
+def curves(found: Found) -> Html:
+    """Performance against cost and against latency budgets, a pair of figures per file."""
+    parts = []
+    for k, points in enumerate(found.of(Points)):
+        named = _by_method(points.rows)
+        for axis, what, unit, scale, _ in _AXES:
+            series = {m: _means(rows, axis, scale) for m, rows in named.items()}
+            drawn = _best({m: p for m, p in series.items() if len(p)})
+            if not drawn:
+                continue
+            left = len(series) - len(drawn)
+            note = f"; {left} further methods: see the tables" if left else ""
+            caption = f"{points.path}: performance within a {what} budget{note}"
+            figure = curves_figure(drawn, f"{what} in {unit}, mean per query")
+            parts.append(shown(figure, caption, points.label, f"curve{k}-{axis}"))
+    if not parts:
+        return Html()
+    said = (
+        "Lines: what a budget buys, mixing the operating points of a method (Eq 12). Hollow marks: "
+        "measured points, means over seeds. Budgets are logarithmic."
+    )
+    return section("curves", "Performance within budgets", tag("p", said), _grid(parts))
+
+
+def tables(found: Found) -> Html:
+    """P@ budgets, held-out rows and every row of every file."""
+    parts: list[Html] = [_compare_table(t) for t in found.of(CompareTable)]
+    tabled = {_folder(t.path) for t in found.of(CompareTable)}
+    for points in found.of(Points):
+        if _folder(points.path) not in tabled:
+            parts += _budget_tables(points)
+        parts.append(_explained(points))
+        every = _rows_table(f"{points.path}: every row", points.label, points.rows)
+        parts.append(folded(f"Every row of {points.path} ({len(points.rows)})", every))
+    parts += [
+        _rows_table(f"{held.path}: held-out questions", held.label, held.rows)
+        for held in found.of(HeldOut)
+    ]
+    parts += [
+        table(grid.path, grid.label, grid.head, grid.rows)
+        for grid in found.of(Grid)
+        if not _is_ablation(grid.path)
+    ]
+    return section("tables", "Tables", *parts) if parts else Html()
+
+
+def ablation(found: Found) -> Html:
+    """Methods named `ablation …` beside the full model, and tables of ablations as they are."""
+    parts = [
+        table(grid.path, grid.label, grid.head, grid.rows)
+        for grid in found.of(Grid)
+        if _is_ablation(grid.path)
+    ]
+    for points in found.of(Points):
+        named = _by_method(points.rows)
+        without = [m for m in named if _is_ablation(m)]
+        full = next((m for m in named if not _is_ablation(m)), None)
+        if without and full is not None:
+            parts.append(_ablation_table(points, named, full, without))
+    return section("ablation", "Ablation", *parts) if parts else Html()
+
+
+def _ablation_table(
+    points: Points, named: Mapping[str, Sequence[PointRow]], full: str, without: Sequence[str]
+) -> Html:
+    rows = []
+    for method in (full, *without):
+        means = [_mean(named[method], key) for key in ("performance", "cost_usd", "latency_s")]
+        ahead = _paired(named[full], named[method]) if method != full else "–"
+        rows.append((method, f"{means[0]:.3f}", ahead, f"{1e3 * means[1]:.4g}", f"{means[2]:.3g}"))
+    caption = (
+        f"{points.path}: means over operating points and seeds; difference to {full}, paired by "
+        "seed, with its 95 % interval over seeds"
+    )
+    head = ("method", "performance", "difference", "mUSD", "s")
+    return table(caption, points.label, head, rows)
+
+
+def _paired(full: Sequence[PointRow], other: Sequence[PointRow]) -> str:
+    """Difference of mean performances seed by seed, over points that both have."""
+    ours = {(row.seed, row.name): row.performance for row in full}
+    by_seed: dict[str, list[float]] = {}
+    for row in other:
+        if (row.seed, row.name) in ours:
+            gap = row.performance - ours[row.seed, row.name]
+            by_seed.setdefault(row.seed, []).append(gap)
+    gaps = np.array([np.mean(values) for values in by_seed.values()])
+    if not len(gaps):
+        return "no common points"
+    if len(gaps) < 2:
+        return f"{gaps.mean():+.3f} (one seed)"
+    half = student.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
+    return f"{gaps.mean():+.3f} ± {half:.3f}"
+
+
+def _is_ablation(name: str) -> bool:
+    return name.rpartition("/")[2].lower().startswith("ablation")
+
+
+def _compare_table(found: CompareTable) -> Html:
+    columns = list(dict.fromkeys(c for cells in found.cells.values() for c in cells))
+    rows = [
+        (method, *(_cell(cells.get(column)) for column in columns))
+        for method, cells in found.cells.items()
+    ]
+    caption = (
+        f"{found.path}: percent, mean ± 95 % over seeds; * above ours, ** clearly (paired, 95 %)"
+    )
+    return table(caption, found.label, ("method", *columns), rows)
+
+
+def _cell(cell: tuple[float, float, str] | None) -> str:
+    if cell is None:
+        return "–"
+    mean, half, mark = cell
+    spread = "" if np.isnan(half) else f" ± {100 * half:.1f}"
+    return f"{100 * mean:.1f}{spread}{mark}"
+
+
+def _explained(points: Points) -> Html:
+    """What T1, T2, … stand for, where the jobs say so."""
+    said = [
+        f"{letter}{i} = {scale * b:.3g} {unit}"
+        for (_, _, unit, scale, letter), budgets in zip(
+            _AXES, (points.budgets, points.waits), strict=True
+        )
+        for i, b in enumerate(budgets, 1)
+    ]
+    return tag("p", f"Budgets per query of {points.path}: {', '.join(said)}.") if said else Html()
+
+
+def _budget_tables(points: Points) -> list[Html]:
+    """P@ of every method at the comparison's budgets, or at four that span the points."""
+    named = _by_method(points.rows)
+    made = []
+    for (axis, what, unit, scale, _), given in zip(
+        _AXES, (points.budgets, points.waits), strict=True
+    ):
+        budgets = given or _spanning([float(getattr(row, axis)) for row in points.rows])
+        if not budgets:
+            continue
+        rows = [(m, *(_at(rows, axis, b) for b in budgets)) for m, rows in named.items()]
+        chosen = "" if given else ", four that span the points"
+        caption = f"{points.path}: P@ {what} budgets in percent, mean over seeds{chosen}"
+        head = ("method", *(f"≤ {scale * b:.3g} {unit}" for b in budgets))
+        made.append(table(caption, points.label, head, rows))
+    return made
+
+
+def _at(rows: Sequence[PointRow], axis: str, budget: float) -> str:
+    """Performance within a budget, mean over seeds."""
+    seeds = sorted({row.seed for row in rows})
+    values = [
+        performance_at([(getattr(r, axis), r.performance) for r in rows if r.seed == seed], budget)
+        for seed in seeds
+    ]
+    return f"{100 * np.mean(values):.1f}"
+
+
+def _spanning(values: Sequence[float]) -> tuple[float, ...]:
+    positive = [v for v in values if v > 0]
+    if not positive:
+        return ()
+    grid = np.geomspace(min(positive), max(positive), 6)[1:5]
+    return tuple(dict.fromkeys(float(f"{b:.2g}") for b in grid))
+
+
+def _rows_table(caption: str, label: str, rows: Sequence[PointRow]) -> Html:
+    seeds = any(row.seed for row in rows)
+    head = ("policy", *(("seed",) if seeds else ()), "accuracy", "± se", "mUSD", "s", "tokens")
+    cells = [
+        (
+            row.name if row.name.startswith(row.method) else f"{row.method}: {row.name}",
+            *((row.seed,) if seeds else ()),
+            f"{row.performance:.3f}",
+            f"{row.performance_se:.3f}",
+            f"{1e3 * row.cost_usd:.4g}",
+            f"{row.latency_s:.3g}",
+            f"{row.tokens:.0f}",
+            f"{row.calls:.2f}",
+            f"{row.failed:.0%}",
+            f"{row.n}",
+        )
+        for row in rows[:_ROWS]
+    ]
+    if len(rows) > _ROWS:
+        caption += f" (the first {_ROWS} of {len(rows)})"
+    return table(caption, label, (*head, "calls", "failed", "rollouts"), cells)
+
+
+def _by_method(rows: Sequence[PointRow]) -> dict[str, list[PointRow]]:
+    named: dict[str, list[PointRow]] = {}
+    for row in rows:
+        named.setdefault(row.method, []).append(row)
+    return named
+
+
+def _means(rows: Sequence[PointRow], axis: str, scale: float) -> Array:
+    """(budget, performance) per operating point with a budget above 0, means over seeds."""
+    seen: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        seen.setdefault(row.name, []).append((scale * getattr(row, axis), row.performance))
+    means = np.array([np.mean(pairs, axis=0) for pairs in seen.values()]).reshape(-1, 2)
+    return means[means[:, 0] > 0]
+
+
+def _best(series: Mapping[str, Array]) -> dict[str, Array]:
+    """The first method and those with the largest areas, in the file's order."""
+    if not series:
+        return {}
+    right = max(float(points[:, 0].max()) for points in series.values())
+    area = {m: narrow_area(points, right) for m, points in series.items()}
+    first = next(iter(series))
+    ranked = [first, *(m for m in sorted(area, key=lambda m: -area[m]) if m != first)]
+    return {m: points for m, points in series.items() if m in ranked[:_DRAWN]}
+
+
+def _mean(rows: Sequence[PointRow], key: str) -> float:
+    return float(np.mean([getattr(row, key) for row in rows]))
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _grid(figures: Sequence[Html]) -> Html:
+    return tag("div", join(figures), class_="figures")
