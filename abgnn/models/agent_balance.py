@@ -23,6 +23,7 @@ from abgnn.nn import (
     PoolSelection,
     ProfilePrior,
     RoleMatching,
+    Tradeoff,
 )
 from abgnn.transforms.hop_limit import hop_limit_mask
 
@@ -46,6 +47,8 @@ class AgentBalance(Policy):
         decision_reads: all kept agents, or the sinks of their graph.
         lead_bias: prior logit in favour of the role that would answer alone (`Role.lead`), so
             that noise among equal gates does not pick a lone agent; only with `init: profile`.
+        conditioned: the λ's of `set_tradeoff` enter every part (`Tradeoff`), so that one policy
+            serves all budgets once the callback `Tradeoffs` has taught it several.
         difficulty, pool_selection, matching, encoder, gate, edges, hops: other parts.
     """
 
@@ -59,6 +62,7 @@ class AgentBalance(Policy):
         init: Literal["profile", "paper"] = "profile",
         decision_reads: Literal["all", "sinks"] = "all",
         lead_bias: float = 1.5,
+        conditioned: bool = False,
         difficulty: nn.Module | None = None,
         pool_selection: nn.Module | None = None,
         matching: nn.Module | None = None,
@@ -82,6 +86,7 @@ class AgentBalance(Policy):
         self.gate = gate or AgentGate(channels, bias=-0.5 if warm else 0.0, zero_init=warm)
         self.edges = edges or EdgePredictor(channels, bias=-1.5 if warm else None)
         self.hops = hops or HopLimit(channels)
+        self.tradeoff = Tradeoff(in_channels) if conditioned else None
 
     def attach(self, table: BackboneTable) -> None:
         if table.embed.size(-1) != self.in_channels:
@@ -96,25 +101,60 @@ class AgentBalance(Policy):
         if self.prior is not None:
             self.prior.lambda_tok.fill_(lambda_tok)
             self.prior.lambda_lat.fill_(lambda_lat)
+        if self.tradeoff is not None:
+            self.tradeoff.set(lambda_tok, lambda_lat)
+
+    def set_budget(
+        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
+    ) -> tuple[float, float]:
+        """Choose the operating point for budgets per query; returns its λ_tok and λ_lat.
+
+        Args:
+            cost_usd, latency_s: means per query; None: any.
+            aim: share of the budgets that may be used by expectation (0.93 if strict).
+
+        Raises:
+            ConfigError: the policy is not conditioned, or was taught no operating points.
+        """
+        if self.tradeoff is None or not len(self.tradeoff.taught):
+            allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught"
+            raise ConfigError("policy.set_budget", (cost_usd, latency_s), allowed)
+        for field, value in (("cost_usd", cost_usd), ("latency_s", latency_s), ("aim", aim)):
+            if value is not None and not value > 0:
+                raise ConfigError(f"set_budget.{field}", value, "a number above 0")
+        found = self.tradeoff.nearest(cost_usd, latency_s, aim)
+        self.set_tradeoff(*found)
+        return found
+
+    def pool_log_prob(self, difficulty: Tensor) -> Tensor:
+        """log p_sel of Eq 3 for difficulties `[B]`: `[B, P]`."""
+        table = self.table
+        prior = self.prior(table)[0] if self.prior is not None else None
+        if self.tradeoff is not None:
+            seen = self.tradeoff.pools(table.pool_embed)  # [P]
+            prior = seen if prior is None else prior + seen
+        found: Tensor = self.pool_selection(
+            table.pool_embed, table.cost_curve, difficulty, self.upper_bound, prior
+        )
+        return found
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs
-        pool_prior, match_prior = self.prior(table) if self.prior is not None else (None, None)
+        match_prior = self.prior(table)[1] if self.prior is not None else None
+        seen = batch if self.tradeoff is None else self.tradeoff(batch)
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
         factors = Factors(size)
 
         # Pool selection, Eq 3: p_sel
         difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)  # d_eff [B]
-        pool_logp = self.pool_selection(
-            table.pool_embed, table.cost_curve, difficulty, self.upper_bound, pool_prior
-        )  # [B, P]
+        pool_logp = self.pool_log_prob(difficulty)  # [B, P]
         pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
         factors.categorical(pool_logp, pool, torch.arange(size, device=pool.device))
 
         # Role-backbone matching, Eq 4: p_match
         candidates, match_logp = self.matching(
-            batch.role_embed, batch.query_embed, pool, owner, table, match_prior
+            seen.role_embed, seen.query_embed, pool, owner, table, match_prior
         )  # [N, S]
         slot = _slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
@@ -122,7 +162,7 @@ class AgentBalance(Policy):
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
         h = self.encoder(
-            node_features(batch, table.embed.index_select(0, backbone)), batch.edge_index
+            node_features(seen, table.embed.index_select(0, backbone)), batch.edge_index
         )  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does

@@ -12,6 +12,7 @@ from abgnn.nn.relaxed_bernoulli import straight_through_bernoulli
 from abgnn.nn.role_matching import RoleMatching
 from abgnn.nn.task_bill import TaskBill
 from abgnn.nn.task_scores import TaskScores
+from abgnn.nn.tradeoff import Tradeoff
 
 __all__ = [
     "AgentEncoder",
@@ -25,5 +26,6 @@ __all__ = [
     "RoleMatching",
     "TaskBill",
     "TaskScores",
+    "Tradeoff",
     "straight_through_bernoulli",
 ]

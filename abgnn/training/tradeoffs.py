@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning import PlanSpace
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Found, Searcher
+from abgnn.query import Query
 from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
 from abgnn.training.profiles_alone import profiles_alone
@@ -22,7 +24,9 @@ from abgnn.training.reinforce import Reinforce
 
 _log = logging.getLogger(__name__)
 Pair = tuple[float, float]
-POINTS: tuple[Pair, ...] = ((40.0, 5e-3), (20.0, 2e-3), (10.0, 1e-3), (2.0, 5e-4), (0.0, 0.0))
+POINTS: tuple[Pair, ...] = (
+    (160.0, 2e-2), (40.0, 5e-3), (10.0, 1e-3), (2.0, 5e-4), (0.5, 1e-4), (0.0, 0.0),
+)  # fmt: skip
 
 
 class Tradeoffs(Callback):
@@ -35,8 +39,9 @@ class Tradeoffs(Callback):
 
     Args:
         points: pairs of λ_tok (per USD) and λ_lat (per second); None: from strict to free
-            (`POINTS`, Table 6 of arXiv 2512.11426 and one between).
-        calibration: a file that `abgnn calibrate` wrote; None: profiles alone.
+            (`POINTS`: Table 6 of arXiv 2512.11426 and two more).
+        calibration: a file that `abgnn calibrate` wrote; None: that of the experiment
+            (`model.calibration`) if it is there, or else profiles alone.
         confidence, steps, lr: of the imitation, as for `Teacher`.
         seed: of the points that steps draw.
 
@@ -99,11 +104,7 @@ class Tradeoffs(Callback):
 
     def _teach(self, trainer: Trainer, module: Reinforce, policy: AgentBalance) -> None:
         queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-        if self.calibration is None:
-            known = profiles_alone(module.mas, queries)
-        else:
-            known = Calibration.load(self.calibration)
-            check_calibration("Tradeoffs.calibration", known, module.mas)
+        known = self._known(module, queries)
         pools = known.pools[: policy.upper_bound]
         searcher = Searcher(known.model(), PlanSpace(known.template, pools, policy.min_agents))
         self.found = tuple(searcher.best(*point) for point in self.points)
@@ -124,6 +125,17 @@ class Tradeoffs(Callback):
             "trade-offs: %d points, %d designs (probability per choice at least %.2f)",
             len(self.points), designs, reached,
         )  # fmt: skip
+
+    def _known(self, module: Reinforce, queries: Sequence[Query]) -> Calibration:
+        """The calibration that there is, or the profiles alone."""
+        path = self.calibration
+        if path is None and module.calibration and Path(module.calibration).exists():
+            path = module.calibration
+        if path is None:
+            return profiles_alone(module.mas, queries)
+        known = Calibration.load(path)
+        check_calibration("Tradeoffs.calibration", known, module.mas)
+        return known
 
 
 def _pair(point: Sequence[float]) -> Pair:
