@@ -6,6 +6,7 @@ from abgnn.training.call_budget import CallBudget
 from abgnn.training.call_figures import CallFigures
 from abgnn.training.callbacks import HeldOutTable, PolicyFigures
 from abgnn.training.loss import reinforce_loss
+from abgnn.training.planner_figures import PlannerFigures
 from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
 from abgnn.training.teacher import Teacher
@@ -18,6 +19,7 @@ __all__ = [
     "HeldOutTable",
     "LeaveOneOut",
     "NoBaseline",
+    "PlannerFigures",
     "PolicyFigures",
     "Reinforce",
     "Teacher",
