@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class PlannerFigures(Callback):
     nothing is called for it.
 
     Args:
-        calibration: a file of `abgnn calibrate`; None: no figures of a calibration.
+        calibration: a file of `abgnn calibrate`; None: the one that the run is taught by, if any.
 
     Raises:
         ConfigError: it cannot be read; said before training.
@@ -49,9 +50,11 @@ class PlannerFigures(Callback):
         writer = writer_of(trainer)
         if writer is None or not trainer.is_global_zero:
             return
-        self._embeddings(writer, module_of(pl_module))
-        if self.calibration is not None:
-            draw_calibration(writer, self.calibration, trainer.global_step)
+        module = module_of(pl_module)
+        self._embeddings(writer, module)
+        calibration = self.calibration or _taught_by(module)
+        if calibration is not None:
+            draw_calibration(writer, calibration, trainer.global_step)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After `HeldOutTable`, whose last rows come when training ends."""
@@ -68,6 +71,11 @@ class PlannerFigures(Callback):
         profiles = mas.table.embed.flatten(1)  # [M, 3H]
         writer.add_embedding(profiles, metadata=names, tag=f"{tag}/backbones")
         writer.add_embedding(mas.role_embed, metadata=roles, tag=f"{tag}/roles")
+
+
+def _taught_by(module: Reinforce) -> Calibration | None:
+    path = module.calibration
+    return Calibration.load(path) if path is not None and Path(path).exists() else None
 
 
 def draw_calibration(writer: SummaryWriter, calibration: Calibration, step: int) -> None:

@@ -19,6 +19,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.held_out_calls import foretold
 from abgnn.rollout import SimulatedClient
 from abgnn.training import HeldOutTable, PlannerFigures, PolicyFigures, Reinforce
+from abgnn.training.profiles_alone import profiles_alone
 from datamodules import QuickQA
 from tests.planning.test_planner import TEMPLATE, observations, profile
 
@@ -30,7 +31,9 @@ def calibration(label: str = "recorded", calls: int = 400, queries: int = 60) ->
     return Calibration(label, "general", profile(), TEMPLATE, POOLS, observed, 100, 0.1)
 
 
-def fit(mas: BaseMAS, folder: Path, *callbacks: Callback) -> tuple[Trainer, EventAccumulator]:
+def fit(
+    mas: BaseMAS, folder: Path, *callbacks: Callback, taught_by: str | None = None
+) -> tuple[Trainer, EventAccumulator]:
     seed_everything(0, verbose=False)
     trainer = Trainer(
         accelerator="cpu",
@@ -42,7 +45,9 @@ def fit(mas: BaseMAS, folder: Path, *callbacks: Callback) -> tuple[Trainer, Even
         logger=TensorBoardLogger(folder, name="run", default_hp_metric=False),
         callbacks=list(callbacks),
     )
-    module = Reinforce(AgentBalance(upper_bound=2), mas, SimulatedClient(1), samples=2)
+    module = Reinforce(
+        AgentBalance(upper_bound=2), mas, SimulatedClient(1), samples=2, calibration=taught_by
+    )
     trainer.fit(module, datamodule=QuickQA(n_train=4, n_val=4, n_test=6, batch_size=4))
     events = EventAccumulator(str(trainer.log_dir))
     events.Reload()
@@ -60,6 +65,14 @@ def test_beliefs_and_reliability_say_where_the_calibration_is_from(
     [ece] = events.Scalars("recorded/planner/ece")
     error = expected_calibration_error(foretold(made), made.observed.right)
     assert ece.value == pytest.approx(error, rel=1e-5)
+
+
+def test_the_calibration_that_teaches_is_drawn(mas: BaseMAS, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    profiles_alone(mas, QuickQA(n_train=4).queries("train")).save(path)
+    _, events = fit(mas, tmp_path, PlannerFigures(), taught_by=str(path))
+    assert events.Tags()["images"] == ["profiles only/planner/beliefs"]  # no call, no reliability
+    assert "profiles only/planner/ece" not in events.Tags()["scalars"]
 
 
 def test_profiles_and_roles_are_in_the_projector(mas: BaseMAS, tmp_path: Path) -> None:
