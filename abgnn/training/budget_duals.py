@@ -18,6 +18,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.designs import PlanSpace
 from abgnn.planning.planner import plan
 from abgnn.training.callbacks import module_of
+from abgnn.training.imitation import check_calibration
 from abgnn.training.profiles_alone import profiles_alone
 
 _log = logging.getLogger(__name__)
@@ -64,11 +65,11 @@ class BudgetDuals(Callback):
         module = module_of(pl_module)
         if self.lambdas is None:
             queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-            known = (
-                profiles_alone(module.mas, queries)
-                if self.calibration is None
-                else Calibration.load(self.calibration)
-            )
+            if self.calibration is None:
+                known = profiles_alone(module.mas, queries)
+            else:
+                known = Calibration.load(self.calibration)
+                check_calibration("BudgetDuals.calibration", known, module.mas)
             self.lambdas = starting_prices(self.budget, known, module.policy)
             _log.info("budgets: λ_tok %.4g per USD, λ_lat %.4g per second", *self.lambdas)
         module.set_tradeoff(*self.lambdas)
@@ -79,11 +80,14 @@ class BudgetDuals(Callback):
         module = module_of(pl_module)
         assert self.lambdas is not None
         self._seen.extend((o.cost, o.latency) for o in module.outcomes if o.kind != "budget")
-        if len(self._seen) >= _FEWEST:
-            use = torch.tensor(used(self.budget, list(self._seen)), dtype=torch.float64)
-            shared = trainer.strategy.reduce(use.to(pl_module.device), reduce_op="mean")
-            assert isinstance(shared, torch.Tensor)
-            ratios = shared.tolist()
+        n = len(self._seen)
+        use = used(self.budget, list(self._seen)) if n else (0.0, 0.0)
+        mine = torch.tensor([*(n * u for u in use), n], dtype=torch.float32)
+        shared = trainer.strategy.reduce(mine.to(pl_module.device), reduce_op="sum")
+        assert isinstance(shared, torch.Tensor)  # every rank's, also of one whose rollouts failed
+        *sums, total = shared.tolist()
+        if total >= _FEWEST:
+            ratios = [s / total for s in sums]
             self.lambdas = stepped(self.lambdas, ratios, self.budget.aim, self.rate)
             module.set_tradeoff(*self.lambdas)
             self._show(module, ratios)

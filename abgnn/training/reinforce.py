@@ -127,9 +127,10 @@ class Reinforce(LightningModule):
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
             added.append(BudgetDuals(self.budget, known))
-        if known is not None and isinstance(self.policy, AgentBalance):
+        teachable = isinstance(self.policy, AgentBalance) and self.policy.tradeoff is None
+        if known is not None and teachable:  # a conditioned policy is taught by Tradeoffs
             added.append(Teacher(known))
-        elif self.calibration is not None:
+        elif self.calibration is not None and known is None:
             _log.info("no calibration at %s: the policy's own start", self.calibration)
         return added
 
