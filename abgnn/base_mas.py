@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from abgnn.estimates import Triples, triples
 from abgnn.graph import batch_of
 from abgnn.measured import read_measured
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.pools import Pools, build_pools, read_pools
+from abgnn.pools import Pools, build_pools, deal, read_pools
 from abgnn.query import Query
 from abgnn.resources import config_path
 from abgnn.templates import Template, build_template, load_roles
@@ -38,9 +39,11 @@ class BaseMAS:
             roles and role set.
         encoder: a sentence-transformers model, or `offline` (all-MiniLM-L6-v2 from a package).
         n_pools: resource tiers to build (four in the paper).
-        pools: YAML file that states the tiers instead, one list of names per domain and tier.
+        pools: YAML file that states the tiers instead, one list of names per domain and tier; or
+            `random`: tiers of the same sizes with backbones dealt to them at random.
         measured: YAML file of USD and seconds per call from a few real calls (`abgnn pools
             --config … --calls 3` writes it), instead of estimates.
+        pools_seed: of random pools.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class BaseMAS:
         n_pools: int = 4,
         pools: str | None = None,
         measured: str | None = None,
+        pools_seed: int = 0,
     ) -> None:
         if n_pools < 1:
             raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
         self.domain, self.n_pools = domain, n_pools
         self.pools_file, self.measured_file = pools, measured
+        self.pools_seed = pools_seed
         self.catalogue_file = catalogue
         self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
         if template is not None:
@@ -76,6 +81,14 @@ class BaseMAS:
             f"template={self.template.name!r}, roles={len(self.template.roles) - 1})"
         )
 
+    def with_catalogue(self, catalogue: Catalogue) -> BaseMAS:
+        """A copy that chooses from other backbones, in pools of their own (section 4.4)."""
+        other = copy(self)
+        for derived in ("triples", "pools", "table"):
+            other.__dict__.pop(derived, None)
+        other.catalogue = catalogue
+        return other
+
     @cached_property
     def triples(self) -> Triples:
         """Performance, USD and seconds per call of every backbone."""
@@ -86,10 +99,11 @@ class BaseMAS:
     def pools(self) -> Pools:
         """Resource tiers, weak to strong (section 3.1.1)."""
         t = self.triples
-        if self.pools_file is not None:
+        if self.pools_file is not None and self.pools_file != "random":
             stated = read_pools(self.pools_file, self.domain)
             return Pools.from_names(t.names, stated, t.perf, t.cost, t.latency)
-        return build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
+        built = build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
+        return built if self.pools_file is None else deal(built, self.pools_seed)
 
     @cached_property
     def table(self) -> BackboneTable:

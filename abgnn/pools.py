@@ -21,7 +21,7 @@ from abgnn.errors import ConfigError
 from abgnn.pareto import Bools, Floats, checked_triple, pareto_mask
 from abgnn.resources import config_path
 
-__all__ = ["Pools", "build_pools", "pareto_mask", "read_pools"]
+__all__ = ["Pools", "build_pools", "deal", "pareto_mask", "read_pools"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,6 +180,18 @@ def build_pools(
     members = [tuple(sorted(survivors[i] for i in cluster)) for cluster in clusters]
     members.sort(key=lambda pool: (*(_mean(v, pool) for v in z), sorted(names[i] for i in pool)))
     return Pools(tuple(names), tuple(members), *z)
+
+
+def deal(pools: Pools, seed: int = 0) -> Pools:
+    """Pools of the same number and sizes with backbones at random (the paper's ablation 1).
+
+    Places are dealt out anew among all backbones of the catalogue, whether on the front or not; who
+    shared a backbone still does. They stand weak to strong by their mean performance again.
+    """
+    order = np.random.default_rng(seed).permutation(len(pools.names)).tolist()
+    dealt = [tuple(sorted(order[i] for i in pool)) for pool in pools.members]
+    dealt.sort(key=lambda pool: (_mean(pools.perf, pool), _mean(pools.cost, pool), pool))
+    return Pools(pools.names, tuple(dealt), pools.perf, pools.cost, pools.latency)
 
 
 def read_pools(path: str | Path, domain: str) -> list[list[str]]:

@@ -84,6 +84,8 @@ class Comparison:
         samples: rollouts per held-out query.
         max_epochs: of a training run that does not use its calls up before.
         drawn: methods in the picture; empty: all.
+        ablation: one of our operating points, at which all methods are held against ours in a
+            table of its own (paper, Table 3); None: no such table.
         out: folder of results, tables and picture.
     """
 
@@ -100,6 +102,7 @@ class Comparison:
     samples: int = 1
     max_epochs: int = 1000
     drawn: tuple[str, ...] = ()
+    ablation: str | None = None
     out: str = "runs/compare"
 
     def __post_init__(self) -> None:
@@ -110,6 +113,9 @@ class Comparison:
                     raise ConfigError(key, name, f"one of the methods {names}")
         if not self.methods[names.index(self.base)].plain:
             raise ConfigError("base", self.base, "a method with `plain`")
+        points = list(self.methods[names.index(self.ours)].points)
+        if self.ablation is not None and self.ablation not in points:
+            raise ConfigError("ablation", self.ablation, f"a point of {self.ours}: {points}")
         _check_numbers("cost_budgets", self.cost_budgets)
         _check_numbers("latency_budgets", self.latency_budgets)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):

@@ -11,9 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.evaluation.compare_ablation import write_ablation
 from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_cross import cross_columns, cross_lines
 from abgnn.evaluation.compare_job import Job, Result
+from abgnn.evaluation.compare_plain import CLAIRVOYANT
 from abgnn.evaluation.compare_table import (
     AXES,
     Cell,
@@ -51,7 +53,10 @@ def write_comparison(
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
         shown = [c for c in cross_columns(comparison) if f"@{letter}" in c]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
+    limit = next((m.name for m in comparison.methods if m.plain == CLAIRVOYANT), "")
+    console.print(*_limit_tables(lines, limit, label))
     console.print(f"({NOTE})", markup=False, highlight=False)
+    write_ablation(comparison, results, label, console)
     _write_points(out / "points.csv", results)
     _write_table(out / "table.csv", [*lines, *cross], label)
     (out / "table.tex").write_text(_both_tables(comparison, lines, cross, label), encoding="utf-8")
@@ -67,6 +72,22 @@ def write_comparison(
     )
     said = f"{out}/points.csv, table.csv, table.tex, {picture.name} ({label})"
     console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _limit_tables(lines: Sequence[Line], limit: str, label: str) -> list[Table]:
+    """Each method's areas as shares of the clairvoyant's, where it is among them."""
+    best = next((line for line in lines if line.method == limit), None)
+    if best is None:
+        return []
+    named = [f"{window}_{axis}" for axis in ("tok", "lat") for window in ("AUC", "narrow")]
+    title = f"share of the area of the {limit}: Appendix D's window, and the narrow one ({label})"
+    table = Table(title=title, title_justify="left")
+    for head in ("method", *named):
+        table.add_column(head, justify="left" if head == "method" else "right")
+    for line in lines:
+        shares = (line.cells[c].mean / best.cells[c].mean for c in named)
+        table.add_row(line.method, *(f"{share:.3f}" for share in shares))
+    return [table]
 
 
 def latex(lines: Sequence[Line], groups: Mapping[str, Sequence[str]]) -> str:
