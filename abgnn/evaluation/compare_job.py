@@ -14,9 +14,10 @@ import numpy as np
 
 import abgnn
 from abgnn.errors import ConfigError
-from abgnn.evaluation.compare_plain import PLANNER, plain_policies
+from abgnn.evaluation.compare_plain import ORACLES, PLANNER, plain_policies
 from abgnn.evaluation.compare_planner import planned_policies
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
+from abgnn.evaluation.oracle import oracle_policies
 from abgnn.experiment import Experiment, build
 from abgnn.models.policy import Policy
 from abgnn.resources import config_path
@@ -141,6 +142,8 @@ def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Po
         return _train(experiment, job.train_calls), [(job.point, model.policy)]
     if job.plain == PLANNER:
         return planned_policies(experiment, job.train_calls, job.budgets, job.waits, job.seed)
+    if job.plain in ORACLES:
+        return 0, oracle_policies(job.plain, experiment)
     return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))
 
 

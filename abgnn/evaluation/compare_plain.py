@@ -11,6 +11,8 @@ from abgnn.models.policy import Policy
 from abgnn.models.self_consistency import SelfConsistency
 from abgnn.templates import Kind
 
+CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
+ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
 PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare_planner`
 
 
@@ -18,6 +20,7 @@ def plain_kinds() -> tuple[str, ...]:
     """What `plain` may be: the names below, or a topology of fixed graphs."""
     return (
         PLANNER,
+        *ORACLES,
         "single LLM",
         "single LLM, any role",
         "self-consistency",
