@@ -13,13 +13,17 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.router import Router
+from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.designs import PlanSpace
 from abgnn.planning.planner import plan
+from abgnn.query import Query
 from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import check_calibration
 from abgnn.training.profiles_alone import profiles_alone
+from abgnn.training.reinforce import Reinforce
 
 _log = logging.getLogger(__name__)
 _FEWEST = 8  # rollouts that a dual step is made on
@@ -32,9 +36,10 @@ class BudgetDuals(Callback):
 
     after every training step, for cost and latency each, on the last `window` rollouts. The λ's
     start as the prices that the planner's linear programme puts on the budgets, from a calibration
-    or from the profiles alone. Use of cost is its mean over rollouts, use of latency its mean or
-    the quantile that the budget names. Checkpoints keep the λ's and the rollouts; ranks of a
-    distributed run share them.
+    or from the profiles alone; for a `Router` with a warm start, which knows every training
+    question, as the prices of the best assignment of questions to LLMs. Use of cost is its mean
+    over rollouts, use of latency its mean or the quantile that the budget names. Checkpoints keep
+    the λ's and the rollouts; ranks of a distributed run share them.
 
     Args:
         budget: USD and seconds per query.
@@ -65,14 +70,21 @@ class BudgetDuals(Callback):
         module = module_of(pl_module)
         if self.lambdas is None:
             queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-            if self.calibration is None:
-                known = profiles_alone(module.mas, queries)
-            else:
-                known = Calibration.load(self.calibration)
-                check_calibration("BudgetDuals.calibration", known, module.mas)
-            self.lambdas = starting_prices(self.budget, known, module.policy)
+            self.lambdas = self._starting(module, queries)
             _log.info("budgets: λ_tok %.4g per USD, λ_lat %.4g per second", *self.lambdas)
         module.set_tradeoff(*self.lambdas)
+
+    def _starting(self, module: Reinforce, queries: Sequence[Query]) -> tuple[float, float]:
+        if isinstance(module.policy, Router) and module.policy.warm:  # it knows every question
+            predicted = module.policy.predict(module.mas.batch(queries).to(module.device))
+            score, usd, seconds = (x.detach().double().cpu().numpy() for x in predicted)
+            return assignment_prices(score, usd, seconds, self.budget)
+        if self.calibration is None:
+            known = profiles_alone(module.mas, queries)
+        else:
+            known = Calibration.load(self.calibration)
+            check_calibration("BudgetDuals.calibration", known, module.mas)
+        return starting_prices(self.budget, known, module.policy)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

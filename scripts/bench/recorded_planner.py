@@ -1,7 +1,9 @@
 """The planner in the recorded world, beside the router from as many calls (recorded).
 
-Half of the questions train, the other half is judged; the router sees every LLM's answer to some
-of the training questions, the planner one LLM's answer to each. Budgets: four, equally spaced
+Half of the questions train, the other half is judged. All calls: every LLM has answered every
+training question, and prices are put on the router's predictions. Few calls (about 870): the router
+sees every LLM's answer to 22 training questions of each task, the planner one LLM's answer to each
+of as many as there are calls. Budgets: four, equally spaced
 strictly inside the range of the LLMs' mean costs; gains are over the random mixture of single LLMs
 at the same realised cost. Intervals are over resamples.
 """
@@ -23,15 +25,19 @@ from rich.table import Table
 from routing import LLMROUTER, PRICES, WARM, Dealt, Rows, World
 
 from abgnn.console import make_console
-from abgnn.evaluation.routing import Array, few_per_group, inner_budgets, judge
+from abgnn.evaluation.routing import Array, choose, few_per_group, inner_budgets, judge
 from abgnn.experiment import quiet
+from abgnn.models import Router
 from abgnn.outcome_layouts import read_outcomes
 from abgnn.planning import Budget, Mixture, PlanSpace, Profile, calibration_plans, observe
+from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.planner import plan
 from abgnn.rollout import Executor, RecordedClient
 from abgnn.training.difficulty_scale import standard_difficulty
 from abgnn.training.profiles_alone import kinds_of
+
+Pair = tuple[Array, Array]
 
 
 def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
@@ -51,6 +57,22 @@ def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
         "recorded", mas.domain, profile, mas.template, everything, observed, calls, 0.0, "",
         "subject", kinds,
     )  # fmt: skip
+
+
+def predictions(world: World, train: Rows, test: Rows, seed: int) -> tuple[Pair, Pair]:
+    """Scores and costs that a router with a warm start predicts for both halves."""
+    data = Dealt(world.path, world.table, train, test, seed)
+    policy = Router(list(world.table.llms), list(dict.fromkeys(world.table.tasks)))
+    world.fit(policy, data, WARM, 0.0, 0)
+    on, at = (world.predict(policy, data.queries(split)) for split in ("train", "test"))
+    return on, at
+
+
+def priced(warm: Pair, at: Pair, budget: Budget) -> Array:
+    """One-hot choice at the prices that the training questions put on the budget."""
+    score, cost = warm
+    tok, _ = assignment_prices(score, cost, np.ones_like(cost), budget)
+    return choose(*at, tok)
 
 
 def routing_of(mixture: Mixture, world: World, rows: Rows) -> Array:
@@ -91,12 +113,14 @@ def main() -> None:
             budgets = inner_budgets(cost)
             model = calibrated(world, train, calls, seed)
             plans = [plan(model, Budget(float(b)), seed=seed) for b in budgets]
+            warm, at = predictions(world, train, test, seed)
             routed = {
-                f"planner, by task, {calls} calls": [routing_of(p, world, test) for p in plans],
-                f"router, {calls} calls": world.learn(WARM, few, test, seed),
-                f"router, {len(train) * len(table.llms)} calls": world.learn(
-                    WARM, train, test, seed
-                ),
+                "planner, by question, all calls": [
+                    priced(warm, at, Budget(float(b))) for b in budgets
+                ],
+                "planner, by task, few calls": [routing_of(p, world, test) for p in plans],
+                "router, few calls": world.learn(WARM, few, test, seed),
+                "router, all calls": world.learn(WARM, train, test, seed),
             }
             for name, routings in routed.items():
                 judged = [judge(r, score, cost, b) for r, b in zip(routings, budgets, strict=True)]

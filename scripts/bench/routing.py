@@ -113,14 +113,14 @@ class World:
         torch.manual_seed(seed)
         data = Dealt(self.path, self.table, train, test, seed)
         policy = Router(list(self.table.llms), list(dict.fromkeys(self.table.tasks)))
-        self._fit(policy, data, learner, 0.0, 0)
+        self.fit(policy, data, learner, 0.0, 0)
         score, cost = self.predict(policy, data.queries("train"))
         budgets = self.budgets(test)
         if learner.epochs:
             price = price_of_cost(score, cost, float(budgets.mean()))
             if not learner.scores:  # nothing is known of scores yet: one score per budget
                 price = 0.4 / float(budgets.mean())
-            self._fit(policy, data, learner, price, learner.epochs)
+            self.fit(policy, data, learner, price, learner.epochs)
             score, cost = self.predict(policy, data.queries("train"))
         at = self.predict(policy, data.queries("test"))
         on = at if ahead else (score, cost)
@@ -150,9 +150,7 @@ class World:
             score, usd, _ = policy.predict(self.mas.batch(queries))
         return score.double().numpy(), usd.numpy()
 
-    def _fit(
-        self, policy: Router, data: Dealt, learner: Learner, price: float, epochs: int
-    ) -> None:
+    def fit(self, policy: Router, data: Dealt, learner: Learner, price: float, epochs: int) -> None:
         module = Reinforce(
             policy,
             self.mas,
