@@ -13,14 +13,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import ArrayLike
 
 from abgnn.evaluation.frontier import performance_at
 from abgnn.evaluation.plot import COLOURS, LINES, MARKERS
 from abgnn.report.markup import Html, badge, tag, text
-from abgnn.report.records import Beliefs
+from abgnn.report.records import Array, Beliefs
 
-WIDTH = 4.8  # inches: text stays legible where a phone shrinks or shows it in full
+WIDTH = 4.5  # inches: text stays legible where a phone shrinks or shows it in full
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "abgnn",
@@ -58,12 +57,13 @@ def svg(figure: Figure, title: str, key: str) -> Html:
     return Html(f'{named}{head}><title id="{key}-title">{text(title)}</title>{rest.strip()}')
 
 
-def shown(figure: Figure, caption: str, label: str, key: str, *, wide: bool = False) -> Html:
-    """A figure with caption and label."""
-    box = tag("div", svg(figure, f"{caption} ({label})", key), class_="picture")
-    return tag(
-        "figure", box, tag("figcaption", caption, " ", badge(label)), class_="wide" if wide else ""
-    )
+def shown(figure: Figure, caption: str, label: str, key: str) -> Html:
+    """A figure with caption and label; it shrinks to seven tenths, beyond that its box scrolls."""
+    width = 96 * float(figure.get_size_inches()[0])  # CSS pixels
+    limits = f"max-width: {1.25 * width:.0f}px; min-width: {0.7 * width:.0f}px"
+    drawn = tag("div", svg(figure, f"{caption} ({label})", key), style=limits)
+    told = tag("figcaption", caption, " ", badge(label))
+    return tag("figure", tag("div", drawn, class_="picture", tabindex="0"), told)
 
 
 def beliefs_figure(beliefs: Beliefs) -> Figure:
@@ -90,14 +90,17 @@ def beliefs_figure(beliefs: Beliefs) -> Figure:
     return figure
 
 
-def curves_figure(series: Mapping[str, ArrayLike], label: str) -> Figure:
-    """What a budget buys (Eq 12) per method; measured points are hollow. Logarithmic budgets.
+def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
+    """What a budget buys (Eq 12) per method. Logarithmic budgets.
+
+    Marks are measured points; those that no budget calls for are small and pale.
 
     Args:
-        series: method → (budget, performance) `[J, 2]`, budgets above 0.
+        series: method → (budget, performance) `[J, 2]`, budgets above 0; of one that has no point
+            only the look is used up, so that figures with the same methods agree.
         label: of the axis.
     """
-    budgets = np.concatenate([np.asarray(points)[:, 0] for points in series.values()])
+    budgets = np.concatenate([points[:, 0] for points in series.values()])
     grid = np.geomspace(budgets.min() / 1.2, budgets.max() * 1.2, 240)
     looks = islice(zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False), len(series))
     with style():
@@ -105,10 +108,15 @@ def curves_figure(series: Mapping[str, ArrayLike], label: str) -> Figure:
         figure = Figure(figsize=(WIDTH, 3.1 + 0.19 * rows), layout="constrained")
         axes = figure.subplots()
         for (name, points), (colour, marker, line) in zip(series.items(), looks, strict=True):
-            x = np.union1d(grid[grid >= np.asarray(points)[:, 0].min()], np.asarray(points)[:, 0])
-            y = [performance_at(points, budget) for budget in x]
+            if not len(points):
+                continue
+            x = np.union1d(grid[grid >= points[:, 0].min()], points[:, 0])
+            y = np.array([performance_at(points, budget) for budget in x])
             axes.plot(x, y, color=colour, linestyle=line, linewidth=1.5)
-            axes.plot(*np.asarray(points).T, marker, color=colour, markerfacecolor="white")
+            wanted = points[:, 1] >= y[np.searchsorted(x, points[:, 0])] - 1e-9
+            hollow: dict[str, Any] = {"color": colour, "markerfacecolor": "white", "linestyle": ""}
+            axes.plot(*points[~wanted].T, marker=marker, markersize=3.5, alpha=0.35, **hollow)
+            axes.plot(*points[wanted].T, marker=marker, **hollow)
             axes.plot([], [], marker=marker, color=colour, linestyle=line, label=short(name, 30),
                       markerfacecolor="white")  # fmt: skip
         axes.set_xscale("log")

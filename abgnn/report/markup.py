@@ -52,7 +52,7 @@ def table(
     )
     made = tag(
         "table",
-        tag("caption", caption, " ", badge(label)),
+        tag("caption", tag("span", caption, " ", badge(label), class_="told")),
         tag("thead", tag("tr", *columns)),
         tag("tbody", *body),
     )

@@ -67,7 +67,11 @@ def build_page(found: Found) -> str:
     title = f"abgnn report ({', '.join(found.labels)})"
     body = join(
         (
-            tag("header", tag("h1", "abgnn report ", *map(badge, found.labels)), *_lead(found)),
+            tag(
+                "header",
+                tag("h1", "abgnn report ", join(map(badge, found.labels), " ")),
+                *_lead(found),
+            ),
             tag("nav", tag("ul", *links), aria_label="sections"),
             tag("main", *(part for _, _, part in bodies)),
         ),

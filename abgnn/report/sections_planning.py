@@ -124,7 +124,7 @@ def _graph(key: str, plan: Plan, label: str, caption: str) -> Html:
         return tag("p", f"{caption}: {len(plan.agents)} agents, too many to be drawn.")
     with style():
         figure = draw_plan(plan, simulated=False, title=short(caption.strip(), 40))
-    return shown(figure, said, label, key, wide=True)
+    return shown(figure, said, label, key)
 
 
 def _role(plan: Plan, i: int) -> str:

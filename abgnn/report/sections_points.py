@@ -27,12 +27,12 @@ def curves(found: Found) -> Html:
     parts = []
     for k, points in enumerate(found.of(Points)):
         named = _by_method(points.rows)
+        names = _best({m: _means(rows, "cost_usd", 1e3) for m, rows in named.items()})
+        left = len(named) - len(names)
         for axis, what, unit, scale, _ in _AXES:
-            series = {m: _means(rows, axis, scale) for m, rows in named.items()}
-            drawn = _best({m: p for m, p in series.items() if len(p)})
-            if not drawn:
+            drawn = {m: _means(named[m], axis, scale) for m in names}
+            if not any(len(of) for of in drawn.values()):
                 continue
-            left = len(series) - len(drawn)
             note = f"; {left} further methods: see the tables" if left else ""
             caption = f"{points.path}: performance within a {what} budget{note}"
             figure = curves_figure(drawn, f"{what} in {unit}, mean per query")
@@ -40,8 +40,8 @@ def curves(found: Found) -> Html:
     if not parts:
         return Html()
     said = (
-        "Lines: what a budget buys, mixing the operating points of a method (Eq 12). Hollow marks: "
-        "measured points, means over seeds. Budgets are logarithmic."
+        "Lines: what a budget buys, mixing the operating points of a method (Eq 12). Marks: "
+        "measured points, means over seeds; pale where another serves better. Logarithmic budgets."
     )
     return section("curves", "Performance within budgets", tag("p", said), _grid(parts))
 
@@ -228,15 +228,13 @@ def _means(rows: Sequence[PointRow], axis: str, scale: float) -> Array:
     return means[means[:, 0] > 0]
 
 
-def _best(series: Mapping[str, Array]) -> dict[str, Array]:
+def _best(series: Mapping[str, Array]) -> list[str]:
     """The first method and those with the largest areas, in the file's order."""
-    if not series:
-        return {}
-    right = max(float(points[:, 0].max()) for points in series.values())
-    area = {m: narrow_area(points, right) for m, points in series.items()}
+    right = max((float(points[:, 0].max()) for points in series.values() if len(points)), default=1)
+    area = {m: narrow_area(points, right) if len(points) else 0.0 for m, points in series.items()}
     first = next(iter(series))
     ranked = [first, *(m for m in sorted(area, key=lambda m: -area[m]) if m != first)]
-    return {m: points for m, points in series.items() if m in ranked[:_DRAWN]}
+    return [m for m in series if m in ranked[:_DRAWN]]
 
 
 def _mean(rows: Sequence[PointRow], key: str) -> float:

@@ -23,12 +23,13 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; margin: 1
 figure { margin: 0; }
 .picture { overflow-x: auto; border: 1px solid #d5dbe1; border-radius: .3rem; padding: .4rem; }
 .picture svg { display: block; width: 100%; height: auto; }
-figure.wide .picture svg { width: auto; max-width: none; min-width: 55%; }
 figcaption { font-size: .875rem; color: #333; margin-top: .3rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; border: 1px solid #d5dbe1; border-radius: .3rem; }
+.scroll { overflow-x: auto; width: fit-content; max-width: 100%; margin: 1rem 0;
+  border: 1px solid #d5dbe1; border-radius: .3rem; }
 .scroll:focus-visible, pre:focus-visible { outline: 3px solid #0b4f8a; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 caption { caption-side: top; text-align: left; padding: .45rem .6rem; font-weight: 600; }
+.told { position: sticky; left: .6rem; display: inline-block; max-width: min(60rem, 100vw - 4rem); }
 th, td { padding: .3rem .6rem; text-align: right; border-top: 1px solid #e3e7eb; }
 th { font-weight: 600; }
 thead th { background: #f3f6f9; white-space: nowrap; }
