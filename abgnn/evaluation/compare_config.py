@@ -86,6 +86,8 @@ class Comparison:
         drawn: methods in the picture; empty: all.
         ablation: one of our operating points, at which all methods are held against ours in a
             table of its own (paper, Table 3); None: no such table.
+        varied: methods whose points are values of one parameter, drawn against them (paper,
+            Figure 5); empty: no such picture.
         out: folder of results, tables and picture.
     """
 
@@ -103,11 +105,13 @@ class Comparison:
     max_epochs: int = 1000
     drawn: tuple[str, ...] = ()
     ablation: str | None = None
+    varied: tuple[str, ...] = ()
     out: str = "runs/compare"
 
     def __post_init__(self) -> None:
         names = [method.name for method in self.methods]
-        for key, given in (("ours", [self.ours]), ("base", [self.base]), ("drawn", self.drawn)):
+        stated = {"ours": [self.ours], "base": [self.base]}
+        for key, given in (*stated.items(), ("drawn", self.drawn), ("varied", self.varied)):
             for name in given:
                 if name not in names:
                     raise ConfigError(key, name, f"one of the methods {names}")

@@ -27,6 +27,7 @@ from abgnn.evaluation.compare_table import (
 )
 from abgnn.evaluation.evaluate import Row
 from abgnn.evaluation.plot import draw_frontiers
+from abgnn.evaluation.sensitivity import write_sensitivity
 
 NOTE = (
     "in percent, mean ± 95 % interval over seeds; * higher than ours, ** its paired difference to "
@@ -57,6 +58,7 @@ def write_comparison(
     console.print(*_limit_tables(lines, limit, label))
     console.print(f"({NOTE})", markup=False, highlight=False)
     write_ablation(comparison, results, label, console)
+    write_sensitivity(comparison, results, label, console)
     _write_points(out / "points.csv", results)
     _write_table(out / "table.csv", [*lines, *cross], label)
     (out / "table.tex").write_text(_both_tables(comparison, lines, cross, label), encoding="utf-8")

@@ -82,7 +82,7 @@ def draw_frontiers(
     columns = math.ceil(len(names) / math.ceil(len(names) / 6))  # rows of equal length
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     if simulated:
-        _stamp(figure, 0.988, 0.982)
+        stamp(figure, 0.988, 0.982)
     figure.savefig(path, dpi=160)
     return Path(path)
 
@@ -156,7 +156,8 @@ def _x_limits(budgets: NDArray[np.float64], *, log_x: bool) -> tuple[float, floa
     return float(positive.min()) / 1.25, float(positive.max()) * 1.25
 
 
-def _stamp(figure: Figure, x: float, y: float) -> None:
+def stamp(figure: Figure, x: float, y: float) -> None:
+    """Write `simulated` into the figure, its upper right corner at (x, y) as shares."""
     box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": WARNING}
     figure.text(
         x, y, "simulated", ha="right", va="top", color=WARNING, fontsize=11, weight="bold", bbox=box
@@ -187,5 +188,5 @@ def draw_plan(plan: Plan, *, simulated: bool, title: str | None = None) -> Figur
         note = f"{plan.rounds} rounds, {len(plan.temporal_edges)} messages between them (not drawn)"
         ax.text(0.15, -height / 2 + 0.12, note, va="bottom", fontsize=8, color=INK)
     if simulated:
-        _stamp(figure, 1 - 0.15 / width, 1 - 0.15 / height)
+        stamp(figure, 1 - 0.15 / width, 1 - 0.15 / height)
     return figure
