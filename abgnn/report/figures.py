@@ -174,4 +174,5 @@ def intervals_figure(rows: Sequence[tuple[str, float, float, float]], label: str
 def short(name: str, most: int = 26) -> str:
     """A name that fits beside a figure."""
     one = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    one = f"\u200a{one}" if one.startswith("_") else one  # else no legend would show it
     return one if len(one) <= most else f"{one[: most - 1]}…"

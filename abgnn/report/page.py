@@ -46,8 +46,10 @@ def report_command(args: Sequence[str], console: Console) -> int:
     parser.add_argument("runs", nargs="*", metavar="RUNS", help="folders or files of runs")
     parser.add_argument("--out", default="report.html", help="the page to write (report.html)")
     given = parser.parse_args(args)
-    found = read_runs(given.runs)
     out = Path(given.out)
+    if out.resolve().suffix.lower() not in (".html", ".htm"):  # no input is written over
+        raise ConfigError("--out", given.out, "a file whose name ends in .html")
+    found = read_runs(given.runs)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(build_page(found), encoding="utf-8")

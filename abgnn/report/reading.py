@@ -65,6 +65,8 @@ def _files(runs: Sequence[str]) -> Iterator[tuple[Path, str]]:
         root = Path(run)
         if "\0" in run or not root.exists():
             raise ConfigError("RUNS", run, f"a path that exists: {ALLOWED}")
+        if not root.is_dir() and not root.is_file():
+            raise ConfigError("RUNS", run, "a folder or a regular file")
         inside = sorted(_walk(root)) if root.is_dir() else [root]
         for path in inside:
             if (real := path.resolve()) not in seen:
@@ -74,9 +76,9 @@ def _files(runs: Sequence[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """Files below a folder; links to folders are not followed, so that no loop is run into."""
+    """Regular files below a folder; links to folders are not followed: no loop is run into."""
     for folder, _, names in os.walk(root):
-        yield from (Path(folder) / name for name in names)
+        yield from (path for name in names if (path := Path(folder) / name).is_file())
 
 
 def _read(path: Path, name: str, found: Found) -> None:

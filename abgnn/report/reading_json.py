@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from abgnn.report.records import (
 )
 from abgnn.rollout.plan import Agent, Plan
 from abgnn.templates import Role, topological_order
+
+_LARGEST = 1e12
 
 
 def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
@@ -51,14 +52,14 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
 
 
 def finite(value: Any) -> float:
-    """A finite number.
+    """A number, of a size that can be drawn and summed.
 
     Raises:
         ValueError, TypeError: it is none.
     """
     number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is no finite number")
+    if not abs(number) < _LARGEST:  # nor is a NaN
+        raise ValueError(f"{value!r} is no number below {_LARGEST:g}")
     return number
 
 
@@ -66,10 +67,12 @@ def checked(plan: Plan) -> Plan:
     """A plan that can be drawn.
 
     Raises:
-        IndexError, ValueError: an agent that is not there, or a cycle.
+        IndexError, TypeError, ValueError: an agent that is not there, a cycle, no round.
     """
     n = len(plan.agents)
     ends = (plan.decision, *(end for edge in plan.edges for end in edge))
+    if not all(isinstance(number, int) for number in (*ends, plan.rounds)) or plan.rounds < 1:
+        raise TypeError("agents and rounds are counted by integers")
     if any(not 0 <= end < n for end in ends):
         raise IndexError(f"agents {sorted(set(ends))} of {n}")
     topological_order(n, plan.edges)
@@ -77,7 +80,7 @@ def checked(plan: Plan) -> Plan:
 
 
 def _plan(data: Mapping[str, Any], name: str) -> PlanFile:
-    parts = tuple(PlanPart(p.share, str(p.group), _drawable(p)) for p in named_parts(data))
+    parts = tuple(PlanPart(finite(p.share), str(p.group), _drawable(p)) for p in named_parts(data))
     ahead = data.get("predicted") or {}
     ranges = {
         key: (finite(ahead[key]["low"]), finite(ahead[key]["high"]))

@@ -103,7 +103,11 @@ class Beliefs:
 
     @classmethod
     def of(cls, calibration: Calibration, path: str = "") -> Beliefs:
-        """Fit the outcome model and read it."""
+        """Fit the outcome model and read it.
+
+        Raises:
+            ValueError: what was observed is out of all bounds.
+        """
         model, profile = calibration.model(), calibration.profile
         lead, zero, count = calibration.template.lead, np.zeros(1), len(profile.names)
         accuracy, low, high = model.solo(lead)
@@ -113,6 +117,8 @@ class Beliefs:
             )
             for bill in (model.usd, model.seconds)
         )
+        if not all(np.isfinite(a).all() for a in (accuracy, low, high, usd, seconds)):
+            raise ValueError("the calls give beliefs that are no finite numbers")
         calls = np.bincount(calibration.observed.backbone, minlength=count)
         about = (
             f"{calibration.domain}, {calibration.rollouts} rollouts, "

@@ -111,7 +111,7 @@ def _predicted(key: str, found: PredictedPlans) -> list[Html]:
         _graph(f"{key}-{i}", plan, found.label, f"{count} of {total} questions")
         for i, (plan, count) in enumerate(found.plans[:_GRAPHS])
     ]
-    said = f"{len(found.plans)} different plans for {total} questions"
+    said = f"different plans: {len(found.plans)}, for {total} questions"
     if len(found.plans) > _GRAPHS:
         said += f"; the {_GRAPHS} most frequent ones are drawn"
     return [tag("h3", found.path), tag("p", f"{said}."), _figures(graphs)]
@@ -176,7 +176,7 @@ def _certificate(key: str, found: CertificateFile) -> Html:
     drawn = [
         (name, value / budget, low / budget, high / budget)
         for name, budget, value, low, high, _ in found.findings
-        if budget > 0
+        if budget > 0 and high / budget < 1e6
     ]
     figures = []
     if drawn:

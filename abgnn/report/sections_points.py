@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from abgnn.evaluation.frontier import narrow_area, performance_at
+from abgnn.evaluation.frontier import performance_at
 from abgnn.report.figures import curves_figure, shown
 from abgnn.report.markup import Html, folded, join, section, table, tag
 from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, Points
@@ -16,6 +16,7 @@ from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, P
 Array = NDArray[np.float64]
 _DRAWN = 10  # methods in one figure
 _ROWS = 2000  # rows of one table
+_FREE = 1e-9  # mUSD or seconds: below, a logarithmic axis has no place for it
 _AXES = (
     ("cost_usd", "cost", "mUSD", 1e3, "T"),
     ("latency_s", "latency", "seconds", 1.0, "L"),
@@ -220,20 +221,26 @@ def _by_method(rows: Sequence[PointRow]) -> dict[str, list[PointRow]]:
 
 
 def _means(rows: Sequence[PointRow], axis: str, scale: float) -> Array:
-    """(budget, performance) per operating point with a budget above 0, means over seeds."""
+    """(budget, performance) per operating point that is not free, means over seeds."""
     seen: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         seen.setdefault(row.name, []).append((scale * getattr(row, axis), row.performance))
     means = np.array([np.mean(pairs, axis=0) for pairs in seen.values()]).reshape(-1, 2)
-    return means[means[:, 0] > 0]
+    return means[means[:, 0] > _FREE]
 
 
 def _best(series: Mapping[str, Array]) -> list[str]:
-    """The first method and those with the largest areas, in the file's order."""
-    right = max((float(points[:, 0].max()) for points in series.values() if len(points)), default=1)
-    area = {m: narrow_area(points, right) if len(points) else 0.0 for m, points in series.items()}
+    """The first method and those that do best over all budgets, in the file's order."""
+    everything = np.concatenate([points[:, 0] for points in series.values()])
+    if not len(everything):
+        return list(series)[:_DRAWN]
+    budgets = np.geomspace(everything.min(), everything.max(), 40)
+    mean = {
+        m: float(np.mean([performance_at(points, b) for b in budgets])) if len(points) else 0.0
+        for m, points in series.items()
+    }
     first = next(iter(series))
-    ranked = [first, *(m for m in sorted(area, key=lambda m: -area[m]) if m != first)]
+    ranked = [first, *(m for m in sorted(mean, key=lambda m: -mean[m]) if m != first)]
     return [m for m in series if m in ranked[:_DRAWN]]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from abgnn.errors import ConfigError
+from abgnn.report.reading_json import finite
 from abgnn.report.records import UNKNOWN, Phase, Spend
 from abgnn.rollout.books_read import summarise
 from abgnn.rollout.money import dollars
@@ -61,7 +62,7 @@ def spend_of(lines: Sequence[Mapping[str, Any]], name: str) -> Spend:
 def _phase(run: str, phase: str, lines: Sequence[Mapping[str, Any]]) -> Phase:
     usd = dict.fromkeys((False, True), 0.0)
     for line in lines:
-        usd[bool(line.get("uncertain"))] += float(line.get("usd") or 0)
+        usd[bool(line.get("uncertain"))] += finite(line.get("usd") or 0)
     tokens = sum(
         int(line.get(kind) or 0)
         for line in lines

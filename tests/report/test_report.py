@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -299,6 +300,9 @@ def test_hostile_texts_stay_texts(run: Path, tmp_path: Path) -> None:
         ("trace.jsonl", trace_line() + '{"run": "r', "1 of 2 lines are broken or cut off"),
         ("a.sqlite", "not a database, but long enough to be looked at", "a recording of abgnn"),
         ("config.yaml", "a: [1", "no YAML"),
+        ("a.csv", points(("x", 0, "p", 0.5, 1e308, 1)), "1 of 1 rows are broken or cut off"),
+        ("trace.jsonl", trace_line(usd=float("inf")), "is no number below"),
+        ("plans.jsonl", '{"agents": [], "edges": [], "decision": 0}', "'query' is missing"),
         ("a.csv", "\xff", "codec can't decode"),
     ],
 )
@@ -334,7 +338,7 @@ def test_predicted_plans_are_counted_by_kind(tmp_path: Path) -> None:
     ]
     (tmp_path / "plans.jsonl").write_text("".join(json.dumps(p) + "\n" for p in plans))
     page = page_of(tmp_path)
-    assert "2 different plans for 3 questions" in page
+    assert "different plans: 2, for 3 questions" in page
     assert "origin not stated" in page
     assert page.index("2 of 3 questions") < page.index("1 of 3 questions")
 
@@ -356,6 +360,7 @@ def test_jobs_of_an_unfinished_comparison_and_links_in_a_circle(tmp_path: Path) 
         data = {"job": job, "result": {"label": "recorded", "rows": [row]}}
         (tmp_path / "jobs" / f"{seed}.json").write_text(json.dumps(data))
     (tmp_path / "jobs" / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "points.csv")  # would wait for ever
     [found] = read_runs([str(tmp_path), str(tmp_path / "jobs" / "0.json")]).records
     assert isinstance(found, Points)
     assert [(r.method, r.seed) for r in found.rows] == [("m", "0"), ("m", "1")]
@@ -380,6 +385,11 @@ def test_command(run: Path, page: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "deep" / "page.html").read_text() == page
     assert main(["report", str(run / "fit" / "hparams.yaml")]) == 2
     assert main(["report", str(run), "--out", str(run)]) == 2
+    (tmp_path / "link.html").symlink_to(run / "plan.json")
+    before = (run / "plan.json").read_text()
+    for out in (run / "plan.json", Path("link.html")):  # no input is written over
+        assert main(["report", str(run), "--out", str(out)]) == 2
+    assert (run / "plan.json").read_text() == before
     assert "--out" in capsys.readouterr().err
 
 
