@@ -24,6 +24,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn pools    [--catalogue FILE] [--domain D]  resource tiers as a table and a picture
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
   abgnn compare --config NAME    train and compare methods under the same budgets (resumable)
+  abgnn inductive --config NAME  the same weights with LLMs removed and added, no retraining
   abgnn calibrate --config NAME  a few hundred random rollouts, from which budgets are planned
   abgnn plan     FILE --cost USD --latency S   the best mixture of teams within budgets
   abgnn certify  --config NAME [--plan FILE] --cost USD --latency S   are budgets met, how sure?
@@ -73,6 +74,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "pools": _pools,
         "frontier": _frontier,
         "compare": _compare,
+        "inductive": _inductive,
         "calibrate": _calibrate,
         "plan": _plan,
         "certify": _certify,
@@ -231,6 +233,12 @@ def _compare(args: list[str], console: Console) -> int:
     )
     files = {"path": given.path, "profiles": given.profiles}
     return compare_command(given.config, given.out, given.seeds, given.jobs, files, console)
+
+
+def _inductive(args: list[str], console: Console) -> int:
+    from abgnn.evaluation.inductive import inductive_command
+
+    return inductive_command(args, console)
 
 
 def _calibrate(args: list[str], console: Console) -> int:
