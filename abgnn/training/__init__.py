@@ -10,6 +10,7 @@ from abgnn.training.planner_figures import PlannerFigures
 from abgnn.training.reinforce import Reinforce
 from abgnn.training.reward import reward
 from abgnn.training.teacher import Teacher
+from abgnn.training.tradeoffs import Tradeoffs
 from abgnn.training.warm_start import WarmStart
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PolicyFigures",
     "Reinforce",
     "Teacher",
+    "Tradeoffs",
     "WarmStart",
     "reinforce_loss",
     "reward",

@@ -56,7 +56,7 @@ class Tradeoffs(Callback):
         calibration: str | None = None,
         confidence: float = 0.9,
         steps: int = 600,
-        lr: float = 3e-3,
+        lr: float = 1e-2,
         seed: int = 0,
     ) -> None:
         self.points = POINTS if points is None else tuple(_pair(p) for p in points)

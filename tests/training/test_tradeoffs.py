@@ -10,11 +10,11 @@ from lightning.pytorch import Trainer, seed_everything
 from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
 from abgnn.evaluation.evaluate import evaluate, summarise
+from abgnn.experiment import build
 from abgnn.models import AgentBalance
 from abgnn.planning import Budget
 from abgnn.rollout import SimulatedClient
-from abgnn.training import Reinforce
-from abgnn.training.tradeoffs import Tradeoffs
+from abgnn.training import Reinforce, Tradeoffs
 from datamodules import QuickQA
 
 
@@ -40,14 +40,15 @@ def trainer(folder: Path, taught: Tradeoffs, **kwargs: object) -> Trainer:
 
 
 def data() -> QuickQA:
-    return QuickQA(n_train=16, n_val=4, batch_size=4)
+    return QuickQA(n_train=8, n_val=4, batch_size=4)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Taught at the default points from profiles alone, then four steps of REINFORCE."""
+    """Taught three points from profiles alone, then two steps of REINFORCE."""
     folder = tmp_path_factory.mktemp("tradeoffs")
-    run = trainer(folder, Tradeoffs(), max_epochs=1, enable_checkpointing=False)
+    taught = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
+    run = trainer(folder, taught, max_epochs=1, enable_checkpointing=False)
     run.fit(module(), datamodule=data())
     path = str(folder / "one.ckpt")
     run.save_checkpoint(path)
@@ -78,7 +79,7 @@ def test_one_checkpoint_serves_a_frontier(checkpoint: str) -> None:
 
 def test_steps_are_at_the_points_and_the_end_is_at_the_experiment_s_own(tmp_path: Path) -> None:
     points = [(40.0, 5e-3), (0.0, 0.0)]
-    made, taught = module(lambda_tok=3.0, lambda_lat=2e-3), Tradeoffs(points, steps=2)
+    made = module(lambda_tok=3.0, lambda_lat=2e-3)
     seen: list[tuple[float, float]] = []
 
     class Watch(Tradeoffs):
@@ -87,7 +88,7 @@ def test_steps_are_at_the_points_and_the_end_is_at_the_experiment_s_own(tmp_path
             seen.append((made.lambda_tok, made.lambda_lat))
 
     taught = Watch(points, steps=2)
-    run = trainer(tmp_path, taught, max_epochs=2, enable_checkpointing=False)
+    run = trainer(tmp_path, taught, max_epochs=4, enable_checkpointing=False)
     run.fit(made, datamodule=data())
     assert set(seen) == set(points)
     assert (made.lambda_tok, made.lambda_lat) == (3.0, 2e-3)
@@ -95,11 +96,11 @@ def test_steps_are_at_the_points_and_the_end_is_at_the_experiment_s_own(tmp_path
 
 
 def test_a_resumed_run_is_not_taught_again(tmp_path: Path, checkpoint: str) -> None:
-    again = Tradeoffs()
+    again = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
     resumed = module()
     trainer(tmp_path, again, max_epochs=2).fit(resumed, datamodule=data(), ckpt_path=checkpoint)
     assert again.found == ()
-    assert len(resumed.policy.tradeoff.taught) == 6  # type: ignore[union-attr]
+    assert len(resumed.policy.tradeoff.taught) == 3  # type: ignore[union-attr]
 
 
 def test_wrong_points_policies_and_budgets(tmp_path: Path) -> None:
@@ -114,3 +115,10 @@ def test_wrong_points_policies_and_budgets(tmp_path: Path) -> None:
     budgeted = module(budget=Budget(1e-3))
     with pytest.raises(ConfigError, match=r"model\.budget"):
         run.fit(budgeted, datamodule=data())
+
+
+def test_packaged_mode(elsewhere: None) -> None:
+    configs = ["simulated/general.yaml", "modes/one_policy.yaml"]
+    experiment = build(configs, ["--trainer.logger=false"])
+    assert experiment.model.policy.tradeoff is not None
+    assert any(isinstance(c, Tradeoffs) for c in experiment.trainer.callbacks)  # type: ignore[attr-defined]
