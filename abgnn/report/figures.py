@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -57,10 +58,10 @@ def svg(figure: Figure, title: str, key: str) -> Html:
     return Html(f'{named}{head}><title id="{key}-title">{text(title)}</title>{rest.strip()}')
 
 
-def shown(figure: Figure, caption: str, label: str, key: str) -> Html:
-    """A figure with caption and label; it shrinks to seven tenths, beyond that its box scrolls."""
+def shown(figure: Figure, caption: str, label: str, key: str, least: float = 0.7) -> Html:
+    """A figure with caption and label; it shrinks to a share of its width, then its box scrolls."""
     width = 96 * float(figure.get_size_inches()[0])  # CSS pixels
-    limits = f"max-width: {1.25 * width:.0f}px; min-width: {0.7 * width:.0f}px"
+    limits = f"max-width: {1.25 * width:.0f}px; min-width: {least * width:.0f}px"
     drawn = tag("div", svg(figure, f"{caption} ({label})", key), style=limits)
     told = tag("figcaption", caption, " ", badge(label))
     return tag("figure", tag("div", drawn, class_="picture", tabindex="0"), told)
@@ -88,6 +89,34 @@ def beliefs_figure(beliefs: Beliefs) -> Figure:
         figure.suptitle(f"what the model believes ({short(beliefs.label)})", fontsize=9)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def bills_figure(beliefs: Beliefs) -> Figure:
+    """Dollars and seconds of a call of each backbone, logarithmic; ordered as the beliefs."""
+    order = np.argsort(beliefs.accuracy, kind="stable")
+    y = np.arange(len(order))
+    with style():
+        figure = Figure(figsize=(WIDTH, 1.3 + 0.27 * len(order)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axes, values, marker, unit in (
+            (left, 1e3 * beliefs.usd, "s", "mUSD a call"),
+            (right, beliefs.seconds, "^", "seconds a call"),
+        ):
+            axes.plot(values[order], y, marker, color=COLOURS[0], markersize=5)
+            wide = values.max() > 20 * values.min()
+            _log_axis(axes, subs=(1.0,) if wide else (1.0, 2.0, 5.0))
+            axes.set_xlabel(unit)
+            axes.grid(axis="x")
+        left.set_yticks(y, [short(beliefs.names[m]) for m in order])
+        figure.suptitle(f"what a call takes ({short(beliefs.label)})", fontsize=9)
+    return figure
+
+
+def _log_axis(axes: Axes, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
@@ -119,10 +148,7 @@ def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
             axes.plot(*points[wanted].T, marker=marker, **hollow)
             axes.plot([], [], marker=marker, color=colour, linestyle=line, label=short(name, 30),
                       markerfacecolor="white")  # fmt: skip
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _log_axis(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
         axes.set(xlabel=label, ylabel="performance")
         axes.grid()

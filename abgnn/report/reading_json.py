@@ -159,7 +159,7 @@ def point_row(row: Mapping[str, Any]) -> PointRow:
     if min(cost, latency) < 0:
         raise ValueError(f"{min(cost, latency)} is no amount")
     return PointRow(
-        method=str(row["method"]) if "method" in row else group_of(name),
+        method=_method(row, name),
         name=name,
         seed=str(row.get("seed", "")),
         performance=finite(row["performance"]),
@@ -171,6 +171,13 @@ def point_row(row: Mapping[str, Any]) -> PointRow:
         failed=finite(row["failed"]),
         n=int(finite(row["n"])),
     )
+
+
+def _method(row: Mapping[str, Any], name: str) -> str:
+    """A comparison says it; `abgnn inductive` names a system and a catalogue."""
+    if "system" in row:
+        return f"{row['system']} ({row.get('catalogue', '')})"
+    return str(row["method"]) if "method" in row else group_of(name)
 
 
 def group_of(name: str) -> str:

@@ -10,7 +10,7 @@ from abgnn.report.reading_json import finite, point_row
 from abgnn.report.records import UNKNOWN, CompareTable, Grid, HeldOut, PointRow, Points, Record
 
 _POINT = {"name", "performance", "performance_se", "cost_usd", "latency_s", "tokens", "calls"}
-_TABLE = {"method", "column", "mean", "half_width_95"}
+_TABLE = {"method", "column", "mean", "half_width_95", "beats_ours", "clearly"}
 _MOST = 2000  # rows of a table that is shown as it is
 
 
@@ -80,7 +80,17 @@ def _grid(lines: Sequence[Sequence[str]], name: str, label: str) -> tuple[Record
     remark = _left_out(bad, len(lines) - 1)
     if len(whole) > _MOST:
         remark += f"the first {_MOST} of {len(whole)} rows are shown"
-    return Grid(name, label, head, tuple(whole[:_MOST])), remark
+    shown = [k for k, column in enumerate(head) if column != "source" or " and " in label]
+    rows = tuple(tuple(_rounded(line[k]) for k in shown) for line in whole[:_MOST])
+    return Grid(name, label, tuple(head[k] for k in shown), rows), remark
+
+
+def _rounded(cell: str) -> str:
+    """Fractions to four digits, anything else as it is."""
+    try:
+        return cell if "." not in cell else f"{float(cell):.4g}"
+    except ValueError:
+        return cell
 
 
 def _left_out(bad: int, count: int) -> str:

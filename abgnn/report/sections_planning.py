@@ -8,7 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from abgnn.evaluation.plot import draw_plan
-from abgnn.report.figures import bars_figure, beliefs_figure, intervals_figure, short, shown, style
+from abgnn.report.figures import (
+    bars_figure,
+    beliefs_figure,
+    bills_figure,
+    intervals_figure,
+    short,
+    shown,
+    style,
+)
 from abgnn.report.markup import Html, join, section, table, tag
 from abgnn.report.records import (
     Beliefs,
@@ -124,7 +132,7 @@ def _graph(key: str, plan: Plan, label: str, caption: str) -> Html:
         return tag("p", f"{caption}: {len(plan.agents)} agents, too many to be drawn.")
     with style():
         figure = draw_plan(plan, simulated=False, title=short(caption.strip(), 40))
-    return shown(figure, said, label, key)
+    return shown(figure, said, label, key, least=0.9)
 
 
 def _role(plan: Plan, i: int) -> str:
@@ -151,8 +159,10 @@ def beliefs(found: Found) -> Html:
         head = ("backbone", "published", "alone", "90 %", "mUSD a call", "s a call", "calls")
         caption = f"{b.path}: accuracy alone, published against calibrated"
         figure = shown(beliefs_figure(b), caption, b.label, f"beliefs{k}")
+        told = f"{b.path}: calibrated dollars and seconds of a call"
+        bills = shown(bills_figure(b), told, b.label, f"bills{k}")
         listed = table(f"{b.path}: beliefs about each backbone ({b.about})", b.label, head, rows)
-        parts.append(tag("article", tag("h3", b.path), _figures([figure]), listed))
+        parts.append(tag("article", tag("h3", b.path), _figures([figure, bills]), listed))
     title = "What the outcome model believes"
     return section("beliefs", title, *parts) if parts else Html()
 

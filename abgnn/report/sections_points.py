@@ -15,6 +15,8 @@ from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, P
 
 Array = NDArray[np.float64]
 _DRAWN = 10  # methods in one figure
+_HELD = {"method", "point", "column", "mean", "minus_ours", "half_width_95"}
+_LONG = 30  # rows from which a table of another kind is folded
 _ROWS = 2000  # rows of one table
 _FREE = 1e-9  # mUSD or seconds: below, a logarithmic axis has no place for it
 _AXES = (
@@ -61,28 +63,48 @@ def tables(found: Found) -> Html:
         _rows_table(f"{held.path}: held-out questions", held.label, held.rows)
         for held in found.of(HeldOut)
     ]
-    parts += [
-        table(grid.path, grid.label, grid.head, grid.rows)
-        for grid in found.of(Grid)
-        if not _is_ablation(grid.path)
-    ]
+    parts += [_as_it_is(grid) for grid in found.of(Grid) if not _is_ablation(grid.path)]
     return section("tables", "Tables", *parts) if parts else Html()
 
 
 def ablation(found: Found) -> Html:
-    """Methods named `ablation …` beside the full model, and tables of ablations as they are."""
-    parts = [
-        table(grid.path, grid.label, grid.head, grid.rows)
-        for grid in found.of(Grid)
-        if _is_ablation(grid.path)
-    ]
+    """Methods named so, or all of a folder named so, against the full model; tables as they are."""
+    parts = [_held_table(grid) for grid in found.of(Grid) if _is_ablation(grid.path)]
     for points in found.of(Points):
         named = _by_method(points.rows)
-        without = [m for m in named if _is_ablation(m)]
         full = next((m for m in named if not _is_ablation(m)), None)
-        if without and full is not None:
+        if full is None:
+            continue
+        whole = _is_ablation(_folder(points.path))
+        alike = [m for m in named if m != full and whole and _common(named[full], named[m])]
+        without = [m for m in named if _is_ablation(m) or m in alike]
+        if without:
             parts.append(_ablation_table(points, named, full, without))
     return section("ablation", "Ablation", *parts) if parts else Html()
+
+
+def _as_it_is(grid: Grid) -> Html:
+    """A table of another kind; folded if it is long."""
+    made = table(grid.path, grid.label, grid.head, grid.rows)
+    return made if len(grid.rows) <= _LONG else folded(f"{grid.path} ({len(grid.rows)} rows)", made)
+
+
+def _held_table(grid: Grid) -> Html:
+    """What `abgnn compare` wrote as ablation.csv, a row per method; other tables as they are."""
+    if not set(grid.head) >= _HELD:
+        return _as_it_is(grid)
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in grid.rows:
+        of = dict(zip(grid.head, row, strict=True))
+        less = f" ({of['minus_ours']} ± {of['half_width_95']})" if of["minus_ours"] else ""
+        cells.setdefault((of["method"], of["point"]), {})[of["column"]] = of["mean"] + less
+    columns = list(dict.fromkeys(column for of in cells.values() for column in of))
+    caption = f"{grid.path}: means per query (minus the full model, paired by seed, ± 95 %)"
+    rows = [
+        (method, point, *(of.get(column, "–") for column in columns))
+        for (method, point), of in cells.items()
+    ]
+    return table(caption, grid.label, ("method", "point", *columns), rows)
 
 
 def _ablation_table(
@@ -116,6 +138,11 @@ def _paired(full: Sequence[PointRow], other: Sequence[PointRow]) -> str:
         return f"{gaps.mean():+.3f} (one seed)"
     half = student.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
     return f"{gaps.mean():+.3f} ± {half:.3f}"
+
+
+def _common(full: Sequence[PointRow], other: Sequence[PointRow]) -> bool:
+    """Whether it has operating points that the full model has."""
+    return bool({row.name for row in full} & {row.name for row in other})
 
 
 def _is_ablation(name: str) -> bool:

@@ -225,6 +225,29 @@ def test_figures_of_points(run: Path, page: str) -> None:
     assert "-0.150 ± 0.635" in page
 
 
+def test_tables_of_ablations_and_of_other_systems(tmp_path: Path) -> None:
+    (tmp_path / "ablation-x").mkdir()
+    head = "source,method,point,seeds,column,mean,minus_ours,half_width_95"
+    (tmp_path / "ablation-x" / "ablation.csv").write_text(
+        f"{head}\nsimulated,full,p1,5,mUSD,0.512345,,\nsimulated,dense,p1,5,mUSD,0.75,0.2377,0.1\n"
+    )
+    rows = [("full", 0, "p1", 0.5, 0.001, 10), ("dense", 0, "p1", 0.25, 0.001, 10),
+            ("single", 0, "a", 0.9, 0.001, 10)]  # fmt: skip
+    (tmp_path / "ablation-x" / "points.csv").write_text(points(*rows))
+    (tmp_path / "shares.csv").write_text("source,backbone,share\nsimulated,a,0.123456\n")
+    other = points(rows[0]).replace("method,seed", "system,catalogue").replace("full,0", "S,new")
+    (tmp_path / "points.csv").write_text(other)
+    page = page_of(tmp_path)
+    harmless(page)
+    part = page[page.index('id="ablation"') : page.index('id="read"')]
+    assert '<th scope="row">dense</th><td>p1</td><td>0.75 (0.2377 ± 0.1)</td>' in part
+    assert '<th scope="row">full</th><td>p1</td><td>0.5123</td>' in part
+    assert '<th scope="row">dense</th><td>0.250</td><td>-0.250 (one seed)</td>' in part
+    assert '<th scope="row">single' not in part  # has no operating point of the full model
+    assert '<th scope="row">a</th><td>0.1235</td>' in page
+    assert '<th scope="row">S (new)</th>' in page
+
+
 def test_money_by_phase_and_labels_of_the_run(run: Path) -> None:
     found = read_runs([str(run)])
     trace, books = sorted(found.of(Spend), key=lambda s: s.path, reverse=True)
