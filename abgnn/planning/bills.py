@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from abgnn.planning.observations import Observations
 from abgnn.planning.profile import Profile
@@ -16,6 +17,7 @@ from abgnn.planning.profile import Profile
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 _NOISE, _NOISE_CALLS = 0.35, 20.0
+TRUSTS = (0.05, 0.15, 0.5, 1.0)  # standard deviations of k around the profile, in logarithms
 _SD, _GROUP_SD = 0.2, 0.3  # of roles and slopes; of kinds of questions
 
 
@@ -93,9 +95,9 @@ class Bill:
 
 
 def fit_bill(
-    observed: Observations, value: Array, profile: Profile, slots: int, start: Array, sd: float
+    observed: Observations, value: Array, profile: Profile, slots: int, start: Array
 ) -> Bill:
-    """Ridge regression on logarithms.
+    """Ridge regression on logarithms; how far profiles are trusted is decided by the evidence.
 
     Args:
         observed: the calls.
@@ -103,10 +105,28 @@ def fit_bill(
         profile: the backbones.
         slots: S.
         start: what the profile expects, `[M]`.
-        sd: how far (in logarithms) a backbone may be from it.
     """
-    m, n = len(profile.names), len(observed)
+    m = len(profile.names)
     groups = int(observed.group.max()) + 1 if len(observed.group) else 1
+    x = _design(observed, profile, slots, groups)
+    extra = x.shape[1] - m - slots - 2
+    prior = np.concatenate([np.log(start) - 0.5 * _NOISE**2, np.zeros(slots + 2 + extra)])
+    y = np.log(np.maximum(value, 1e-12)) - x @ prior
+    others = np.concatenate([np.full(slots + 2, _SD), np.full(extra, _GROUP_SD)])
+    found = [_ridge(x, y, 1 / np.concatenate([np.full(m, sd), others]) ** 2) for sd in TRUSTS]
+    evidence = np.array([f.evidence for f in found])
+    weight = np.exp(evidence - logsumexp(evidence))
+    away = np.array([f.away for f in found])
+    mean = weight @ away
+    covariance: Array = np.einsum("k,kij->ij", weight, np.array([f.covariance for f in found]))
+    covariance += np.einsum("k,ki,kj->ij", weight, away - mean, away - mean)
+    variance = float(weight @ np.array([f.variance for f in found]))
+    return Bill(prior + mean, covariance, m, groups, variance)
+
+
+def _design(observed: Observations, profile: Profile, slots: int, groups: int) -> Array:
+    """X of the regression, `[n, size]`."""
+    m, n = len(profile.names), len(observed)
     extra = groups * (1 + m) if groups > 1 else 0
     x = np.zeros((n, m + slots + 2 + extra))
     rows, slope = np.arange(n), m + slots
@@ -118,14 +138,28 @@ def fit_bill(
         group = observed.group[observed.query]
         x[rows, slope + 2 + group] = 1.0
         x[rows, slope + 2 + groups * (1 + observed.backbone) + group] = 1.0
-    prior = np.concatenate([np.log(start) - 0.5 * _NOISE**2, np.zeros(slots + 2 + extra)])
-    spread = [np.full(m, sd), np.full(slots + 2, _SD), np.full(extra, _GROUP_SD)]
-    precision = 1 / np.concatenate(spread) ** 2
-    y, variance = np.log(np.maximum(value, 1e-12)) - x @ prior, _NOISE**2
+    return x
+
+
+@dataclass(frozen=True)
+class _Ridge:
+    away: Array
+    covariance: Array
+    variance: float
+    evidence: float
+
+
+def _ridge(x: Array, y: Array, precision: Array) -> _Ridge:
+    """Deviations from the prior, with the variance of calls; evidence of y under it."""
+    n, variance = len(y), _NOISE**2
     for _ in range(4):
         system = x.T @ x / variance + np.diag(precision)
         away = np.linalg.solve(system, x.T @ y / variance)
         wrong = float(((y - x @ away) ** 2).sum())
         variance = (_NOISE_CALLS * _NOISE**2 + wrong) / (_NOISE_CALLS + n)
+    system = x.T @ x / variance + np.diag(precision)
+    away = np.linalg.solve(system, x.T @ y / variance)
+    fit = float(((y - x @ away) ** 2).sum()) / variance + float(precision @ away**2)
+    volume = n * np.log(variance) + np.linalg.slogdet(system)[1] - np.log(precision).sum()
     covariance = np.linalg.inv(system).astype(np.float64)
-    return Bill(prior + away, covariance, m, groups, float(variance))
+    return _Ridge(away.astype(np.float64), covariance, variance, -0.5 * (fit + float(volume)))

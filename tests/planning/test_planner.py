@@ -164,7 +164,7 @@ def test_likelihood_gradient_is_that_of_the_marginal() -> None:
 def test_bills_without_noise_are_found() -> None:
     seen = observations(4000)
     exact = np.exp(np.log(profile().usd)[seen.backbone] + 0.3 * (seen.slot == 1))
-    bill = fit_bill(seen, exact, profile(), 4, profile().usd, 0.5)
+    bill = fit_bill(seen, exact, profile(), 4, profile().usd)
     role = bill.coef[M : M + 4]
     assert role[1] - role[0] == pytest.approx(0.3, abs=0.02)
 
