@@ -25,6 +25,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn frontier --config NAME   train a set of operating points, draw performance against budget
   abgnn compare --config NAME    train and compare methods under the same budgets (resumable)
   abgnn inductive --config NAME  the same weights with LLMs removed and added, no retraining
+  abgnn cases    --config NAME   plans for three questions on two budgets, one picture
   abgnn calibrate --config NAME  a few hundred random rollouts, from which budgets are planned
   abgnn plan     FILE --cost USD --latency S   the best mixture of teams within budgets
   abgnn certify  --config NAME [--plan FILE] --cost USD --latency S   are budgets met, how sure?
@@ -75,6 +76,7 @@ def _dispatch(command: str, args: list[str], console: Console) -> int:
         "frontier": _frontier,
         "compare": _compare,
         "inductive": _inductive,
+        "cases": _cases,
         "calibrate": _calibrate,
         "plan": _plan,
         "certify": _certify,
@@ -239,6 +241,12 @@ def _inductive(args: list[str], console: Console) -> int:
     from abgnn.evaluation.inductive import inductive_command
 
     return inductive_command(args, console)
+
+
+def _cases(args: list[str], console: Console) -> int:
+    from abgnn.evaluation.cases import cases_command
+
+    return cases_command(args, console)
 
 
 def _calibrate(args: list[str], console: Console) -> int:

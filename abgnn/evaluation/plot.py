@@ -176,12 +176,7 @@ def draw_plan(plan: Plan, *, simulated: bool, title: str | None = None) -> Figur
     figure = Figure(figsize=(width, height))
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(-height / 2, height / 2))
     ax.set_axis_off()
-    shift = (width - layout.width) / 2
-    pen = Pen(ax, shift, COLOURS)
-    for source, segments in layout.segments.items():
-        pen.lines(source, segments)
-    for i, agent in enumerate(plan.agents):
-        pen.box(layout.place[i], agent.role.name, agent.backbone, dark=i == plan.decision)
+    paint_plan(ax, plan, layout, (width - layout.width) / 2)
     heading = title or f"Plan for {plan.query.id}"
     ax.text(0.15, height / 2 - 0.15, heading, va="top", fontsize=11, weight="bold", color=INK)
     if plan.rounds > 1:
@@ -190,3 +185,12 @@ def draw_plan(plan: Plan, *, simulated: bool, title: str | None = None) -> Figur
     if simulated:
         stamp(figure, 1 - 0.15 / width, 1 - 0.15 / height)
     return figure
+
+
+def paint_plan(ax: Axes, plan: Plan, layout: Layout, shift: float) -> None:
+    """Messages, then boxes, on axes whose units are inches and whose y is 0 at half height."""
+    pen = Pen(ax, shift, COLOURS)
+    for source, segments in layout.segments.items():
+        pen.lines(source, segments)
+    for i, agent in enumerate(plan.agents):
+        pen.box(layout.place[i], agent.role.name, agent.backbone, dark=i == plan.decision)
