@@ -50,9 +50,11 @@ def test_named_scripts_and_commands_exist() -> None:
     commands = set(re.findall(r"abgnn (\w+)", README))
     assert commands - set(LIGHTNING) <= {
         "calibrate",
+        "cases",
         "certify",
         "compare",
         "difficulty",
+        "inductive",
         "plan",
         "pools",
         "report",
