@@ -97,7 +97,7 @@ class Tradeoff(nn.Module):
         found = state_dict.get(f"{prefix}taught")
         if found is not None:
             self.taught = self.taught.new_zeros(found.shape)
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def extra_repr(self) -> str:
         return f"points={len(self.taught)}"

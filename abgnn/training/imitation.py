@@ -66,7 +66,7 @@ def imitate(
             for lesson in lessons:
                 loss, each, pool = _lesson(policy, shown, lesson)
                 least, sure = min(least, each), sure and pool > math.log(0.5)
-                loss.backward()
+                torch.autograd.backward(loss)
             reached[step % 2] = least
             if sure and min(reached) >= confidence:
                 checked = [_follows(policy, b, one) for one in lessons for b in (batch, shown)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -149,3 +151,43 @@ def test_from_the_command_line(elsewhere: None) -> None:
     assert made.calibration == "runs/calibration-simulated-general.json"
     paper = build(["simulated/general.yaml", "modes/paper.yaml"], flags[:1]).model
     assert paper.calibration is None
+
+
+class _Ranks:
+    """A strategy of two ranks: what the other one has is added."""
+
+    def __init__(self, *other: float) -> None:
+        self.strategy = self
+        self.other = torch.tensor(other)
+
+    def reduce(self, mine: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        assert reduce_op == "sum"
+        return mine + self.other
+
+
+@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
+def test_ranks_step_together_weighed_by_their_rollouts() -> None:
+    made = module(Budget(1.0, margin=1.0))
+    duals = BudgetDuals(Budget(1.0, margin=1.0))
+    duals.lambdas = (10.0, 0.0)
+    few: Any = _Ranks(7 * 2.0, 0.0, 7.0)
+    duals.on_train_batch_end(few, made, None, None, 0)
+    assert duals.lambdas == (10.0, 0.0)  # seven rollouts are too few, none of them ours
+    duals._seen.extend([(0.5, 1.0)] * 2)
+    many: Any = _Ranks(8 * 2.0, 0.0, 8.0)
+    duals.on_train_batch_end(many, made, None, None, 1)
+    assert duals.lambdas[0] == pytest.approx(10 * ((2 * 0.5 + 8 * 2.0) / 10) ** 0.1)
+    assert made.lambda_tok == duals.lambdas[0]
+
+
+def test_a_calibration_of_other_backbones_is_refused(tmp_path: Path) -> None:
+    questions, few = data(), BaseMAS("general", encoder="offline", exclude=["Qwen3-8B"], n_pools=2)
+    questions.setup("fit")
+    profiles_alone(few, questions.queries("train")).save(tmp_path / "c.json")
+    made = module(Budget(1e-3), str(tmp_path / "c.json"))
+    run = trainer(tmp_path, max_epochs=0, logger=False, enable_checkpointing=False)
+    with pytest.raises(
+        ConfigError,
+        match=r"calibration: got .*'Qwen3-1.7B-thinking', 'Qwen3-8B-thinking'.*allowed.*'Qwen3-8B',",
+    ):
+        run.fit(made, datamodule=questions)
