@@ -16,6 +16,7 @@ from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, P
 Array = NDArray[np.float64]
 _DRAWN = 10  # methods in one figure
 _HELD = {"method", "point", "column", "mean", "minus_ours", "half_width_95"}
+_TABLES = 3  # of held-out questions; more are folded
 _LONG = 30  # rows from which a table of another kind is folded
 _ROWS = 2000  # rows of one table
 _FREE = 1e-9  # mUSD or seconds: below, a logarithmic axis has no place for it
@@ -59,10 +60,11 @@ def tables(found: Found) -> Html:
         parts.append(_explained(points))
         every = _rows_table(f"{points.path}: every row", points.label, points.rows)
         parts.append(folded(f"Every row of {points.path} ({len(points.rows)})", every))
-    parts += [
-        _rows_table(f"{held.path}: held-out questions", held.label, held.rows)
-        for held in found.of(HeldOut)
-    ]
+    held_out = found.of(HeldOut)
+    for held in held_out:
+        made = _rows_table(f"{held.path}: held-out questions", held.label, held.rows)
+        few = len(held_out) <= _TABLES
+        parts.append(made if few else folded(f"Held-out questions: {held.path}", made))
     parts += [_as_it_is(grid) for grid in found.of(Grid) if not _is_ablation(grid.path)]
     return section("tables", "Tables", *parts) if parts else Html()
 
