@@ -1,131 +1,140 @@
-"""Figure 5's layout: performance, USD and seconds against one parameter after another."""
+"""What one parameter does: accuracy, USD and seconds against its values (the paper's Figure 5)."""
 
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from rich.console import Console
 from rich.table import Table
 
-from abgnn.evaluation.compare_config import Comparison, Settings
+from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_job import Job, Result
 from abgnn.evaluation.compare_table import interval
-from abgnn.evaluation.plot import COLOURS, INK, WARNING
+from abgnn.evaluation.plot import COLOURS, MARKERS, stamp
 
-METRICS = ("performance", "mUSD", "s")
+METRICS: Mapping[str, tuple[str, float]] = {
+    "performance": ("accuracy in %", 100.0),
+    "cost_usd": ("mUSD per query", 1e3),
+    "latency_s": ("seconds per query", 1.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """What came of one value of a parameter.
+class Reading:
+    """One metric at one value of one parameter.
 
     Args:
-        parameter: the method's name.
-        value: of the parameter.
+        parameter, value: what was varied, and to what.
+        metric: of `METRICS`.
+        mean: over seeds; half: half width of its 95 % interval (NaN with one seed).
         seeds: how many.
-        figures: by metric, mean over seeds and half width of its 95 % interval (NaN with one).
     """
 
     parameter: str
-    value: float
+    value: str
+    metric: str
+    mean: float
+    half: float
     seeds: int
-    figures: Mapping[str, tuple[float, float]]
 
 
-def responses(comparison: Comparison, results: Mapping[Job, Result]) -> list[Response]:
-    """Every value of every parameter that has a result, by rising value."""
-    found: list[Response] = []
+def readings(comparison: Comparison, results: Mapping[Job, Result]) -> list[Reading]:
+    """All metrics of the comparison's varied methods, in the order of its points."""
+    found: list[Reading] = []
     for method in comparison.methods:
-        key = comparison.sensitivity.get(method.name)
-        if key is None:
+        if method.name not in comparison.varied:
             continue
-        for point, settings in sorted(method.points.items(), key=lambda p: _value(p[1], key)):
+        for point in method.points:
             rows = [
                 result.rows[0]
                 for job, result in results.items()
                 if (job.method, job.point) == (method.name, point)
             ]
-            if not rows:
-                continue
-            values = {
-                "performance": [row.performance for row in rows],
-                "mUSD": [1e3 * row.cost_usd for row in rows],
-                "s": [row.latency_s for row in rows],
-            }
-            figures = {metric: interval(of) for metric, of in values.items()}
-            found.append(Response(method.name, _value(settings, key), len(rows), figures))
+            for metric in METRICS if rows else ():
+                mean, half = interval([float(getattr(row, metric)) for row in rows])
+                found.append(Reading(method.name, point, metric, mean, half, len(rows)))
     return found
-
-
-def _value(settings: Settings, key: str) -> float:
-    return float(settings[key])
 
 
 def write_sensitivity(
     comparison: Comparison, results: Mapping[Job, Result], label: str, console: Console
 ) -> None:
-    """Table, sensitivity.csv and picture, if the comparison varies parameters."""
-    found = responses(comparison, results)
+    """A table, sensitivity.csv and the picture, if the comparison varies parameters."""
+    found = readings(comparison, results)
     if not found:
         return
     out = Path(comparison.out)
-    console.print(_table(found, f"one parameter varied at a time, means per query ({label})"))
-    with (out / "sensitivity.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        head = ["source", "parameter", "value", "seeds", "metric", "mean", "half_width_95"]
-        writer.writerow(head)
-        for r in found:
-            for metric in METRICS:
-                writer.writerow([label, r.parameter, r.value, r.seeds, metric, *r.figures[metric]])
+    console.print(_table(found, label))
+    _write(out / "sensitivity.csv", found, label)
     picture = out / f"sensitivity-{label}.png"
-    draw_sensitivity(found, picture, simulated=label == "simulated")
-    console.print(f"{out}/sensitivity.csv, {picture.name} ({label})", soft_wrap=True)
+    draw_sensitivity(found, picture, title=f"{out.name}", simulated=label == "simulated")
+    said = f"{out}/sensitivity.csv, {picture.name} ({label})"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def draw_sensitivity(found: Sequence[Response], path: Path, *, simulated: bool) -> None:
-    """A column per parameter, a row per metric; bars are 95 % intervals over seeds."""
+def draw_sensitivity(
+    found: Sequence[Reading], path: str | Path, *, title: str, simulated: bool
+) -> Path:
+    """One column per parameter, one row per metric; bars are 95 % intervals over seeds."""
     names = list(dict.fromkeys(r.parameter for r in found))
-    size = (3.1 * len(names) + 0.6, 7.2)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(METRICS), len(names), squeeze=False, sharey="row")
+    figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout="constrained")
+    panels = figure.subplots(len(METRICS), len(names), sharex="col", sharey="row", squeeze=False)
+    for row, (metric, (label, scale)) in enumerate(METRICS.items()):
+        for column, name in enumerate(names):
+            mine = [r for r in found if (r.parameter, r.metric) == (name, metric)]
+            _panel(panels[row, column], mine, scale, row)
+        panels[row, 0].set_ylabel(label)
     for column, name in enumerate(names):
-        mine = [r for r in found if r.parameter == name]
-        for row, metric in enumerate(METRICS):
-            _curve(axes[row][column], mine, metric, COLOURS[row])
-        axes[-1][column].set_xlabel(name)
-    for row, metric in enumerate(METRICS):
-        axes[row][0].set_ylabel(metric)
-    said = "Sensitivity" + (" (simulated)" if simulated else "")
-    figure.suptitle(said, fontweight="bold", color=WARNING if simulated else INK)
-    figure.savefig(path, dpi=150)
+        panels[0, column].set_title(f"({chr(97 + column)}) {name}", fontsize=11)
+        panels[-1, column].set_xlabel(name)
+    figure.suptitle(f"One parameter at a time: {title}", x=0.012, ha="left", weight="bold")
+    if simulated:
+        stamp(figure, 0.988, 0.988)
+    figure.savefig(path, dpi=160)
+    return Path(path)
 
 
-def _curve(ax: Axes, mine: Sequence[Response], metric: str, colour: str) -> None:
-    """Values stand at equal distances: they span orders of magnitude, and 0 is among them."""
-    means = [r.figures[metric][0] for r in mine]
-    halves = [0.0 if math.isnan(h) else h for h in (r.figures[metric][1] for r in mine)]
-    at = range(len(mine))
-    ax.errorbar(at, means, yerr=halves, marker="o", capsize=3, color=colour)
-    ax.set_xticks(at, [f"{r.value:g}" for r in mine], fontsize=8)
+def _panel(ax: Axes, mine: Sequence[Reading], scale: float, row: int) -> None:
+    """Values at equal distances, since they are not evenly spread."""
+    ax.errorbar(
+        range(len(mine)),
+        [scale * r.mean for r in mine],
+        yerr=[scale * r.half for r in mine],
+        color=COLOURS[row],
+        marker=MARKERS[row],
+        capsize=3,
+        linewidth=1.8,
+    )
+    ax.set_xticks(range(len(mine)), [r.value for r in mine])
     ax.grid(color="#E6E6E6", linewidth=0.8)
+    ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _table(found: Sequence[Response], title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for head in ("parameter", "value", *METRICS):
+def _table(found: Sequence[Reading], label: str) -> Table:
+    table = Table(title=f"one parameter at a time ({label})", title_justify="left")
+    for head in ("parameter", "value", "accuracy", "mUSD", "s"):
         table.add_column(head, justify="left" if head == "parameter" else "right", no_wrap=True)
+    by_value: dict[tuple[str, str], list[str]] = {}
     for r in found:
-        cells = [
-            f"{mean:.3f}" + ("" if math.isnan(half) else f"±{half:.3f}")
-            for mean, half in (r.figures[metric] for metric in METRICS)
-        ]
-        table.add_row(r.parameter, f"{r.value:g}", *cells)
+        digits, scale = {"performance": (1, 100.0), "cost_usd": (2, 1e3)}.get(r.metric, (1, 1.0))
+        spread = f" ± {scale * r.half:.{digits}f}" if r.seeds > 1 else ""
+        cells = by_value.setdefault((r.parameter, r.value), [])
+        cells.append(f"{scale * r.mean:.{digits}f}{spread}")
+    for key, cells in by_value.items():
+        table.add_row(*key, *cells)
     return table
+
+
+def _write(path: Path, found: Sequence[Reading], label: str) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        head = ["source", "parameter", "value", "metric", "mean", "half_width_95", "seeds"]
+        writer.writerow(head)
+        for r in found:
+            writer.writerow([label, r.parameter, r.value, r.metric, r.mean, r.half, r.seeds])
