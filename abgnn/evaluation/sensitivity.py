@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from rich.console import Console
 from rich.table import Table
 
@@ -82,7 +83,7 @@ def draw_sensitivity(
 ) -> Path:
     """One column per parameter, one row per metric; bars are 95 % intervals over seeds."""
     names = list(dict.fromkeys(r.parameter for r in found))
-    figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout="constrained")
+    figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout=ConstrainedLayoutEngine())
     panels = figure.subplots(len(METRICS), len(names), sharex="col", sharey="row", squeeze=False)
     for row, (metric, (label, scale)) in enumerate(METRICS.items()):
         for column, name in enumerate(names):
