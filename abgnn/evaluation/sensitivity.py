@@ -83,7 +83,8 @@ def draw_sensitivity(
 ) -> Path:
     """One column per parameter, one row per metric; bars are 95 % intervals over seeds."""
     names = list(dict.fromkeys(r.parameter for r in found))
-    figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout=ConstrainedLayoutEngine())
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1)
+    figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout=layout)
     panels = figure.subplots(len(METRICS), len(names), sharex="col", sharey="row", squeeze=False)
     for row, (metric, (label, scale)) in enumerate(METRICS.items()):
         for column, name in enumerate(names):
