@@ -286,7 +286,7 @@ def test_secrets_are_left_out_of_configurations(page: str) -> None:
 def test_hostile_texts_stay_texts(run: Path, tmp_path: Path) -> None:
     name = "<script>alert(0)<b>"
     hostile = Path(shutil.copytree(run, tmp_path / name))
-    bomb = r"$\frac{" + "\x00\x1b[31m\x85\ud800]]>"
+    bomb = r"$\frac{$" + "\x00\x1b[31m\x85\ud800]]>"
     (hostile / "plan.json").write_text(json.dumps(plan_data(label=EVIL, role=EVIL + bomb)))
     calibrated = json.loads((hostile / "calibration.json").read_text())
     calibrated["profile"]["names"] = [EVIL, bomb, "<b>", "&lt;"]
