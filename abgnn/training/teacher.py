@@ -10,12 +10,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning import Design, PlanSpace
+from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.search import Searcher
+from abgnn.planning.search import Found, Searcher
 from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
 
 _log = logging.getLogger(__name__)
+_DEARER, _TRIES = 1.6, 16
 
 
 class Teacher(Callback):
@@ -23,7 +25,8 @@ class Teacher(Callback):
 
     The design is searched inside the outcome model of a calibration (`abgnn calibrate`), within
     the pools that the policy may use. No rollout is made; REINFORCE goes on from there on live
-    rewards, as the unbiased corrector. Done once in a policy's life: a resumed run goes on.
+    rewards, as the unbiased corrector. Done once in a policy's life: a resumed run goes on. For
+    stated budgets (`Reinforce(budget=…)`) it is a design that keeps them by itself (`within`).
 
     Args:
         calibration: a file that `abgnn calibrate` wrote, of the same backbones and roles.
@@ -71,10 +74,33 @@ class Teacher(Callback):
         allowed = found.pools[: policy.upper_bound]
         space = PlanSpace(found.template, allowed, policy.min_agents)
         searcher = Searcher(found.model(), space)
-        self.design = searcher.best(module.lambda_tok, module.lambda_lat).design
+        prices = (module.lambda_tok, module.lambda_lat)
+        if module.budget is None:
+            self.design = searcher.best(*prices).design
+        else:
+            self.design = within(searcher, module.budget, prices).design
         batch = module.mas.batch(some(queries)).to(pl_module.device)
         lesson = Lesson(None, action_of(batch, self.design, allowed))
         reached = imitate(policy, batch, [lesson], self.confidence, self.steps, self.lr)
         self._done = True
         said = self.design.describe(found.template, found.profile.names)
         _log.info("teacher: %s (probability per choice %.2f)", said, reached)
+
+
+def within(searcher: Searcher, budget: Budget, lambdas: tuple[float, float]) -> Found:
+    """The best design at the first prices, from λ's on upwards, whose design keeps the budgets.
+
+    At the prices of a mixture one design lies below the budgets and an equally good one beyond
+    them; a policy that decides for one must not take that.
+    """
+    found = searcher.best(*lambdas)
+    for _ in range(_TRIES):
+        uses = iter(budget.uses(searcher, found))
+        stated = (budget.cost_usd is not None, budget.latency_s is not None)
+        over = [known and next(uses) > budget.aim for known in stated]
+        if not any(over):
+            break
+        tok, lat = (x * _DEARER if o else x for x, o in zip(lambdas, over, strict=True))
+        lambdas = (tok, lat)
+        found = searcher.best(*lambdas)
+    return found

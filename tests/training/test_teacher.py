@@ -12,8 +12,12 @@ from abgnn.errors import ConfigError
 from abgnn.experiment import build
 from abgnn.models import AgentBalance, Router
 from abgnn.plan_command import calibrate_experiment
+from abgnn.planning import Budget
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.search import Searcher
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Teacher
+from abgnn.training.teacher import within
 from datamodules import QuickQA
 
 
@@ -105,3 +109,15 @@ def test_packaged_mode_adds_the_teacher() -> None:
     teachers = [c for c in experiment.trainer.callbacks if isinstance(c, Teacher)]  # type: ignore[attr-defined]
     assert [t.calibration for t in teachers] == ["runs/calibration.json"]
     assert len(experiment.trainer.callbacks) > 2  # type: ignore[attr-defined]
+
+
+def test_a_design_for_budgets_keeps_them_by_itself(calibrated: str) -> None:
+    known = Calibration.load(calibrated)
+    searcher = Searcher(known.model(), known.everything)
+    free = searcher.best(1e-3, 1e-6)
+    assert within(searcher, Budget(1.0), (1e-3, 0.0)).design == searcher.best(1e-3, 0.0).design
+    for share in (0.8, 0.1):
+        budget = Budget(share * free.forecast.usd, share * free.forecast.seconds)
+        found = within(searcher, budget, (1e-3 / free.forecast.usd, 1e-3 / free.forecast.seconds))
+        assert max(budget.uses(searcher, found)) <= budget.aim
+        assert found.forecast.accuracy > 0.5
