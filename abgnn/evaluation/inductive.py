@@ -112,8 +112,8 @@ def scored(catalogue: Catalogue, domain: str) -> Catalogue:
 
 def inductive(
     comparison: Comparison, change: Change, checkpoints: Sequence[str], console: Console
-) -> list[Measured]:
-    """Train the points of `ours` (or load them), then evaluate on every catalogue.
+) -> Iterator[list[Measured]]:
+    """Train the points of `ours` (or load them), then evaluate on every catalogue; seed by seed.
 
     The planner calibrates once, on the first catalogue, with as many calls as a point trains on.
 
@@ -124,7 +124,6 @@ def inductive(
         console: says what is done.
     """
     label, jobs = plan_jobs(comparison)
-    found: list[Measured] = []
     for seed in comparison.seeds:
         mine = [job for job in jobs if job.seed == seed and job.method == comparison.ours]
         if not mine:
@@ -132,6 +131,7 @@ def inductive(
         experiment, policies = _policies(mine, checkpoints, seed)
         asked = Calls(experiment, comparison)
         known = calibrate_experiment(experiment, int(comparison.train_calls / _CALLS), seed)
+        found: list[Measured] = []
         for name, catalogue in change.variants(experiment.model.mas.catalogue).items():
             console.print(f"seed {seed}, catalogue {name}: {len(catalogue)} LLMs ({label})")
             mas = experiment.model.mas.with_catalogue(catalogue)
@@ -139,7 +139,7 @@ def inductive(
             systems += [(PLANNER, *pair) for pair in planned(known, mas, comparison, seed)]
             systems += [(SINGLE, *pair) for pair in _singles(mas)]
             found += asked.on(mas, name, seed, systems)
-    return found
+        yield found
 
 
 def _policies(
@@ -329,7 +329,9 @@ def inductive_command(args: list[str], console: Console) -> int:
     comparison = Comparison.from_yaml(given.config).with_seeds(given.seeds)
     comparison = replace(comparison, out=given.out or comparison.out)
     change = Change(tuple(given.without or WITHOUT), given.add)
-    found = inductive(comparison, change, given.checkpoint, console)
     label = build(comparison.fit, list(QUIET)).model.label
-    write_inductive(comparison, found, label, console)
+    found: list[Measured] = []
+    for of_seed in inductive(comparison, change, given.checkpoint, console):
+        found += of_seed
+        write_inductive(comparison, found, label, console)  # so that a stopped run leaves some
     return 0
