@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from abgnn.arguments import parse
 from abgnn.errors import ConfigError
 from abgnn.experiment import build
 from abgnn.query import OpenQuestion, Query
@@ -69,3 +71,23 @@ def ask(
     said = outcome.answer or f"failed: {outcome.error}"
     console.print(printable(said), markup=False, highlight=False)
     return 0 if outcome.error is None else 1
+
+
+def command(args: Sequence[str], console: Console) -> int:
+    """`abgnn run`."""
+    given = parse(
+        "run",
+        "Plan and execute one question; shows the trace with tokens, dollars and seconds.",
+        {
+            "question": (str, ..., "what to ask"),
+            "--checkpoint": (str, None, "a trained policy"),
+            "--config": (str, None, "an experiment config: its untrained policy is used"),
+            "--max-usd": (float, None, "what the answer may cost at most, in USD"),
+            "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
+            "--deadline": (float, None, "seconds until the answer; late agents are left out"),
+            "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
+        },
+        args,
+    )
+    bounds = Bounds(given.max_usd, given.deadline, given.recording, given.max_tokens)
+    return ask(given.question, given.checkpoint, given.config, console, bounds)

@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.arguments import parse
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import Certificate, certify
 from abgnn.evaluation.evaluate import evaluate
@@ -67,18 +68,26 @@ def calibrate_experiment(
     )
 
 
-def calibrate_command(
-    config: Sequence[str],
-    rollouts: int,
-    seed: int,
-    out: str | None,
-    by: str | None,
-    console: Console,
-) -> int:
+def calibrate_command(args: Sequence[str], console: Console) -> int:
     """Calibrate and show what was learned of every backbone."""
-    experiment = build(list(config), ["--trainer.logger=false"])
-    calibration = calibrate_experiment(experiment, rollouts, seed, by)
-    out = out or experiment.model.calibration or "runs/calibration.json"
+    given = parse(
+        "calibrate",
+        "Random committees on the training questions; what every call showed goes into a file from "
+        "which any number of budgets is planned. With a recording, a stopped run goes on.",
+        {
+            "--config": (list, None, "an experiment config (client, questions, LLMs); repeatable"),
+            "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
+            "--seed": (int, 0, "of the design"),
+            "--out": (str, None, "file to write, instead of the config's model.calibration"),
+            "--by": (str, None, "entry of the questions' meta by which plans may differ"),
+        },
+        args,
+    )
+    if given.config is None:
+        raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
+    experiment = build(given.config, ["--trainer.logger=false"])
+    calibration = calibrate_experiment(experiment, given.rollouts, given.seed, given.by)
+    out = given.out or experiment.model.calibration or "runs/calibration.json"
     calibration.save(out)
     console.print(beliefs_table(calibration))
     console.print(
@@ -122,8 +131,28 @@ def beliefs_table(calibration: Calibration) -> Table:
     return table
 
 
-def plan_command(given: Any, console: Console) -> int:
+def plan_command(args: Sequence[str], console: Console) -> int:
     """The best mixture within budgets, from a calibration file or from profiles alone."""
+    options = {
+        "calibration": (str, None, "a file that `abgnn calibrate` wrote"),
+        "--config": (
+            str,
+            None,
+            "a config: plan from its profiles, without any rollout",
+        ),
+        "--cost": (float, None, "budget: mean USD per query"),
+        "--latency": (float, None, "budget: mean seconds per query"),
+        "--quantile": (float, None, "--latency is for this share of the queries, for example 0.95"),
+        "--margin": (float, None, "share of the budgets that is aimed at (0.97, strict 0.93)"),
+        "--queries": (int, 100, "how many the stated intervals are for"),
+        "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
+    }
+    flags = {
+        "--strict": "aim at 93 % of the budgets, so that they are kept in nine runs of ten",
+        "--json": "print JSON",
+        "--pools": "mix LLMs within one resource tier only",
+    }
+    given = parse("plan", "Plans within budgets, in seconds.", options, args, flags)
     if (given.calibration is None) == (given.config is None):
         found = (given.calibration, given.config)
         raise ConfigError(
@@ -193,10 +222,26 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
     )
 
 
-def certify_command(given: Any, console: Console) -> int:
+def certify_command(args: Sequence[str], console: Console) -> int:
     """Execute held-out queries and state whether the budgets are met; 1 if one is not."""
     from abgnn.models.planned import PlannedMixture
 
+    given = parse(
+        "certify",
+        "Execute held-out questions and state, with confidence bounds, whether budgets are met.",
+        {
+            "--config": (list, None, "an experiment config (client, test questions); repeatable"),
+            "--plan": (str, None, "a file of `abgnn plan`, instead of the config's own policy"),
+            "--cost": (float, None, "budget: mean USD per query"),
+            "--latency": (float, None, "budget: mean seconds per query"),
+            "--share": (float, None, "judge the share of queries within --latency instead"),
+            "--confidence": (float, 0.95, "of each one-sided bound"),
+            "--out": (str, None, "JSON file to write"),
+        },
+        args,
+    )
+    if given.config is None:
+        raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
     experiment = build(given.config, ["--trainer.logger=false"])
     policy: Policy = PlannedMixture(given.plan) if given.plan else experiment.model.policy
     found = certify_policy(

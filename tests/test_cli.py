@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from abgnn.cli import main
+from abgnn.cli import OURS, main
 from abgnn.experiment import build
 from abgnn.resources import config_path
 
@@ -66,6 +66,14 @@ def test_fit_test_predict_run_and_resume(
     out = capsys.readouterr().out
     assert "(simulated)" in out
     assert "tokens" in out
+
+
+@pytest.mark.parametrize("command", sorted(OURS))
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"usage: abgnn {command}" in capsys.readouterr().out
 
 
 def test_run_an_untrained_policy(capsys: pytest.CaptureFixture[str]) -> None:

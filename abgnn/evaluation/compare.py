@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from abgnn.arguments import parse
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_report import write_comparison
@@ -26,6 +27,27 @@ def compare(comparison: Comparison, workers: int, console: Console) -> Ran:
         said = f"failed: {job.method}, {job.point}, seed {job.seed}: {error}"
         console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
     return ran
+
+
+def command(args: Sequence[str], console: Console) -> int:
+    """`abgnn compare`."""
+    given = parse(
+        "compare",
+        "Train and evaluate several methods on the same questions, worlds and number of LLM calls; "
+        "writes jobs/, points.csv, table.csv, table.tex and a picture. Started again, it does "
+        "what is missing.",
+        {
+            "--config": (str, None, "a compare config, for example compare/simulated-general.yaml"),
+            "--out": (str, None, "folder of the results, instead of the config's"),
+            "--seeds": (int, None, "how many of the config's seeds, from the first on (all)"),
+            "--jobs": (int, None, "processes (as many as there are cores)"),
+            "--path": (str, None, "file of the questions or recorded outcomes, instead of its own"),
+            "--profiles": (str, None, "file of the recorded LLMs' prices, instead of its own"),
+        },
+        args,
+    )
+    files = {"path": given.path, "profiles": given.profiles}
+    return compare_command(given.config, given.out, given.seeds, given.jobs, files, console)
 
 
 def compare_command(
