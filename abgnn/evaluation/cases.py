@@ -37,7 +37,7 @@ class Case:
     """What one system did with one question on one budget.
 
     Args:
-        system: planner, or the checkpoint's name.
+        system: planner, or the policy's class (with its file's name if there are several).
         budget: what a query may cost and take on average, in words; empty: none was given.
         question: how hard it is, in words, and its text.
         outcome: of its plan, executed once.
@@ -135,7 +135,8 @@ def _trained(
     checkpoints: Sequence[str], budgets: Sequence[Budget]
 ) -> Iterator[tuple[str, str, _Ready]]:
     for path in checkpoints:
-        policy, name = load(path, None).policy, Path(path).stem
+        policy = load(path, None).policy
+        name = type(policy).__name__ + (f", {Path(path).stem}" if len(checkpoints) > 1 else "")
         if isinstance(policy, AgentBalance) and policy.tradeoff is not None:
             yield from ((name, in_words(budget), _Ready(policy, budget)) for budget in budgets)
         else:
