@@ -44,6 +44,8 @@ def draw_inductive(
     rows = [f"{w.removeprefix('narrow_')}, {c}" for w in windows for c in catalogues]
     values = {s: [areas[s, c][w] for w in windows for c in catalogues] for s in systems}
     _bars(axes[-1], values, rows)
+    for bars in axes[-1].containers:  # the paper lists the areas, so they are read and not guessed
+        axes[-1].bar_label(bars, fmt="{:.3f}", padding=3, fontsize=7)
     low = min(min(v) for v in values.values())
     axes[-1].set_xlim(max(0.0, low - 0.05), 1)
     axes[-1].set_title("mean performance within budgets", fontsize=10, color=INK)
