@@ -143,12 +143,12 @@ def plan_command(args: Sequence[str], console: Console) -> int:
         "--cost": (float, None, "budget: mean USD per query"),
         "--latency": (float, None, "budget: mean seconds per query"),
         "--quantile": (float, None, "--latency is for this share of the queries, for example 0.95"),
-        "--margin": (float, None, "share of the budgets that is aimed at (0.97, strict 0.93)"),
+        "--margin": (float, None, "share of the budgets that is aimed at (0.97)"),
         "--queries": (int, 100, "how many the stated intervals are for"),
         "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
     }
     flags = {
-        "--strict": "aim at 93 % of the budgets, so that they are kept in nine runs of ten",
+        "--strict": "aim so low that the next 100 queries keep the budgets with 95 %",
         "--json": "print JSON",
         "--pools": "mix LLMs within one resource tier only",
     }

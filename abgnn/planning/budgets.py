@@ -44,7 +44,8 @@ class Budget:
         latency_s: seconds per query: their mean, or with `quantile` what so large a share of the
             queries may take at most.
         quantile: None: the mean.
-        strict: aim lower, so that the budgets are kept in about nine runs of ten.
+        strict: aim lower, so that the budgets are kept in at least nine runs of ten
+            (`abgnn.planning.planner.kept_mix`; where that is not done, at 0.93).
         margin: share of the budgets that is aimed at: what is found is a little optimistic.
             None: 0.97, or 0.93 if strict.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from abgnn.planning.budgets import Budget, Mixture, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.designs import PlanSpace
+from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
+
+_STRICT_QUERIES, _STRICT_LEVEL, _STRICT_STEPS = 100, 0.9, 3
 
 
 def plan(
@@ -25,12 +31,43 @@ def plan(
         space: designs that are allowed; None: any backbones together, lone agents too.
         seed: of the virtual queries.
     """
-    model, allowed = calibration.model(), space or calibration.everything
+    model = calibration.model()
+    strata = strata_of(calibration, model, space or calibration.everything, seed)
+    if budget.strict and budget.margin is None:
+        return kept_mix(model, strata, budget, calibration.kinds)
+    return budgeted_mix(strata, budget)
+
+
+def strata_of(
+    calibration: Calibration, model: OutcomeModel, space: PlanSpace, seed: int = 0
+) -> list[Stratum]:
+    """A search for every kind of question that plans may tell apart."""
     if calibration.by is None:
-        return budgeted_mix(Searcher(model, allowed, seed), budget)
+        return [Stratum("", 1.0, Searcher(model, space, seed))]
     share = np.bincount(model.group, minlength=len(calibration.kinds)) / len(model.group)
-    strata = [
-        Stratum(kind, float(share[g]), Searcher(model, allowed, seed, g))
+    return [
+        Stratum(kind, float(share[g]), Searcher(model, space, seed, g))
         for g, kind in enumerate(calibration.kinds)
     ]
-    return budgeted_mix(strata, budget)
+
+
+def kept_mix(
+    model: OutcomeModel, strata: list[Stratum], budget: Budget, kinds: tuple[str, ...]
+) -> Mixture:
+    """A mixture whose means over the next 100 queries keep the budgets with 95 % probability.
+
+    What is aimed at is lowered until the upper ends of the predicted means are within: the less is
+    known of what calls use, the lower. A latency quantile is aimed at as without `strict`.
+    """
+    aim = replace(budget, margin=budget.aim)
+    mixture = budgeted_mix(strata, aim)
+    for _ in range(_STRICT_STEPS):
+        ahead = predict(model, mixture, kinds, _STRICT_QUERIES, level=_STRICT_LEVEL)
+        over = [0.0 if budget.cost_usd is None else ahead.usd.high / budget.cost_usd]
+        if budget.latency_s is not None and budget.quantile is None:
+            over.append(ahead.seconds.high / budget.latency_s)
+        if not mixture.feasible or max(over) <= 1:
+            break
+        aim = replace(aim, margin=aim.aim / max(over))
+        mixture = budgeted_mix(strata, aim)
+    return mixture

@@ -25,7 +25,9 @@ from abgnn.planning import (
     calibration_plans,
     observe,
 )
+from abgnn.planning.budgets import Stratum
 from abgnn.planning.calibration import Calibration, pools_of
+from abgnn.planning.planner import kept_mix
 from abgnn.planning.search import Searcher
 from abgnn.query import Query
 from abgnn.rollout import Executor, SimulatedClient
@@ -214,11 +216,13 @@ class Spent:
     feasible: bool
 
 
-def budget_rows(world: World, pairs: list[tuple[float, float]], margin: float) -> Iterator[Spent]:
+def budget_rows(world: World, pairs: list[tuple[float, float]], *, strict: bool) -> Iterator[Spent]:
     """Plans for both budgets at once, from one calibration; shares are counted, not drawn."""
-    searcher = Searcher(world.calibration(rollouts=True).model(), world.space(1, None), world.seed)
+    model = world.calibration(rollouts=True).model()
+    strata = [Stratum("", 1.0, Searcher(model, world.space(1, None), world.seed))]
     for cost, latency in pairs:
-        mixture = budgeted_mix(searcher, Budget(cost, latency, margin=margin))
+        budget = Budget(cost, latency, strict=strict)
+        mixture = kept_mix(model, strata, budget, ("",)) if strict else budgeted_mix(strata, budget)
         means = [(part.share, world.play(part.found.design)) for part in mixture.parts]
         yield Spent(
             sum(share * m.performance for share, m in means),

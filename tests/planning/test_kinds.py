@@ -123,6 +123,20 @@ def test_more_queries_ahead_make_narrower_intervals_but_not_nothing() -> None:
         predict(seen.model(), mixture, seen.kinds, 0)
 
 
+def test_strict_plans_keep_budgets_in_most_futures() -> None:
+    for seen in (calibration(observations(), apart=False), calibration(two_kinds(), apart=True)):
+        upper = {}
+        for strict in (False, True):
+            mixture = plan(seen, Budget(6e-4, 8.0, strict=strict))
+            ahead = predict(seen.model(), mixture, seen.kinds, 100)
+            upper[strict] = max(ahead.usd.high / 6e-4, ahead.seconds.high / 8.0)
+        assert upper[False] > 1
+        assert upper[True] < 1.01
+    few = calibration(observations(150), apart=False)
+    surer = plan(calibration(observations(), apart=False), Budget(6e-4, strict=True))
+    assert plan(few, Budget(6e-4, strict=True)).budget.aim < surer.budget.aim  # less is known
+
+
 def test_a_latency_that_most_queries_keep() -> None:
     seen = calibration(observations(), apart=False)
     mean = plan(seen, Budget(None, 12.0))
