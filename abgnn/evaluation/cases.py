@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.arguments import parse
 from abgnn.ask import load
 from abgnn.errors import ConfigError
 from abgnn.evaluation.cases_picture import draw_cases
@@ -195,18 +195,20 @@ def _plain(case: Case, label: str) -> dict[str, object]:
 
 def cases_command(args: list[str], console: Console) -> int:
     """Carry out `abgnn cases`."""
-    parser = ArgumentParser(
-        prog="abgnn cases",
-        description="Plans for an easy, a medium and a hard question on a low and a high budget, "
-        "executed once each; writes one picture and cases.json.",
+    given = parse(
+        "cases",
+        "Plans for an easy, a medium and a hard question on a low and a high budget, executed once "
+        "each; writes one picture and cases.json.",
+        {
+            "--config": (str, None, "a compare config: its experiment, its budgets"),
+            "--checkpoint": (list, None, "a policy; repeatable"),
+            "--by": (str, "level", "entry of meta that says how hard it is"),
+            "--rollouts": (int, 320, "of the planner's calibration"),
+            "--seed": (int, None, "the config's first seed, or this"),
+            "--out": (str, None, "folder of the results"),
+        },
+        args,
     )
-    parser.add_argument("--config", help="a compare config: its experiment, its budgets")
-    parser.add_argument("--checkpoint", action="append", default=[], help="a policy; repeatable")
-    parser.add_argument("--by", default="level", help="entry of meta that says how hard it is")
-    parser.add_argument("--rollouts", type=int, default=320, help="of the planner's calibration")
-    parser.add_argument("--seed", type=int, default=None, help="the config's first seed, or this")
-    parser.add_argument("--out", default=None, help="folder of the results")
-    given = parser.parse_args(args)
     if given.config is None:
         raise ConfigError("--config", None, "a compare config, see configs/compare")
     comparison = Comparison.from_yaml(given.config)
@@ -221,7 +223,7 @@ def cases_command(args: list[str], console: Console) -> int:
         by=given.by or None,
         rollouts=given.rollouts,
         seed=seed,
-        checkpoints=given.checkpoint,
+        checkpoints=given.checkpoint or [],
     )
     out = given.out or f"{comparison.out}-cases"
     write_cases(found, out, experiment.model.label, console)

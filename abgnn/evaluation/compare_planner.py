@@ -9,10 +9,12 @@ from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.plan_command import calibrate_experiment
 from abgnn.planning.budgets import Budget
+from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict
 from abgnn.planning.planner import plan
 
 _CALLS = 3.1  # LLM calls of a calibration rollout, on average
+_MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
 
 
 def planned_policies(
@@ -26,11 +28,23 @@ def planned_policies(
 
     Without training calls the plans are from the profiles alone.
     """
-    calibration = calibrate_experiment(experiment, int(train_calls / _CALLS), seed)
+    calibration = calibrate_with(experiment, train_calls, seed)
+    return len(calibration.observed), budget_policies(calibration, costs, waits, seed)
+
+
+def calibrate_with(experiment: Experiment, calls: int, seed: int) -> Calibration:
+    """A calibration of about so many LLM calls."""
+    return calibrate_experiment(experiment, int(calls / _CALLS), seed)
+
+
+def budget_policies(
+    calibration: Calibration, costs: Sequence[float], waits: Sequence[float], seed: int
+) -> list[tuple[str, Policy]]:
+    """A plan for each budget (USD or seconds per query), and one without any."""
     found: list[tuple[str, Policy]] = []
     pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
     for cost, wait in pairs:
-        mixture = plan(calibration, Budget(cost, wait, margin=0.93), seed=seed)
+        mixture = plan(calibration, Budget(cost, wait, margin=_MARGIN), seed=seed)
         said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
         found.append((said, PlannedMixture(mixture_to_dict(mixture, calibration), seed)))
-    return len(calibration.observed), found
+    return found

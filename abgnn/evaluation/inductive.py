@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from abgnn.accuracy import expected_accuracy
+from abgnn.arguments import parse
 from abgnn.ask import load
 from abgnn.base_mas import BaseMAS
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_job import QUIET, Job
+from abgnn.evaluation.compare_planner import budget_policies, calibrate_with
 from abgnn.evaluation.compare_run import plan_jobs
 from abgnn.evaluation.compare_table import AXES, budgets_of, interval
 from abgnn.evaluation.evaluate import Row, evaluate, summarise
@@ -27,13 +29,8 @@ from abgnn.evaluation.frontier import narrow_area, performance_at
 from abgnn.evaluation.inductive_picture import draw_inductive
 from abgnn.experiment import Experiment, build
 from abgnn.models.fixed import FixedGraph
-from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
-from abgnn.plan_command import calibrate_experiment
-from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict
-from abgnn.planning.planner import plan
 from abgnn.planning.transfer import for_catalogue
 from abgnn.rollout.plan import Outcome
 from abgnn.training.call_budget import CallBudget
@@ -43,7 +40,6 @@ PLANNER, SINGLE = "planner", "single LLM"
 WITHOUT = ("Qwen3-235B-A22B", "Qwen3-235B-A22B-thinking")
 UNSEEN = "catalogues/transfer.yaml"
 WIDE = 4  # times the last budget: about where the base MAS of Appendix D stands
-_CALLS = 3.1  # LLM calls of a calibration rollout, on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +126,13 @@ def inductive(
             raise ConfigError("ours", comparison.ours, "a method with operating points")
         experiment, policies = _policies(mine, checkpoints, seed)
         asked = Calls(experiment, comparison)
-        known = calibrate_experiment(experiment, int(comparison.train_calls / _CALLS), seed)
+        known = calibrate_with(experiment, comparison.train_calls, seed)
         found: list[Measured] = []
         for name, catalogue in change.variants(experiment.model.mas.catalogue).items():
             console.print(f"seed {seed}, catalogue {name}: {len(catalogue)} LLMs ({label})")
             mas = experiment.model.mas.with_catalogue(catalogue)
             systems = [(comparison.ours, *pair) for pair in policies]
-            systems += [(PLANNER, *pair) for pair in planned(known, mas, comparison, seed)]
+            systems += [(PLANNER, *pair) for pair in _planned(known, mas, comparison, seed)]
             systems += [(SINGLE, *pair) for pair in _singles(mas)]
             found += asked.on(mas, name, seed, systems)
         yield found
@@ -157,18 +153,13 @@ def _policies(
     return experiment, policies
 
 
-def planned(
+def _planned(
     known: Calibration, mas: BaseMAS, comparison: Comparison, seed: int
-) -> Iterator[tuple[str, Policy]]:
+) -> list[tuple[str, Policy]]:
     """A plan for each budget from an old calibration and the profiles of the new backbones."""
     calibration = for_catalogue(known, mas)
-    budgets = [Budget(cost, strict=True) for cost in comparison.cost_budgets]
-    budgets += [Budget(None, wait, strict=True) for wait in comparison.latency_budgets]
-    for budget in [*budgets, Budget()]:
-        mixture = plan(calibration, budget, seed=seed)
-        cost, wait = budget.cost_usd, budget.latency_s
-        said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
-        yield said, PlannedMixture(mixture_to_dict(mixture, calibration), seed)
+    costs, waits = comparison.cost_budgets, comparison.latency_budgets
+    return budget_policies(calibration, costs, waits, seed)
 
 
 def _singles(mas: BaseMAS) -> Iterator[tuple[str, Policy]]:
@@ -253,6 +244,7 @@ def write_inductive(
     for (system, catalogue, _), rows in _grouped(found).items():
         by_seed.setdefault((system, catalogue), []).append(figures(comparison, rows))
     console.print(_table(by_seed, f"the same weights, other catalogues ({label})"))
+    console.print(_differences(by_seed, f"minus {ORIGINAL}, paired by seed, ± 95 % ({label})"))
     used = {key: shares(found, *key) for key in by_seed if key[0] != SINGLE}
     _write_shares(out / "shares.csv", used, label)
     means = {
@@ -286,6 +278,25 @@ def _table(by_seed: Mapping[tuple[str, str], Sequence[Mapping[str, float]]], tit
     return table
 
 
+def _differences(
+    by_seed: Mapping[tuple[str, str], Sequence[Mapping[str, float]]], title: str
+) -> Table:
+    """Areas on other catalogues less those on the first one, in points."""
+    named = [f"{window}_{short}" for window in ("AUC", "narrow") for _, _, short in AXES]
+    table = Table(title=title, title_justify="left")
+    for head in ("system", "catalogue", *named):
+        table.add_column(head, justify="right" if head in named else "left", no_wrap=True)
+    for (system, catalogue), values in by_seed.items():
+        if catalogue != ORIGINAL:
+            base = by_seed[system, ORIGINAL]
+            pairs = [
+                interval([100 * (v[c] - b[c]) for v, b in zip(values, base, strict=True)])
+                for c in named
+            ]
+            table.add_row(system, catalogue, *(f"{m:+.1f} ± {h:.1f}" for m, h in pairs))
+    return table
+
+
 def _write_points(path: Path, found: Sequence[Measured], label: str) -> None:
     names = [f.name for f in fields(Row)]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -309,21 +320,19 @@ def _write_shares(
 
 def inductive_command(args: list[str], console: Console) -> int:
     """Carry out `abgnn inductive`."""
-    from argparse import ArgumentParser
-
-    parser = ArgumentParser(
-        prog="abgnn inductive",
-        description="Train operating points, then use the same weights with other backbones.",
+    given = parse(
+        "inductive",
+        "Train operating points, then use the same weights with other backbones.",
+        {
+            "--config": (str, None, "a compare config, for example compare/inductive-general.yaml"),
+            "--checkpoint": (list, None, "a policy instead of training; repeatable"),
+            "--without": (list, None, "a backbone to remove; repeatable"),
+            "--add": (str, UNSEEN, "catalogue of unseen backbones"),
+            "--seeds": (int, None, "how many of the config's seeds"),
+            "--out": (str, None, "folder of the results"),
+        },
+        args,
     )
-    parser.add_argument(
-        "--config", help="a compare config, for example compare/inductive-general.yaml"
-    )
-    parser.add_argument("--checkpoint", action="append", default=[], help="instead of training")
-    parser.add_argument("--without", action="append", help="a backbone to remove; repeatable")
-    parser.add_argument("--add", default=UNSEEN, help="catalogue of unseen backbones")
-    parser.add_argument("--seeds", type=int, default=None, help="how many of the config's seeds")
-    parser.add_argument("--out", default=None, help="folder of the results")
-    given = parser.parse_args(args)
     if given.config is None:
         raise ConfigError("--config", None, "a compare config, see configs/compare")
     comparison = Comparison.from_yaml(given.config).with_seeds(given.seeds)
@@ -331,7 +340,7 @@ def inductive_command(args: list[str], console: Console) -> int:
     change = Change(tuple(given.without or WITHOUT), given.add)
     label = build(comparison.fit, list(QUIET)).model.label
     found: list[Measured] = []
-    for of_seed in inductive(comparison, change, given.checkpoint, console):
+    for of_seed in inductive(comparison, change, given.checkpoint or [], console):
         found += of_seed
         write_inductive(comparison, found, label, console)  # so that a stopped run leaves some
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,11 @@ class Calibration:
         return PlanSpace(self.template, (tuple(range(len(self.profile.names))),))
 
     def model(self) -> OutcomeModel:
-        """The outcome model fitted to it."""
+        """The outcome model fitted to it, once."""
+        return self._fitted
+
+    @cached_property
+    def _fitted(self) -> OutcomeModel:
         return OutcomeModel.fit(self.observed, self.profile, self.template)
 
     def save(self, path: str | Path) -> None:
