@@ -125,7 +125,7 @@ def beliefs_table(calibration: Calibration) -> Table:
             f"{accuracy[m]:.3f}",
             f"{low[m]:.3f} … {high[m]:.3f}",
             f"{1e3 * usd:.3g}",
-            f"{seconds:.1f}",
+            f"{seconds:.3g}",
             str(calls),
         )
     return table
@@ -193,7 +193,7 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
             design.describe(calibration.template, calibration.profile.names),
             f"{forecast.accuracy:.3f}",
             f"{1e3 * forecast.usd:.3g}",
-            f"{forecast.seconds:.1f}",
+            f"{forecast.seconds:.3g}",
         )
     console.print(table)
     most = mixture.budget.quantile
@@ -204,14 +204,14 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
     ]
     console.print(
         f"expected: accuracy {mixture.accuracy:.3f}, {1e3 * mixture.usd:.3g} mUSD, "
-        f"{mixture.seconds:.1f} s per query; "
+        f"{mixture.seconds:.3g} s per query; "
         f"budget {' and '.join(b for b in budget if b) or 'none'}"
     )
     accuracy, usd, seconds = ahead.accuracy, ahead.usd, ahead.seconds
     console.print(
         f"means over the next {ahead.queries} queries, 90 % in the model: accuracy "
         f"{accuracy.low:.3f} … {accuracy.high:.3f}, {1e3 * usd.low:.3g} … {1e3 * usd.high:.3g} "
-        f"mUSD, {seconds.low:.1f} … {seconds.high:.1f} s"
+        f"mUSD, {seconds.low:.3g} … {seconds.high:.3g} s"
     )
     if not mixture.feasible:
         console.print(

@@ -123,18 +123,18 @@ class VirtualQueries:
         """Execute a design on all virtual queries, in the order of its messages."""
         right: dict[int, Array] = {}
         done: dict[int, Array] = {}
+        visible: dict[int, Array] = {}
         usd = np.zeros(self.n)
         decision = len(self.model.slots) - 1
         cast = [(slot, m, [u for u, v in design.edges if v == slot]) for slot, m in design.agents]
         if design.decision is not None:
             cast.append((decision, design.decision, [slot for slot, _ in design.agents]))
-        backbone = dict(design.agents)
         chance = np.zeros(self.n)
         for slot, m, senders in cast:
             heard, agreeing = len(senders), self._agreeing(right, senders)
             chance = expit(self._logit(slot, m, heard, agreeing))
-            price, seconds, _ = self._billed(slot, m)
-            read = sum((self._billed(u, backbone[u])[2] + 30 for u in senders), np.zeros(self.n))
+            price, seconds, visible[slot] = self._reading(slot, m, heard)
+            read = sum((visible[u] + 30 for u in senders), np.zeros(self.n))
             usd += price + read * self.model.profile.price_in[m]
             begin = np.max([done[u] for u in senders], axis=0) if senders else 0.0
             done[slot] = begin + seconds
@@ -172,19 +172,28 @@ class VirtualQueries:
             base = base + theta[rows, layout.group.start + self.group] + theta[rows, own]
         return base + self.query
 
+    def _reading(self, slot: int, m: int, heard: int) -> list[Array]:
+        """The bills of a call that reads so many messages."""
+        billed = self._billed(slot, m)
+        if not heard:
+            return list(billed)
+        bills = {name: getattr(self.model, name) for name in ("usd", "seconds", "visible")}
+        logs = [bill.log_read(m, heard, self._drawn.get(name)) for name, bill in bills.items()]
+        return [alone * np.exp(log) for alone, log in zip(billed, logs, strict=True)]
+
     def _billed(self, slot: int, m: int) -> tuple[Array, Array, Array]:
-        """Dollars without messages, seconds with their luck, visible tokens, `[V]` each."""
+        """Dollars, seconds with their luck, visible tokens of one that reads none, `[V]` each."""
         if (slot, m) not in self._bills:
             model, thinks = self.model, bool(self.model.profile.thinks[m])
             where = (m, slot, thinks, self.difficulty, self.group)
             slow = model.seconds.log_mean(*where, self._drawn.get("seconds"))
-            slow = slow + np.sqrt(model.seconds.variance) * self.slowness[slot]
+            slow = slow + np.sqrt(model.seconds.variance[m]) * self.slowness[slot]
             dear = model.usd.log_mean(*where, self._drawn.get("usd"))
             if self._drawn:
-                dear = dear + np.sqrt(model.usd.variance) * self.dearness[slot]
+                dear = dear + np.sqrt(model.usd.variance[m]) * self.dearness[slot]
             else:
-                dear = dear + model.usd.variance / 2
+                dear = dear + model.usd.variance[m] / 2
             seen = model.visible.log_mean(*where, self._drawn.get("visible"))
-            seen = seen + model.visible.variance / 2
+            seen = seen + model.visible.variance[m] / 2
             self._bills[slot, m] = np.exp(dear), np.exp(slow), np.exp(seen)
         return self._bills[slot, m]

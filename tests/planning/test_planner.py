@@ -22,7 +22,7 @@ from abgnn.planning import (
     budgeted_mix,
     calibration_plans,
 )
-from abgnn.planning.bills import fit_bill
+from abgnn.planning.bills import Bill, fit_bill
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import Layout, fit_correctness, solo_ability
 from abgnn.planning.search import Searcher
@@ -169,18 +169,45 @@ def test_bills_without_noise_are_found() -> None:
     assert role[1] - role[0] == pytest.approx(0.3, abs=0.02)
 
 
+def test_messages_read_lengthen_bills() -> None:
+    seen = observations(4000)
+    longer = np.where(seen.backbone == 0, -0.2, 0.4) * np.log2(1 + seen.heard)
+    longer = np.exp(longer)
+    bill = fit_bill(seen, profile().usd[seen.backbone] * longer, profile(), 4, profile().usd)
+    assert bill.log_read(1, 0) == 0.0
+    assert bill.log_read(0, 3) == pytest.approx(-0.4, abs=0.05)
+    assert bill.log_read(1, 3) == pytest.approx(0.8, abs=0.05)
+    drawn = bill.draws(2000, np.random.default_rng(0))
+    assert bill.log_read(1, 3, drawn).mean() == pytest.approx(0.8, abs=0.05)
+
+
+def test_every_backbone_has_a_noise_of_its_own() -> None:
+    seen = observations(4000)
+    noise = np.random.default_rng(1).normal(0, np.where(seen.backbone == 0, 0.1, 0.6))
+    value = profile().usd[seen.backbone] * np.exp(noise)
+    bill = fit_bill(seen, value, profile(), 4, profile().usd)
+    assert np.sqrt(bill.variance) == pytest.approx([0.1] + [0.6] * (M - 1), rel=0.2)
+
+
 def test_play_by_hand(fitted: OutcomeModel) -> None:
     virtual = VirtualQueries(fitted, 4096)
     alone = virtual.play(Design(((0, 1),), (), None))
     chain = virtual.play(Design(((0, 1), (1, 2)), ((0, 1),), 2))
     price = fitted.profile.price_in[2]
-    visible = [float(virtual._billed(s, m)[2].mean()) for s, m in ((0, 1), (1, 2))]
-    own = [float(virtual._billed(s, m)[0].mean()) for s, m in ((0, 1), (1, 2), (3, 2))]
+    cast = ((0, 1, 0), (1, 2, 1), (3, 2, 2))  # role, LLM, messages read
+
+    def bills(bill: Bill, which: int) -> list[float]:
+        b = bill.coef[M + 4 + 2] + bill.coef[M + 4 + 3 :]
+        return [
+            float(virtual._billed(s, m)[which].mean()) * float(1 + n) ** (b[m] / np.log(2))
+            for s, m, n in cast
+        ]
+
+    own, visible = bills(fitted.usd, 0), bills(fitted.visible, 2)
     read = (visible[0] + 30) + (visible[0] + visible[1] + 60)
     assert alone.usd == pytest.approx(own[0])
     assert chain.usd == pytest.approx(sum(own) + price * read)
-    seconds = [float(virtual._billed(s, m)[1].mean()) for s, m in ((0, 1), (1, 2), (3, 2))]
-    assert chain.seconds == pytest.approx(sum(seconds))  # each waits for the one before
+    assert chain.seconds == pytest.approx(sum(bills(fitted.seconds, 1)))  # each waits
     assert chain.seconds > alone.seconds
     solo, _, _ = fitted.solo(0, draws=400)
     assert alone.accuracy == pytest.approx(solo[1], abs=0.03)

@@ -23,23 +23,18 @@ pytestmark = pytest.mark.skipif(
     reason="the local LLM is not installed",
 )
 LEVEL = 0.99  # several intervals are looked at
+BUSY = 1.25
 
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    """One call at a time, so that seconds do not depend on how many are in flight."""
     folder = tmp_path_factory.mktemp("live")
-    text = config_path("catalogues/smollm2.yaml").read_text(encoding="utf-8")
-    assert "max_concurrency: 4" in text
-    catalogue = folder / "smollm2.yaml"
-    catalogue.write_text(text.replace("max_concurrency: 4", "max_concurrency: 1"))
     configs = [str(config_path(n)) for n in ("live/smollm2.yaml", "data/arithmetic.yaml")]
     return build(
         configs,
         [
             "--trainer.logger=false",
             "--data.init_args.n_test=60",
-            f"--model.mas.catalogue={catalogue}",
             f"--model.rollout.recording.path={folder}/calls.sqlite",
         ],
     )
@@ -80,6 +75,6 @@ def test_at_most_300_calls_teach_which_mode_for_which_kind(
         assert measured.performance in ahead.accuracy
         assert measured.cost_usd in ahead.usd
         # a machine that is busier at one time than at another is no fault of the model
-        assert ahead.seconds.low / 2 < measured.latency_s < 2 * ahead.seconds.high
+        assert ahead.seconds.low / BUSY < measured.latency_s < BUSY * ahead.seconds.high
     assert modes[0] != modes[1]  # the budget decides
     assert len({mode for _, mode in modes[1]}) > 1  # and the kind of question
