@@ -1,11 +1,11 @@
 """The planner in the recorded world, beside the router from as many calls (recorded).
 
-Half of the questions train, the other half is judged. All calls: every LLM has answered every
-training question, and prices are put on the router's predictions. Few calls (about 870): the router
-sees every LLM's answer to 22 training questions of each task, the planner one LLM's answer to each
-of as many as there are calls. Budgets: four, equally spaced
-strictly inside the range of the LLMs' mean costs; gains are over the random mixture of single LLMs
-at the same realised cost. Intervals are over resamples.
+Half of the questions train, the other half is judged. By question: prices are put on the router's
+predictions for all training questions. All calls: every LLM has answered each of them. Few calls
+(about 870): every LLM has answered 22 of each task; by task, one LLM has answered each of as many
+as there are calls. Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs;
+gains are over the random mixture of single LLMs at the same realised cost. Intervals are over
+resamples.
 """
 
 from __future__ import annotations
@@ -59,18 +59,28 @@ def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
     )  # fmt: skip
 
 
-def predictions(world: World, train: Rows, test: Rows, seed: int) -> tuple[Pair, Pair]:
-    """Scores and costs that a router with a warm start predicts for both halves."""
-    data = Dealt(world.path, world.table, train, test, seed)
+def predictions(
+    world: World, answered: Rows, train: Rows, test: Rows, seed: int
+) -> tuple[Pair, Pair]:
+    """Scores and costs for both halves by a router that has seen some answers of the first."""
+    torch.manual_seed(seed)
     policy = Router(list(world.table.llms), list(dict.fromkeys(world.table.tasks)))
-    world.fit(policy, data, WARM, 0.0, 0)
+    world.fit(policy, Dealt(world.path, world.table, answered, test, seed), WARM, 0.0, 0)
+    data = Dealt(world.path, world.table, train, test, seed)
     on, at = (world.predict(policy, data.queries(split)) for split in ("train", "test"))
     return on, at
 
 
-def priced(warm: Pair, at: Pair, budget: Budget) -> Array:
-    """One-hot choice at the prices that the training questions put on the budget."""
-    score, cost = warm
+def by_question(
+    world: World, answered: Rows, train: Rows, test: Rows, seed: int, budgets: Array
+) -> list[Array]:
+    """One-hot choices at the prices that the training questions put on each budget."""
+    on, at = predictions(world, answered, train, test, seed)
+    return [priced(on, at, Budget(float(b))) for b in budgets]
+
+
+def priced(on: Pair, at: Pair, budget: Budget) -> Array:
+    score, cost = on
     tok, _ = assignment_prices(score, cost, np.ones_like(cost), budget)
     return choose(*at, tok)
 
@@ -113,11 +123,13 @@ def main() -> None:
             budgets = inner_budgets(cost)
             model = calibrated(world, train, calls, seed)
             plans = [plan(model, Budget(float(b)), seed=seed) for b in budgets]
-            warm, at = predictions(world, train, test, seed)
             routed = {
-                "planner, by question, all calls": [
-                    priced(warm, at, Budget(float(b))) for b in budgets
-                ],
+                "planner, by question, all calls": by_question(
+                    world, train, train, test, seed, budgets
+                ),
+                "planner, by question, few calls": by_question(
+                    world, few, train, test, seed, budgets
+                ),
                 "planner, by task, few calls": [routing_of(p, world, test) for p in plans],
                 "router, few calls": world.learn(WARM, few, test, seed),
                 "router, all calls": world.learn(WARM, train, test, seed),
