@@ -34,12 +34,13 @@ OUT = Path("runs/bench/learning")
 NOISES = (0.0, 0.4, 0.8)
 AIMS = {"aimed at 97 %": False, "strict": True}
 
-Cell = tuple[str, int, bool]  # domain, seed, whether messages mislead
+Cell = tuple[str, int, bool, bool]  # domain, seed, whether messages mislead, whether GNNs learn
 
 
 def path_of(cell: Cell) -> Path:
-    domain, seed, mislead = cell
-    return OUT / f"{domain}{'-mislead' if mislead else ''}-{seed}.json"
+    domain, seed, mislead, learn = cell
+    folder = OUT if learn else OUT / "planner"
+    return folder / f"{domain}{'-mislead' if mislead else ''}-{seed}.json"
 
 
 def run(cell: Cell) -> None:
@@ -48,7 +49,7 @@ def run(cell: Cell) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    domain, seed, mislead = cell
+    domain, seed, mislead, learn = cell
     sweep = Sweep.from_yaml(f"frontier/simulated-{domain}.yaml")
     points = list(sweep.points)
     pairs = list(zip(sweep.cost_budgets, sweep.latency_budgets, strict=True))
@@ -58,7 +59,7 @@ def run(cell: Cell) -> None:
     for noise in (0.0,) if mislead else NOISES:
         world = World(domain, base, seed, noise, mislead)
         fixed = fixed or list(fixed_rows(world, points))  # profiles do not matter to them
-        rows = [*fixed, *planner_rows(world, points), *_gnns(world, points)]
+        rows = [*fixed, *planner_rows(world, points), *(_gnns(world, points) if learn else ())]
         budgets = {
             name: [asdict(s) for s in budget_rows(world, pairs, strict=strict)]
             for name, strict in AIMS.items()
@@ -97,12 +98,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--world", choices=["plain", "mislead"], nargs="+",
                         default=["plain", "mislead"], help="mislead: messages mislead")  # fmt: skip
+    parser.add_argument(
+        "--planner", action="store_true", help="no GNNs: many more worlds in as long"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--draw", action="store_true", help="only draw what has been made")
     args = parser.parse_args()
     console = make_console(150)
     cells = [
-        (domain, seed, world == "mislead")
+        (domain, seed, world == "mislead", not args.planner)
         for world in args.world
         for seed in range(args.seeds)
         for domain in args.domain
@@ -112,7 +116,8 @@ def main() -> None:
         with ProcessPoolExecutor(args.jobs) as pool:
             for cell, _ in zip(missing, pool.map(run, missing), strict=True):
                 console.print(f"{path_of(cell)} (simulated)")
-    report({cell: path_of(cell) for cell in cells if path_of(cell).exists()}, OUT, console)
+    made = {cell[:3]: path for cell in cells if (path := path_of(cell)).exists()}
+    report(made, path_of(cells[0]).parent, console)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,8 @@ def _differences(found: list[dict[str, Any]]) -> Table:
     heads = ("paired by world (simulated)", "difference ± 95 %", "won", "share")
     table = _table("", heads)
     for row, base in DIFFERENCES:
+        if row not in found[0]["rows"] or base not in found[0]["rows"]:
+            continue
         a, b = _reward(found, row), _reward(found, base)
         mean, half = interval(a - b)
         won = f"{int((a > b).sum())}/{len(a)}"
