@@ -142,9 +142,10 @@ def _draw(groups: Mapping[tuple[str, bool, str], list[dict[str, Any]]], path: Pa
         ax.set_title(domain)
         ax.set_xlabel("reward, mean of four points")
     axes[0][0].set_yticks(range(len(rows)), rows)
-    axes[0][0].legend(loc="lower right", fontsize=8)
     figure.suptitle("Held-out reward after few rollouts (simulated)")
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=9)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
