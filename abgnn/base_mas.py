@@ -22,6 +22,7 @@ from abgnn.nn.backbone_table import BackboneTable
 from abgnn.pools import Pools, build_pools, deal, read_pools
 from abgnn.query import Query
 from abgnn.resources import config_path
+from abgnn.rollout.framework import AnyFramework, template_of
 from abgnn.templates import Template, build_template, load_roles
 
 
@@ -44,6 +45,8 @@ class BaseMAS:
         measured: YAML file of USD and seconds per call from a few real calls (`abgnn pools
             --config … --calls 3` writes it), instead of estimates.
         pools_seed: of random pools.
+        framework: a system of another kind that carries the plans out (`abgnn.frameworks`); its
+            roles and edges are the template.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class BaseMAS:
         pools: str | None = None,
         measured: str | None = None,
         pools_seed: int = 0,
+        framework: AnyFramework | None = None,
     ) -> None:
         if n_pools < 1:
             raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
@@ -68,7 +72,10 @@ class BaseMAS:
         self.pools_seed = pools_seed
         self.catalogue_file = catalogue
         self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
-        if template is not None:
+        self.framework = framework
+        if framework is not None:
+            self.template = template_of(framework)
+        elif template is not None:
             self.template = Template.from_yaml(config_path(template))
         else:
             chosen = load_roles(config_path(role_set) if role_set else domain, roles)

@@ -15,6 +15,7 @@ from abgnn.rollout.books import Attempt, Books, Caller
 from abgnn.rollout.books_memory import MemoryBooks
 from abgnn.rollout.books_sqlite import SqliteBooks
 from abgnn.rollout.client import Client
+from abgnn.rollout.framework import AnyFramework, Framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.loop import EventLoopThread
 from abgnn.rollout.one_rollout import OnCall, Rollout, Setting
@@ -47,6 +48,7 @@ class Executor:
         max_in_flight: rollouts at once, per `run`.
         on_call: told of every call as it ends, on the loop's thread (progress, logs).
         processes: executors that share the endpoints' limits (ranks of one training run).
+        framework: what carries plans out instead, each agent's backbone as the plan says.
 
     Raises:
         ConfigError: the recording or the trace cannot be opened; a cap without `max_tokens`;
@@ -63,12 +65,14 @@ class Executor:
         max_in_flight: int = 1024,
         on_call: OnCall | None = None,
         processes: int = 1,
+        framework: AnyFramework | None = None,
     ) -> None:
         if max_in_flight < 1:
             raise ConfigError("max_in_flight", max_in_flight, "an integer from 1")
         self.client, self.catalogue, self.task = client, catalogue, task
         self.settings = settings = settings or RolloutSettings()
         self.max_in_flight, self.on_call = max_in_flight, on_call
+        self.framework = framework
         self._backbones = {b.name: _bounded(b, settings.caps) for b in catalogue}
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
@@ -186,18 +190,28 @@ class Executor:
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
         setting = Setting(
-            self._gateway, self._tools, self._backbones, phase, self.on_call, self.task
+            self._gateway,
+            self._tools,
+            self._backbones,
+            phase,
+            self.on_call,
+            self.task,
+            self.framework,
         )
         return [self._rollout(p, setting, k) for p, k in zip(plans, samples, strict=True)]
 
     def _rollout(self, plan: Plan, setting: Setting, sample: int) -> Rollout:
         steps = schedule(plan)
+        if plan.program is not None and self.framework is not None:
+            field, allowed = f"Plan({plan.query.id}).program", "none, inside a framework"
+            raise ConfigError(field, type(plan.program).__name__, allowed)
+        own_tools = isinstance(self.framework, Framework)
         for i, agent in enumerate(plan.agents):
             field = f"Plan({plan.query.id}).agents[{i}]"
             if agent.backbone not in self._backbones:
                 allowed = ", ".join(self._backbones)
                 raise ConfigError(f"{field}.backbone", agent.backbone, allowed)
-            if agent.role.tool is not None:
+            if agent.role.tool is not None and not own_tools:
                 self._tools.check([agent.role.tool], f"{field}.role")
             if plan.budget_usd is not None and agent.max_tokens is None:
                 self._check_bounded(agent.backbone)

@@ -106,6 +106,18 @@ class Gateway:
             del self._pending[key]
             mine.set_result(None)
 
+    def book(
+        self, caller: Caller, backbone: Backbone, text: str, usage: Usage, seconds: float
+    ) -> Reply:
+        """A call that was made elsewhere: it is paid already, so no cap refuses it."""
+        attempt = Attempt(usage, cost(backbone, usage), False, seconds, 0.0, None)
+        ticket = self.books.reserve(caller, 0, Limits())
+        assert ticket is not None, "what costs nothing is never refused"
+        self.books.settle(ticket, attempt)
+        if self.on_attempt is not None:
+            self.on_attempt(caller, attempt)
+        return Reply(Response(text, usage, seconds), 1, attempt.pusd)
+
     def _replayed(self, call: Call, found: Response) -> Reply:
         if self.on_attempt is not None:
             caller = replace(call.caller, attempt=0)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 from abgnn.catalogue import Backbone, Usage
@@ -14,12 +15,14 @@ from abgnn.query import Task
 from abgnn.rollout.books import Caller
 from abgnn.rollout.calls import Call, Reply, endpoint_failed
 from abgnn.rollout.client import ErrorKind, Messages, Received, Turn
+from abgnn.rollout.framework import AnyFramework, run_framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.money import dollars, picodollars
 from abgnn.rollout.plan import CallRecord, Outcome, Plan
+from abgnn.rollout.program import Said
 from abgnn.rollout.purse import Purse
 from abgnn.rollout.schedule import Step
-from abgnn.rollout.stage import run_program
+from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
 
 OnCall = Callable[[CallRecord], None]
@@ -35,6 +38,7 @@ class Setting:
     phase: str
     on_call: OnCall | None
     task: Task | None = None
+    framework: AnyFramework | None = None
 
 
 class Ended(Protocol):
@@ -99,7 +103,9 @@ class Rollout:
         began = time.perf_counter()
         answer: Ended | None
         if self.plan.program is not None:
-            answer = await run_program(self, self.plan.program)
+            answer = await run_on_stage(self, self.plan.program.run)
+        elif self.setting.framework is not None:
+            answer = await run_framework(self, self.setting.framework)
         else:
             await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
             answer = self._turns[-1]
@@ -223,6 +229,17 @@ class Rollout:
             return replace(messages, turns=(*messages.turns, Turn(record.text, used.output)))
         turn.text = f"{record.text}\n\n{used.output}"
         return None
+
+    def book(self, agent: int, text: str, usage: Usage, seconds: float, start: float) -> Said:
+        """A call that somebody else made for this rollout: metered as if it were ours."""
+        backbone = self.setting.backbones[self.plan.agents[agent].backbone]
+        number = sum(record.agent == agent for record in self._records)
+        turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
+        caller = self._caller(turn, backbone, 0)
+        reply = self.setting.gateway.book(caller, backbone, text, usage, seconds)
+        record = _record(caller, reply, backbone, start)
+        self._told(record)
+        return Said(agent, caller.role, text, record.end, record.end)
 
     def _told(self, record: CallRecord) -> None:
         self._records.append(record)

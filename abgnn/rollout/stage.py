@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from abgnn.query import Query
 from abgnn.rollout.client import Messages, Received
-from abgnn.rollout.program import Program, Said
+from abgnn.rollout.program import Said, Stage
 from abgnn.rollout.schedule import Step
 
 if TYPE_CHECKING:
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 _ROUND = 1024  # twins of an agent's later calls are numbered from here on
 
 
-class _Lost(Exception):
-    """A call failed: the program ends here."""
+class Aborted(Exception):
+    """A call failed: whoever decides ends here."""
 
 
-async def run_program(rollout: Rollout, program: Program) -> Said | None:
-    """Carry a program out; what it answered. Calls under way when it ends are awaited."""
+async def run_on_stage(
+    rollout: Rollout, decide: Callable[[Stage], Awaitable[Said | str | None]]
+) -> Said | None:
+    """Let a program act; what it answered. Calls under way when it ends are awaited."""
     stage = _Stage(rollout)
     try:
-        answer = await program.run(stage)
-    except _Lost:
+        answer = await decide(stage)
+    except Aborted:
         answer = None
     finally:
         await stage.settle()
@@ -66,7 +68,7 @@ class _Stage:
         last: bool = False,
     ) -> Said | None:
         if self._rollout.failed:
-            raise _Lost
+            raise Aborted
         number = self._calls[agent]
         self._calls[agent] += 1
         step = Step(agent, number, (), (), ())
@@ -92,7 +94,7 @@ class _Stage:
             rollout.forget(record)
         elif record is not None and record.kind != "deadline":
             rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
-            raise _Lost
+            raise Aborted
         elif turn.text is None:
             rollout.late.add(turn.step.agent)
         if turn.text is None:

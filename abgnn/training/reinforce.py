@@ -161,6 +161,7 @@ class Reinforce(LightningModule):
             settings=settings or self.rollout_settings,
             max_in_flight=self.max_in_flight,
             processes=self._trainer.world_size if self._trainer else 1,
+            framework=self.mas.framework,
         )
 
     def _settings(self) -> RolloutSettings:
