@@ -1,0 +1,7 @@
+"""stub"""
+
+
+class BudgetedTeam: ...
+
+
+def budgeted(): ...

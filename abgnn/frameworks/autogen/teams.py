@@ -1,0 +1,302 @@
+"""An AutoGen team as a framework: AutoGen makes the calls itself, or abgnn makes them for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import httpx2
+import openai
+from autogen_agentchat.base import TaskResult
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from autogen_agentchat.teams import BaseGroupChat, GraphFlow
+from autogen_core import CancellationToken
+from autogen_core.models import LLMMessage, SystemMessage
+
+from abgnn.catalogue import Catalogue
+from abgnn.errors import ConfigError
+from abgnn.frameworks.autogen.clients import (
+    AnsweringClient,
+    Made,
+    MeteredClient,
+)
+from abgnn.frameworks.autogen.flow import flow_of, names_of
+from abgnn.frameworks.autogen.members import Member, Read, read_team
+from abgnn.frameworks.common import check_plain, imported, levels, reads, user_text, waits
+from abgnn.query import Query
+from abgnn.rollout.framework import Message
+from abgnn.rollout.plan import Agent, Plan
+from abgnn.rollout.program import Said, Stage
+from abgnn.rollout.stage import Aborted
+from abgnn.templates import Edges, Role, Template
+
+
+class _Team:
+    """What both ways have in common: a team that was read."""
+
+    def __init__(self, team: BaseGroupChat | str, answers: str | None = None) -> None:
+        self.team = team
+        found = imported(team, "team") if isinstance(team, str) else team
+        self.read: Read = read_team(found, answers)
+        self._by_role = {member.role.name: member for member in self.members}
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The agents with their tools and settings, the one that answers last."""
+        return self.read.members
+
+    def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
+        """The team as it stands: everybody, and all of its edges.
+
+        Args:
+            query: the question.
+            backbones: one for all, or one each; None: those that the agents themselves name (of a
+                team that `to_autogen` made).
+        """
+        n = len(self.members)
+        own = [member.backbone for member in self.members]
+        names = [backbones] * n if isinstance(backbones, str) else backbones or own
+        if len(names) != n or None in names:
+            raise ConfigError("backbones", names, f"a name for each of {n} agents")
+        agents = [Agent(m.role, str(b)) for m, b in zip(self.members, names, strict=True)]
+        return Plan(query, tuple(agents), self.read.edges, n - 1)
+
+    def __repr__(self) -> str:
+        names = ", ".join(member.role.name for member in self.members)
+        return f"{type(self).__name__}({self.read.name}: {names})"
+
+
+class AutoGenTeam(_Team):
+    """A `Framework`: plans run as flows of AutoGen's, whose own clients call the LLMs; tools work.
+
+    Every call is booked as AutoGen tells it, tokens by the provider's usage and seconds as measured
+    per call, with the tools' in it. Caps, recordings and replay do not reach such calls; the
+    deadline does. Tool names are in the roles as `tool`.
+
+    Args:
+        team: a team, or `module:attribute` of one or of a function that makes one.
+        catalogue: the backbones that plans name; or its YAML file.
+        answers: see `read_team`.
+    """
+
+    def __init__(
+        self,
+        team: BaseGroupChat | str,
+        catalogue: Catalogue | str,
+        answers: str | None = None,
+    ) -> None:
+        super().__init__(team, answers)
+        if isinstance(catalogue, str):
+            catalogue = Catalogue.from_yaml(catalogue)
+        self.catalogue = catalogue
+        self._ssl = httpx2.create_ssl_context()  # costs much, so once
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """One per agent, the one that answers last."""
+        return tuple(member.role for member in self.members)
+
+    @property
+    def edges(self) -> Edges:
+        """Who may read whom, without the last one."""
+        return self.read.inner
+
+    async def run(self, plan: Plan) -> AsyncIterator[Message]:
+        """Carry a plan out; every call is told once its agent has spoken."""
+        check_plain(plan)
+        http = openai.DefaultAsyncHttpxClient(verify=self._ssl)
+        backbones = [self.catalogue[agent.backbone] for agent in plan.agents]
+        limits = [agent.max_tokens for agent in plan.agents]
+        clients = [MeteredClient(b, n, http) for b, n in zip(backbones, limits, strict=True)]
+        suffixes = [backbone.prompt_suffix for backbone in backbones]
+        team = flow_of(plan, self._by_role, lambda i: clients[i], suffixes)
+        ledger = _Ledger(plan, clients)
+        try:
+            async for event in _events(team, plan.query.text):
+                if isinstance(event, BaseChatMessage) and event.source in ledger.place:
+                    for message in ledger.spoken(event):
+                        yield message
+        except (Exception, asyncio.CancelledError) as error:  # somebody else's code
+            for message in ledger.rest():
+                yield message
+            if isinstance(error, RuntimeError):  # AutoGen puts a traceback into the text
+                raise RuntimeError(str(error).partition("\n")[0]) from error
+            raise
+        finally:
+            await http.aclose()
+
+
+class StagedAutoGenTeam(_Team):
+    """A `StagedFramework`: AutoGen's runtime moves the messages, abgnn's gateway makes the calls.
+
+    So caps, deadlines, recordings, replay and the simulated world hold. Tools would need calls of
+    AutoGen's own: `AutoGenTeam` has them.
+
+    Args:
+        team: a team, or `module:attribute` of one or of a function that makes one.
+        answers: see `read_team`.
+
+    Raises:
+        ConfigError: an agent has tools, or an output type of its own.
+    """
+
+    def __init__(self, team: BaseGroupChat | str, answers: str | None = None) -> None:
+        super().__init__(team, answers)
+        for member in self.members:
+            if member.role.tool or member.settings.get("output_content_type"):
+                allowed = "no tools or output types; or from_autogen(team, catalogue), by which "
+                allowed += "AutoGen makes the calls itself"
+                raise ConfigError(f"team.{member.role.name}.tools", member.role.tool, allowed)
+
+    @property
+    def template(self) -> Template:
+        """Roles and admissible edges."""
+        roles = tuple(member.role for member in self.members)
+        return Template(self.read.name, roles, self.read.inner)
+
+    async def play(self, plan: Plan, stage: Stage) -> Said | None:
+        """Carry a plan out in AutoGen's runtime."""
+        check_plain(plan, budgeted=True)
+        desk = _Desk(plan, stage)
+        nothing = [""] * len(plan.agents)  # the gateway adds suffixes
+        team = flow_of(plan, self._by_role, lambda i: _StageClient(desk, i), nothing)
+        async for _ in _events(team, plan.query.text):
+            pass
+        if desk.failure is not None:
+            raise desk.failure
+        return desk.said.get(plan.decision)
+
+
+def from_autogen(
+    team: BaseGroupChat | str,
+    catalogue: Catalogue | str | None = None,
+    *,
+    answers: str | None = None,
+) -> AutoGenTeam | StagedAutoGenTeam:
+    """A team that people already run, as the template of any policy.
+
+    Args:
+        team: `RoundRobinGroupChat`, `SelectorGroupChat` or `GraphFlow` of `AssistantAgent`s.
+        catalogue: given, AutoGen's own clients make the calls, with tools (`AutoGenTeam`); None:
+            abgnn makes them, capped, recorded or simulated (`StagedAutoGenTeam`).
+        answers: see `read_team`.
+    """
+    if catalogue is None:
+        return StagedAutoGenTeam(team, answers)
+    return AutoGenTeam(team, catalogue, answers)
+
+
+class _Ledger:
+    """From what the meters noted to messages of a framework."""
+
+    def __init__(self, plan: Plan, clients: Sequence[MeteredClient]) -> None:
+        self.clients = clients
+        self.place = {name: i for i, name in enumerate(names_of(plan))}
+        self._level = levels(waits(plan))
+        self._told: list[int] = []  # agent of every message
+        self._count = [0] * len(clients)
+
+    def spoken(self, event: BaseChatMessage) -> list[Message]:
+        """The calls of an agent that has spoken; its words are those of the last call."""
+        agent = self.place[event.source]
+        calls = self._new(agent)
+        if not calls:
+            return []
+        ended = time.perf_counter() if calls[-1].tools else calls[-1].ended
+        *before, last = self._messages(agent, calls, ended)
+        return [*before, Message(agent, event.to_text(), last.usage, last.seconds, last.after)]
+
+    def rest(self) -> list[Message]:
+        """Calls of agents that never got to speak."""
+        found: list[Message] = []
+        for agent in range(len(self.clients)):
+            calls = self._new(agent)
+            found += self._messages(agent, calls, calls[-1].ended if calls else 0.0)
+        return found
+
+    def _new(self, agent: int) -> list[Made]:
+        made = self.clients[agent].made[self._count[agent] :]
+        self._count[agent] += len(made)
+        return made
+
+    def _messages(self, agent: int, calls: Sequence[Made], ended: float) -> list[Message]:
+        """One each; a call lasts until the next one begins: tools are in it."""
+        found = []
+        for k, call in enumerate(calls):
+            until = calls[k + 1].began if k + 1 < len(calls) else ended
+            found.append(
+                Message(agent, call.text, call.usage, until - call.began, self._after(agent))
+            )
+            self._told.append(agent)
+        return found
+
+    def _after(self, agent: int) -> tuple[int, ...]:
+        """AutoGen waits for everybody of the levels before, and for the agent's own last call."""
+        level = self._level[agent]
+        return tuple(
+            k for k, other in enumerate(self._told) if other == agent or self._level[other] < level
+        )
+
+
+class _Desk:
+    """One plan on stage: who has said what so far."""
+
+    def __init__(self, plan: Plan, stage: Stage) -> None:
+        self.plan, self.stage = plan, stage
+        self.said: dict[int, Said] = {}
+        self.failure: Aborted | None = None
+        self._reads, self._level = reads(plan), levels(waits(plan))
+
+    async def call(self, agent: int, messages: Sequence[LLMMessage]) -> str:
+        """One agent's call, with exactly what AutoGen showed it; empty if it was not made."""
+        heard = [self.said[u] for u in self._reads[agent] if u in self.said]
+        role, question = self.plan.agents[agent].role, self.plan.query.text
+        told = user_text(role, question, [(s.role, s.text) for s in heard])
+        shown = [m.content for m in messages]
+        if shown != [role.prompt, told] or not isinstance(messages[0], SystemMessage):
+            raise RuntimeError(f"{role.name}: AutoGen shows other messages than the plan says")
+        before = [s for s in self.said.values() if self._level[s.agent] < self._level[agent]]
+        last = agent == self.plan.decision
+        try:
+            said = await self.stage.call(agent, heard, after=before, last=last)
+        except Aborted as failure:
+            self.failure = failure
+            return ""
+        if said is None:
+            return ""
+        self.said[agent] = said
+        return said.text
+
+
+class _StageClient(AnsweringClient):
+    def __init__(self, desk: _Desk, agent: int) -> None:
+        super().__init__()
+        self._desk, self._agent = desk, agent
+
+    async def answer(self, messages: Sequence[LLMMessage]) -> str:
+        return await self._desk.call(self._agent, messages)
+
+
+async def _events(
+    team: GraphFlow, task: str
+) -> AsyncIterator[BaseAgentEvent | BaseChatMessage | TaskResult]:
+    """What happens in a team; whoever stops listening stops the team."""
+    queue: asyncio.Queue[BaseAgentEvent | BaseChatMessage | TaskResult | None] = asyncio.Queue()
+    token = CancellationToken()
+
+    async def listen() -> None:
+        async for event in team.run_stream(task=task, cancellation_token=token):
+            queue.put_nowait(event)
+
+    work = asyncio.create_task(listen())
+    work.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        await work
+    finally:
+        token.cancel()
+        with suppress(Exception, asyncio.CancelledError):
+            await work
