@@ -1,7 +1,147 @@
-"""stub"""
+"""`budgeted`: an AutoGen team that keeps within budgets, behind AutoGen's own interface."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from autogen_agentchat.base import TaskResult
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from autogen_agentchat.teams import BaseGroupChat
+from autogen_core import CancellationToken
+
+from abgnn.catalogue import Catalogue, Usage
+from abgnn.errors import ConfigError
+from abgnn.frameworks.autogen.flow import names_of, to_autogen
+from abgnn.frameworks.autogen.members import read_team
+from abgnn.frameworks.autogen.teams import AutoGenTeam, StagedAutoGenTeam
+from abgnn.frameworks.budgeting import Learning, PlanChooser
+from abgnn.models.policy import Policy
+from abgnn.rollout.plan import Plan
+
+Task = str | BaseChatMessage | Sequence[BaseChatMessage]
 
 
-class BudgetedTeam: ...
+class BudgetedTeam:
+    """Runs every task by the team that was planned for it, with AutoGen's `run` and `run_stream`.
+
+    Tasks are independent: nothing is remembered from one to the next.
+
+    Args:
+        like: the team that lends tools and settings.
+        catalogue: the backbones that plans name.
+        chooser: which plan for which task.
+    """
+
+    def __init__(
+        self, like: AutoGenTeam | StagedAutoGenTeam, catalogue: Catalogue, chooser: PlanChooser
+    ) -> None:
+        self.like, self.catalogue, self.chooser = like, catalogue, chooser
+
+    def plan(self, task: Task) -> Plan:
+        """Who will take part, on which backbones; nothing is spent."""
+        return self.chooser(_text(task))
+
+    async def run(
+        self,
+        *,
+        task: Task,
+        cancellation_token: CancellationToken | None = None,
+        output_task_messages: bool = True,
+    ) -> TaskResult:
+        """Carry out; the answer is the last message."""
+        async for event in self.run_stream(
+            task=task,
+            cancellation_token=cancellation_token,
+            output_task_messages=output_task_messages,
+        ):
+            if isinstance(event, TaskResult):
+                return event
+        raise AssertionError("AutoGen ends every stream with a result")
+
+    async def run_stream(
+        self,
+        *,
+        task: Task,
+        cancellation_token: CancellationToken | None = None,
+        output_task_messages: bool = True,
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
+        """What happens, as it happens; the result comes last."""
+        team = to_autogen(self.plan(task), self.catalogue, self.like)
+        try:
+            async for event in team.run_stream(
+                task=task,
+                cancellation_token=cancellation_token,
+                output_task_messages=output_task_messages,
+            ):
+                yield event
+        finally:
+            for agent in team._participants:
+                await agent._model_client.close()  # type: ignore[union-attr]
+
+    async def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def cost(self, plan: Plan, result: TaskResult) -> float:
+        """USD that a result of `run` cost by the catalogue's prices, from AutoGen's usage."""
+        place = {name: i for i, name in enumerate(names_of(plan))}
+        usd = 0.0
+        for message in result.messages:
+            if message.models_usage is not None and message.source in place:
+                used = message.models_usage
+                usage = Usage(used.prompt_tokens, used.completion_tokens)
+                usd += self.catalogue[plan.agents[place[message.source]].backbone].cost(usage)
+        return usd
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.like!r}, {self.chooser.label})"
 
 
-def budgeted(): ...
+def budgeted(
+    team: BaseGroupChat | str,
+    catalogue: str,
+    questions: Any = None,
+    *,
+    cost_usd: float | None = None,
+    latency_s: float | None = None,
+    checkpoint: str | Policy | None = None,
+    answers: str | None = None,
+    **how: Any,
+) -> BudgetedTeam:
+    """A team as it stands, and from now on within budgets.
+
+    Random teams of its agents answer the questions once, on all backbones (120 rollouts; what they
+    showed is kept in a folder and not paid again). From that the planner finds the agents,
+    backbones and edges of the highest expected accuracy within the budgets.
+
+    Args:
+        team: see `from_autogen`. With tools, AutoGen makes the calls while it learns too.
+        catalogue: YAML file of backbones; packaged ones are found by name.
+        questions: a .jsonl file of lines with `question` and `answer`, or a datamodule.
+        cost_usd, latency_s: mean USD and seconds per task; None: any.
+        checkpoint: a policy that was trained on the team (`abgnn fit`), instead of questions.
+        answers: see `from_autogen`.
+        how: further fields of `Learning`: domain, rollouts, calibrate_usd, folder, encoder, client.
+
+    Raises:
+        ConfigError: neither questions nor a checkpoint; see also `from_autogen` and `Learning`.
+        EndpointError: a backbone cannot be called.
+    """
+    if (questions is None) == (checkpoint is None):
+        raise ConfigError("questions / checkpoint", (questions, checkpoint), "exactly one of them")
+    known = Catalogue.from_yaml(catalogue)
+    tools = any(member.role.tool for member in read_team(team, answers).members)
+    like = AutoGenTeam(team, known, answers) if tools else StagedAutoGenTeam(team, answers)
+    learning = Learning(questions, cost_usd=cost_usd, latency_s=latency_s, **how)
+    if checkpoint is None:
+        chooser = PlanChooser.learned(like, catalogue, learning)
+    else:
+        chooser = PlanChooser.trained(like, catalogue, checkpoint, learning)
+    return BudgetedTeam(like, known, chooser)
+
+
+def _text(task: Task) -> str:
+    if isinstance(task, str):
+        return task
+    messages = [task] if isinstance(task, BaseChatMessage) else task
+    return "\n\n".join(message.to_text() for message in messages)

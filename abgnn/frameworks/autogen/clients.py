@@ -104,7 +104,8 @@ class MeteredClient(OpenAIChatCompletionClient):
     """
 
     def __init__(self, backbone: Backbone, max_tokens: int | None, http: object) -> None:
-        super().__init__(**_options(backbone, max_tokens), http_client=http)
+        options = _options(backbone, max_tokens) | {"http_client": http}
+        super().__init__(**options)
         self.made: list[Made] = []
 
     async def create(self, messages: Sequence[LLMMessage], **kwargs: Any) -> CreateResult:

@@ -1,0 +1,148 @@
+"""From a framework, questions and budgets to the plan of every question: `PlanChooser`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from abgnn.ask import load
+from abgnn.base_mas import BaseMAS
+from abgnn.catalogue import Catalogue
+from abgnn.encoders import MPNET
+from abgnn.errors import ConfigError
+from abgnn.experiment import Experiment, quiet
+from abgnn.frameworks.questions import QuestionFile
+from abgnn.models.decision import Choice
+from abgnn.models.fixed import FixedGraph
+from abgnn.models.planned import PlannedMixture
+from abgnn.models.policy import Policy
+from abgnn.plan_command import calibrate_experiment
+from abgnn.planning.budgets import Budget, Mixture
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.planner import plan
+from abgnn.query import Query
+from abgnn.rollout.client import Client
+from abgnn.rollout.framework import AnyFramework, template_of
+from abgnn.rollout.openai_client import OpenAIClient
+from abgnn.rollout.plan import Plan
+from abgnn.rollout.settings import Caps, Recording, RolloutSettings
+from abgnn.training.reinforce import Reinforce
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How plans are learned.
+
+    Args:
+        questions: a file for `QuestionFile`, or anything with `setup`, `queries` and `score`, as
+            the datamodules have.
+        domain: of the questions of a file: `general`, `math` or `code`.
+        cost_usd, latency_s: mean USD and seconds per question that are aimed at; None: any.
+        rollouts: of random teams, by which the backbones are measured.
+        calibrate_usd: what these may cost at most in all; None: no limit. Backbones then need
+            `max_tokens`.
+        folder: where calls and the calibration are kept; what is there is not paid again.
+        encoder: a sentence-transformers model, or `offline`.
+        client: how LLMs are reached while it learns.
+    """
+
+    questions: Any
+    domain: str = "general"
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    rollouts: int = 120
+    calibrate_usd: float | None = None
+    folder: str = "runs/budgeted"
+    encoder: str = MPNET
+    client: Client = field(default_factory=OpenAIClient)
+
+
+@dataclass(frozen=True)
+class PlanChooser:
+    """Which plan for which question.
+
+    Args:
+        mas: roles and backbones.
+        policy: who chooses.
+        label: of the calls that it was learned from: `live`, `simulated`.
+        mixture: what the planner expects; None for a policy that was trained.
+    """
+
+    mas: BaseMAS
+    policy: Policy
+    label: str
+    mixture: Mixture | None = None
+
+    def __call__(self, question: str) -> Plan:
+        """The plan of a question; nothing is spent."""
+        self.policy.attach(self.mas.table)
+        query = Query(f"ask/{question}", question, self.mas.domain)
+        choice: Choice = self.policy(self.mas.batch([query]), sample=False)
+        [chosen] = choice.plans()
+        return chosen
+
+    @classmethod
+    def learned(cls, framework: AnyFramework, catalogue: str, how: Learning) -> PlanChooser:
+        """Measure the backbones in the framework's roles, then plan within the budgets."""
+        mas = BaseMAS(how.domain, catalogue, encoder=how.encoder, n_pools=1, framework=framework)
+        calibration = _calibrated(mas, how)
+        budget = Budget(how.cost_usd, how.latency_s)
+        mixture = plan(calibration, budget)
+        policy = PlannedMixture(mixture_to_dict(mixture, calibration))
+        return cls(mas, policy, calibration.label, mixture)
+
+    @classmethod
+    def trained(
+        cls, framework: AnyFramework, catalogue: str, checkpoint: str | Policy, how: Learning
+    ) -> PlanChooser:
+        """A policy of a checkpoint (`abgnn fit`), or one that is there already.
+
+        Raises:
+            ConfigError: the checkpoint's policy was trained on other roles.
+        """
+        if isinstance(checkpoint, Policy):
+            mas = BaseMAS(how.domain, catalogue, encoder=how.encoder, framework=framework)
+            return cls(mas, checkpoint, how.client.label)
+        module, roles = load(checkpoint, None), template_of(framework).roles
+        if not _same(module.mas.template.roles, roles):
+            names = [role.name for role in module.mas.template.roles]
+            raise ConfigError("checkpoint", names, f"one of the team's roles {roles}")
+        mas = module.mas.with_catalogue(Catalogue.from_yaml(catalogue))
+        return cls(mas, module.policy, module.label)
+
+
+def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
+    """The calibration in the folder if it is of these roles and backbones, else a new one."""
+    path = Path(how.folder) / "calibration.json"
+    if path.is_file():
+        found = Calibration.load(path)
+        if _same(found.template.roles, mas.template.roles) and (
+            found.profile.names == mas.catalogue.names
+        ):
+            return found
+    questions = how.questions
+    if isinstance(questions, str | Path):
+        questions = QuestionFile(questions, how.domain)
+    if questions is None:
+        raise ConfigError("questions", None, "a file of questions with answers, or a checkpoint")
+    settings = RolloutSettings(
+        recording=Recording(str(Path(how.folder) / "calls.sqlite")),
+        caps=Caps(run_usd=how.calibrate_usd),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quiet()
+    anyone = FixedGraph(mas.catalogue.names[0])
+    module = Reinforce(anyone, mas, how.client, rollout=settings)
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)  # never runs
+    made = calibrate_experiment(Experiment(module, questions, trainer), how.rollouts)
+    made.save(path)
+    return made
+
+
+def _same(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    return [(r.name, r.prompt) for r in ours] == [(r.name, r.prompt) for r in theirs]
