@@ -4,26 +4,69 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from abgnn.errors import ConfigError
+from abgnn.query import Query
 from abgnn.rollout.client import Messages, Received
-from abgnn.rollout.plan import Plan
+from abgnn.rollout.plan import Agent, Plan
 from abgnn.rollout.schedule import check_graph
-from abgnn.templates import Role, topological_order
+from abgnn.templates import Edges, Role, Template, topological_order
 
 
 def need(package: str, extra: str) -> None:
     """Raise ConfigError where an optional package is missing."""
     if find_spec(package) is None:
-        raise ConfigError(f"abgnn.frameworks.{extra}", f"no package {package}", install(extra))
+        how = f"pip install 'abgnn[{extra}]'"
+        raise ConfigError(f"abgnn.frameworks.{extra}", f"no package {package}", how)
 
 
-def install(extra: str) -> str:
-    """How an extra is installed."""
-    return f"pip install 'abgnn[{extra}]'"
+@dataclass(frozen=True)
+class Drawn:
+    """A system as it is drawn: who is there, who reads whom, and on which backbones, if it says.
+
+    Args:
+        name: of the kind of system.
+        roles: the one that answers last.
+        edges: as indices into roles, those into the last one included.
+        backbones: one per role; None where the system does not say.
+    """
+
+    name: str
+    roles: tuple[Role, ...]
+    edges: Edges
+    backbones: tuple[str | None, ...]
+
+    @property
+    def inner(self) -> Edges:
+        """Edges without those into the last one: what a policy chooses from."""
+        last = len(self.roles) - 1
+        return tuple(e for e in self.edges if last not in e)
+
+    @property
+    def template(self) -> Template:
+        """Roles and admissible edges."""
+        return Template(self.name, self.roles, self.inner)
+
+    def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
+        """Everybody, and all edges.
+
+        Args:
+            query: the question.
+            backbones: one for all, or one each; None: those that the system names itself.
+
+        Raises:
+            ConfigError: an agent without a backbone.
+        """
+        n = len(self.roles)
+        names = (backbones,) * n if isinstance(backbones, str) else backbones or self.backbones
+        if len(names) != n or None in names:
+            raise ConfigError("backbones", names, f"a name for each of {n} agents")
+        agents = [Agent(role, str(b)) for role, b in zip(self.roles, names, strict=True)]
+        return Plan(query, tuple(agents), self.edges, n - 1)
 
 
 def check_plain(plan: Plan, *, budgeted: bool = False) -> None:

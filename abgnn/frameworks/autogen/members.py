@@ -18,6 +18,7 @@ from autogen_core.tools import StaticWorkbench
 
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen.context import PlanContext
+from abgnn.frameworks.common import Drawn
 from abgnn.templates import Edges, Role
 
 
@@ -62,10 +63,11 @@ class Read:
     edges: Edges
 
     @property
-    def inner(self) -> Edges:
-        """Edges without those into the last one."""
-        last = len(self.members) - 1
-        return tuple(e for e in self.edges if last not in e)
+    def drawn(self) -> Drawn:
+        """The same without tools and settings."""
+        roles = tuple(member.role for member in self.members)
+        backbones = tuple(member.backbone for member in self.members)
+        return Drawn(self.name, roles, self.edges, backbones)
 
 
 def read_team(team: object, answers: str | None = None) -> Read:

@@ -24,12 +24,12 @@ from abgnn.frameworks.autogen.clients import (
 )
 from abgnn.frameworks.autogen.flow import flow_of, names_of
 from abgnn.frameworks.autogen.members import Member, Read, read_team
-from abgnn.frameworks.common import check_plain, imported, levels, reads, user_text, waits
+from abgnn.frameworks.common import check_plain, imported, levels, waits
+from abgnn.frameworks.desk import Desk
 from abgnn.query import Query
 from abgnn.rollout.framework import Message
-from abgnn.rollout.plan import Agent, Plan
+from abgnn.rollout.plan import Plan
 from abgnn.rollout.program import Said, Stage
-from abgnn.rollout.stage import Aborted
 from abgnn.templates import Edges, Role, Template
 
 
@@ -48,20 +48,8 @@ class _Team:
         return self.read.members
 
     def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
-        """The team as it stands: everybody, and all of its edges.
-
-        Args:
-            query: the question.
-            backbones: one for all, or one each; None: those that the agents themselves name (of a
-                team that `to_autogen` made).
-        """
-        n = len(self.members)
-        own = [member.backbone for member in self.members]
-        names = [backbones] * n if isinstance(backbones, str) else backbones or own
-        if len(names) != n or None in names:
-            raise ConfigError("backbones", names, f"a name for each of {n} agents")
-        agents = [Agent(m.role, str(b)) for m, b in zip(self.members, names, strict=True)]
-        return Plan(query, tuple(agents), self.read.edges, n - 1)
+        """The team as it stands, see `Drawn.plan`."""
+        return self.read.drawn.plan(query, backbones)
 
     def __repr__(self) -> str:
         names = ", ".join(member.role.name for member in self.members)
@@ -96,12 +84,12 @@ class AutoGenTeam(_Team):
     @property
     def roles(self) -> tuple[Role, ...]:
         """One per agent, the one that answers last."""
-        return tuple(member.role for member in self.members)
+        return self.read.drawn.roles
 
     @property
     def edges(self) -> Edges:
         """Who may read whom, without the last one."""
-        return self.read.inner
+        return self.read.drawn.inner
 
     async def run(self, plan: Plan) -> AsyncIterator[Message]:
         """Carry a plan out; every call is told once its agent has spoken."""
@@ -153,20 +141,17 @@ class StagedAutoGenTeam(_Team):
     @property
     def template(self) -> Template:
         """Roles and admissible edges."""
-        roles = tuple(member.role for member in self.members)
-        return Template(self.read.name, roles, self.read.inner)
+        return self.read.drawn.template
 
     async def play(self, plan: Plan, stage: Stage) -> Said | None:
         """Carry a plan out in AutoGen's runtime."""
         check_plain(plan, budgeted=True)
-        desk = _Desk(plan, stage)
+        desk = Desk(plan, stage)
         nothing = [""] * len(plan.agents)  # the gateway adds suffixes
         team = flow_of(plan, self._by_role, lambda i: _StageClient(desk, i), nothing)
         async for _ in _events(team, plan.query.text):
             pass
-        if desk.failure is not None:
-            raise desk.failure
-        return desk.said.get(plan.decision)
+        return desk.answer()
 
 
 def from_autogen(
@@ -240,43 +225,16 @@ class _Ledger:
         )
 
 
-class _Desk:
-    """One plan on stage: who has said what so far."""
-
-    def __init__(self, plan: Plan, stage: Stage) -> None:
-        self.plan, self.stage = plan, stage
-        self.said: dict[int, Said] = {}
-        self.failure: Aborted | None = None
-        self._reads, self._level = reads(plan), levels(waits(plan))
-
-    async def call(self, agent: int, messages: Sequence[LLMMessage]) -> str:
-        """One agent's call, with exactly what AutoGen showed it; empty if it was not made."""
-        heard = [self.said[u] for u in self._reads[agent] if u in self.said]
-        role, question = self.plan.agents[agent].role, self.plan.query.text
-        told = user_text(role, question, [(s.role, s.text) for s in heard])
-        shown = [m.content for m in messages]
-        if shown != [role.prompt, told] or not isinstance(messages[0], SystemMessage):
-            raise RuntimeError(f"{role.name}: AutoGen shows other messages than the plan says")
-        before = [s for s in self.said.values() if self._level[s.agent] < self._level[agent]]
-        last = agent == self.plan.decision
-        try:
-            said = await self.stage.call(agent, heard, after=before, last=last)
-        except Aborted as failure:
-            self.failure = failure
-            return ""
-        if said is None:
-            return ""
-        self.said[agent] = said
-        return said.text
-
-
 class _StageClient(AnsweringClient):
-    def __init__(self, desk: _Desk, agent: int) -> None:
+    def __init__(self, desk: Desk, agent: int) -> None:
         super().__init__()
         self._desk, self._agent = desk, agent
 
     async def answer(self, messages: Sequence[LLMMessage]) -> str:
-        return await self._desk.call(self._agent, messages)
+        system, user = messages
+        assert isinstance(system, SystemMessage)
+        assert system.content == self._desk.plan.agents[self._agent].role.prompt
+        return await self._desk.call(self._agent, str(user.content))
 
 
 async def _events(

@@ -1,0 +1,138 @@
+"""`to_langgraph`: a plan as a compiled graph that LangGraph carries out."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, TypeAlias, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from abgnn.catalogue import Backbone, Catalogue, Usage
+from abgnn.frameworks.common import check_plain, identifiers, reads, waits
+from abgnn.rollout.client import Client, Completion, Messages, Received
+from abgnn.rollout.openai_client import OpenAIClient
+from abgnn.rollout.plan import Plan
+
+Call: TypeAlias = Callable[[int, Messages], Awaitable[Completion]]
+
+
+class Reply(TypedDict):
+    """What a node said, and what it used."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    seconds: float
+
+
+class Talk(TypedDict, total=False):
+    """State of a planned graph: put in `question`; `answer` and all `replies` come out."""
+
+    question: str
+    replies: Annotated[dict[str, Reply], operator.or_]
+    answer: str
+
+
+Compiled: TypeAlias = "CompiledStateGraph[Talk, None, Talk, Talk]"
+
+
+def to_langgraph(plan: Plan, catalogue: Catalogue, client: Client | None = None) -> Compiled:
+    """The graph that a plan stands for: `await graph.ainvoke({"question": plan.query.text})`.
+
+    Every node reads the question and the replies of those that the plan's edges lead from, worded
+    as by abgnn's own executor. LangGraph works in steps: nobody starts before all of the step
+    before have answered.
+
+    Args:
+        plan: a graph of one round.
+        catalogue: the backbones that it names.
+        client: how they are called; None: `OpenAIClient`. Whoever gives one closes it.
+
+    Raises:
+        ConfigError: an unknown backbone, a plan of another kind (rounds, program, budget).
+    """
+    check_plain(plan)
+    caller = client or OpenAIClient()
+    backbones = [_bounded(catalogue[a.backbone], a.max_tokens) for a in plan.agents]
+
+    async def call(i: int, messages: Messages) -> Completion:
+        told = replace(messages, suffix=backbones[i].prompt_suffix)
+        return await caller.complete(backbones[i], told, query=plan.query, sample=0)
+
+    return compiled(plan, call)
+
+
+def names_of(plan: Plan) -> tuple[str, ...]:
+    """Names of a plan's nodes."""
+    return identifiers([agent.role for agent in plan.agents], taken=("question", "answer"))
+
+
+def compiled(plan: Plan, call: Call) -> Compiled:
+    """A graph whose nodes call like this; see `to_langgraph`."""
+    names, heard, waited = names_of(plan), reads(plan), waits(plan)
+    graph = StateGraph(Talk)
+    for i, agent in enumerate(plan.agents):
+        metadata = {
+            "prompt": agent.role.prompt,
+            "role": agent.role.name,
+            "backbone": agent.backbone,
+            "reads": [names[u] for u in heard[i]],
+        }
+        node: Any = _node(plan, i, names, heard[i], call)
+        graph.add_node(names[i], node, metadata=metadata)
+    for v, senders_of in enumerate(waited):
+        starts = [names[u] for u in senders_of]
+        graph.add_edge(starts or START, names[v])
+    graph.add_edge(names[plan.decision], END)
+    return graph.compile()
+
+
+def _node(
+    plan: Plan, i: int, names: Sequence[str], heard: Sequence[int], call: Call
+) -> Callable[[Talk], Awaitable[Talk]]:
+    """One agent: reads its predecessors' replies in the state, and adds its own."""
+    role = plan.agents[i].role
+
+    async def node(state: Talk) -> Talk:
+        replies = state.get("replies", {})
+        texts = [(plan.agents[u].role.name, replies[names[u]]["text"]) for u in heard]
+        received = tuple(Received(name, text) for name, text in texts if text)
+        made = await call(i, Messages(role, state["question"], received))
+        update = Talk(replies={names[i]: _reply(made)})
+        if i == plan.decision:
+            update["answer"] = made.text
+        return update
+
+    return node
+
+
+def _reply(made: Completion) -> Reply:
+    used = made.usage
+    return Reply(
+        text=made.text,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cached_tokens=used.cached_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+        seconds=made.service_time,
+    )
+
+
+def usage_of(reply: Reply) -> Usage:
+    """The tokens that a node left in the state."""
+    return Usage(
+        reply["prompt_tokens"],
+        reply["completion_tokens"],
+        reply["cached_tokens"],
+        reply["reasoning_tokens"],
+    )
+
+
+def _bounded(backbone: Backbone, most: int | None) -> Backbone:
+    limits = [n for n in (backbone.max_tokens, most) if n is not None]
+    return replace(backbone, max_tokens=min(limits)) if limits else backbone
