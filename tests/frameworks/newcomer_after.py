@@ -1,0 +1,25 @@
+"""Three agents of AutoGen's answer a question, within budgets."""
+
+import asyncio
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+from abgnn.frameworks.autogen import budgeted
+
+
+async def main() -> None:
+    llm = OpenAIChatCompletionClient(model="gpt-4o")
+    solver = AssistantAgent("Solver", llm, system_message="You solve the problem step by step.")
+    critic = AssistantAgent("Critic", llm, system_message="You look for mistakes.")
+    editor = AssistantAgent("Editor", llm, system_message="You give the final answer.")
+    team = RoundRobinGroupChat([solver, critic, editor], max_turns=3)
+    team = budgeted(
+        team, "my_llms.yaml", "questions.jsonl", cost_usd=2e-5, latency_s=20, encoder="offline"
+    )
+    result = await team.run(task="What is 12 + 30?")
+    print(result.messages[-1].to_text())
+
+
+asyncio.run(main())
