@@ -26,7 +26,7 @@ defaults: {api_key_env: OPENAI_API_KEY, max_tokens: 100}
 backbones:
   - {name: small, model: small-8b, type: standard, price_in: 0.05, price_out: 0.2,
      active_params_b: 8, benchmarks: {general: {MMLU-Redux: 79.5}}}
-  - {name: large, model: large-235b, type: standard, price_in: 0.4, price_out: 1.4,
+  - {name: large, model: large-235b, type: standard, price_in: 4.0, price_out: 14,
      active_params_b: 22, benchmarks: {general: {MMLU-Redux: 92.7}}}
 """
 
@@ -72,7 +72,7 @@ def test_both_scripts_run(
         assert capsys.readouterr().out.strip().endswith("The sum is 42")
         learned = len(server.bodies)
         assert {body["model"] for body in server.bodies} == {"small-8b", "large-235b"}
-        assert server.bodies[-1]["model"] == "small-8b"  # 42 either way, so the cheap one
+        assert server.bodies[-1]["model"] == "small-8b"  # the large one would cost 27 budgets
         runpy.run_path(str(HERE / "newcomer_after.py"))  # what was learned is not paid again
         assert len(server.bodies) - learned <= 3
 
