@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction
 from math import isinf
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from abgnn.catalogue import Usage
 from abgnn.errors import ConfigError
@@ -53,26 +53,27 @@ class Framework(Protocol):
     `plan.query.text` with `plan.agents` (a role and the name of a backbone each; some of the roles,
     in their order) and gives what was said, the answer last: a list or a generator, plain (it has a
     thread of its own) or async. What a generator gave before it failed is booked all the same.
+    (What is returned is `Messages`; `Any` here, since configs compare annotations word for word.)
     """
 
     @property
     def roles(self) -> Sequence[Role]: ...
     @property
     def edges(self) -> Edges: ...
-    def run(self, plan: Plan) -> Messages: ...
+    def run(self, plan: Plan) -> Any: ...
 
 
 @runtime_checkable
 class StagedFramework(Protocol):
     """A system whose calls go through abgnn: capped, recorded, replayed, simulated like all others.
 
-    `play` calls agents by `stage.call`, and returns what answers the question, or None where no
-    call was possible.
+    `play` calls agents by `stage.call`, and returns what answers the question (`Said`, or a text),
+    or None where no call was possible.
     """
 
     @property
     def template(self) -> Template: ...
-    async def play(self, plan: Plan, stage: Stage) -> Said | str | None: ...
+    async def play(self, plan: Plan, stage: Stage) -> Any: ...
 
 
 AnyFramework: TypeAlias = Framework | StagedFramework
@@ -151,7 +152,9 @@ async def _told(rollout: Rollout, framework: Framework) -> Said | None:
 
 async def _run(framework: Framework, plan: Plan, teller: _Teller) -> None:
     plain = not (iscoroutinefunction(framework.run) or isasyncgenfunction(framework.run))
-    found = await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
+    found: Messages = (
+        await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
+    )
     if isinstance(found, AsyncIterable):
         async for said in found:
             teller.tell(said)
