@@ -9,7 +9,7 @@ from abgnn.frameworks.common import need
 
 need("autogen_agentchat", "autogen")
 
-from abgnn.frameworks.autogen.budgeted import BudgetedTeam, budgeted  # noqa: E402
+from abgnn.frameworks.autogen.budgeted_team import BudgetedTeam, budgeted  # noqa: E402
 from abgnn.frameworks.autogen.clients import openai_client  # noqa: E402
 from abgnn.frameworks.autogen.flow import to_autogen  # noqa: E402
 from abgnn.frameworks.autogen.teams import (  # noqa: E402

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 
 import httpx2
 import openai
-from autogen_agentchat.base import TaskResult
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
-from autogen_agentchat.teams import BaseGroupChat, GraphFlow
-from autogen_core import CancellationToken
+from autogen_agentchat.messages import BaseChatMessage
+from autogen_agentchat.teams import BaseGroupChat
 from autogen_core.models import LLMMessage, SystemMessage
 
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen.clients import (
     AnsweringClient,
-    Made,
     MeteredClient,
 )
-from abgnn.frameworks.autogen.flow import flow_of, names_of
+from abgnn.frameworks.autogen.flow import flow_of
 from abgnn.frameworks.autogen.members import Member, Read, read_team
-from abgnn.frameworks.common import check_plain, imported, levels, waits
+from abgnn.frameworks.autogen.running import Ledger, events_of
+from abgnn.frameworks.common import check_plain, imported
 from abgnn.frameworks.desk import Desk
 from abgnn.query import Query
 from abgnn.rollout.framework import Message
@@ -100,9 +96,9 @@ class AutoGenTeam(_Team):
         clients = [MeteredClient(b, n, http) for b, n in zip(backbones, limits, strict=True)]
         suffixes = [backbone.prompt_suffix for backbone in backbones]
         team = flow_of(plan, self._by_role, lambda i: clients[i], suffixes)
-        ledger = _Ledger(plan, clients)
+        ledger = Ledger(plan, clients)
         try:
-            async for event in _events(team, plan.query.text):
+            async for event in events_of(team, plan.query.text):
                 if isinstance(event, BaseChatMessage) and event.source in ledger.place:
                     for message in ledger.spoken(event):
                         yield message
@@ -149,7 +145,7 @@ class StagedAutoGenTeam(_Team):
         desk = Desk(plan, stage)
         nothing = [""] * len(plan.agents)  # the gateway adds suffixes
         team = flow_of(plan, self._by_role, lambda i: _StageClient(desk, i), nothing)
-        async for _ in _events(team, plan.query.text):
+        async for _ in events_of(team, plan.query.text):
             pass
         return desk.answer()
 
@@ -173,58 +169,6 @@ def from_autogen(
     return AutoGenTeam(team, catalogue, answers)
 
 
-class _Ledger:
-    """From what the meters noted to messages of a framework."""
-
-    def __init__(self, plan: Plan, clients: Sequence[MeteredClient]) -> None:
-        self.clients = clients
-        self.place = {name: i for i, name in enumerate(names_of(plan))}
-        self._level = levels(waits(plan))
-        self._told: list[int] = []  # agent of every message
-        self._count = [0] * len(clients)
-
-    def spoken(self, event: BaseChatMessage) -> list[Message]:
-        """The calls of an agent that has spoken; its words are those of the last call."""
-        agent = self.place[event.source]
-        calls = self._new(agent)
-        if not calls:
-            return []
-        ended = time.perf_counter() if calls[-1].tools else calls[-1].ended
-        *before, last = self._messages(agent, calls, ended)
-        return [*before, Message(agent, event.to_text(), last.usage, last.seconds, last.after)]
-
-    def rest(self) -> list[Message]:
-        """Calls of agents that never got to speak."""
-        found: list[Message] = []
-        for agent in range(len(self.clients)):
-            calls = self._new(agent)
-            found += self._messages(agent, calls, calls[-1].ended if calls else 0.0)
-        return found
-
-    def _new(self, agent: int) -> list[Made]:
-        made = self.clients[agent].made[self._count[agent] :]
-        self._count[agent] += len(made)
-        return made
-
-    def _messages(self, agent: int, calls: Sequence[Made], ended: float) -> list[Message]:
-        """One each; a call lasts until the next one begins: tools are in it."""
-        found = []
-        for k, call in enumerate(calls):
-            until = calls[k + 1].began if k + 1 < len(calls) else ended
-            found.append(
-                Message(agent, call.text, call.usage, until - call.began, self._after(agent))
-            )
-            self._told.append(agent)
-        return found
-
-    def _after(self, agent: int) -> tuple[int, ...]:
-        """AutoGen waits for everybody of the levels before, and for the agent's own last call."""
-        level = self._level[agent]
-        return tuple(
-            k for k, other in enumerate(self._told) if other == agent or self._level[other] < level
-        )
-
-
 class _StageClient(AnsweringClient):
     def __init__(self, desk: Desk, agent: int) -> None:
         super().__init__()
@@ -235,26 +179,3 @@ class _StageClient(AnsweringClient):
         assert isinstance(system, SystemMessage)
         assert system.content == self._desk.plan.agents[self._agent].role.prompt
         return await self._desk.call(self._agent, str(user.content))
-
-
-async def _events(
-    team: GraphFlow, task: str
-) -> AsyncIterator[BaseAgentEvent | BaseChatMessage | TaskResult]:
-    """What happens in a team; whoever stops listening stops the team."""
-    queue: asyncio.Queue[BaseAgentEvent | BaseChatMessage | TaskResult | None] = asyncio.Queue()
-    token = CancellationToken()
-
-    async def listen() -> None:
-        async for event in team.run_stream(task=task, cancellation_token=token):
-            queue.put_nowait(event)
-
-    work = asyncio.create_task(listen())
-    work.add_done_callback(lambda _: queue.put_nowait(None))
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await work
-    finally:
-        token.cancel()
-        with suppress(Exception, asyncio.CancelledError):
-            await work

@@ -16,6 +16,7 @@ from abgnn.frameworks.autogen.flow import names_of, to_autogen
 from abgnn.frameworks.autogen.members import read_team
 from abgnn.frameworks.autogen.teams import AutoGenTeam, StagedAutoGenTeam
 from abgnn.frameworks.budgeting import Learning, PlanChooser
+from abgnn.frameworks.common import imported
 from abgnn.models.policy import Policy
 from abgnn.rollout.plan import Plan
 
@@ -130,7 +131,11 @@ def budgeted(
     if (questions is None) == (checkpoint is None):
         raise ConfigError("questions / checkpoint", (questions, checkpoint), "exactly one of them")
     known = Catalogue.from_yaml(catalogue)
-    tools = any(member.role.tool for member in read_team(team, answers).members)
+    found = imported(team, "team") if isinstance(team, str) else team
+    tools = any(member.role.tool for member in read_team(found, answers).members)
+    if tools and how.get("calibrate_usd") is not None:
+        allowed = "none for a team with tools: caps do not reach calls that AutoGen makes itself"
+        raise ConfigError("calibrate_usd", how["calibrate_usd"], allowed)
     like = AutoGenTeam(team, known, answers) if tools else StagedAutoGenTeam(team, answers)
     learning = Learning(questions, cost_usd=cost_usd, latency_s=latency_s, **how)
     if checkpoint is None:
