@@ -152,9 +152,7 @@ async def _told(rollout: Rollout, framework: Framework) -> Said | None:
 
 async def _run(framework: Framework, plan: Plan, teller: _Teller) -> None:
     plain = not (iscoroutinefunction(framework.run) or isasyncgenfunction(framework.run))
-    found: Messages = (
-        await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
-    )
+    found: Messages = await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
     if isinstance(found, AsyncIterable):
         async for said in found:
             teller.tell(said)

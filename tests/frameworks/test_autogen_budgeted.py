@@ -32,12 +32,12 @@ team = lambda: RoundRobinGroupChat(three())
 """
 LLMS = """
 currency: USD
-defaults: {{base_url: "{url}", type: standard, max_tokens: 100}}
+defaults: {{base_url: "{url}", max_tokens: 100}}
 backbones:
-  - {{name: small, model: small-8b, price_in: 0.05, price_out: 0.2, active_params_b: 8,
-     benchmarks: {{math: {{GSM8K: 80}}}}}}
-  - {{name: large, model: large-235b, price_in: 0.4, price_out: 1.4, active_params_b: 22,
-     benchmarks: {{math: {{GSM8K: 95}}}}}}
+  - {{name: small, model: small-8b, type: standard, price_in: 0.05, price_out: 0.2,
+     active_params_b: 8, benchmarks: {{math: {{GSM8K: 80}}}}}}
+  - {{name: large, model: large-235b, type: standard, price_in: 0.4, price_out: 1.4,
+     active_params_b: 22, benchmarks: {{math: {{GSM8K: 95}}}}}}
 """
 CONFIG = """
 model:
@@ -122,7 +122,7 @@ def test_what_is_wrong_is_told_before_money_is_spent(questions: str) -> None:
     team = RoundRobinGroupChat(three())
     with pytest.raises(ConfigError, match="exactly one"):
         budgeted(team, "catalogues/paper.yaml")
-    with pytest.raises(ConfigError, match="q2.jsonl"):
+    with pytest.raises(ConfigError, match=r"q2\.jsonl"):
         budgeted(team, "catalogues/paper.yaml", "q2.jsonl", encoder="offline")
     tooled = RoundRobinGroupChat([agent("a", tools=[add])])
     with pytest.raises(ConfigError, match="caps do not reach"):

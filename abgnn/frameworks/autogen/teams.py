@@ -47,6 +47,10 @@ class _Team:
         """The team as it stands, see `Drawn.plan`."""
         return self.read.drawn.plan(query, backbones)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> _Team:
+        """Itself: nothing in it changes, and what users put into theirs need not be copyable."""
+        return self
+
     def __repr__(self) -> str:
         names = ", ".join(member.role.name for member in self.members)
         return f"{type(self).__name__}({self.read.name}: {names})"

@@ -30,6 +30,10 @@ class _Team:
         """The graph as it stands, see `Drawn.plan`."""
         return self.drawn.plan(query, backbones)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> _Team:
+        """Itself: nothing in it changes, and what users put into theirs need not be copyable."""
+        return self
+
     def __repr__(self) -> str:
         names = ", ".join(role.name for role in self.drawn.roles)
         return f"{type(self).__name__}({names})"
