@@ -71,13 +71,13 @@ def test_train_on_an_autogen_team_and_run_the_result_in_autogen(smol: Catalogue)
         lr=0.01,
     )
     before = [p.detach().clone() for p in module.policy.parameters()]
-    data = Arithmetic(n_train=4, n_val=1, n_test=2, batch_size=2)
+    data = Arithmetic(n_train=2, n_val=1, n_test=1, batch_size=2)
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, num_sanity_val_steps=0, limit_val_batches=0,
     )  # fmt: skip
     trainer.fit(module, datamodule=data)
-    assert int(module.rollouts) == 8
+    assert int(module.rollouts) == 4
     assert float(module.spent_usd) > 0
     after = module.policy.parameters()
     assert any((p != q).any() for p, q in zip(before, after, strict=True))
