@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import Trainer
 
 from abgnn.ask import load
@@ -25,6 +26,7 @@ from abgnn.planning.budgets import Budget, Mixture
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict
 from abgnn.planning.planner import plan
+from abgnn.planning.profile import Profile
 from abgnn.query import Query
 from abgnn.rollout.client import Client
 from abgnn.rollout.framework import AnyFramework, template_of
@@ -117,13 +119,11 @@ class PlanChooser:
 
 
 def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
-    """The calibration in the folder if it is of these roles and backbones, else a new one."""
+    """The calibration in the folder, if it is one of this team on these backbones; else a new one."""
     path = Path(how.folder) / "calibration.json"
     if path.is_file():
         found = Calibration.load(path)
-        if _same(found.template.roles, mas.template.roles) and (
-            found.profile.names == mas.catalogue.names
-        ):
+        if _fits(found, mas, how):
             return found
     questions = how.questions
     if isinstance(questions, str | Path):
@@ -142,6 +142,17 @@ def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
     made = calibrate_experiment(Experiment(module, questions, trainer), how.rollouts)
     made.save(path)
     return made
+
+
+def _fits(found: Calibration, mas: BaseMAS, how: Learning) -> bool:
+    """Whether a calibration is of these roles, backbones, prices and kind of calls."""
+    now, then = Profile.of(mas.catalogue, mas.domain), found.profile
+    return (
+        _same(found.template.roles, mas.template.roles)
+        and then.names == now.names
+        and np.allclose([then.price_in, then.usd], [now.price_in, now.usd], atol=0)
+        and found.label == (how.client.label if how.rollouts else "profiles only")
+    )
 
 
 def _same(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:

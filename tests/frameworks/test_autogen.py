@@ -261,9 +261,12 @@ class TestOwnClients:
         assert theirs.usage == ours.usage
         assert theirs.cost == pytest.approx(ours.cost)
 
-    def test_tools_work_and_every_call_is_booked(self) -> None:
-        adding = agent("Adder", tools=[add])
-        thinking = agent("Thinker", tools=[add], reflect_on_tool_use=True)
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_tools_work_and_every_call_is_booked(self, stream: bool) -> None:
+        adding = agent("Adder", tools=[add], model_client_stream=stream)
+        thinking = agent(
+            "Thinker", tools=[add], reflect_on_tool_use=True, model_client_stream=stream
+        )
         team = RoundRobinGroupChat([adding, thinking, agent("Editor")])
         with serving(sums) as server:
             framework = from_autogen(team, at(server))
@@ -308,6 +311,17 @@ class TestOwnClients:
         assert outcome.kind == "internal"
         assert "\n" not in str(outcome.error)
         assert outcome.calls[0].role == "a"
+
+    def test_calls_that_nobody_can_price_are_no_success(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tests.frameworks.tiny_openai.USAGE", {})
+        with serving(echo) as server:
+            framework = from_autogen(flow("ab"), at(server))
+            with Executor(OpenAIClient(), at(server), framework=framework) as runs:
+                [outcome] = runs.run([framework.plan(QUERY, "Qwen3-8B")])
+        assert outcome.kind == "internal"
+        assert "no usage" in str(outcome.error)
 
     def test_the_flow_is_autogens_and_its_last_message_the_answer(self) -> None:
         async def twice(team: GraphFlow) -> list[str]:

@@ -79,6 +79,8 @@ def test_budgets_decide_and_a_folder_remembers(questions: str) -> None:
     assert poor.chooser.mixture is not None
     assert rich.chooser.mixture is not None
     assert poor.chooser.mixture.usd <= 1e-4 < rich.chooser.mixture.usd
+    told = plan_within(1e-2, questions, rollouts=0)  # another kind of knowledge: made anew
+    assert told.chooser.label == "profiles only"
     assert poor.chooser.mixture.accuracy < rich.chooser.mixture.accuracy
 
 

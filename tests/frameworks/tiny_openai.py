@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Body = dict[str, Any]
+USAGE = {"usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}}
 
 
 def sums(body: Body) -> Body:
@@ -61,11 +62,10 @@ def serving(reply: Callable[[Body], Body]) -> Iterator[Server]:
             time.sleep(known.seconds)
             message = reply(body)
             finish = "tool_calls" if message.get("tool_calls") else "stop"
-            usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
             self._send({
                 "id": "1", "object": "chat.completion", "created": 0, "model": body["model"],
                 "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-                "usage": usage,
+                **USAGE,
             })  # fmt: skip
 
         def _send(self, data: Body) -> None:

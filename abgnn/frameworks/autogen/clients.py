@@ -96,7 +96,7 @@ class Made:
 
 
 class MeteredClient(OpenAIChatCompletionClient):
-    """`openai_client` that notes every call in `made`.
+    """`openai_client` that notes every call in `made`; nobody watches, so nothing is streamed.
 
     Args:
         backbone, max_tokens: see `openai_client`.
@@ -112,9 +112,16 @@ class MeteredClient(OpenAIChatCompletionClient):
         began = time.perf_counter()
         result = await super().create(messages, **kwargs)
         usage = Usage(result.usage.prompt_tokens, result.usage.completion_tokens)
+        if not usage.prompt_tokens:
+            raise RuntimeError("the endpoint states no usage, so nobody knows what a call costs")
         tools = not isinstance(result.content, str)
         self.made.append(Made(_said(result), usage, began, time.perf_counter(), tools))
         return result
+
+    async def create_stream(
+        self, messages: Sequence[LLMMessage], **kwargs: Any
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        yield await self.create(messages, **kwargs)
 
 
 def _said(result: CreateResult) -> str:
