@@ -119,7 +119,7 @@ class PlanChooser:
 
 
 def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
-    """The calibration in the folder, if it is one of this team on these backbones; else a new one."""
+    """The calibration in the folder if it is of this team on these backbones, else a new one."""
     path = Path(how.folder) / "calibration.json"
     if path.is_file():
         found = Calibration.load(path)

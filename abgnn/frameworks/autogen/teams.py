@@ -60,8 +60,9 @@ class AutoGenTeam(_Team):
     """A `Framework`: plans run as flows of AutoGen's, whose own clients call the LLMs; tools work.
 
     Every call is booked as AutoGen tells it, tokens by the provider's usage and seconds as measured
-    per call, with the tools' in it. Caps, recordings and replay do not reach such calls; the
-    deadline does. Tool names are in the roles as `tool`.
+    per call, with the tools' in it; a call whose provider states no usage fails. Caps, recordings
+    and replay do not reach such calls; the deadline does. What tools ask of LLMs of their own is
+    not counted. Tool names are in the roles as `tool`.
 
     Args:
         team: a team, or `module:attribute` of one or of a function that makes one.
