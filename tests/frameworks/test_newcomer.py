@@ -13,6 +13,7 @@ import pytest
 from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
 from abgnn.frameworks import Framework
+from abgnn.frameworks.common import need
 from abgnn.frameworks.questions import QuestionFile
 from abgnn.models import FixedGraph
 from abgnn.rollout import Executor, OpenAIClient
@@ -43,6 +44,11 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def online(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-ours")
+
+
+def test_a_missing_package_names_its_extra() -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'abgnn\[autogen\]'"):
+        need("no_such_package", "autogen")
 
 
 def test_an_autogen_script_within_budgets_differs_in_ten_lines_at_most() -> None:

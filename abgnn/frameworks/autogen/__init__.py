@@ -8,6 +8,7 @@ since it states tools and settings nowhere else.
 from abgnn.frameworks.common import need
 
 need("autogen_agentchat", "autogen")
+need("autogen_ext", "autogen")
 
 from abgnn.frameworks.autogen.budgeted_team import BudgetedTeam, budgeted  # noqa: E402
 from abgnn.frameworks.autogen.clients import openai_client  # noqa: E402
