@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     reason="the local LLM is not installed",
 )
 LEVEL = 0.99  # several intervals are looked at
-BUSY = 1.25
+BUSY = 2.0  # a machine that does other work beside the tests answers at another pace
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,6 @@ def test_at_most_300_calls_teach_which_mode_for_which_kind(
         assert measured.failed == 0
         assert measured.performance in ahead.accuracy
         assert measured.cost_usd in ahead.usd
-        # a machine that is busier at one time than at another is no fault of the model
         assert ahead.seconds.low / BUSY < measured.latency_s < BUSY * ahead.seconds.high
     assert modes[0] != modes[1]  # the budget decides
     assert len({mode for _, mode in modes[1]}) > 1  # and the kind of question
