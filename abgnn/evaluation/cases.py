@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from abgnn.arguments import parse
-from abgnn.ask import load
 from abgnn.errors import ConfigError
 from abgnn.evaluation.cases_picture import draw_cases
 from abgnn.evaluation.compare_config import Comparison, arguments
 from abgnn.evaluation.compare_job import QUIET
 from abgnn.evaluation.evaluate import evaluate
 from abgnn.experiment import Experiment, build
+from abgnn.loading import load
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy

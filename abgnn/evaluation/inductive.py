@@ -15,7 +15,6 @@ from rich.table import Table
 
 from abgnn.accuracy import expected_accuracy
 from abgnn.arguments import parse
-from abgnn.ask import load
 from abgnn.base_mas import BaseMAS
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
@@ -28,6 +27,7 @@ from abgnn.evaluation.evaluate import Row, evaluate, summarise
 from abgnn.evaluation.frontier import narrow_area, performance_at
 from abgnn.evaluation.inductive_picture import draw_inductive
 from abgnn.experiment import Experiment, build
+from abgnn.loading import load
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.calibration import Calibration

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Trainer
 
-from abgnn.ask import load
 from abgnn.base_mas import BaseMAS
 from abgnn.catalogue import Catalogue
+from abgnn.choosers import most_probable
 from abgnn.encoders import MPNET
 from abgnn.errors import ConfigError
 from abgnn.experiment import Experiment, quiet
 from abgnn.frameworks.questions import QuestionFile
-from abgnn.models.decision import Choice
+from abgnn.loading import load
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
@@ -84,8 +84,7 @@ class PlanChooser:
         """The plan of a question; nothing is spent."""
         self.policy.attach(self.mas.table)
         query = Query(f"ask/{question}", question, self.mas.domain)
-        choice: Choice = self.policy(self.mas.batch([query]), sample=False)
-        [chosen] = choice.plans()
+        [chosen] = most_probable(self.policy, self.mas, [query])
         return chosen
 
     @classmethod

@@ -140,6 +140,16 @@ def template_from_dict(data: Mapping[str, Any]) -> Template:
     return Template(data["name"], roles, edges, decision=data["decision"])
 
 
+def file_format(path: str | Path) -> str | None:
+    """What a JSON file says that it is; None: nothing, or no such file."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = data.get("format") if isinstance(data, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def read_json(path: str | Path, format_: str, allowed: str) -> dict[str, Any]:
     """A JSON object that says it is of this format."""
     try:

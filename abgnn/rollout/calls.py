@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from threading import Event
 
 from abgnn.catalogue import Backbone
 from abgnn.query import Query
@@ -26,6 +27,7 @@ class Call:
         seconds: what the deadline leaves, on the plan's clock.
         purse: the rollout's own cap.
         age: of the rollout; older ones (lower) are served first where there is a queue.
+        stop: once it is set, nobody waits for the answer any more.
     """
 
     caller: Caller
@@ -36,6 +38,7 @@ class Call:
     seconds: float
     purse: Purse
     age: int = 0
+    stop: Event | None = None
 
     @property
     def sample(self) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count
+from threading import Event
 
 from abgnn.catalogue import Backbone, Catalogue
 from abgnn.errors import ConfigError
@@ -147,6 +149,31 @@ class Executor:
         outcomes = self._loop.run(self._execute(rollouts))
         return self._scored(outcomes) if score else outcomes
 
+    def submit(
+        self,
+        plan: Plan,
+        sample: int = 0,
+        *,
+        phase: str = "run",
+        on_call: OnCall | None = None,
+        stop: Event | None = None,
+    ) -> Future[Outcome]:
+        """Start one plan and return at once; its answer is not scored.
+
+        Args:
+            plan: what to execute.
+            sample: which of the K rollouts of its query it is.
+            phase: the account that pays.
+            on_call: told of every call of this plan as it ends, on the loop's thread.
+            stop: set it when nobody waits for the answer any more: no call is begun from then on,
+                and those under way are awaited and booked, for they are paid.
+
+        Raises:
+            ConfigError: as `run`.
+        """
+        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop)
+        return self._loop.submit(rollout.run())
+
     async def arun(
         self,
         plans: Sequence[Plan],
@@ -183,7 +210,12 @@ class Executor:
         self.close()
 
     def _rollouts(
-        self, plans: Sequence[Plan], samples: Sequence[int] | None, phase: str
+        self,
+        plans: Sequence[Plan],
+        samples: Sequence[int] | None,
+        phase: str,
+        on_call: OnCall | None = None,
+        stop: Event | None = None,
     ) -> list[Rollout]:
         """Everything that can be wrong with plans is found here, before the first call."""
         samples = [0] * len(plans) if samples is None else samples
@@ -194,9 +226,10 @@ class Executor:
             self._tools,
             self._backbones,
             phase,
-            self.on_call,
+            on_call or self.on_call,
             self.task,
             self.framework,
+            stop,
         )
         return [self._rollout(p, setting, k) for p, k in zip(plans, samples, strict=True)]
 
@@ -205,6 +238,9 @@ class Executor:
         if plan.program is not None and self.framework is not None:
             field, allowed = f"Plan({plan.query.id}).program", "none, inside a framework"
             raise ConfigError(field, type(plan.program).__name__, allowed)
+        if plan.deadline_s is not None and not plan.deadline_s > 0:
+            field = f"Plan({plan.query.id}).deadline_s"
+            raise ConfigError(field, plan.deadline_s, "seconds above 0, or nothing")
         own_tools = isinstance(self.framework, Framework)
         for i, agent in enumerate(plan.agents):
             field = f"Plan({plan.query.id}).agents[{i}]"

@@ -136,7 +136,7 @@ class _Teller:
 async def _told(rollout: Rollout, framework: Framework) -> Said | None:
     """What is said is booked as it comes, so that a failure later on loses none of it."""
     teller = _Teller(rollout)
-    until = rollout.setting.gateway.settings.deadline.allowed_until(decides=True)
+    until = rollout.deadline.allowed_until(decides=True)
     try:
         await asyncio.wait_for(
             _run(framework, rollout.plan, teller), None if isinf(until) else until

@@ -196,7 +196,7 @@ class Gateway:
         """Pass circuit, slot, rate and caps.
 
         Raises:
-            CallError: `circuit` or `budget`.
+            CallError: `circuit`, `budget`, or `cancelled`: nobody waits for the answer any more.
         """
         door = self._door(call.backbone)
         # a prompt is rendered only where its length matters
@@ -209,6 +209,8 @@ class Gateway:
             caller = replace(caller, attempt=so_far.attempts)
         expected = 0 if door is None else await door.enter(most, call.age)
         try:
+            if call.stop is not None and call.stop.is_set():
+                raise CallError("cancelled", "nobody waits for the answer any more")
             await call.purse.reserve(reserved)
             try:
                 ticket = await self._booked(call, caller, reserved)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from threading import Event
 from typing import Protocol
 
 from abgnn.catalogue import Backbone, Usage
@@ -30,7 +31,7 @@ OnCall = Callable[[CallRecord], None]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the rollouts of one run have in common."""
+    """What the rollouts of one run have in common; once `stop` is set they make no more calls."""
 
     gateway: Gateway
     tools: Toolbox
@@ -39,6 +40,7 @@ class Setting:
     on_call: OnCall | None
     task: Task | None = None
     framework: AnyFramework | None = None
+    stop: Event | None = None
 
 
 class Ended(Protocol):
@@ -91,6 +93,7 @@ class Rollout:
         caps = (setting.gateway.settings.caps.query_usd, plan.budget_usd)
         limits = [picodollars(cap) for cap in caps if cap is not None]
         self._purse = Purse(min(limits) if limits else None)
+        self.deadline = setting.gateway.settings.deadline.within(plan.deadline_s)
         self._twins = _twins(plan, steps)
         self._turns: list[AgentTurn | None] = [None] * len(steps)
         self._missing = [len(step.earlier) + len(step.reads) for step in steps]
@@ -150,7 +153,7 @@ class Rollout:
         return AgentTurn(
             step,
             twin,
-            self.setting.gateway.settings.deadline.allowed_until(decides=decides),
+            self.deadline.allowed_until(decides=decides),
             end=max((h.end for h in heard), default=0.0),
             clock=max((h.clock for h in heard), default=0.0),
         )
@@ -179,7 +182,15 @@ class Rollout:
             caller = self._caller(turn, backbone, len(messages.turns))
             left = turn.until - turn.clock
             call = Call(
-                caller, backbone, messages, self.plan.query, turn.twin, left, self._purse, self.age
+                caller,
+                backbone,
+                messages,
+                self.plan.query,
+                turn.twin,
+                left,
+                self._purse,
+                self.age,
+                self.setting.stop,
             )
             reply = await self.setting.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)

@@ -74,6 +74,8 @@ class Plan:
         budget_usd: dollars that this query may cost at most; a call whose worst case (every
             byte of the prompt a token, all of `max_tokens`) does not fit is not made. Backbones
             need `max_tokens` then.
+        deadline_s: seconds until this query's answer, where that is less than what all have
+            (`abgnn.rollout.Deadline`); agents that are late are left out.
     """
 
     query: Query
@@ -85,6 +87,7 @@ class Plan:
     by_round: tuple[RoundGraph, ...] = ()
     program: Program | None = None
     budget_usd: float | None = None
+    deadline_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; `from_dict` restores it (the query's gold answer and meta are left out)."""
@@ -107,6 +110,7 @@ class Plan:
             **({"by_round": [r.to_dict() for r in self.by_round]} if self.by_round else {}),
             **({"program": program_to_dict(self.program)} if self.program else {}),
             **({"budget_usd": self.budget_usd} if self.budget_usd is not None else {}),
+            **({"deadline_s": self.deadline_s} if self.deadline_s is not None else {}),
         }
 
     @classmethod
@@ -125,6 +129,7 @@ class Plan:
             by_round=tuple(RoundGraph.from_dict(r) for r in data.get("by_round", ())),
             program=program_from_dict(data["program"]) if "program" in data else None,
             budget_usd=data.get("budget_usd"),
+            deadline_s=data.get("deadline_s"),
         )
 
     def to_mermaid(self) -> str:

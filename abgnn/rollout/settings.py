@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from abgnn.errors import ConfigError
@@ -119,6 +119,12 @@ class Deadline:
         if self.seconds is None:
             return math.inf
         return self.seconds if decides else self.seconds * (1 - self.answer_share)
+
+    def within(self, seconds: float | None) -> Deadline:
+        """The shorter one of this and `seconds`."""
+        if seconds is None or (self.seconds is not None and self.seconds <= seconds):
+            return self
+        return replace(self, seconds=seconds)
 
 
 @dataclass(frozen=True)
