@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +26,7 @@ from abgnn.query import Query
 from abgnn.rollout.plan import Plan
 
 _KEPT = 32  # budgets whose plans, or operating points, are remembered
+_MOST = 1e12
 
 BudgetKind = Literal["planned", "taught", "bound"]
 
@@ -50,7 +50,7 @@ class QueryBudget:
         for name, unit in (("cost_usd", "USD"), ("latency_s", "seconds")):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and 0 < value < math.inf):
+            if value is not None and not (number and 0 < value < _MOST):
                 raise ConfigError(name, value, f"{unit} above 0, or nothing")
 
     def __bool__(self) -> bool:

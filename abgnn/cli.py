@@ -33,6 +33,7 @@ abgnn: graph neural networks that design LLM multi-agent systems under budgets
   abgnn report RUNS…             one HTML page of what runs have left behind
   abgnn difficulty fit|eval      train, or judge, an estimator of how hard questions are
   abgnn run "QUESTION" --checkpoint FILE (or --config NAME)   plan, execute, show the trace
+  abgnn serve    --checkpoint FILE   an OpenAI-compatible endpoint; --plan, --calibration, --config
   abgnn outcomes FILE            recorded outcomes: single LLMs, committee, cascade; a catalogue
   abgnn recordings FILE          what was recorded and paid; --export jsonl
 
@@ -55,6 +56,7 @@ OURS = {  # command → module and function; read when called for
     "certify": ("abgnn.plan_command", "certify_command"),
     "report": ("abgnn.report.page", "report_command"),
     "run": ("abgnn.ask", "command"),
+    "serve": ("abgnn.serve.command", "serve_command"),
     "outcomes": ("abgnn.outcome_report", "outcomes_command"),
     "recordings": ("abgnn.recordings", "recordings_command"),
     "difficulty": ("abgnn.difficulty.command", "difficulty_command"),

@@ -1,0 +1,1 @@
+"""`abgnn serve`: a trained system behind an OpenAI-compatible endpoint (extra `serve`)."""
