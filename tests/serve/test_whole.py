@@ -26,8 +26,11 @@ import openai
 
 from abgnn.base_mas import BaseMAS
 from abgnn.cli import main
-from abgnn.rollout import Caps, Recording, Retry, RolloutSettings
+from abgnn.loading import Loaded
+from abgnn.models import FixedGraph
+from abgnn.rollout import Caps, LocalClient, Recording, Retry, RolloutSettings
 from abgnn.system import System
+from abgnn.training import Reinforce
 from tests.rollout.test_storm import books_of, charged
 from tests.serve.helpers import KEY, ask, real, served, whole
 from tests.servers.faults import FAULTS
@@ -167,8 +170,17 @@ def test_calls_of_clients_that_left_are_booked(
     reason="the local LLM is not installed",
 )
 def test_a_real_llm_behind_it() -> None:
+    mas = BaseMAS(
+        "math",
+        "catalogues/smollm2.yaml",
+        role_set="roles/calculator.yaml",
+        encoder="offline",
+        n_pools=1,
+    )
+    policy = FixedGraph("smollm2-number", ["Calculator"])
+    module = Reinforce(policy, mas, LocalClient(threads=1))
     with (
-        served(System.load("live/smollm2.yaml")) as server,
+        served(System(Loaded(module, policy, None))) as server,
         openai.OpenAI(base_url=server.url, api_key="any", timeout=100) as client,
     ):
         done = client.chat.completions.create(**ask("What is 2 + 3?"))
