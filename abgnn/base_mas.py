@@ -125,9 +125,25 @@ class BaseMAS:
         """Encoded roles, `[T, H]`."""
         return self.encode([f"{r.name}: {r.prompt}" for r in self.template.roles])
 
-    def batch(self, queries: Sequence[Query], samples: int = 1) -> Batch:
-        """Query graphs, each query `samples` times in a row: B·K graphs."""
-        embed = self.encode([q.text for q in queries])  # [B, H]
+    def for_users(self) -> BaseMAS:
+        """A copy whose encoder forgets: questions of users are many, and their own affair."""
+        other = copy(self)
+        other.__dict__ |= {"role_embed": self.role_embed, "table": self.table}
+        other.encode = self.encode.transient()
+        return other
+
+    def batch(self, queries: Sequence[Query], samples: int = 1, *, encode: bool = True) -> Batch:
+        """Query graphs, each query `samples` times in a row: B·K graphs.
+
+        Args:
+            queries: B questions.
+            samples: K.
+            encode: put embeddings of the questions in; else zeros, for policies that read none.
+        """
+        if encode:
+            embed = self.encode([q.text for q in queries])  # [B, H]
+        else:
+            embed = self.role_embed.new_zeros(len(queries), self.role_embed.size(1))
         repeated = [q for q in queries for _ in range(samples)]
         return batch_of(
             self.template, self.role_embed, repeated, embed.repeat_interleave(samples, 0)

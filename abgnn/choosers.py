@@ -60,7 +60,8 @@ class QueryBudget:
 @torch.no_grad()
 def most_probable(policy: Policy, mas: BaseMAS, queries: Sequence[Query]) -> list[Plan]:
     """The plan of each question that a policy thinks best; nothing is spent."""
-    plans: list[Plan] = policy(mas.batch(queries), sample=False).plans()
+    batch = mas.batch(queries, encode=policy.reads_questions)
+    plans: list[Plan] = policy(batch, sample=False).plans()
     return plans
 
 
@@ -160,7 +161,7 @@ class Planned:
 
 def choosers(loaded: Loaded) -> Choosers:
     """What budgets of a single question mean for what was loaded."""
-    policy, mas = loaded.policy, loaded.module.mas
+    policy, mas = loaded.policy, loaded.module.mas.for_users()
     if policy is not None:
         policy.attach(mas.table)
         policy.eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +79,18 @@ class TextEncoder:
         self._disk = None if folder is None else EmbeddingCache(folder, identity(model))
         self._encoder: SentenceTransformer | None = None
         self._cache: dict[str, Tensor] = {}
+        self._most: int | None = None
+
+    def transient(self, most: int = 4096) -> TextEncoder:
+        """A copy for texts of passing interest: the last `most` in memory, nothing on disk.
+
+        It shares the loaded model and starts with what this one has in memory.
+        """
+        other = copy(self)
+        if self._encoder is None:
+            self._encoder = other._encoder = self._load()
+        other._cache, other._disk, other._most = dict(self._cache), None, most
+        return other
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
@@ -90,6 +103,10 @@ class TextEncoder:
         if new and self._disk is not None:
             self._cache.update(self._disk.get(new))
             new = [t for t in new if t not in self._cache]
+        elif self._most is not None:
+            for text in texts:  # those asked last are kept
+                if text in self._cache:
+                    self._cache[text] = self._cache.pop(text)
         # long ones first: texts of a batch are alike in length, so little of it is padding
         new.sort(key=len, reverse=True)
         for start in range(0, len(new), _CHUNK):  # what is done is kept, whatever comes
@@ -98,7 +115,10 @@ class TextEncoder:
             self._cache.update(zip(some, embed.unbind(0), strict=True))
             if self._disk is not None:
                 self._disk.put(some, embed)
-        return torch.stack([self._cache[t] for t in texts])  # [n, H]
+        found = torch.stack([self._cache[t] for t in texts])  # [n, H]
+        while self._most is not None and len(self._cache) > self._most:
+            del self._cache[next(iter(self._cache))]
+        return found
 
     def _encode(self, texts: list[str]) -> Tensor:
         if self._encoder is None:

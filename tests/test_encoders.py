@@ -37,6 +37,25 @@ def test_texts_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(first[1], again[0])
 
 
+def test_a_transient_copy_forgets_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    encode = TextEncoder("offline", cache=str(tmp_path))
+    encode(["role"])
+    written = sorted((f, f.stat().st_size) for f in tmp_path.rglob("*"))
+    seen: list[str] = []
+    users = encode.transient(3)
+    monkeypatch.setattr(users, "_encode", lambda t: seen.extend(t) or torch.ones(len(t), 384))
+    users(["a", "b"])
+    users(["role", "c"])  # a is the oldest now
+    users(["a", "b"])
+    assert seen == ["a", "b", "c", "a", "b"] or seen == ["a", "b", "c", "a"]
+    assert len(users(["d", "e", "f", "g", "h"])) == 5  # more than are kept
+    assert len(users._cache) == 3
+    assert sorted((f, f.stat().st_size) for f in tmp_path.rglob("*")) == written
+    assert users._encoder is encode._encoder
+
+
 def test_wrong_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr("abgnn.encoders._OFFLINE_SHA256", "0" * 64)
     with pytest.raises(ConfigError, match="encoder weights: got '53aa"):

@@ -97,14 +97,14 @@ def test_async_threads_and_streams_give_the_same_outcome(system: System) -> None
 
 def test_many_threads_share_batches(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    original = system.module.mas.batch
+    original = BaseMAS.batch
 
-    def counted(queries: Sequence[Query], samples: int = 1) -> object:
+    def counted(mas: BaseMAS, queries: Sequence[Query], **how: bool) -> object:
         sizes.append(len(queries))
         assert threading.current_thread().name == "abgnn-plan"
-        return original(queries, samples)
+        return original(mas, queries, **how)
 
-    monkeypatch.setattr(system.module.mas, "batch", counted)
+    monkeypatch.setattr(BaseMAS, "batch", counted)
     questions = [f"How many legs have {i} spiders?" for i in range(120)]
     with ThreadPoolExecutor(40) as pool:
         outcomes = list(pool.map(system.run, questions))

@@ -44,6 +44,8 @@ class FixedGraph(Policy):
             (`complete`, `chain`, `star`, `layered`, …).
     """
 
+    reads_questions = False
+
     def __init__(
         self,
         backbone: str | list[str],
@@ -98,6 +100,8 @@ class RandomGraph(Policy):
         p_edge: probability of each admissible edge.
         seed: of the policy's own generator.
     """
+
+    reads_questions = False
 
     def __init__(self, p_keep: float = 0.5, p_edge: float = 0.5, seed: int = 0) -> None:
         super().__init__()

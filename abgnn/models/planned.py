@@ -31,6 +31,8 @@ class PlannedMixture(Policy):
         seed: of the assignment.
     """
 
+    reads_questions = False
+
     def __init__(self, path: str | dict[str, Any], seed: int = 0) -> None:
         super().__init__()
         data = read_mixture(path) if isinstance(path, str) else path

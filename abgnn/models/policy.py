@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import nn
 from torch_geometric.data import Batch
@@ -13,7 +14,14 @@ from abgnn.nn.backbone_table import BackboneTable
 
 
 class Policy(nn.Module, ABC):
-    """Base of all policies. The catalogue is attached, not learned (see `BackboneTable`)."""
+    """Base of all policies. The catalogue is attached, not learned (see `BackboneTable`).
+
+    Attributes:
+        reads_questions: whether decisions depend on the questions' embeddings; where they do not,
+            questions need not be encoded when only a plan is wanted.
+    """
+
+    reads_questions: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()

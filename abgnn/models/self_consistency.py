@@ -32,6 +32,8 @@ class SelfConsistency(Policy):
             that the catalogue lacks.
     """
 
+    reads_questions = False
+
     def __init__(
         self,
         backbone: str,
