@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abgnn.base_mas import BaseMAS
 from abgnn.catalogue import Catalogue
 from abgnn.errors import ConfigError
+from abgnn.experiment import build
 from abgnn.frameworks import (
     ChatDev,
     Debate,
@@ -34,6 +39,7 @@ from abgnn.rollout import (
     Executor,
     Outcome,
     Plan,
+    Recording,
     RolloutSettings,
     RoundGraph,
     SimulatedClient,
@@ -346,3 +352,58 @@ def test_wrong_arguments_and_plans_are_named() -> None:
     assert outcome.kind == "internal"
     assert "one round" in str(outcome.error)
     assert not outcome.calls
+
+
+class Jittery(SimulatedClient):
+    """Answers take a while, each time another one."""
+
+    async def complete(self, backbone, messages, *, query, sample):  # type: ignore[no-untyped-def]
+        await asyncio.sleep(random.random() / 200)
+        return await super().complete(backbone, messages, query=query, sample=sample)
+
+
+@pytest.mark.parametrize("framework", [MacNet("net"), Debate(), SelfReflection()], ids=repr)
+def test_a_replay_asks_for_the_calls_that_were_recorded(
+    framework: FrameworkTemplate, tmp_path: Path
+) -> None:
+    """Whichever call of an agent ended first, at the time."""
+    plan, path, seen = framework.vanilla(QUERY, NAMES[0]), str(tmp_path / "calls.sqlite"), []
+    for mode in ("record", "replay", "replay"):
+        guarded = RolloutSettings(recording=Recording(path, mode))  # type: ignore[arg-type]
+        client = Jittery(0)
+        with Executor(client, CATALOGUE, DATA, settings=guarded, framework=framework) as executor:
+            [outcome] = executor.run([plan], score=False)
+        assert outcome.error is None
+        seen.append((outcome.answer, outcome.usage, outcome.latency, len(outcome.calls)))
+    assert seen[0] == seen[1] == seen[2]
+    assert outcome.paid == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (["abgnn.frameworks.MacNet", "topology=net", "reverse=true", "n=4"], "macnet-net-reverse"),
+        (["abgnn.frameworks.GroupChat", "selector=true"], "selector-group-chat"),
+        (["abgnn.frameworks.GraphFlowTemplate", "template=my.yaml"], "mine"),
+        (["abgnn.frameworks.MetaGPT"], "metagpt"),
+        (["abgnn.frameworks.ChatDev", "reviews=2"], "chatdev"),
+        (["abgnn.frameworks.Debate", "rounds=3"], "debate"),
+        (["abgnn.frameworks.SelfReflection", "rounds=2"], "self-reflection"),
+    ],
+)
+def test_every_one_is_named_in_a_config(
+    flags: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    roles = [{"name": n, "prompt": n} for n in ("A", "B", "C")]
+    mine = {"name": "mine", "roles": roles, "edges": [["A", "B"]]}
+    Path("my.yaml").write_text(yaml.safe_dump(mine), encoding="utf-8")
+    key, (kind, *options) = "--model.mas.framework", flags
+    given = [f"{key}={kind}", *(f"{key}.{option}" for option in options)]
+    made = build(["simulated/general.yaml"], [*given, "--trainer.logger=false"]).model
+    assert made.mas.template.name == name
+    policy = made.policy
+    policy.attach(made.mas.table)
+    with made.new_executor(DATA) as executor:
+        [outcome] = executor.run(made.plans([QUERY]), score=False)
+    assert outcome.error is None
