@@ -57,7 +57,7 @@ class GroupChat(FrameworkTemplate):
         self.selector, self.rounds = selector, at_least("rounds", rounds, 1)
         name = "selector-group-chat" if selector else "round-robin-group-chat"
         chosen = domain_roles(domain, roles)
-        super().__init__(Template(name, chosen, build_template("group_chat", chosen).edges))
+        super().__init__(Template(name, chosen, build_template("group_chat", chosen).edges), domain)
 
     def calls(self, plan: Plan) -> int:
         n = len(plan.agents) - 1
@@ -132,7 +132,9 @@ class Debate(FrameworkTemplate):
         self, rounds: int = 2, domain: str = "general", roles: list[str] | None = None
     ) -> None:
         self.rounds, chosen = at_least("rounds", rounds, 1), domain_roles(domain, roles)
-        super().__init__(Template("debate", chosen, build_template("complete", chosen).edges))
+        super().__init__(
+            Template("debate", chosen, build_template("complete", chosen).edges), domain
+        )
 
     def calls(self, plan: Plan) -> int:
         return (len(plan.agents) - 1) * self.rounds + 1

@@ -76,7 +76,7 @@ class MacNet(FrameworkTemplate):
         if reverse:
             edges = tuple((v, u) for u, v in edges)
         name = f"macnet-{topology}{'-reverse' if reverse else ''}"
-        super().__init__(Template(name, chosen, edges))
+        super().__init__(Template(name, chosen, edges), domain)
 
     def calls(self, plan: Plan) -> int:
         edges, agents = inner_edges(plan), speakers(plan)

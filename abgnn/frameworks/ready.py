@@ -27,10 +27,11 @@ class FrameworkTemplate(ABC):
 
     Args:
         template: roles and the edges that a policy may choose from.
+        domain: whose roles they are; None: anybody's. `BaseMAS` must be of the same one.
     """
 
-    def __init__(self, template: Template) -> None:
-        self._template = template
+    def __init__(self, template: Template, domain: str | None = None) -> None:
+        self._template, self.domain = template, domain
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.template.name!r}, roles={len(self.template.roles)})"

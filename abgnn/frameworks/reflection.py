@@ -42,7 +42,7 @@ class SelfReflection(FrameworkTemplate):
     ) -> None:
         self.rounds, chosen = at_least("rounds", rounds, 1), domain_roles(domain, roles)
         edges = build_template("complete", chosen).edges
-        super().__init__(Template("self-reflection", chosen, edges))
+        super().__init__(Template("self-reflection", chosen, edges), domain)
 
     def calls(self, plan: Plan) -> int:
         each, n = 1 + 2 * self.rounds, len(plan.agents)

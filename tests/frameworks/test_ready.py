@@ -36,6 +36,7 @@ from abgnn.resources import config_path
 from abgnn.rollout import (
     Agent,
     Caps,
+    Deadline,
     Executor,
     Outcome,
     Plan,
@@ -329,6 +330,22 @@ def test_a_budget_leaves_calls_out_and_never_breaks(
             assert outcome.cost <= budget + 1e-15
 
 
+@pytest.mark.parametrize("framework", ALL, ids=repr)
+def test_a_deadline_leaves_agents_out_and_never_breaks(framework: FrameworkTemplate) -> None:
+    plan = framework.vanilla(QUERY, NAMES[0])
+    answered = 0
+    for seconds in (0.5, 8.0, 20.0, 300.0):
+        limits = RolloutSettings(deadline=Deadline(seconds))
+        with Executor(
+            SimulatedClient(0), CATALOGUE, DATA, settings=limits, framework=framework
+        ) as executor:
+            [outcome] = executor.run([plan], score=False)
+        assert outcome.kind in (None, "deadline")
+        assert outcome.latency <= seconds
+        answered += outcome.kind is None
+    assert answered >= 1
+
+
 def test_wrong_arguments_and_plans_are_named() -> None:
     for make, field in (
         (lambda: MacNet("ring"), "topology"),  # type: ignore[arg-type]
@@ -341,6 +358,8 @@ def test_wrong_arguments_and_plans_are_named() -> None:
     ):
         with pytest.raises(ConfigError, match=field):
             make()
+    with pytest.raises(ConfigError, match=r"framework\.domain"):
+        BaseMAS("math", encoder="offline", framework=GroupChat())
     looped = Template("two", (Role("A", "a"), Role("B", "b")), (), ((0, 0),), rounds=2)
     with pytest.raises(ConfigError, match="rounds"):
         GraphFlowTemplate(looped)
