@@ -159,13 +159,15 @@ def _reservations(found: Sequence[Difference], label: str) -> Iterator[str]:
     by_row: dict[tuple[str, str], list[Difference]] = {}
     for d in found:
         by_row.setdefault((d.system, d.method), []).append(d)
+    where = "does not beat vanilla"
     if any(math.isnan(d.half) for d in found):
+        where = "has no higher mean than vanilla"
         yield f"one seed has no interval: nothing here is shown to beat vanilla ({label})"
     for (system, method), cells in by_row.items():
         plain = [d for d in cells if "narrow" not in d.column]
         lost = [d for d in plain if not d.beats and (d.mean <= 0 or not math.isnan(d.half))]
         said = "; ".join(f"{d.place}: {d.verdict} ({d.text})" for d in lost)
-        yield f"{system}, {method}, where it does not beat vanilla: {said or 'nowhere'} ({label})"
+        yield f"{system}, {method}, where it {where}: {said or 'nowhere'} ({label})"
 
 
 def _difference_table(found: Sequence[Difference], prefix: str, title: str) -> Table:

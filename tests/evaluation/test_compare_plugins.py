@@ -99,6 +99,8 @@ def test_what_does_not_beat_vanilla_is_said(tmp_path: Path) -> None:
     assert "where it does not beat vanilla: nowhere (simulated)" in text
     text = shown(plugged(0.2), tmp_path)
     assert "one seed has no interval: nothing here is shown to beat vanilla (simulated)" in text
+    assert "where it has no higher mean than vanilla: nowhere" in text
+    assert "does not beat" not in text
 
 
 def test_all_that_is_written_says_where_it_is_from(tmp_path: Path) -> None:
