@@ -47,6 +47,9 @@ class BaseMAS:
         pools_seed: of random pools.
         framework: a system of another kind that carries the plans out (`abgnn.frameworks`); its
             roles and edges are the template.
+
+    Raises:
+        ConfigError: a file, role, backbone or framework that cannot be, or one of another domain.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class BaseMAS:
         self.framework = framework
         if framework is not None:
             self.template = template_of(framework)
+            _check_domain(framework, domain)
         elif template is not None:
             self.template = Template.from_yaml(config_path(template))
         else:
@@ -148,3 +152,10 @@ class BaseMAS:
         return batch_of(
             self.template, self.role_embed, repeated, embed.repeat_interleave(samples, 0)
         )
+
+
+def _check_domain(framework: AnyFramework, domain: str) -> None:
+    """Roles of one packaged domain are of little use for questions of another one."""
+    theirs = getattr(framework, "domain", None)
+    if theirs in ("general", "math", "code") and theirs != domain:
+        raise ConfigError("mas.framework.domain", theirs, f"{domain}, as mas.domain says")

@@ -11,6 +11,11 @@ from rich.console import Console
 from abgnn.arguments import parse
 from abgnn.errors import ConfigError
 from abgnn.evaluation.compare_config import Comparison
+from abgnn.evaluation.compare_plugins import (
+    PluginComparison,
+    compare_plugins,
+    compares_plugins,
+)
 from abgnn.evaluation.compare_report import write_comparison
 from abgnn.evaluation.compare_run import Ran, cores, plan_jobs, run_jobs
 
@@ -23,10 +28,14 @@ def compare(comparison: Comparison, workers: int, console: Console) -> Ran:
     ran = run_jobs(jobs, label, out / "jobs", workers, console)
     if ran.results:
         write_comparison(comparison, jobs, ran.results, label, console)
+    _tell_failed(ran, console)
+    return ran
+
+
+def _tell_failed(ran: Ran, console: Console) -> None:
     for job, error in ran.failed.items():
         said = f"failed: {job.method}, {job.point}, seed {job.seed}: {error}"
         console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-    return ran
 
 
 def command(args: Sequence[str], console: Console) -> int:
@@ -64,6 +73,12 @@ def compare_command(
     """
     if config is None:
         raise ConfigError("--config", None, "a compare config, see configs/compare")
+    if compares_plugins(config):
+        plugins = PluginComparison.from_yaml(config).with_seeds(seeds).with_files(**files)
+        ran = compare_plugins(plugins.with_out(out), workers or cores(), console)
+        for one in ran.values():
+            _tell_failed(one, console)
+        return int(any(one.failed for one in ran.values()))
     comparison = Comparison.from_yaml(config).with_seeds(seeds).with_files(**files)
     comparison = replace(comparison, out=out or comparison.out)
     return int(bool(compare(comparison, workers or cores(), console).failed))

@@ -45,7 +45,7 @@ class Method:
     @classmethod
     def read(cls, name: str, data: object, where: str) -> Method:
         """The method that a config's entry describes."""
-        given = _mapping(data, where, [f.name for f in fields(cls)][1:])
+        given = mapping(data, where, [f.name for f in fields(cls)][1:])
         method = cls(name=name, **{k: _value(k, v, f"{where}.{k}") for k, v in given.items()})
         ways = {"points": method.points, "per_backbone": method.per_backbone, "plain": method.plain}
         if sum(map(bool, ways.values())) != 1:
@@ -137,16 +137,21 @@ class Comparison:
             ConfigError: an unknown or missing key, a method that cannot be, a bad value.
         """
         path = config_path(name)
+        return cls.read(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+
+    @classmethod
+    def read(cls, given: object, file: str) -> Comparison:
+        """The comparison that a config's content describes; errors name the file."""
         known = [f.name for f in fields(cls)]
-        data = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), path.name, known)
+        data = mapping(given, file, known)
         for key in known[:5]:
             if key not in data:
-                raise ConfigError(f"{path.name}: {key}", None, "a value; it is required")
-        where = f"{path.name}: methods"
+                raise ConfigError(f"{file}: {key}", None, "a value; it is required")
+        where = f"{file}: methods"
         if not isinstance(data["methods"], dict) or not data["methods"]:
             raise ConfigError(where, data["methods"], "a mapping from a name to a method")
         if not isinstance(data.get("set", {}), dict):
-            raise ConfigError(f"{path.name}: set", data["set"], "a mapping from keys to values")
+            raise ConfigError(f"{file}: set", data["set"], "a mapping from keys to values")
         methods = tuple(Method.read(n, m, f"{where}[{n}]") for n, m in data["methods"].items())
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         plain["methods"] = methods
@@ -171,7 +176,8 @@ def arguments(settings: Settings) -> tuple[str, ...]:
     return tuple(f"--{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items())
 
 
-def _mapping(data: object, where: str, known: Sequence[str]) -> dict[str, Any]:
+def mapping(data: object, where: str, known: Sequence[str]) -> dict[str, Any]:
+    """`data`, if it is a mapping with these keys only."""
     if not isinstance(data, dict):
         raise ConfigError(where, data, f"a mapping with the keys {list(known)}")
     for key in data:

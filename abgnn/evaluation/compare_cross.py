@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from abgnn.evaluation.compare_config import Comparison
 from abgnn.evaluation.compare_job import Job, Result
-from abgnn.evaluation.compare_table import AXES, Line, budgets_of, lines_of
+from abgnn.evaluation.compare_table import AXES, Figures, Line, budgets_of, lines_of
 from abgnn.evaluation.frontier import ORIGIN, upper_envelope
 
 Floats = NDArray[np.float64]
@@ -37,8 +37,12 @@ def cross_lines(
     comparison: Comparison, jobs: Sequence[Job], results: Mapping[Job, Result]
 ) -> list[Line]:
     """A row per method; columns as in `cross_columns`."""
-    figures = {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
-    return lines_of(figures, comparison, jobs, results)
+    return lines_of(cross_figures(comparison, results), comparison, jobs, results)
+
+
+def cross_figures(comparison: Comparison, results: Mapping[Job, Result]) -> Figures:
+    """The columns' values by seed and method."""
+    return {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
 
 
 def mixture(points: Floats, budget: float) -> Floats:

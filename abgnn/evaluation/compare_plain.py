@@ -13,6 +13,7 @@ from abgnn.templates import Kind
 
 CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
 ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
+VANILLA = "vanilla"
 PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare_planner`
 
 
@@ -25,6 +26,7 @@ def plain_kinds() -> tuple[str, ...]:
         "single LLM, any role",
         "self-consistency",
         "random",
+        VANILLA,
         *get_args(Kind),
     )
 
@@ -38,6 +40,7 @@ def plain_policies(
     - `single LLM, any role`: every backbone alone in every role.
     - `self-consistency`: every backbone, as many answers as each budget (USD per query) buys.
     - `random`: random roles, backbones and edges for every query.
+    - `vanilla`: all roles and edges of the template, whatever system it is of.
     - a topology: all roles on every single backbone; `complete` is the base MAS.
     """
     names, roles = mas.catalogue.names, mas.template.roles
@@ -53,6 +56,8 @@ def plain_policies(
                 yield f"{n} × {name}", SelfConsistency(name, n)
     elif kind == "random":
         yield "random plans", RandomGraph(seed=seed)
+    elif kind == VANILLA:
+        yield from ((name, FixedGraph(name)) for name in names)
     else:
         topology = cast(Kind, kind)
         yield from ((name, FixedGraph(name, edges=topology)) for name in names)

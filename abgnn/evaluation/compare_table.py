@@ -82,8 +82,12 @@ def table_lines(
     Raises:
         ConfigError: the base row has no result.
     """
-    figures = {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
-    return lines_of(figures, comparison, jobs, results)
+    return lines_of(figures_of(comparison, results), comparison, jobs, results)
+
+
+def figures_of(comparison: Comparison, results: Mapping[Job, Result]) -> Figures:
+    """The columns' values by seed and method; as `table_lines` raises."""
+    return {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
 
 
 def lines_of(

@@ -46,6 +46,7 @@ class Stage(Protocol):
         task: str | None = None,
         after: Sequence[Said] = (),
         last: bool = False,
+        number: int | None = None,
     ) -> Said | None:
         """One call.
 
@@ -55,6 +56,8 @@ class Stage(Protocol):
             task: what it is asked instead of the question itself.
             after: answers that it waited for without reading them.
             last: whether its answer is the plan's: it may use the time kept for the decision.
+            number: which of the agent's calls it is, each number once; None: as they come. Needed
+                where an agent has calls side by side, so that a replay asks for the same ones.
 
         Returns:
             None if the query's budget or deadline does not admit the call; nothing was spent, and

@@ -66,10 +66,11 @@ class _Stage:
         task: str | None = None,
         after: Sequence[Said] = (),
         last: bool = False,
+        number: int | None = None,
     ) -> Said | None:
         if self._rollout.failed:
             raise Aborted
-        number = self._calls[agent]
+        number = self._calls[agent] if number is None else number
         self._calls[agent] += 1
         step = Step(agent, number, (), (), ())
         twin = self._twin(agent) + _ROUND * number

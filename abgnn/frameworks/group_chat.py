@@ -1,0 +1,150 @@
+"""`GroupChat`: one conversation, a speaker at a time; and `Debate`, everybody at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from abgnn.frameworks.ready import (
+    FrameworkTemplate,
+    at_least,
+    domain_roles,
+    neighbours,
+    senders,
+    speakers,
+    together,
+)
+from abgnn.rollout.plan import Plan
+from abgnn.rollout.program import Said, Stage
+from abgnn.templates import Template, build_template
+
+_SELECT = (
+    "{question}\n\nYou chair the conversation below. Do not answer the question. Say who should "
+    "speak next, by one of these names and nothing else: {names}."
+)
+
+
+class GroupChat(FrameworkTemplate):
+    """AutoGen's group chats: agents speak one after the other into one conversation.
+
+    A speaker waits for the one before, and hears what those have said so far whom an edge joins it
+    with (all of them, in the system as it is), and itself. The decision agent reads the whole
+    conversation.
+
+    Round robin: everybody speaks once a round, in the template's order. Selector: before every turn
+    the decision agent is asked who is next; nobody speaks twice in a row. A reply that does not
+    name exactly one of them gives the word to whoever has spoken least.
+
+    Calls: rounds · agents + 1, and with a selector one more for each turn with a choice.
+
+    Args:
+        selector: whether the decision agent selects speakers.
+        rounds: turns per kept agent.
+        domain: whose roles: `general`, `math`, `code`, or a role file.
+        roles: names of some of them, in this order; None: all.
+
+    Raises:
+        ConfigError: an unknown role, or rounds below 1.
+    """
+
+    def __init__(
+        self,
+        selector: bool = False,
+        rounds: int = 1,
+        domain: str = "general",
+        roles: list[str] | None = None,
+    ) -> None:
+        self.selector, self.rounds = selector, at_least("rounds", rounds, 1)
+        name = "selector-group-chat" if selector else "round-robin-group-chat"
+        chosen = domain_roles(domain, roles)
+        super().__init__(Template(name, chosen, build_template("group_chat", chosen).edges), domain)
+
+    def calls(self, plan: Plan) -> int:
+        n = len(plan.agents) - 1
+        turns = n * self.rounds
+        choices = (0 if n < 2 else 1 if n == 2 else turns) if self.selector else 0
+        return turns + choices + 1
+
+    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+        order, near = speakers(plan), neighbours(plan)
+        chat: list[Said] = []
+        spoken = Counter[int]()
+        previous: int | None = None
+        for turn in range(len(order) * self.rounds):
+            after: list[Said] = chat[-1:]
+            speaker = order[turn % len(order)]
+            if self.selector:
+                able = [a for a in order if a != previous or len(order) == 1]
+                speaker, chosen = await _selected(plan, stage, able, spoken, chat)
+                after = [*after, *chosen]
+            heard = [said for said in chat if said.agent in near[speaker]]
+            said = await stage.call(speaker, heard, after=after)
+            chat += [said] if said is not None else []
+            spoken[speaker] += 1
+            previous = speaker
+        told = [said for said in chat if said.agent in senders(plan)]
+        return await stage.call(plan.decision, told, after=chat[-1:], last=True)
+
+
+async def _selected(
+    plan: Plan, stage: Stage, able: Sequence[int], spoken: Counter[int], chat: Sequence[Said]
+) -> tuple[int, list[Said]]:
+    """Who is next, and what was said to that."""
+    if len(able) == 1:
+        return able[0], []
+    names = {a: plan.agents[a].role.name for a in able}
+    task = _SELECT.format(question=stage.query.text, names=", ".join(names.values()))
+    said = await stage.call(plan.decision, chat, task=task)
+    named = [] if said is None else _named(said.text, names)
+    least = min(able, key=lambda a: spoken[a])  # the first of them
+    return named[0] if len(named) == 1 else least, [said] if said is not None else []
+
+
+def _named(text: str, names: dict[int, str]) -> list[int]:
+    """Whom a text names; a name inside a longer one that is there does not count."""
+    found: list[int] = []
+    for agent, name in sorted(names.items(), key=lambda item: -len(item[1])):
+        if name.casefold() in text.casefold():
+            found.append(agent)
+            text = text.casefold().replace(name.casefold(), "\0")
+    return found
+
+
+class Debate(FrameworkTemplate):
+    """Multi-agent debate (Du et al., arXiv 2305.14325).
+
+    Everybody answers alone; in each further round everybody answers again, having read the last
+    answers of those whom an edge joins it with, and its own. The decision agent reads the last
+    round.
+
+    Calls: rounds · agents + 1.
+
+    Args:
+        rounds: answers per agent.
+        domain: whose roles: `general`, `math`, `code`, or a role file.
+        roles: names of some of them, in this order; None: all.
+
+    Raises:
+        ConfigError: an unknown role, or rounds below 1.
+    """
+
+    def __init__(
+        self, rounds: int = 2, domain: str = "general", roles: list[str] | None = None
+    ) -> None:
+        self.rounds, chosen = at_least("rounds", rounds, 1), domain_roles(domain, roles)
+        super().__init__(
+            Template("debate", chosen, build_template("complete", chosen).edges), domain
+        )
+
+    def calls(self, plan: Plan) -> int:
+        return (len(plan.agents) - 1) * self.rounds + 1
+
+    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+        agents, near = sorted(speakers(plan)), neighbours(plan)
+        latest: dict[int, Said] = {}
+        for _ in range(self.rounds):
+            heard = {a: [latest[b] for b in agents if b in latest and b in near[a]] for a in agents}
+            replies = await together(stage.call(a, heard[a]) for a in agents)
+            latest |= {said.agent: said for said in replies if said is not None}
+        told = [latest[a] for a in agents if a in latest and a in senders(plan)]
+        return await stage.call(plan.decision, told, last=True)

@@ -1,0 +1,76 @@
+"""`SelfReflection`: every agent criticises and revises its own answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from abgnn.frameworks.ready import FrameworkTemplate, at_least, domain_roles, walk
+from abgnn.rollout.plan import Plan
+from abgnn.rollout.program import Said, Stage
+from abgnn.templates import Template, build_template
+
+_REFLECT = (
+    "{question}\n\nBelow is your own answer. Look for what is wrong or missing in it, step by "
+    "step, and list what you find; do not answer anew yet."
+)
+_REVISE = (
+    "{question}\n\nBelow are your own answer and what you have found wrong with it. Answer "
+    "anew, and keep what was right."
+)
+
+
+class SelfReflection(FrameworkTemplate):
+    """Self-reflection (Madaan et al., Self-Refine, arXiv 2303.17651), in a graph of agents.
+
+    Whoever works answers, then `rounds` times reflects on its answer and revises it; readers get
+    the last version. With one role it is the single agent of the paper. The decision agent answers
+    once, unless it is the only agent.
+
+    Calls: (1 + 2 · rounds) per role agent, + 1 for the decision agent; a lone agent 1 + 2 · rounds.
+
+    Args:
+        rounds: of reflection and revision.
+        domain: whose roles: `general`, `math`, `code`, or a role file.
+        roles: names of some of them, in this order; None: all.
+
+    Raises:
+        ConfigError: an unknown role, or rounds below 1.
+    """
+
+    def __init__(
+        self, rounds: int = 1, domain: str = "general", roles: list[str] | None = None
+    ) -> None:
+        self.rounds, chosen = at_least("rounds", rounds, 1), domain_roles(domain, roles)
+        edges = build_template("complete", chosen).edges
+        super().__init__(Template("self-reflection", chosen, edges), domain)
+
+    def calls(self, plan: Plan) -> int:
+        each, n = 1 + 2 * self.rounds, len(plan.agents)
+        return each if n == 1 else (n - 1) * each + 1
+
+    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+        lone = len(plan.agents) == 1
+
+        async def speak(agent: int, heard: Mapping[int, Said]) -> Said | None:
+            decides = agent == plan.decision
+            said = await stage.call(agent, tuple(heard.values()), last=decides)
+            if decides and not lone:
+                return said
+            return await _revised(stage, said, self.rounds, decides)
+
+        return (await walk(len(plan.agents), plan.edges, speak))[plan.decision]
+
+
+async def _revised(stage: Stage, said: Said | None, rounds: int, last: bool) -> Said | None:
+    """The answer after reflection, as far as calls were possible."""
+    question = stage.query.text
+    for _ in range(rounds):
+        if said is None:
+            return None
+        task = _REFLECT.format(question=question)
+        found = await stage.call(said.agent, [said], task=task, last=last)
+        if found is None:
+            return said
+        task = _REVISE.format(question=question)
+        said = await stage.call(said.agent, [said, found], task=task, last=last) or said
+    return said
