@@ -35,6 +35,30 @@ def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert "flowchart LR" in capsys.readouterr().out
 
 
+def test_system_example(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("python", "from abgnn import System"), "README.md", "exec"), {})
+    assert "answer)" in capsys.readouterr().out
+
+
+def test_client_example(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("starlette")
+    from abgnn.system import System
+    from tests.serve.helpers import served
+
+    code = block("python", "extra_body={\"abgnn\"")
+    with served(System.load("simulated/general.yaml")) as server:
+        exec(compile(code.replace("http://127.0.0.1:8000/v1", server.url), "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "answer)" in out
+    assert "'agents'" in out
+
+
+def test_ready_systems_example(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("python", "net.vanilla"), "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "25"  # 1 source, 10 edges, 3 mergers, and the decision
+
+
 def test_catalogue_example(tmp_path: Path) -> None:
     (tmp_path / "my_llms.yaml").write_text(block("yaml", "my_llms.yaml"))
     catalogue = Catalogue.from_yaml(tmp_path / "my_llms.yaml")
@@ -62,5 +86,7 @@ def test_named_scripts_and_commands_exist() -> None:
         "outcomes",
         "recordings",
         "run",
+        "serve",
         "learns",
+        "import",
     }, commands
