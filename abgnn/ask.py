@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from abgnn.arguments import parse
-from abgnn.loading import SOURCES, Bounds, source_of
+from abgnn.loading import BOUNDS, SOURCES, Bounds, source_of
 from abgnn.rollout.trace_tree import printable, trace_tree
 from abgnn.system import System
 
@@ -22,15 +22,11 @@ def command(args: Sequence[str], console: Console) -> int:
             **SOURCES,
             "--cost": (float, None, "budget of the question in USD, see `abgnn.System`"),
             "--latency": (float, None, "budget of the question in seconds"),
-            "--max-usd": (float, None, "what the answer may cost at most, in USD"),
-            "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
-            "--deadline": (float, None, "seconds until the answer; late agents are left out"),
-            "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
+            **BOUNDS,
         },
         args,
     )
-    bounds = Bounds(given.max_usd, given.deadline, given.recording, given.max_tokens)
-    with System(source_of(given), bounds=bounds) as system:
+    with System(source_of(given), bounds=Bounds.of(given)) as system:
         outcome = system.run(given.question, cost_usd=given.cost, latency_s=given.latency)
     console.print(trace_tree(outcome, system.label))
     said = outcome.answer or f"failed: {outcome.error}"

@@ -25,6 +25,14 @@ SOURCES: Options = {
 }
 """Options of commands that act (`source_of`)."""
 
+BOUNDS: Options = {
+    "--max-usd": (float, None, "what an answer may cost at most, in USD"),
+    "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
+    "--deadline": (float, None, "seconds until an answer; late agents are left out"),
+    "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
+}
+"""Options of commands that act: hard limits of every question (`Bounds.of`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -34,6 +42,11 @@ class Bounds:
     seconds: float | None = None
     recording: str | None = None
     max_tokens: int | None = None
+
+    @classmethod
+    def of(cls, given: Any) -> Bounds:
+        """What `BOUNDS` say."""
+        return cls(given.max_usd, given.deadline, given.recording, given.max_tokens)
 
     def over(self, settings: RolloutSettings) -> RolloutSettings:
         """Settings with these bounds in place of theirs."""

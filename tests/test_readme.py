@@ -45,7 +45,7 @@ def test_client_example(capsys: pytest.CaptureFixture[str]) -> None:
     from abgnn.system import System
     from tests.serve.helpers import served
 
-    code = block("python", "extra_body={\"abgnn\"")
+    code = block("python", 'extra_body={"abgnn"')
     with served(System.load("simulated/general.yaml")) as server:
         exec(compile(code.replace("http://127.0.0.1:8000/v1", server.url), "README.md", "exec"), {})
     out = capsys.readouterr().out

@@ -12,7 +12,7 @@ from rich.console import Console
 from abgnn.arguments import parse
 from abgnn.choosers import QueryBudget
 from abgnn.errors import ConfigError
-from abgnn.loading import SOURCES, Bounds, source_of
+from abgnn.loading import BOUNDS, SOURCES, Bounds, source_of
 from abgnn.serve.limits import ServeLimits
 from abgnn.system import System
 
@@ -29,10 +29,7 @@ def serve_command(args: Sequence[str], console: Console) -> int:
             **SOURCES,
             "--cost": (float, None, "USD, budget of questions that state none"),
             "--latency": (float, None, "seconds, budget of questions that state none"),
-            "--max-usd": (float, None, "what an answer may cost at most, in USD"),
-            "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
-            "--deadline": (float, None, "seconds until an answer; late agents are left out"),
-            "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
+            **BOUNDS,
             "--host": (str, "127.0.0.1", "address to listen on"),
             "--port": (int, 8000, "port to listen on; 0: a free one"),
             "--key-env": (str, None, "environment variable with the key that clients must show"),
@@ -56,9 +53,8 @@ def serve_command(args: Sequence[str], console: Console) -> int:
     from abgnn.serve.server import listen, serve
 
     with listen(given.host, given.port) as sock:
-        bounds = Bounds(given.max_usd, given.deadline, given.recording, given.max_tokens)
         budget = QueryBudget(given.cost, given.latency)
-        with System(source_of(given), budget, bounds) as system:
+        with System(source_of(given), budget, Bounds.of(given)) as system:
             label = system.label
             serve(
                 Service(system, limits, key),
