@@ -42,10 +42,15 @@ def calibrate_experiment(
         by: entry of the questions' `meta` by whose values plans may differ.
 
     Raises:
-        ConfigError: no call was answered, or a question has no such entry.
+        ConfigError: no call was answered, a question has no such entry, or a framework calls
+            agents otherwise than the planner foretells.
     """
     model, data = experiment.model, experiment.data
     mas = model.mas
+    if not getattr(mas.framework, "foreseeable", True):
+        allowed = "a system that calls each agent once, along the plan's edges, for only that is "
+        allowed += "foretold; train with model.budget instead"
+        raise ConfigError("mas.framework", type(mas.framework).__name__, allowed)
     data.setup("fit")
     queries = data.queries("train")
     known = profiles_alone(mas, queries, by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from abgnn.errors import ConfigError
 from abgnn.frameworks.common import check_plain
@@ -28,7 +28,13 @@ class FrameworkTemplate(ABC):
     Args:
         template: roles and the edges that a policy may choose from.
         domain: whose roles they are; None: anybody's. `BaseMAS` must be of the same one.
+
+    Attributes:
+        foreseeable: whether every agent is called once, along the plan's edges, which is what the
+            planner foretells dollars and seconds of (`abgnn calibrate` refuses the others).
     """
+
+    foreseeable: ClassVar[bool] = False
 
     def __init__(self, template: Template, domain: str | None = None) -> None:
         self._template, self.domain = template, domain
@@ -74,6 +80,8 @@ class GraphFlowTemplate(FrameworkTemplate):
     Args:
         template: a YAML file (`Template.from_yaml`), or a template, of one round.
     """
+
+    foreseeable = True
 
     def __init__(self, template: str | Template) -> None:
         made = Template.from_yaml(config_path(template)) if isinstance(template, str) else template

@@ -426,3 +426,13 @@ def test_every_one_is_named_in_a_config(
     with made.new_executor(DATA) as executor:
         [outcome] = executor.run(made.plans([QUERY]), score=False)
     assert outcome.error is None
+
+
+def test_the_planner_refuses_what_it_cannot_foretell() -> None:
+    from abgnn.experiment import build
+    from abgnn.plan_command import calibrate_experiment
+
+    flags = ["--trainer.logger=false", "--model.mas.framework=abgnn.frameworks.MacNet"]
+    with pytest.raises(ConfigError, match=r"mas.framework: got 'MacNet'; allowed: .*model.budget"):
+        calibrate_experiment(build(["simulated/general.yaml"], flags), 10)
+    assert GraphFlowTemplate.foreseeable
