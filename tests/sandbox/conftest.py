@@ -16,12 +16,18 @@ LIMIT_S = 1.0
 
 
 @pytest.fixture(scope="module")
-def marker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that workers of this module live in; its name stands in their arguments."""
-    folder = tmp_path_factory.mktemp("sandboxes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(folder))
-        yield folder
+def marker() -> Iterator[Path]:
+    """The folder that workers of this module live in; its name stands in their arguments.
+
+    Not pytest's: that one only its owner may pass, and run by root, programs are somebody else's.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="abgnn-tests-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        Path(folder).chmod(0o711)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module", params=STRENGTHS)
