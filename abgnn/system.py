@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeAlias
 
 from abgnn.choosers import BudgetKind, QueryBudget, choosers
+from abgnn.engine import Answering, Engine, Event, Tell
 from abgnn.errors import ConfigError
 from abgnn.loading import Bounds, Loaded, load_any
-from abgnn.plan_batcher import Chooser, PlanBatcher
 from abgnn.query import OpenQuestion, Query
-from abgnn.rollout.plan import CallRecord, Outcome, Plan
-
-Event: TypeAlias = Plan | CallRecord | Outcome
-"""What a stream yields: the plan, every call as it ends, and last the outcome."""
+from abgnn.rollout.plan import Outcome, Plan
 
 _Told: TypeAlias = Event | Future[Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """A question under way: its outcome to come, and a way to say that nobody waits any more."""
-
-    outcome: Future[Outcome] = field(default_factory=Future)
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class System:
@@ -66,12 +53,11 @@ class System:
         module = loaded.module
         self.module, self.budget = module, budget or QueryBudget()
         settings = (bounds or Bounds()).over(module.rollout_settings)
-        self._choosers, self._batcher = choosers(loaded), PlanBatcher()
-        self._executor = module.new_executor(OpenQuestion(), settings)
-        self._under_way: set[Answering] = set()
-        self._lock, self._closed = threading.Lock(), False
+        who = choosers(loaded)
+        executor = module.new_executor(OpenQuestion(), settings)
+        self._engine = Engine(who, executor)
         try:
-            self._executor.check()
+            executor.check()
         except BaseException:
             self.close()
             raise
@@ -111,7 +97,7 @@ class System:
     @property
     def budget_kind(self) -> BudgetKind:
         """What a budget of a single question means here."""
-        return self._choosers.kind
+        return self._engine.choosers.kind
 
     def plan(
         self,
@@ -121,10 +107,8 @@ class System:
         latency_s: float | None = None,
     ) -> Plan:
         """Who would answer, and who would tell whom; nothing is spent."""
-        query, budget = self._query(question), self._budget(cost_usd, latency_s)
-        planned: Future[Plan] = Future()
-        self._choose(query, budget, planned)
-        return planned.result()
+        budget = self._budget(cost_usd, latency_s)
+        return self._engine.plan(self._query(question), budget).result()
 
     def run(
         self,
@@ -201,7 +185,7 @@ class System:
     def start(
         self,
         question: str | Query,
-        tell: Callable[[Event], None] | None = None,
+        tell: Tell | None = None,
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
@@ -212,16 +196,8 @@ class System:
             question, cost_usd, latency_s: as for `run`.
             tell: called with the plan and every call, on threads of the system's own.
         """
-        query, budget = self._query(question), self._budget(cost_usd, latency_s)
-        answering, planned = Answering(), Future[Plan]()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the system was closed")
-            self._under_way.add(answering)
-        answering.outcome.add_done_callback(lambda _: self._ended(answering))
-        planned.add_done_callback(lambda done: self._execute(done, answering, tell))
-        self._choose(query, budget, planned)
-        return answering
+        budget = self._budget(cost_usd, latency_s)
+        return self._engine.start(self._query(question), budget, tell)
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.
@@ -230,16 +206,7 @@ class System:
             finish: answer what was asked; else make no further calls. Those under way are awaited
                 in either case, for they are paid.
         """
-        with self._lock:
-            self._closed, under_way = True, list(self._under_way)
-        for answering in under_way:
-            if not finish:
-                answering.stop.set()
-            with suppress(Exception):
-                answering.outcome.exception()
-        self._choosers.close()
-        self._batcher.close()
-        self._executor.close()
+        self._engine.close(finish=finish)
 
     def __enter__(self) -> System:
         return self
@@ -258,60 +225,6 @@ class System:
     def _budget(self, cost_usd: float | None, latency_s: float | None) -> QueryBudget:
         stated, own = QueryBudget(cost_usd, latency_s), self.budget
         return QueryBudget(stated.cost_usd or own.cost_usd, stated.latency_s or own.latency_s)
-
-    def _choose(self, query: Query, budget: QueryBudget, planned: Future[Plan]) -> None:
-        """Fill `planned`, on whatever thread is done last."""
-
-        def ask(chosen: Future[Chooser]) -> None:
-            error = chosen.exception()
-            if error is not None:
-                planned.set_exception(error)
-                return
-            try:
-                self._batcher.submit(chosen.result(), query).add_done_callback(hand_over)
-            except RuntimeError as closed:
-                planned.set_exception(closed)
-
-        def hand_over(done: Future[Plan]) -> None:
-            error = done.exception()
-            if error is not None:
-                planned.set_exception(error)
-            else:
-                planned.set_result(self._bounded(done.result(), budget))
-
-        self._choosers.of(budget).add_done_callback(ask)
-
-    def _bounded(self, plan: Plan, budget: QueryBudget) -> Plan:
-        if self.budget_kind != "bound" or not budget:
-            return plan
-        usd = [b for b in (plan.budget_usd, budget.cost_usd) if b is not None]
-        return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)
-
-    def _execute(
-        self, planned: Future[Plan], answering: Answering, tell: Callable[[Event], None] | None
-    ) -> None:
-        try:
-            plan = planned.result()
-            if tell is not None:
-                tell(plan)
-            answered = self._executor.submit(plan, on_call=tell, stop=answering.stop)
-        except BaseException as error:  # raised where the answer is awaited
-            answering.outcome.set_exception(error)
-            return
-        answered.add_done_callback(lambda done: _hand_over(done, answering.outcome))
-
-    def _ended(self, answering: Answering) -> None:
-        with self._lock:
-            self._under_way.discard(answering)
-
-
-def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:
-    if done.cancelled():
-        outcome.set_exception(RuntimeError("the system was closed"))
-    elif (error := done.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(done.result())
 
 
 def _drain(told: SimpleQueue[_Told], answering: Answering) -> Iterator[Event]:

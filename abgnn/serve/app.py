@@ -11,37 +11,24 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from threading import Event as Flag
 from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from abgnn.errors import ConfigError
-from abgnn.rollout.plan import CallRecord, Outcome, Plan
-from abgnn.serve.answering import (
-    DONE,
-    NO_RETRY,
-    Answer,
-    call,
-    error,
-    event,
-    finish,
-    status,
-    team,
-    usage,
-)
+from abgnn.engine import Answering, Event
+from abgnn.rollout.plan import Plan
+from abgnn.serve.answering import NO_RETRY, Answer, error, status
 from abgnn.serve.asking import MODEL, Asking, Refusal, asking
 from abgnn.serve.limits import ServeLimits
 from abgnn.serve.metrics import CONTENT_TYPE, Metrics
-from abgnn.system import Answering, Event, System
+from abgnn.serve.streaming import Over, Stream, events, result_of
+from abgnn.system import System
 
 _log = logging.getLogger(__name__)
-_Over = asyncio.Future[Outcome]
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -149,7 +136,7 @@ class Service:
 
     def _begin(
         self, asked: Asking, tell: Callable[[Event], None] | None = None
-    ) -> tuple[Answering, _Over]:
+    ) -> tuple[Answering, Over]:
         """Start a question; it counts as under way until it is over, whoever still waits."""
         budget = asked.budget
         try:
@@ -164,7 +151,7 @@ class Service:
         over.add_done_callback(self._over)
         return answering, over
 
-    def _over(self, over: _Over) -> None:
+    def _over(self, over: Over) -> None:
         self.in_flight -= 1
         self.metrics.in_flight.dec()
         if over.exception() is None:
@@ -182,14 +169,14 @@ class Service:
         if not over.done():
             self.metrics.abandoned()
             raise ClientDisconnect
-        outcome = _result(over)
+        outcome = result_of(over)
         if outcome.error is not None:
             _log.warning("no answer: %s", outcome.error)
             return _json(answer.error(outcome), status(outcome), NO_RETRY)
         return _json(answer.completion(outcome))
 
     async def _streamed(self, request: Request, asked: Asking, answer: Answer) -> Response:
-        loop, told = asyncio.get_running_loop(), asyncio.Queue[Event | _Over]()
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[Event | Over]()
 
         def tell(news: Event) -> None:
             with suppress(RuntimeError):  # the loop is closed
@@ -200,13 +187,13 @@ class Service:
         try:
             first = await told.get()
             if not isinstance(first, Plan):
-                _result(over)  # raises: there is no plan
+                result_of(over)  # raises: there is no plan
             assert isinstance(first, Plan), "a plan comes before calls"
         except BaseException:
             answering.stop.set()
             raise
-        events = _events(first, told, answer)
-        return _Stream(events, answering.stop, over, self.metrics)
+        sent = events(first, told, answer)
+        return Stream(sent, answering.stop, over, self.metrics)
 
     async def _models(self, request: Request) -> Response:
         model = {"id": MODEL, "object": "model", "created": self.started, "owned_by": "abgnn"}
@@ -228,67 +215,6 @@ class Service:
         self.metrics.answered(wrong.status_code)
         said = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
         return _refused(Refusal(wrong.status_code, said, "unknown_url"))
-
-
-class _Stream(StreamingResponse):
-    """Server-sent events; whoever goes away stops the calls."""
-
-    def __init__(
-        self, events: AsyncIterator[bytes], stop: Flag, over: _Over, metrics: Metrics
-    ) -> None:
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(events, headers=headers, media_type="text/event-stream")
-        self._stop, self._over, self._metrics = stop, over, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._stop.set()
-            if not self._over.done():
-                self._metrics.abandoned()
-
-
-async def _events(
-    plan: Plan, told: asyncio.Queue[Event | _Over], answer: Answer
-) -> AsyncIterator[bytes]:
-    """The plan, an event per call, the answer, the account."""
-    asked = answer.asked
-    start = {"role": "assistant", "content": ""}
-    yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
-    while not isinstance(news := await told.get(), asyncio.Future):
-        if isinstance(news, CallRecord):
-            yield event(answer.chunk({}, abgnn={"call": call(news, text=asked.trace)}))
-    try:
-        outcome = _result(news)
-    except Refusal as refusal:
-        yield event(error(refusal))
-        return
-    if outcome.error is not None:
-        _log.warning("no answer: %s", outcome.error)
-        yield event(answer.error(outcome))
-        return
-    yield event(answer.chunk({"content": outcome.answer}))
-    yield event(answer.chunk({}, finish(outcome), abgnn=answer.account(outcome)))
-    if asked.include_usage:
-        yield event(answer.chunk(usage=usage(outcome)))
-    yield DONE
-
-
-def _result(over: _Over) -> Outcome:
-    """
-    Raises:
-        Refusal: a budget that no plan meets, a server that stops, a fault of ours.
-    """
-    wrong = over.exception()
-    if wrong is None:
-        return over.result()
-    if isinstance(wrong, ConfigError):
-        said = f"{wrong.field}: allowed is {wrong.allowed}"
-        raise Refusal(400, said, "invalid_value", wrong.field) from wrong
-    _log.error("no outcome", exc_info=wrong)
-    said = "the server could not handle this question"
-    raise Refusal(500, said, "internal", type_="server_error") from wrong
 
 
 async def _disconnected(request: Request) -> None:
