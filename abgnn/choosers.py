@@ -18,10 +18,10 @@ from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.plan_batcher import Chooser
-from abgnn.planning.budgets import Budget
+from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.mixture_file import mixture_to_dict
-from abgnn.planning.planner import plan
+from abgnn.planning.planner import strata_of
 from abgnn.query import Query
 from abgnn.rollout.plan import Plan
 
@@ -130,6 +130,7 @@ class Planned:
 
     def __init__(self, calibration: Calibration, mas: BaseMAS, policy: Policy | None) -> None:
         self._calibration, self._mas = calibration, mas
+        self._strata: list[Stratum] | None = None  # one search serves all budgets
         self._own = None if policy is None else _done(_PolicyChooser(policy, mas))
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
         self._known = _Memory(lambda budget: self._threads.submit(self._plan, budget))
@@ -144,14 +145,16 @@ class Planned:
         Raises:
             ConfigError: no plan is expected to meet the budgets.
         """
-        stated = Budget(budget.cost_usd, budget.latency_s)
-        found = plan(self._calibration, stated)
+        known = self._calibration
+        if self._strata is None:
+            self._strata = strata_of(known, known.model(), known.everything)
+        found = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
         if not found.feasible:
             nearest = f"the nearest plan costs ${found.usd:.3g} and takes {found.seconds:.3g} s"
             given = (budget.cost_usd, budget.latency_s)
             allowed = f"budgets that a plan can meet; {nearest}"
             raise ConfigError("cost_usd, latency_s", given, allowed)
-        policy = PlannedMixture(mixture_to_dict(found, self._calibration))
+        policy = PlannedMixture(mixture_to_dict(found, known))
         policy.attach(self._mas.table)
         return _PolicyChooser(policy, self._mas)
 
@@ -189,7 +192,7 @@ def _done(chooser: Chooser) -> Future[Chooser]:
 
 
 class _Memory:
-    """The choosers of the budgets that were asked for last; those that failed are forgotten."""
+    """The choosers of the budgets that were asked for last, and the refusals."""
 
     def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:
         self._make, self._lock = make, Lock()
@@ -197,8 +200,7 @@ class _Memory:
 
     def __call__(self, budget: QueryBudget) -> Future[Chooser]:
         with self._lock:
-            known = self._known.get(budget)
-            if known is None or (known.done() and known.exception() is not None):
+            if budget not in self._known:
                 self._known[budget] = self._make(budget)
             self._known.move_to_end(budget)
             if len(self._known) > _KEPT:

@@ -48,6 +48,9 @@ class Engine:
         planned: Future[Plan] = Future()
 
         def ask(chosen: Future[Chooser]) -> None:
+            if chosen.cancelled():
+                planned.set_exception(RuntimeError("the system was closed"))
+                return
             error = chosen.exception()
             if error is not None:
                 planned.set_exception(error)
@@ -97,9 +100,8 @@ class Engine:
         """
         with self._lock:
             self._closed, under_way = True, list(self._under_way)
-        for answering in under_way:
-            if not finish:
-                answering.stop.set()
+        for answering in () if finish else under_way:
+            answering.stop.set()
         for answering in under_way:
             with suppress(Exception):
                 answering.outcome.exception()

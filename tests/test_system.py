@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,16 +18,17 @@ import abgnn
 from abgnn.base_mas import BaseMAS
 from abgnn.catalogue import Catalogue
 from abgnn.choosers import Planned, QueryBudget, Taught, choosers
+from abgnn.engine import Engine
 from abgnn.errors import ConfigError
 from abgnn.experiment import build
 from abgnn.loading import Bounds, Loaded
 from abgnn.models import AgentBalance, FixedGraph
-from abgnn.plan_batcher import PlanBatcher
+from abgnn.plan_batcher import Chooser, PlanBatcher
 from abgnn.plan_command import calibrate_experiment
 from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
-from abgnn.planning.planner import plan
+from abgnn.planning.mixture_file import mixture_to_dict, named_parts, write_mixture
+from abgnn.planning.planner import plan, strata_of
 from abgnn.query import OpenQuestion, Query
 from abgnn.rollout import Executor, SimulatedClient
 from abgnn.rollout.plan import CallRecord, Outcome, Plan
@@ -268,6 +270,42 @@ def test_remembered_budgets_are_planned_once(
         planned.of(QueryBudget(1e-3 + 1e-5 * (i + 1))).result(60)
     assert planned.of(QueryBudget(1e-3)) is not first
     planned.close()
+
+
+def test_one_search_serves_all_budgets(
+    calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(
+        "abgnn.choosers.strata_of", lambda *args: made.append(1) or strata_of(*args)
+    )
+    known = Calibration.load(calibration)
+    planned = Planned(known, mas, None)
+    for usd in (5e-4, 1e-3, 1e-9):
+        asked = planned.of(QueryBudget(usd))
+        assert (asked.exception(60) is None) == (usd > 1e-6)
+        assert planned.of(QueryBudget(usd)) is asked  # refusals are remembered, too
+    assert made == [1]
+    alone = mixture_to_dict(plan(known, Budget(1e-3)), known)  # a search of its own
+    chooser: Any = planned.of(QueryBudget(1e-3)).result()
+    assert chooser._policy.parts == named_parts(alone)
+    planned.close()
+
+
+def test_who_waits_for_a_plan_is_told_that_the_system_closed() -> None:
+    class Undecided:
+        kind = "planned"
+        chosen: Future[Chooser] = Future()
+
+        def of(self, budget: QueryBudget) -> Future[Chooser]:
+            return self.chosen
+
+    undecided = Undecided()
+    engine = Engine(undecided, None)  # type: ignore[arg-type]
+    planned = engine.plan(Query("q", "Q?", "general"), QueryBudget())
+    undecided.chosen.cancel()
+    with pytest.raises(RuntimeError, match="closed"):
+        planned.result(5)
 
 
 def test_sources_that_do_not_fit(calibration: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
@@ -22,7 +21,7 @@ from abgnn.rollout.money import dollars, picodollars
 from abgnn.rollout.plan import CallRecord, Outcome, Plan
 from abgnn.rollout.program import Said
 from abgnn.rollout.purse import Purse
-from abgnn.rollout.schedule import Step
+from abgnn.rollout.schedule import Step, twins
 from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
 
@@ -94,7 +93,7 @@ class Rollout:
         limits = [picodollars(cap) for cap in caps if cap is not None]
         self._purse = Purse(min(limits) if limits else None)
         self.deadline = setting.gateway.settings.deadline.within(plan.deadline_s)
-        self._twins = _twins(plan, steps)
+        self._twins = twins(plan, steps)
         self._turns: list[AgentTurn | None] = [None] * len(steps)
         self._missing = [len(step.earlier) + len(step.reads) for step in steps]
         self._records: list[CallRecord] = []
@@ -336,18 +335,3 @@ def _record(caller: Caller, reply: Reply, backbone: Backbone, start: float) -> C
         retry_time=got.retry_time,
         queue_time=reply.queue_time,
     )
-
-
-def _twins(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
-    """Per step, how many earlier steps have the same role on the same backbone.
-
-    Like calls of one rollout are calls of their own, told apart by this number.
-    """
-    seen: Counter[tuple[str, str, str]] = Counter()
-    numbers = []
-    for step in steps:
-        agent = plan.agents[step.agent]
-        kind = (agent.role.name, agent.role.prompt, agent.backbone)
-        numbers.append(seen[kind])
-        seen[kind] += 1
-    return numbers

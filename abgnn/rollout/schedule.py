@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from graphlib import CycleError
 
@@ -59,6 +60,21 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
         Step(a, r, tuple(earlier[i]), tuple(reads[i]), tuple(followers[i]))
         for i, (r, a) in enumerate(calls)
     )
+
+
+def twins(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
+    """Per step, how many earlier steps have the same role on the same backbone.
+
+    Like calls of one rollout are calls of their own, told apart by this number.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    numbers = []
+    for step in steps:
+        agent = plan.agents[step.agent]
+        kind = (agent.role.name, agent.role.prompt, agent.backbone)
+        numbers.append(seen[kind])
+        seen[kind] += 1
+    return numbers
 
 
 def round_graphs(plan: Plan) -> tuple[RoundGraph, ...]:

@@ -162,6 +162,7 @@ def test_clients_that_leave_at_once(server: Running) -> None:
     until = time.monotonic() + 5
     while server.service.in_flight and time.monotonic() < until:
         time.sleep(0.01)
+    assert server.service.in_flight == 0
 
 
 def test_many_connections_that_say_nothing(server: Running) -> None:

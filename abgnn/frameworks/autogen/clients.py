@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ def _options(backbone: Backbone, max_tokens: int | None) -> dict[str, Any]:
         "model": backbone.model,
         "api_key": _key(backbone),
         "temperature": 0,
-        "model_info": _INFO,
+        "model_info": _info(tools=True),
         "include_name_in_message": False,
     }
     if backbone.base_url is not None:
@@ -68,20 +69,15 @@ def _key(backbone: Backbone) -> str:
     return key
 
 
-_INFO = ModelInfo(
-    vision=False,
-    function_calling=True,
-    json_output=True,
-    family=ModelFamily.UNKNOWN,
-    structured_output=True,
-)
-_PLAIN = ModelInfo(
-    vision=False,
-    function_calling=False,
-    json_output=False,
-    family=ModelFamily.UNKNOWN,
-    structured_output=False,
-)
+def _info(*, tools: bool) -> ModelInfo:
+    """Of a model that knows tools and JSON, or text alone."""
+    return ModelInfo(
+        vision=False,
+        function_calling=tools,
+        json_output=tools,
+        family=ModelFamily.UNKNOWN,
+        structured_output=tools,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +132,9 @@ class AnsweringClient(ChatCompletionClient):
     def __init__(self) -> None:
         self._used = RequestUsage(0, 0)
 
+    @abstractmethod
     async def answer(self, messages: Sequence[LLMMessage]) -> str:
         """The reply; empty if there is none."""
-        raise NotImplementedError
 
     async def create(self, messages: Sequence[LLMMessage], **kwargs: Any) -> CreateResult:
         text = await self.answer(messages)
@@ -170,4 +166,4 @@ class AnsweringClient(ChatCompletionClient):
 
     @property
     def model_info(self) -> ModelInfo:
-        return _PLAIN
+        return _info(tools=False)
