@@ -100,17 +100,22 @@ def test_what_is_no_request_of_ours(server: Running, sent: bytes) -> None:
     assert b"X:y" not in reply.partition(b"\r\n\r\n")[0]
 
 
-def test_slow_heads_are_cut(server: Running) -> None:
-    began = time.monotonic()
-    with socket.create_connection(server.address, timeout=10) as sock:
-        for byte in b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"x" * 100:
-            try:
-                sock.sendall(bytes([byte]))
-            except OSError:
-                break
+def cut_while_sending(sock: socket.socket, byte: bytes, limit_s: float = 30.0) -> bool:
+    """Whether the server hangs up on somebody who sends a byte now and then."""
+    until = time.monotonic() + limit_s
+    with suppress(OSError):
+        while time.monotonic() < until:
+            sock.sendall(byte)
             time.sleep(0.02)
+        return False
+    return True
+
+
+def test_slow_heads_are_cut(server: Running) -> None:
+    with socket.create_connection(server.address, timeout=10) as sock:
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert cut_while_sending(sock, b"x")
         assert read_all(sock) == b""
-    assert time.monotonic() - began < 2.5
 
 
 def test_heads_after_the_first_request_are_watched_too(
@@ -119,13 +124,12 @@ def test_heads_after_the_first_request_are_watched_too(
     monkeypatch.setattr("abgnn.serve.server._KEEP_ALIVE_S", 0.2)
     with socket.create_connection(server.address, timeout=10) as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b'"ok"' in sock.recv(4096)
-        began = time.monotonic()
-        with suppress(OSError):
-            while time.monotonic() < began + 5:
-                sock.sendall(b"G")
-                time.sleep(0.02)
-        assert time.monotonic() < began + 3
+        reply = b""
+        while b'"ok"' not in reply:  # head and body may come in two parts
+            part = sock.recv(4096)
+            assert part
+            reply += part
+        assert cut_while_sending(sock, b"G")
 
 
 def test_slow_bodies_are_told_so(server: Running) -> None:
