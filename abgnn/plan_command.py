@@ -81,7 +81,7 @@ def calibrate_command(args: Sequence[str], console: Console) -> int:
         "which any number of budgets is planned. With a recording, a stopped run goes on.",
         {
             "--config": (list, None, "an experiment config (client, questions, LLMs); repeatable"),
-            "--rollouts": (int, 320, "rollouts, of 3 calls on average; 0: profiles alone"),
+            "--rollouts": (int, 320, "rollouts; most ask every role, so of 6 calls with six roles; 0: profiles alone"),
             "--seed": (int, 0, "of the design"),
             "--out": (str, None, "file to write, instead of the config's model.calibration"),
             "--by": (str, None, "entry of the questions' meta by which plans may differ"),
@@ -148,7 +148,7 @@ def plan_command(args: Sequence[str], console: Console) -> int:
         "--cost": (float, None, "budget: mean USD per query"),
         "--latency": (float, None, "budget: mean seconds per query"),
         "--quantile": (float, None, "--latency is for this share of the queries, for example 0.95"),
-        "--margin": (float, None, "share of the budgets that is aimed at (0.97)"),
+        "--margin": (float, None, "share of the budgets that is aimed at (0.99)"),
         "--queries": (int, 100, "how many the stated intervals are for"),
         "--out": (str, None, "file of the plan, for PlannedMixture and `abgnn certify`"),
     }

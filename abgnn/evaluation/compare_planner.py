@@ -10,10 +10,10 @@ from abgnn.models.policy import Policy
 from abgnn.plan_command import calibrate_experiment
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.design import calls_per_rollout
 from abgnn.planning.mixture_file import mixture_to_dict
 from abgnn.planning.planner import plan
 
-_CALLS = 3.1  # LLM calls of a calibration rollout, on average
 _MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
 
 
@@ -34,7 +34,9 @@ def planned_policies(
 
 def calibrate_with(experiment: Experiment, calls: int, seed: int) -> Calibration:
     """A calibration of about so many LLM calls."""
-    return calibrate_experiment(experiment, int(calls / _CALLS), seed)
+    template = experiment.model.mas.template
+    each = calls_per_rollout(len(template.roles) - 1)  # beside the decision agent
+    return calibrate_experiment(experiment, int(calls / each), seed)
 
 
 def budget_policies(

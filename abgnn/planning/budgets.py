@@ -47,7 +47,7 @@ class Budget:
         strict: aim lower, so that the budgets are kept in at least nine runs of ten
             (`abgnn.planning.planner.kept_mix`; where that is not done, at 0.93).
         margin: share of the budgets that is aimed at: what is found is a little optimistic.
-            None: 0.97, or 0.93 if strict.
+            None: 0.99, or 0.93 if strict.
 
     Raises:
         ConfigError: a figure out of its range.
@@ -75,7 +75,7 @@ class Budget:
     @property
     def aim(self) -> float:
         """Share of the budgets that is aimed at."""
-        return self.margin if self.margin is not None else 0.93 if self.strict else 0.97
+        return self.margin if self.margin is not None else 0.93 if self.strict else 0.99
 
     def uses(self, searcher: Searcher, found: Found) -> list[float]:
         """What a design uses of each budget that there is, 1 being all of it."""

@@ -11,7 +11,8 @@ from abgnn.planning.designs import PlanSpace
 from abgnn.query import Query
 from abgnn.rollout.plan import Plan
 
-SIZES = (0.2, 0.4, 0.3, 0.1)  # probability of 1, 2, 3, 4 agents
+P_ALL = 0.75  # of rollouts that ask every role
+MOST = 6  # roles of a rollout
 P_EDGE = 0.3
 
 
@@ -22,11 +23,14 @@ def calibration_plans(
     rollouts: int = 320,
     seed: int = 0,
 ) -> list[Plan]:
-    """Random committees: sizes, roles, a backbone for every agent, edges; all independent.
+    """Random committees: a backbone for every agent, edges, and who takes part; all independent.
 
-    Queries come in turn, so that as many distinct ones are asked as there are: distinct queries
-    decide how well tokens are known. The same arguments give the same plans, and the plans of a
-    smaller number of rollouts are the first ones of a larger.
+    Three rollouts in four ask every role (six at random where there are more), each played by a
+    random backbone: answers to one question compare backbones and roles without the question's
+    own luck. The others ask fewer, of a random number from one, so that lone agents and short
+    lists of messages are seen too. Queries come in turn, so that as many distinct ones are asked
+    as there are: distinct queries decide how well tokens are known. The same arguments give the
+    same plans, and the plans of a smaller number of rollouts are the first ones of a larger.
 
     Args:
         queries: training questions.
@@ -41,11 +45,10 @@ def calibration_plans(
         raise ConfigError("queries", 0, "training questions with gold answers")
     rng = np.random.default_rng(seed)
     able = sorted({m for pool in space.pools for m in pool})
-    most = min(len(SIZES), len(space.slots))
-    chance = np.array(SIZES[:most]) / sum(SIZES[:most])
+    most = min(MOST, len(space.slots))
     plans = []
     for k in range(rollouts):
-        size = int(rng.choice(most, p=chance)) + 1
+        size = int(rng.integers(1, most)) if rng.random() >= P_ALL and most > 1 else most
         picked = set(rng.choice(len(space.slots), size, replace=False).tolist())
         chosen = [slot for i, slot in enumerate(space.slots) if i in picked]
         backbones = [able[i] for i in rng.integers(len(able), size=size + 1)]
@@ -54,3 +57,12 @@ def calibration_plans(
         design = space.make(chosen, backbones[:size], edges, backbones[size])
         plans.append(design.plan(queries[k % len(queries)], space.template, names))
     return plans
+
+
+def calls_per_rollout(roles: int) -> float:
+    """LLM calls on average, of so many roles beside the decision agent; lone agents need none."""
+    most = min(MOST, roles)
+    if most == 1:
+        return 1.0
+    fewer = sum(size + (size > 1) for size in range(1, most)) / (most - 1)
+    return P_ALL * (most + 1) + (1 - P_ALL) * fewer
