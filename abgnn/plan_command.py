@@ -81,7 +81,11 @@ def calibrate_command(args: Sequence[str], console: Console) -> int:
         "which any number of budgets is planned. With a recording, a stopped run goes on.",
         {
             "--config": (list, None, "an experiment config (client, questions, LLMs); repeatable"),
-            "--rollouts": (int, 320, "rollouts; most ask every role, so of 6 calls with six roles; 0: profiles alone"),
+            "--rollouts": (
+                int,
+                320,
+                "rollouts; most ask every role, so of 6 calls with six roles; 0: profiles alone",
+            ),
             "--seed": (int, 0, "of the design"),
             "--out": (str, None, "file to write, instead of the config's model.calibration"),
             "--by": (str, None, "entry of the questions' meta by which plans may differ"),

@@ -8,9 +8,9 @@ from abgnn.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.plan_command import calibrate_experiment
+from abgnn.planning import calls_per_rollout
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.design import calls_per_rollout
 from abgnn.planning.mixture_file import mixture_to_dict
 from abgnn.planning.planner import plan
 

@@ -1,7 +1,7 @@
 """Calibrate once, model every agent's answer, search plans, meet budgets; numpy and scipy only."""
 
 from abgnn.planning.budgets import Budget, Mixture, Weighted, budgeted_mix
-from abgnn.planning.design import calibration_plans
+from abgnn.planning.design import calibration_plans, calls_per_rollout
 from abgnn.planning.designs import Design, PlanSpace
 from abgnn.planning.observations import Observations, observe
 from abgnn.planning.outcome_model import OutcomeModel
@@ -22,6 +22,7 @@ __all__ = [
     "Weighted",
     "budgeted_mix",
     "calibration_plans",
+    "calls_per_rollout",
     "observe",
     "search",
 ]

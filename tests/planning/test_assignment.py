@@ -34,9 +34,9 @@ def test_choices_at_the_prices_use_what_is_aimed_at(budget: Budget) -> None:
             assert price == 0
             continue
         ratio = used[rows, pick].mean() / allowed
-        assert ratio < 1.0
+        assert ratio < 1.02  # the last question to change its LLM may go over
         if price > 0:  # the budget binds
-            assert ratio == pytest.approx(0.97, abs=0.04)
+            assert ratio == pytest.approx(budget.aim, abs=0.04)
 
 
 def test_no_budget_has_no_price_and_an_impossible_one_buys_the_cheapest() -> None:

@@ -56,7 +56,7 @@ def test_budgets_are_checked_by_name() -> None:
     }.items():
         with pytest.raises(ConfigError, match=field):
             Budget(**budget)  # type: ignore[arg-type]
-    assert Budget(1.0).aim == 0.97
+    assert Budget(1.0).aim == 0.99
     assert Budget(1.0, strict=True).aim == 0.93
 
 
