@@ -14,7 +14,7 @@ from rich.table import Table
 
 from abgnn.arguments import parse
 from abgnn.errors import ConfigError
-from abgnn.evaluation.certificate import Certificate, certify
+from abgnn.evaluation.certificate import Certificate, certify, check_request
 from abgnn.evaluation.evaluate import evaluate
 from abgnn.experiment import Experiment, build
 from abgnn.models.policy import Policy
@@ -275,9 +275,11 @@ def certify_policy(
     """Judge a policy on the test questions."""
     model, data = experiment.model, experiment.data
     data.setup("test")
+    queries = data.queries("test")
+    check_request(len(queries), **budgets)
     with model.new_executor(data) as executor:
         executor.check()
-        outcomes = evaluate(policy, model.mas, executor, data.queries("test"), samples=samples)
+        outcomes = evaluate(policy, model.mas, executor, queries, samples=samples)
     return certify(
         outcomes, label=model.label, seed=data.seed, priced=model.mas.catalogue.priced, **budgets
     )

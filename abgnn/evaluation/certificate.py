@@ -6,6 +6,7 @@ latency budget; for mean cost and mean latency, whose distributions are skewed, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -114,18 +115,12 @@ def certify(
         label, seed, priced: what the certificate says of its origin.
 
     Raises:
-        ConfigError: no budget, fewer than two queries, a share without a latency budget, or
-            values out of range.
+        ConfigError: see `check_request`.
     """
-    if cost_usd is None and latency_s is None:
-        raise ConfigError("budget", None, "cost_usd or latency_s")
-    if not 0.5 <= confidence < 1:
-        raise ConfigError("confidence", confidence, "from 0.5 to below 1")
-    if share is not None and (latency_s is None or not 0 < share < 1):
-        raise ConfigError("share", share, "between 0 and 1, with a latency budget")
     table = _per_query(outcomes)
-    if len(table) < 2:
-        raise ConfigError("outcomes", len(table), "at least two queries")
+    check_request(
+        len(table), cost_usd=cost_usd, latency_s=latency_s, share=share, confidence=confidence
+    )
     findings = []
     if cost_usd is not None:
         findings.append(_mean("mean cost", table[:, 1], cost_usd, confidence, seed))
@@ -137,6 +132,33 @@ def certify(
     low, high = mean_bounds(table[:, 0], confidence, seed)
     accuracy = (float(table[:, 0].mean()), max(low, 0.0), min(high, 1.0))
     return Certificate(tuple(findings), accuracy, confidence, len(table), label, seed, priced)
+
+
+def check_request(
+    queries: int,
+    *,
+    cost_usd: float | None = None,
+    latency_s: float | None = None,
+    share: float | None = None,
+    confidence: float = 0.95,
+) -> None:
+    """Whether `certify` can judge this, which is known before a query is executed.
+
+    Raises:
+        ConfigError: no budget, fewer than two queries, a share without a latency budget, or
+            values out of range.
+    """
+    if cost_usd is None and latency_s is None:
+        raise ConfigError("budget", None, "cost_usd or latency_s")
+    for name, budget in (("cost_usd", cost_usd), ("latency_s", latency_s)):
+        if budget is not None and not 0 < budget < math.inf:
+            raise ConfigError(name, budget, "a number above 0")
+    if not 0.5 <= confidence < 1:
+        raise ConfigError("confidence", confidence, "from 0.5 to below 1")
+    if share is not None and (latency_s is None or not 0 < share < 1):
+        raise ConfigError("share", share, "between 0 and 1, with a latency budget")
+    if queries < 2:
+        raise ConfigError("queries", queries, "at least two queries")
 
 
 def clopper_pearson(successes: int, n: int, confidence: float) -> tuple[float, float]:

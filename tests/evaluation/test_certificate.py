@@ -83,7 +83,7 @@ def test_rollouts_of_a_query_are_one_observation() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{}, {"cost_usd": 1.0, "confidence": 1.0}, {"cost_usd": 1.0, "share": 0.9},
-     {"latency_s": 1.0, "share": 1.0}],
+     {"latency_s": 1.0, "share": 1.0}, {"cost_usd": 0.0}, {"latency_s": float("nan")}],
 )  # fmt: skip
 def test_wrong_questions(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
@@ -120,4 +120,7 @@ def test_calibrate_plan_certify(
     assert alone["label"] == "profiles only"
     assert main(["plan", *budgets]) == 2
     assert main(["certify", *experiment, "--cost", "1e-9"]) == 1
+    monkeypatch.setattr("abgnn.plan_command.evaluate", None)  # refused before anything is paid
+    for wrong in ([], ["--cost", "-1"], ["--latency", "1", "--share", "2"]):
+        assert main(["certify", *experiment, *wrong]) == 2
     assert main(["plan", "c.json", "--cost", "1e-9"]) == 1
