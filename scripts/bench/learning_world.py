@@ -36,7 +36,7 @@ from abgnn.training.difficulty_scale import standard_difficulty
 from datamodules import Arithmetic, HumanEval, QuickQA
 
 DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}
-FIRST_WORLD = 900  # nothing was tuned in these worlds
+FIRST_WORLD = 900  # nothing was tuned from here on, but the calibration's design (general, to 913)
 JUDGED, CALIBRATED = 1_000_000, 500_000  # first sample ids
 COPIES, ROLLOUTS = 4, 320
 BEST_FIXED = "best fixed one-pool plan, ≥ 2 agents (oracle)"
