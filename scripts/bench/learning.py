@@ -95,7 +95,8 @@ def _plain(rows: list[tuple[str, int, Row]], points: list[OperatingPoint]) -> di
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--domain", choices=sorted(DATA), nargs="+", default=list(DATA))
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=8, help="how many worlds")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first world")
     parser.add_argument("--world", choices=["plain", "mislead"], nargs="+",
                         default=["plain", "mislead"], help="mislead: messages mislead")  # fmt: skip
     parser.add_argument(
@@ -108,7 +109,7 @@ def main() -> None:
     cells = [
         (domain, seed, world == "mislead", not args.planner)
         for world in args.world
-        for seed in range(args.seeds)
+        for seed in range(args.first, args.first + args.seeds)
         for domain in args.domain
     ]
     missing = [cell for cell in cells if not path_of(cell).exists()]
