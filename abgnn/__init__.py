@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from abgnn.system import System as System
+    from abgnn.serve.system import System as System
 
 __version__ = "0.1.0"
 
@@ -19,6 +19,6 @@ def __getattr__(name: str) -> Any:
     """`System`, loaded when it is asked for."""
     if name != "System":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from abgnn.system import System
+    from abgnn.serve.system import System
 
     return System

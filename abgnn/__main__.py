@@ -2,6 +2,6 @@
 
 import sys
 
-from abgnn.cli import main
+from abgnn.cli.main import main
 
 sys.exit(main())

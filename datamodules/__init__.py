@@ -1,4 +1,4 @@
-"""Question sets: each yields `abgnn.query.Query` objects and judges responses to them."""
+"""Question sets: each yields `abgnn.data.query.Query` objects and judges responses to them."""
 
 from datamodules.arithmetic import Arithmetic
 from datamodules.base import QuestionDataModule

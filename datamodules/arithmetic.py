@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from datamodules.base import QuestionDataModule
 from datamodules.numeric import Numeric
 

@@ -12,9 +12,9 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
+from abgnn.data.query import Query
+from abgnn.data.specimens import split_header
 from abgnn.errors import ConfigError
-from abgnn.query import Query
-from abgnn.rollout.simulated_text import split_header
 
 Split = Literal["train", "val", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test", "predict")
@@ -40,7 +40,7 @@ class SeededShuffle(Sampler[int]):
 
 
 class QuestionDataModule(LightningDataModule, ABC):
-    """A question set: it deals Queries into splits and judges responses (`abgnn.query.Task`).
+    """A question set: it deals Queries into splits and judges responses (`abgnn.data.query.Task`).
 
     The rule of the splits: `seed` puts the whole set into one order whose every stretch has
     nearly the mix of the set. Train is dealt from its front, validation from its back, test from

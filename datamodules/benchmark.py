@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from datamodules.base import QuestionDataModule
 from datamodules.hub import Hub, hub_rows
 from datamodules.rows import Row, local_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.numeric import Numeric

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from abgnn.sandbox import Sandbox
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub

@@ -6,9 +6,9 @@ import logging
 import re
 from typing import Any, ClassVar, Literal
 
+from abgnn.data.query import Query
+from abgnn.data.specimens import split_header
 from abgnn.errors import ConfigError
-from abgnn.query import Query
-from abgnn.rollout.simulated_text import split_header
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.rows import Row

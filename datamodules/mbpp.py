@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from abgnn.sandbox import Sandbox
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.multiple_choice import LETTERS, MultipleChoice, choice_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from abgnn.query import Query
-from abgnn.rollout.simulated_text import split_header
+from abgnn.data.query import Query
+from abgnn.data.specimens import split_header
 from datamodules.scoring import option_letter
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.outcome_catalogue import domain_of_task
-from abgnn.outcome_cells import Missing
-from abgnn.outcome_layouts import Layout, read_outcomes
-from abgnn.outcome_table import OutcomeTable
-from abgnn.query import Query
-from abgnn.rollout.recorded_text import recorded_score, with_score
+from abgnn.outcomes.catalogue import domain_of_task
+from abgnn.outcomes.cells import Missing
+from abgnn.outcomes.layouts import Layout, read_outcomes
+from abgnn.outcomes.recorded_text import recorded_score, with_score
+from abgnn.outcomes.table import OutcomeTable
 from datamodules.base import QuestionDataModule
 
 DOMAINS = ("general", "math", "code")
@@ -30,7 +30,7 @@ class Outcomes(QuestionDataModule):
 
     Args:
         path, layout, tasks, llms, profiles, missing, allow_pickle: as in
-            `abgnn.outcome_layouts.read_outcomes`; the file is read when first asked for.
+            `abgnn.outcomes.layouts.read_outcomes`; the file is read when first asked for.
         domain: of all queries; None: each by its task (`domain_of_task`).
         n_train, n_val, n_test, batch_size, seed: see `QuestionDataModule`.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abgnn.query import Query
-from abgnn.rollout.simulated_text import split_header
+from abgnn.data.query import Query
+from abgnn.data.specimens import split_header
 from abgnn.sandbox import Sandbox
-from abgnn.tools.code_blocks import preamble
+from abgnn.sandbox.tools.code_blocks import preamble
 from datamodules.scoring.code import scored_program
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules.base import QuestionDataModule
 from datamodules.multiple_choice import MultipleChoice, choice_text
 

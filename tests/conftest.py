@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from abgnn.base_mas import BaseMAS
+from abgnn.graph.base_mas import BaseMAS
 
 torch.set_num_threads(1)
 _CACHE = tempfile.TemporaryDirectory(prefix="abgnn-test-cache-")  # not the user's

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.catalogue import Catalogue
-from abgnn.cli import LIGHTNING, main
+from abgnn.cli.main import LIGHTNING, main
+from abgnn.data.catalogue import Catalogue
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -42,8 +42,8 @@ def test_system_example(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_client_example(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("starlette")
-    from abgnn.system import System
-    from tests.serve.helpers import served
+    from abgnn.serve.system import System
+    from tests.serve.http.helpers import served
 
     code = block("python", 'extra_body={"abgnn"')
     with served(System.load("simulated/general.yaml")) as server:

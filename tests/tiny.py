@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch_geometric.data import Batch
 
-from abgnn.graph import batch_of
+from abgnn.data.query import Query
+from abgnn.data.template import Role, Template
+from abgnn.data.template_yaml import build_template
+from abgnn.graph.query_graph import batch_of
 from abgnn.models import AgentBalance
 from abgnn.nn import BackboneTable
-from abgnn.pools import Pools
-from abgnn.query import Query
-from abgnn.templates import Role, Template, build_template
+from abgnn.pools.build import Pools
 
 H = 8
 

@@ -1,6 +1,5 @@
 """How hard a question is (section 3.1.2, Appendix F): estimators, their data, the shipped head."""
 
-from abgnn.difficulty.rated import difficulty_loss, fit_difficulty, rated_ease
-from abgnn.difficulty.start import start_difficulty
+import lazy_loader
 
-__all__ = ["difficulty_loss", "fit_difficulty", "rated_ease", "start_difficulty"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from abgnn.data.arrays import Array
 from abgnn.difficulty.kernel import KernelEase
-from abgnn.surface import surface_counts
+from abgnn.graph.surface_features import surface_counts
 
-Array = NDArray[np.float64]
 _COMPONENTS = 40
 _STRETCH = 1.2
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
+from abgnn.data.resources import config_path
 from abgnn.difficulty.fit import FitSettings
 from abgnn.errors import ConfigError
-from abgnn.outcome_layouts import read_outcomes
-from abgnn.outcome_table import OutcomeTable
-from abgnn.resources import config_path
+from abgnn.outcomes.layouts import read_outcomes
+from abgnn.outcomes.table import OutcomeTable
 
 _TABLE_KEYS = ("path", "layout", "tasks")
 _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "str": (str,)}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from abgnn.encoders import offline_model_dir
 from abgnn.errors import ConfigError
+from abgnn.graph.encoders import offline_model_dir
 
 
 class PartlyTrainedEncoder(nn.Module):

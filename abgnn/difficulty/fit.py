@@ -15,9 +15,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from abgnn.difficulty.estimator import DifficultyEstimator
 from abgnn.difficulty.questions import TABLE, EaseData
-from abgnn.encoders import MPNET, TextEncoder
 from abgnn.errors import ConfigError
-from abgnn.outcome_table import OutcomeTable
+from abgnn.graph.encoders import MPNET, TextEncoder
+from abgnn.outcomes.table import OutcomeTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
-from abgnn.evaluation.calibration import EaseFigures, Observed
+from abgnn.evaluation.ease_metrics import EaseFigures, Observed
 
-Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 FIGURES = tuple(f.name for f in fields(EaseFigures))
 

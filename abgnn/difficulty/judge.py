@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 
+from abgnn.data.arrays import Array, Index
 from abgnn.difficulty.averaged import AveragedEase
-from abgnn.difficulty.folds import FIGURES, Index, Interval, cross_predict, figures
+from abgnn.difficulty.folds import FIGURES, Interval, cross_predict, figures
 from abgnn.difficulty.task_means import TaskMeans
-from abgnn.encoders import TextEncoder
-from abgnn.evaluation.calibration import Observed
-from abgnn.outcome_table import OutcomeTable
+from abgnn.evaluation.ease_metrics import Observed
+from abgnn.graph.encoders import TextEncoder
+from abgnn.outcomes.table import OutcomeTable
 
-Array = NDArray[np.float64]
 _CAPTION = (
     "hard: more than half of the LLMs fail; within: pairs of questions of one task; Brier: over "
     "single outcomes. [95 % of a bootstrap over questions]. All but 'as it is' learn from other "

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
 
+from abgnn.data.arrays import Array
 from abgnn.difficulty.task_means import TaskMeans
 from abgnn.errors import ConfigError
-from abgnn.surface import surface_counts
+from abgnn.graph.surface_features import surface_counts
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-Array = NDArray[np.float64]
 _CHUNK = 2048  # questions predicted at once
 _TESTS = re.compile(r"(?m)^[ \t]*assert\b.*$")
 

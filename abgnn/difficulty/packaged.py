@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-import abgnn
 from abgnn.difficulty.estimator import DifficultyEstimator
 from abgnn.difficulty.head_file import load_head
 from abgnn.nn.difficulty_head import DifficultyHead
@@ -18,7 +17,7 @@ PACKAGED_ENCODER = "offline"  # all-MiniLM-L6-v2
 
 
 def _load(name: str) -> DifficultyEstimator:
-    return load_head(Path(abgnn.__file__).parent / "heads" / f"{name}.safetensors")
+    return load_head(Path(__file__).with_name("heads") / f"{name}.safetensors")
 
 
 def packaged_estimator() -> DifficultyEstimator:

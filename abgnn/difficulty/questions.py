@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
-from abgnn.encoders import TextEncoder
 from abgnn.errors import ConfigError
-from abgnn.evaluation.calibration import Observed
-from abgnn.outcome_catalogue import domain_of_task
-from abgnn.outcome_table import OutcomeTable
-from abgnn.surface import surface_counts
+from abgnn.evaluation.ease_metrics import Observed
+from abgnn.graph.encoders import TextEncoder
+from abgnn.graph.surface_features import surface_counts
+from abgnn.outcomes.catalogue import domain_of_task
+from abgnn.outcomes.table import OutcomeTable
 
 TABLE = "table {}"  # what stands for the task if tasks are not told
 DOMAIN_SHARES = {"code": 1.0, "math": 1.0, "general": 4.0}  # Appendix F

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from abgnn.data.query import Query
 from abgnn.nn.difficulty_head import DifficultyHead
-from abgnn.query import Query
 
 
 def rated_ease(queries: Sequence[Query], mean_accuracy: float, slope: float = 1.0) -> Tensor:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from abgnn.data.query import Query
 from abgnn.difficulty.packaged import PACKAGED_ENCODER, packaged_head
 from abgnn.difficulty.rated import fit_difficulty, rated_ease
 from abgnn.nn.difficulty_head import DifficultyHead
-from abgnn.query import Query
 
 
 def start_difficulty(

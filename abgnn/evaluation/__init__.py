@@ -1,1 +1,1 @@
-"""Evaluation: frontiers, areas, pictures, reports."""
+"""Numbers that judge: frontiers, areas, certificates. NumPy only."""

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
+from abgnn.evaluation.answer_signals import asking, reading
 from abgnn.evaluation.frontier import performance_at
 from abgnn.evaluation.logistic import fit_logistic
-from abgnn.evaluation.reading import asking, reading
-from abgnn.outcome_table import Array, OutcomeTable
-
-Mask = NDArray[np.bool_]
-Index = NDArray[np.int64]
+from abgnn.outcomes.table import OutcomeTable
 
 
 @dataclass(frozen=True)

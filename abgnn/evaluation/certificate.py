@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 from scipy.stats import t as student
 
+from abgnn.data.outcome import Outcome
 from abgnn.errors import ConfigError
-from abgnn.rollout.plan import Outcome
 
 Verdict = Literal["met", "not met", "not certified"]
 _DRAWS = 2000

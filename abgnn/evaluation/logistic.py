@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abgnn.outcome_table import Array
+from abgnn.data.arrays import Array
 
 STEPS = 30
 

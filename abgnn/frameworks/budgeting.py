@@ -10,29 +10,28 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Trainer
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Catalogue
-from abgnn.choosers import most_probable
-from abgnn.encoders import MPNET
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.framework import AnyFramework, template_of
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.experiment import Experiment, quiet
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import Experiment, load, quiet
 from abgnn.frameworks.questions import QuestionFile
-from abgnn.loading import load
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.graph.encoders import MPNET
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
-from abgnn.plan_command import calibrate_experiment
 from abgnn.planning.budgets import Budget, Mixture
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import plan
-from abgnn.planning.profile import Profile
-from abgnn.query import Query
-from abgnn.rollout.client import Client
-from abgnn.rollout.framework import AnyFramework, template_of
-from abgnn.rollout.openai_client import OpenAIClient
-from abgnn.rollout.plan import Plan
+from abgnn.planning.prior import Profile
+from abgnn.rollout.clients.base import Client
+from abgnn.rollout.clients.openai import OpenAIClient
 from abgnn.rollout.settings import Caps, Recording, RolloutSettings
+from abgnn.training.evaluate import most_probable
 from abgnn.training.reinforce import Reinforce
 
 

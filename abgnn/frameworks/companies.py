@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from abgnn.frameworks.ready import FrameworkTemplate, at_least, inner_edges, senders, speakers
-from abgnn.rollout.plan import Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Template, load_roles
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.template import Template
+from abgnn.data.template_yaml import load_roles
+from abgnn.frameworks.template import (
+    FrameworkTemplate,
+    at_least,
+    inner_edges,
+    senders,
+    speakers,
+)
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from abgnn.frameworks.ready import (
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.template import Template
+from abgnn.data.template_yaml import build_template
+from abgnn.frameworks.template import (
     FrameworkTemplate,
     at_least,
     domain_roles,
@@ -14,9 +18,6 @@ from abgnn.frameworks.ready import (
     speakers,
     together,
 )
-from abgnn.rollout.plan import Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Template, build_template
 
 _SELECT = (
     "{question}\n\nYou chair the conversation below. Do not answer the question. Say who should "

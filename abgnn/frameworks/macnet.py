@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Literal, get_args
 
+from abgnn.data.plan import Edges, Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
-from abgnn.frameworks.ready import (
+from abgnn.frameworks.template import (
     FrameworkTemplate,
     at_least,
     domain_roles,
@@ -17,9 +20,6 @@ from abgnn.frameworks.ready import (
     together,
     walk,
 )
-from abgnn.rollout.plan import Edges, Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Template
 
 Topology = Literal["chain", "star", "tree", "net", "layered", "random"]
 

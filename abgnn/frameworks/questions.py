@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from abgnn.frameworks.ready import FrameworkTemplate, at_least, domain_roles, walk
-from abgnn.rollout.plan import Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Template, build_template
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.template import Template
+from abgnn.data.template_yaml import build_template
+from abgnn.frameworks.template import (
+    FrameworkTemplate,
+    at_least,
+    domain_roles,
+    walk,
+)
 
 _REFLECT = (
     "{question}\n\nBelow is your own answer. Look for what is wrong or missing in it, step by "

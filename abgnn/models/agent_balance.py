@@ -10,9 +10,15 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.choices import Factors, choose, flip, flip_hard, keep_at_least
 from abgnn.models.decision import Action, Decision
 from abgnn.models.policy import Policy
+from abgnn.models.sampling import (
+    Factors,
+    choose,
+    flip,
+    flip_hard,
+    keep_at_least,
+)
 from abgnn.nn import (
     AgentEncoder,
     AgentGate,

@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
+from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
-from abgnn.models.choices import categorical_entropy, choose
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds, survivors
+from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.models.team import MaskMode, Team, named_mask
 from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
-from abgnn.rollout.plan import Plan
 
 
 class AgentDropout(PrunedTeam):

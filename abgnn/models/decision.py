@@ -10,9 +10,9 @@ from typing import Literal
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from abgnn.query import Query
-from abgnn.rollout.plan import Agent, Plan
-from abgnn.templates import Template
+from abgnn.data.plan import Agent, Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 
 FACTORS = ("pool", "match", "gate", "edges")
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from abgnn.data.template import Kind, Template
+from abgnn.data.template_yaml import build_template
 from abgnn.errors import ConfigError
 from abgnn.models.decision import FACTORS, Action, Decision
 from abgnn.models.policy import Policy
-from abgnn.templates import Kind, Template, build_template
 
 
 def certain(batch: Batch, names: tuple[str, ...], action: Action, edge_mask: Tensor) -> Decision:

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
@@ -17,9 +20,6 @@ from abgnn.models.team import Team
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, joined
 from abgnn.nn.graph_auto_encoder import EdgeLogits, GraphAutoEncoder, VariationalGraphAutoEncoder
-from abgnn.query import Query
-from abgnn.rollout.plan import Plan
-from abgnn.templates import Template
 
 
 class GDesigner(Policy):

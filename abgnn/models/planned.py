@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch_geometric.data import Batch
 
+from abgnn.data.plan import Agent, Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.planning.mixture_file import NamedDesign, named_parts, read_mixture
-from abgnn.query import Query
-from abgnn.rollout.plan import Agent, Plan
-from abgnn.templates import Template
+from abgnn.planning.plan_file import NamedDesign, named_parts, read_mixture
 
 
 class PlannedMixture(Policy):

@@ -9,12 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.policy import Policy
 from abgnn.models.seeded import seeded
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order, joined
-from abgnn.query import Query
 
 Rounds = list[tuple[EdgeSample, EdgeSample]]
 Inference = Literal["deterministic", "sampled"]

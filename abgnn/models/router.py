@@ -7,15 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.models.choices import categorical_entropy, choose
+from abgnn.graph.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.models.decision import FACTORS, Action, Decision
 from abgnn.models.policy import Policy
+from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.task_bill import TaskBill
 from abgnn.nn.task_scores import TaskScores
-from abgnn.query import Query
-from abgnn.surface import SURFACE_NAMES, surface_counts
 
 N_COUNTS = len(SURFACE_NAMES)
 

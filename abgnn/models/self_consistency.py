@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch_geometric.data import Batch
 
+from abgnn.data.plan import Agent, Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
-from abgnn.query import Query
-from abgnn.rollout.plan import Agent, Plan
-from abgnn.rollout.programs.self_consistency import SelfConsistencyProgram
-from abgnn.templates import Template
+from abgnn.models.programs.self_consistency import SelfConsistencyProgram
 
 
 class SelfConsistency(Policy):

@@ -9,10 +9,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from abgnn.data.plan import Agent, Plan, RoundGraph
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
-from abgnn.query import Query
-from abgnn.rollout.plan import Agent, Plan, RoundGraph
-from abgnn.templates import Template
 
 MaskMode = Literal[
     "DirectAnswer", "FullConnected", "Random", "Chain", "Debate", "Layered", "Star", "Mesh"

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from abgnn.pools import Pools
+from abgnn.pools.build import Pools
 
 
 class BackboneTable(nn.Module):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, kron
 
+from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.budgets import Budget
-
-Array = NDArray[np.float64]
 
 
 def assignment_prices(

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.search import Found, Searcher
 
-Array = NDArray[np.float64]
 _DUAL_STEPS, _START = 8, 0.05
 _WEIGHTINGS = ((1, 1), (4, 0.25), (0.25, 4), (4, 4), (0.25, 0.25), (16, 16), (0.05, 0.05))
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from abgnn.data.template import Role, Template
 from abgnn.errors import ConfigError
-from abgnn.planning.designs import PlanSpace
+from abgnn.planning.design import PlanSpace
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.profile import Profile
-from abgnn.templates import Role, Template
+from abgnn.planning.prior import Profile
 
 FORMAT = "abgnn calibration 2"
 

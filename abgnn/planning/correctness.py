@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logsumexp
 
+from abgnn.data.arrays import Array
 from abgnn.planning.observations import Observations
-from abgnn.planning.profile import Profile
+from abgnn.planning.prior import Profile
 
-Array = NDArray[np.float64]
 TAUS = (0.08, 0.2, 0.4, 0.8)
 TASTES = (0.15, 0.5, 1.2)  # σ_h
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)

@@ -8,13 +8,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from abgnn.planning.profile import Profile
-from abgnn.query import Task
-from abgnn.rollout.plan import CallRecord, Outcome
-from abgnn.templates import Template
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from abgnn.data.arrays import Array, Index
+from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.query import Task
+from abgnn.data.template import Template
+from abgnn.planning.prior import Profile
 
 
 @dataclass(frozen=True)

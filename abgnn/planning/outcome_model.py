@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from abgnn.planning.bills import Bill, fit_bill
+from abgnn.data.arrays import Array
+from abgnn.data.template import Template
 from abgnn.planning.correctness import Correctness, fit_correctness
 from abgnn.planning.observations import Observations
-from abgnn.planning.profile import Profile
-from abgnn.templates import Template
-
-Array = NDArray[np.float64]
+from abgnn.planning.prior import Profile
+from abgnn.planning.usage_model import Bill, fit_bill
 
 
 @dataclass(frozen=True)

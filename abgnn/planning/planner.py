@@ -8,7 +8,7 @@ import numpy as np
 
 from abgnn.planning.budgets import Budget, Mixture, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.designs import PlanSpace
+from abgnn.planning.design import PlanSpace
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.budgets import Mixture
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.virtual import VirtualQueries
+from abgnn.planning.simulation import VirtualQueries
 
-Array = NDArray[np.float64]
 _DRAWS = 200
 
 

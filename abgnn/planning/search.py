@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from abgnn.planning.designs import Design, PlanSpace
+from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.virtual import Forecast, VirtualQueries
+from abgnn.planning.simulation import Forecast, VirtualQueries
 
 _SCREEN, _CLIMB, _JUDGE = 384, 1024, 2048  # virtual queries
 _LEAST_GAIN, _STEPS, _STARTS = 5e-4, 8, 2

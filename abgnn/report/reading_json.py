@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from abgnn.data.plan import Agent, Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Role, topological_order
+from abgnn.planning.beliefs import Beliefs
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import FORMAT as PLAN
-from abgnn.planning.mixture_file import NamedDesign, named_parts, read_mixture
-from abgnn.query import Query
+from abgnn.planning.plan_file import FORMAT as PLAN
+from abgnn.planning.plan_file import NamedDesign, named_parts, read_mixture
 from abgnn.report.records import (
     UNKNOWN,
-    Beliefs,
     CertificateFile,
     PlanFile,
     PlanPart,
@@ -22,8 +24,6 @@ from abgnn.report.records import (
     Points,
     Record,
 )
-from abgnn.rollout.plan import Agent, Plan
-from abgnn.templates import Role, topological_order
 
 _LARGEST = 1e12
 

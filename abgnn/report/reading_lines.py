@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from abgnn.data.plan import Agent, Plan
 from abgnn.report.reading_json import checked
 from abgnn.report.records import UNKNOWN, PredictedPlans, Record
 from abgnn.report.spending import spend_of
-from abgnn.rollout.plan import Agent, Plan
 
 
 def read_lines(path: Path, name: str) -> tuple[Record | None, str]:

@@ -7,26 +7,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from abgnn.evaluation.plot import draw_plan
-from abgnn.report.figures import (
-    bars_figure,
-    beliefs_figure,
-    bills_figure,
-    intervals_figure,
-    short,
-    shown,
-    style,
-)
+from abgnn.data.plan import Plan
+from abgnn.planning.beliefs import Beliefs
+from abgnn.plots.beliefs import beliefs_figure, bills_figure
+from abgnn.plots.curves import bars_figure, intervals_figure
+from abgnn.plots.frontier import draw_plan
+from abgnn.plots.style import short, style
+from abgnn.report.figures import shown
 from abgnn.report.markup import Html, join, section, table, tag
-from abgnn.report.records import (
-    Beliefs,
-    CertificateFile,
-    Found,
-    PlanFile,
-    PredictedPlans,
-    Spend,
-)
-from abgnn.rollout.plan import Plan
+from abgnn.report.records import CertificateFile, Found, PlanFile, PredictedPlans, Spend
 
 _GRAPHS = 12  # of one file
 _AGENTS = 24  # of one graph: more are told, not drawn

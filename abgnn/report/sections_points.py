@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
-from abgnn.report.figures import curves_figure, shown
+from abgnn.plots.curves import curves_figure
+from abgnn.report.figures import shown
 from abgnn.report.markup import Html, folded, join, section, table, tag
 from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, Points
 
-Array = NDArray[np.float64]
 _DRAWN = 10  # methods in one figure
 _HELD = {"method", "point", "column", "mean", "minus_ours", "half_width_95"}
 _TABLES = 3  # of held-out questions; more are folded

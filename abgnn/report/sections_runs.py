@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from abgnn.report.figures import bars_figure, shown
+from abgnn.plots.curves import bars_figure
+from abgnn.report.figures import shown
 from abgnn.report.markup import Html, badge, folded, section, table, tag
 from abgnn.report.records import Configuration, Found, Spend
 

@@ -11,8 +11,8 @@ from typing import Any
 from abgnn.errors import ConfigError
 from abgnn.report.reading_json import finite
 from abgnn.report.records import UNKNOWN, Phase, Spend
-from abgnn.rollout.books_read import summarise
-from abgnn.rollout.money import dollars
+from abgnn.rollout.ledger.money import dollars
+from abgnn.rollout.ledger.read import summarise
 
 
 def read_recording(path: Path, name: str) -> tuple[Spend | None, str]:

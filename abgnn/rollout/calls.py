@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from threading import Event
 
-from abgnn.catalogue import Backbone
-from abgnn.query import Query
-from abgnn.rollout.backoff import retryable
-from abgnn.rollout.books import Caller, Response
-from abgnn.rollout.client import CallError, Messages
-from abgnn.rollout.purse import Purse
+from abgnn.data.backbone import Backbone
+from abgnn.data.query import Query
+from abgnn.rollout.clients.base import CallError, Messages
+from abgnn.rollout.ledger.base import Caller, Response
+from abgnn.rollout.limits.backoff import retryable
+from abgnn.rollout.limits.query_cap import Purse
 from abgnn.rollout.settings import Recording
 
 TIME_UP = "the query's time is up"

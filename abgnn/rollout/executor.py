@@ -9,24 +9,26 @@ from dataclasses import replace
 from itertools import count
 from threading import Event
 
-from abgnn.catalogue import Backbone, Catalogue
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.framework import AnyFramework, Framework
+from abgnn.data.outcome import Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.query import Task
 from abgnn.errors import ConfigError
-from abgnn.query import Task
-from abgnn.rollout.attempts import AttemptCounts
-from abgnn.rollout.books import Attempt, Books, Caller
-from abgnn.rollout.books_memory import MemoryBooks
-from abgnn.rollout.books_sqlite import SqliteBooks
-from abgnn.rollout.client import Client
-from abgnn.rollout.framework import AnyFramework, Framework
+from abgnn.rollout.clients.base import Client
 from abgnn.rollout.gateway import Gateway
+from abgnn.rollout.ledger.attempts import AttemptCounts
+from abgnn.rollout.ledger.base import Attempt, Books, Caller
+from abgnn.rollout.ledger.memory import MemoryBooks
+from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
-from abgnn.rollout.one_rollout import OnCall, Rollout, Setting
-from abgnn.rollout.plan import Outcome, Plan
+from abgnn.rollout.rollout import OnCall, Rollout, Setting
 from abgnn.rollout.schedule import schedule
 from abgnn.rollout.scoring import Judgement, Scorer
 from abgnn.rollout.settings import Caps, RolloutSettings
 from abgnn.rollout.toolbox import Toolbox
-from abgnn.rollout.trace import TraceFile
 
 
 class Executor:

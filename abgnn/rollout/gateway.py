@@ -12,15 +12,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from abgnn.catalogue import Backbone, Usage
-from abgnn.rollout.admission import Admission
-from abgnn.rollout.backoff import retryable, wait_before
-from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
+from abgnn.data.backbone import Backbone, Usage
 from abgnn.rollout.calls import TIME_UP, Call, Reply, replays, too_late
-from abgnn.rollout.client import CallError, Client, Completion, CountsPrompts
-from abgnn.rollout.door import Door
-from abgnn.rollout.identity import identity
-from abgnn.rollout.money import cost, dollars, picodollars, worst_case
+from abgnn.rollout.clients.base import (
+    CallError,
+    Client,
+    Completion,
+    CountsPrompts,
+)
+from abgnn.rollout.ledger.base import (
+    Attempt,
+    Books,
+    Caller,
+    Limits,
+    Response,
+)
+from abgnn.rollout.ledger.identity import identity
+from abgnn.rollout.ledger.money import (
+    cost,
+    dollars,
+    picodollars,
+    worst_case,
+)
+from abgnn.rollout.limits.admission import Admission
+from abgnn.rollout.limits.backoff import retryable, wait_before
+from abgnn.rollout.limits.endpoint import Door
 from abgnn.rollout.settings import RolloutSettings
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from graphlib import CycleError
 
+from abgnn.data.plan import Edges, Plan, RoundGraph
+from abgnn.data.template import topological_order
 from abgnn.errors import ConfigError
-from abgnn.rollout.plan import Edges, Plan, RoundGraph
-from abgnn.templates import topological_order
 
 
 @dataclass(frozen=True, slots=True)

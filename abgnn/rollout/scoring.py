@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from abgnn.query import Query, Task
-from abgnn.rollout.simulated_text import split_header
+from abgnn.data.query import Query, Task
+from abgnn.data.specimens import split_header
 
 Judgement = float | str  # a score in [0, 1], or what went wrong
 _Item = tuple[Query, str]

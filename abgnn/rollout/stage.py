@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from abgnn.query import Query
-from abgnn.rollout.client import Messages, Received
-from abgnn.rollout.program import Said, Stage
+from abgnn.data.program import Said, Stage
+from abgnn.data.query import Query
+from abgnn.rollout.clients.base import Messages, Received
 from abgnn.rollout.schedule import Step
 
 if TYPE_CHECKING:
-    from abgnn.rollout.one_rollout import AgentTurn, Rollout
+    from abgnn.rollout.rollout import AgentTurn, Rollout
 
 _ROUND = 1024  # twins of an agent's later calls are numbered from here on
 

@@ -6,17 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from abgnn.catalogue import Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.outcome import ErrorKind
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
-from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
-from abgnn.rollout.client import ErrorKind
-from abgnn.rollout.identity import identity
+from abgnn.rollout.ledger.base import (
+    Attempt,
+    Books,
+    Caller,
+    Limits,
+    Response,
+)
+from abgnn.rollout.ledger.identity import identity
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:  # tools and sandbox are loaded when a role names one
     from abgnn.sandbox import Sandbox
-    from abgnn.tools import Tool, ToolResult
+    from abgnn.sandbox.tools import Tool, ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Toolbox:
         key, body = identity(request, caller.sample)
         found = self.books.lookup(key) if recording.reads else None
         if found is not None:
-            from abgnn.tools import ToolResult
+            from abgnn.sandbox.tools import ToolResult
 
             return ToolResult(found.text, found.error is None, found.service_time)
         result = await self._run(name, query, reply)
@@ -83,7 +89,7 @@ class Toolbox:
     async def _run(self, name: str, query: Query, reply: str) -> ToolResult | None:
         """A sandbox that fails tells the agent so; the rollout goes on."""
         from abgnn.sandbox import SandboxError
-        from abgnn.tools import ToolResult
+        from abgnn.sandbox.tools import ToolResult
 
         try:
             return await self._tool(name).use(query, reply)
@@ -107,7 +113,7 @@ class Toolbox:
 
     def _tool(self, name: str, field: str = "Role") -> Tool:
         from abgnn.sandbox import Sandbox
-        from abgnn.tools import TOOLS
+        from abgnn.sandbox.tools import TOOLS
 
         if name not in TOOLS:
             raise ConfigError(f"{field}.tool", name, ", ".join(sorted(TOOLS)))

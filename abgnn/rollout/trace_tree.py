@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from abgnn.rollout.plan import CallRecord, Outcome
+from abgnn.data.outcome import CallRecord, Outcome
 
 _SHOWN = 200
 

@@ -1,6 +1,6 @@
 """The sandbox for generated code; the standard library only."""
 
-from abgnn.sandbox.ran import Ran
+from abgnn.sandbox.result import Ran
 from abgnn.sandbox.sandbox import Sandbox, machine_strength
 from abgnn.sandbox.strength import STRENGTHS, Strength
 from abgnn.sandbox.worker import SandboxError

@@ -12,7 +12,7 @@ from typing import Any
 
 from abgnn.errors import ConfigError
 from abgnn.sandbox.pool import Pool
-from abgnn.sandbox.ran import Ran
+from abgnn.sandbox.result import Ran
 from abgnn.sandbox.strength import STRENGTHS, Strength, usable
 from abgnn.sandbox.worker import Build, SandboxError, Worker
 

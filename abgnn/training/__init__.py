@@ -1,31 +1,5 @@
 """Learning a policy from rollouts."""
 
-from abgnn.training.advantage import LeaveOneOut, NoBaseline
-from abgnn.training.budget_duals import BudgetDuals
-from abgnn.training.call_budget import CallBudget
-from abgnn.training.call_figures import CallFigures
-from abgnn.training.callbacks import HeldOutTable, PolicyFigures
-from abgnn.training.loss import reinforce_loss
-from abgnn.training.planner_figures import PlannerFigures
-from abgnn.training.reinforce import Reinforce
-from abgnn.training.reward import reward
-from abgnn.training.teacher import Teacher
-from abgnn.training.tradeoffs import Tradeoffs
-from abgnn.training.warm_start import WarmStart
+import lazy_loader
 
-__all__ = [
-    "BudgetDuals",
-    "CallBudget",
-    "CallFigures",
-    "HeldOutTable",
-    "LeaveOneOut",
-    "NoBaseline",
-    "PlannerFigures",
-    "PolicyFigures",
-    "Reinforce",
-    "Teacher",
-    "Tradeoffs",
-    "WarmStart",
-    "reinforce_loss",
-    "reward",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

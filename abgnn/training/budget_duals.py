@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from abgnn.data.query import Query
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.router import Router
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.designs import PlanSpace
+from abgnn.planning.design import PlanSpace
 from abgnn.planning.planner import plan
-from abgnn.query import Query
-from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import check_calibration
+from abgnn.training.module import module_of
 from abgnn.training.profiles_alone import profiles_alone
 from abgnn.training.reinforce import Reinforce
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from abgnn.data.outcome import CallRecord
 from abgnn.errors import ConfigError
-from abgnn.rollout.plan import CallRecord
-from abgnn.training.callbacks import module_of
+from abgnn.training.module import module_of
 
 
 class CallBudget(Callback):

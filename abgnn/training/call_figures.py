@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from abgnn.rollout.attempts import AttemptCounts
-from abgnn.rollout.money import dollars
+from abgnn.rollout.ledger.attempts import AttemptCounts
+from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.trace_tree import trace_text
-from abgnn.training.callbacks import module_of, writer_of
+from abgnn.training.module import module_of, writer_of
 from abgnn.training.reinforce import Reinforce
 
 

@@ -8,29 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from abgnn.console import make_console
-from abgnn.evaluation.evaluate import Row, evaluate, summarise
-from abgnn.evaluation.plot import draw_plan
-from abgnn.evaluation.report import rows_table, write_rows
 from abgnn.models.decision import Decision
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
+from abgnn.plots.frontier import draw_plan
+from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.module import module_of, writer_of
 from abgnn.training.reinforce import Reinforce
+from abgnn.training.rows_table import rows_table, write_rows
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
-
-def module_of(module: LightningModule) -> Reinforce:
-    assert isinstance(module, Reinforce), "these callbacks belong to Reinforce"
-    return module
-
-
-def writer_of(trainer: Trainer) -> SummaryWriter | None:
-    loggers = [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)]
-    return loggers[0].experiment if loggers else None
+    pass
 
 
 class PolicyFigures(Callback):

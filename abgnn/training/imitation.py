@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import Action
 from abgnn.planning import Design
 from abgnn.planning.calibration import Calibration
-from abgnn.query import Query
-from abgnn.templates import Template
 
 _QUESTIONS = 40  # that are imitated on, at most: a design is the same for all
 

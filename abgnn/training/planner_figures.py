@@ -9,13 +9,14 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from abgnn.difficulty.reliability_figure import reliability_figure
-from abgnn.evaluation.calibration import expected_calibration_error
+from abgnn.evaluation.ease_metrics import expected_calibration_error
+from abgnn.planning.beliefs import Beliefs
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.held_out_calls import foretold
-from abgnn.report.figures import beliefs_figure
-from abgnn.report.records import Beliefs
-from abgnn.training.callbacks import HeldOutTable, module_of, writer_of
+from abgnn.planning.validation import foretold
+from abgnn.plots.beliefs import beliefs_figure
+from abgnn.plots.reliability import reliability_figure
+from abgnn.training.callbacks import HeldOutTable
+from abgnn.training.module import module_of, writer_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

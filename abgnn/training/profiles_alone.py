@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.query import Query
+from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.observations import Observations
-from abgnn.planning.profile import Profile
-from abgnn.query import Query
-from abgnn.training.difficulty_scale import standard_difficulty
+from abgnn.planning.prior import Profile
 
 
 def profiles_alone(mas: BaseMAS, queries: Sequence[Query], by: str | None = None) -> Calibration:

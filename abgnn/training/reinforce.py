@@ -13,19 +13,20 @@ import torch
 from lightning.pytorch import Callback, LightningModule
 from torch import Tensor, nn
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.outcome import Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query, Task
 from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning.budgets import Budget
-from abgnn.query import Query, Task
-from abgnn.rollout.client import Client
+from abgnn.rollout.clients.base import Client
 from abgnn.rollout.executor import Executor
-from abgnn.rollout.money import dollars
-from abgnn.rollout.plan import Outcome, Plan
+from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 from abgnn.training.advantage import LeaveOneOut
 from abgnn.training.loss import reinforce_loss

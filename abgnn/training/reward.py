@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from abgnn.rollout.plan import Outcome
+from abgnn.data.outcome import Outcome
 
 
 def reward(outcomes: Sequence[Outcome], lambda_tok: float, lambda_lat: float) -> Tensor:

@@ -13,8 +13,8 @@ from abgnn.planning import Design, PlanSpace
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Found, Searcher
-from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
+from abgnn.training.module import module_of
 
 _log = logging.getLogger(__name__)
 _DEARER, _TRIES = 1.6, 16

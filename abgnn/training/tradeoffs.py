@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning import PlanSpace
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Found, Searcher
-from abgnn.query import Query
-from abgnn.training.callbacks import module_of
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
+from abgnn.training.module import module_of
 from abgnn.training.profiles_alone import profiles_alone
 from abgnn.training.reinforce import Reinforce
 

@@ -8,10 +8,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.router import Router
-from abgnn.training.callbacks import module_of
+from abgnn.training.evaluate import evaluate
+from abgnn.training.module import module_of
 
 _log = logging.getLogger(__name__)
 

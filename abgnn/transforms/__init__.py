@@ -1,6 +1,5 @@
 """Graph transforms: hop-limit pruning and acyclic orientation."""
 
-from abgnn.transforms.hop_limit import HopLimitPruning, hop_limit_mask, longest_path
-from abgnn.transforms.orient import AcyclicOrientation
+import lazy_loader
 
-__all__ = ["AcyclicOrientation", "HopLimitPruning", "hop_limit_mask", "longest_path"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

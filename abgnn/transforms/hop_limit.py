@@ -13,8 +13,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from abgnn.data.template import topological_order
 from abgnn.errors import ConfigError
-from abgnn.templates import topological_order
 from abgnn.transforms.critical_path import CriticalPath, Edge
 from abgnn.transforms.keep import count_graphs, keep_edges
 

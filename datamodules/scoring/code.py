@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from abgnn.tools.code_blocks import complete_program, preamble
+from abgnn.sandbox.tools.code_blocks import complete_program, preamble
 
 _DEF = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
 

@@ -12,11 +12,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from abgnn.catalogue import Usage
-from abgnn.rollout.books import Attempt, Books, Caller, Limits, Response
-from abgnn.rollout.books_memory import MemoryBooks
-from abgnn.rollout.books_sqlite import SqliteBooks
-from abgnn.rollout.identity import identity
+from abgnn.data.backbone import Usage
+from abgnn.rollout.ledger.base import (
+    Attempt,
+    Books,
+    Caller,
+    Limits,
+    Response,
+)
+from abgnn.rollout.ledger.identity import identity
+from abgnn.rollout.ledger.memory import MemoryBooks
+from abgnn.rollout.ledger.sqlite import SqliteBooks
 
 LIMITS = Limits(run=10**18, phase=10**18)
 TEXT = "A reply of the usual length, some three hundred tokens or so. " * 20
@@ -80,7 +86,7 @@ def together(path: str, n: int, processes: int) -> float:
 
 def started(path: str) -> list[tuple[float]]:
     """When attempts began."""
-    from abgnn.rollout.books_schema import open_readonly
+    from abgnn.rollout.ledger.schema import open_readonly
 
     db = open_readonly(Path(path))
     rows = db.execute("SELECT started_at FROM attempts WHERE key LIKE '%-%'").fetchall()

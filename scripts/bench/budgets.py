@@ -32,21 +32,21 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from abgnn.base_mas import BaseMAS
 from abgnn.console import make_console
-from abgnn.evaluation.evaluate import Row, evaluate, summarise
-from abgnn.evaluation.sweep import Sweep
-from abgnn.experiment import Experiment, quiet
+from abgnn.data.query import Query
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import Experiment, quiet
+from abgnn.experiments.sweep import Sweep
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, PlannedMixture, Policy
-from abgnn.plan_command import calibrate_experiment
 from abgnn.planning import Budget, Design, PlanSpace
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import plan
 from abgnn.planning.search import Searcher
-from abgnn.query import Query
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Teacher
+from abgnn.training.evaluate import Row, evaluate, summarise
 from abgnn.training.profiles_alone import profiles_alone
 from abgnn.training.tradeoffs import Tradeoffs
 from datamodules import QuickQA

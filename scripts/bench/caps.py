@@ -15,8 +15,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from abgnn.catalogue import Backbone, Catalogue, Usage
-from abgnn.query import Query
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.rollout import (
     Agent,
     Caps,
@@ -27,8 +29,7 @@ from abgnn.rollout import (
     Recording,
     RolloutSettings,
 )
-from abgnn.rollout.money import cost, dollars
-from abgnn.templates import Role
+from abgnn.rollout.ledger.money import cost, dollars
 from tests.rollout.helpers import Scripted
 
 BACKBONE = Backbone(

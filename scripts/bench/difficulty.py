@@ -14,25 +14,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
+
+from abgnn.data.arrays import Array
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from abgnn.data.arrays import Index
 from abgnn.difficulty.averaged import AveragedEase
 from abgnn.difficulty.fit import FitSettings, fit_estimator, quiet
-from abgnn.difficulty.folds import FIGURES, Index, Interval, Predicted, cross_predict, figures
+from abgnn.difficulty.folds import FIGURES, Interval, Predicted, cross_predict, figures
 from abgnn.difficulty.head_file import save_head
 from abgnn.difficulty.judge import around_means, figures_table, judge
 from abgnn.difficulty.kernel import KernelEase
 from abgnn.difficulty.task_means import TaskMeans
-from abgnn.encoders import TextEncoder
-from abgnn.evaluation.calibration import EaseFigures, Observed
-from abgnn.outcome_layouts import read_outcomes
-from abgnn.outcome_table import OutcomeTable
+from abgnn.evaluation.ease_metrics import EaseFigures, Observed
+from abgnn.graph.encoders import TextEncoder
+from abgnn.outcomes.layouts import read_outcomes
+from abgnn.outcomes.table import OutcomeTable
 
 ROOT = Path(__file__).parents[2]
-Array = NDArray[np.float64]
 FROZEN = FitSettings(encoder="offline", train_layers=0)
 SHIPPED = replace(FROZEN, tasks=False, rebalance=False)
 

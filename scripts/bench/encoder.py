@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from abgnn.encoders import TextEncoder, offline_model_dir
+from abgnn.graph.encoders import TextEncoder, offline_model_dir
 
 WORDS = ("water", "price", "often", "seven", "river", "under", "city", "count", "light", "metal")
 

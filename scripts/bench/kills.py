@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.rollout.killing import Ledger, compare
+from tests.rollout.ledger.killing import Ledger, compare
 from tests.servers.fixtures import spawned
 
 

@@ -25,10 +25,10 @@ import torch
 from learning_report import report
 from learning_world import DATA, GNNS, Row, World, budget_rows, fixed_rows, gnn, planner_rows
 
-from abgnn.base_mas import BaseMAS
 from abgnn.console import make_console
-from abgnn.evaluation.sweep import OperatingPoint, Sweep
-from abgnn.experiment import quiet
+from abgnn.experiments.experiment import quiet
+from abgnn.experiments.sweep import OperatingPoint, Sweep
+from abgnn.graph.base_mas import BaseMAS
 
 OUT = Path("runs/bench/learning")
 NOISES = (0.0, 0.4, 0.8)

@@ -13,12 +13,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from learning_world import BEST_FIXED, BEST_SINGLE
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-Array = NDArray[np.float64]
+from abgnn.data.arrays import Array
+
 Cells = Mapping[tuple[str, int, bool], Path]
 
 PLANNER, ZERO = "planner, 320 rollouts", "planner, profiles alone"

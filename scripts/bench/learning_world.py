@@ -9,10 +9,10 @@ from itertools import combinations
 
 from lightning.pytorch import Callback, Trainer, seed_everything
 
-from abgnn.base_mas import BaseMAS
-from abgnn.evaluation.evaluate import Row as Mean
-from abgnn.evaluation.evaluate import evaluate, summarise
-from abgnn.evaluation.sweep import OperatingPoint
+from abgnn.data.query import Query
+from abgnn.difficulty.scale import standard_difficulty
+from abgnn.experiments.sweep import OperatingPoint
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph, Policy, RandomGraph
 from abgnn.nn import BackboneTable
 from abgnn.planning import (
@@ -29,10 +29,10 @@ from abgnn.planning.budgets import Stratum
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.planner import kept_mix
 from abgnn.planning.search import Searcher
-from abgnn.query import Query
 from abgnn.rollout import Executor, SimulatedClient
 from abgnn.training import CallBudget, LeaveOneOut, NoBaseline, Reinforce, Teacher
-from abgnn.training.difficulty_scale import standard_difficulty
+from abgnn.training.evaluate import Row as Mean
+from abgnn.training.evaluate import evaluate, summarise
 from datamodules import Arithmetic, HumanEval, QuickQA
 
 DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}

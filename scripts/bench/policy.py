@@ -15,12 +15,13 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from abgnn.graph import batch_of
+from abgnn.data.query import Query
+from abgnn.data.template import Role
+from abgnn.data.template_yaml import build_template
+from abgnn.graph.query_graph import batch_of
 from abgnn.models import AgentBalance
 from abgnn.nn import BackboneTable
-from abgnn.pools import build_pools
-from abgnn.query import Query
-from abgnn.templates import Role, build_template
+from abgnn.pools.build import build_pools
 from abgnn.training.advantage import LeaveOneOut, NoBaseline
 from abgnn.training.loss import reinforce_loss
 from abgnn.transforms.hop_limit import hop_limit_mask

@@ -21,20 +21,21 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from matched_cost import choose, few_per_group, inner_budgets, judge
 from rich.table import Table
 from routing import LLMROUTER, PRICES, WARM, Dealt, Rows, World
 
 from abgnn.console import make_console
-from abgnn.evaluation.routing import Array, choose, few_per_group, inner_budgets, judge
-from abgnn.experiment import quiet
+from abgnn.data.arrays import Array
+from abgnn.difficulty.scale import standard_difficulty
+from abgnn.experiments.experiment import quiet
 from abgnn.models import Router
-from abgnn.outcome_layouts import read_outcomes
+from abgnn.outcomes.layouts import read_outcomes
 from abgnn.planning import Budget, Mixture, PlanSpace, Profile, calibration_plans, observe
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.planner import plan
 from abgnn.rollout import Executor, RecordedClient
-from abgnn.training.difficulty_scale import standard_difficulty
 from abgnn.training.profiles_alone import kinds_of
 
 Pair = tuple[Array, Array]

@@ -17,8 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from abgnn.catalogue import Backbone, Catalogue
-from abgnn.query import Query
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.rollout import (
     Agent,
     Caps,
@@ -30,7 +32,6 @@ from abgnn.rollout import (
     Recording,
     RolloutSettings,
 )
-from abgnn.templates import Role
 from tests.rollout.helpers import Scripted
 from tests.servers.fixtures import spawned
 

@@ -22,14 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
-
-from abgnn.base_mas import BaseMAS
-from abgnn.console import make_console
-from abgnn.evaluation.routing import (
-    Array,
+from matched_cost import (
     bootstrap_gain,
     choose,
     few_per_group,
@@ -41,12 +34,19 @@ from abgnn.evaluation.routing import (
     price_of_cost,
     shrunk_means,
 )
-from abgnn.experiment import quiet
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.console import make_console
+from abgnn.data.arrays import Array
+from abgnn.data.query import Query
+from abgnn.experiments.experiment import quiet
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import Router
-from abgnn.outcome_catalogue import catalogue_of, domain_of_task, write_catalogue
-from abgnn.outcome_layouts import read_outcomes
-from abgnn.outcome_table import OutcomeTable
-from abgnn.query import Query
+from abgnn.outcomes.catalogue import catalogue_of, domain_of_task, write_catalogue
+from abgnn.outcomes.layouts import read_outcomes
+from abgnn.outcomes.table import OutcomeTable
 from abgnn.rollout import RecordedClient
 from abgnn.training import Reinforce, WarmStart
 from datamodules import Outcomes

@@ -108,13 +108,13 @@ def server(url: str, policy: str) -> Iterator[tuple[subprocess.Popen[str], int]]
 
 def work(url: str, policy: str) -> None:
     """Be the server: the general roles on two LLMs of the stub's."""
-    from abgnn.base_mas import BaseMAS
-    from abgnn.loading import Loaded
+    from abgnn.graph.base_mas import BaseMAS
     from abgnn.models import AgentBalance, FixedGraph
     from abgnn.rollout import OpenAIClient
-    from abgnn.serve.app import Service
-    from abgnn.serve.server import listen, serve
-    from abgnn.system import System
+    from abgnn.serve.http.app import Service
+    from abgnn.serve.http.server import listen, serve
+    from abgnn.serve.sources import Loaded
+    from abgnn.serve.system import System
     from abgnn.training import Reinforce
 
     mas = BaseMAS("general", encoder="offline", n_pools=1).with_catalogue(catalogue(url))
@@ -128,7 +128,8 @@ def work(url: str, policy: str) -> None:
 
 def catalogue(url: str):  # type: ignore[no-untyped-def]
     """A cheap LLM and a dear one."""
-    from abgnn.catalogue import Backbone, Catalogue
+    from abgnn.data.backbone import Backbone
+    from abgnn.data.catalogue import Catalogue
 
     scores = {"general": {"MMLU-Redux": 79.5}}
     return Catalogue(

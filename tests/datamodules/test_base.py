@@ -7,8 +7,8 @@ import lightning
 import pytest
 import torch
 
+from abgnn.data.query import Query, Task
 from abgnn.errors import ConfigError
-from abgnn.query import Query, Task
 from datamodules import Arithmetic, HumanEval, QuestionDataModule, QuickQA
 from datamodules.base import stratified_order
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from abgnn.data.query import Task
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
-from abgnn.query import Task
+from abgnn.experiments.experiment import build
 from datamodules import GSM8K, MATH, MBPP, MMLU, Benchmark, HumanEval
+from tests.paths import CONFIGS, ROOT
 
 ROWS: dict[type[Benchmark], dict[str, Any]] = {
     MMLU: {"question": "Two?", "choices": ["1", "2", "3", "4"], "answer": 1, "subject": "sums"},
@@ -289,7 +290,7 @@ def test_hub_unreachable(tmp_path: Path) -> None:
         "    try:\n        data.queries('train')\n    except ConfigError as e:\n        print(e)\n"
     )
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    root = Path(__file__).parents[2]
+    root = ROOT
     ran = subprocess.run(
         [sys.executable, "-c", code], env=env, cwd=root, capture_output=True, text=True, check=True
     )
@@ -311,7 +312,7 @@ def test_no_questions_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     assert f"{path}:1" in caplog.text
 
 
-DATA = Path(__file__).parents[2] / "configs" / "data"
+DATA = CONFIGS / "data"
 CONFIGS = sorted(p for p in DATA.glob("*.yaml") if p.stem != "arithmetic")  # that is generated
 
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from abgnn.query import Query
-from abgnn.tools import UnitTestsTool
+from abgnn.data.query import Query
+from abgnn.sandbox.tools import UnitTestsTool
 from datamodules import MBPP
 from datamodules.mbpp_tests import judge
 from datamodules.rows import Row

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.cli import main
+from abgnn.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

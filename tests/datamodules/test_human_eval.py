@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from abgnn.query import Task
-from abgnn.tools.code_blocks import complete_program
-from abgnn.tools.examples import Step, from_text
+from abgnn.data.query import Task
+from abgnn.sandbox.tools.code_blocks import complete_program
+from abgnn.sandbox.tools.examples import Step, from_text
 from datamodules import HumanEval
 
 PROMPT = 'from typing import List\n\n\ndef add(x: List[int]) -> int:\n    """ Sum. """\n'

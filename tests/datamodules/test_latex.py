@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules import MATH
 from datamodules.scoring.latex import final_answer, same
 from datamodules.scoring.verifier import Verifier

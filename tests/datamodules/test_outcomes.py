@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from abgnn.data.query import Task
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
 from abgnn.models.fixed import FixedGraph
-from abgnn.query import Task
+from abgnn.training.evaluate import evaluate
 from datamodules import Outcomes
 
 TASKS = ("gsm8k", "mbpp", "mmlu", "math")

@@ -8,7 +8,7 @@ from itertools import permutations, product
 
 import pytest
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules import QuickQA
 
 DICE = [sum(d) for d in product(range(1, 7), repeat=2) if 6 in d]

@@ -5,15 +5,15 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from csv import DictReader
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
-from abgnn.query import Query
+from abgnn.data.query import Query
 from datamodules import GSM8K, MATH, MBPP, MMLU, Benchmark, HumanEval
 from datamodules.scoring import last_number
+from tests.paths import SHARED
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = SHARED
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the folder beside the checkout")
 
 

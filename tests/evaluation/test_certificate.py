@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from abgnn.catalogue import Usage
-from abgnn.cli import main
+from abgnn.cli.main import main
+from abgnn.data.backbone import Usage
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import certify, clopper_pearson, mean_bounds
-from abgnn.query import Query
 from abgnn.rollout import Agent, Outcome, Plan
-from abgnn.templates import Role
 
 
 def outcomes(costs: list[float], seconds: list[float] | None = None) -> list[Outcome]:
@@ -120,7 +120,7 @@ def test_calibrate_plan_certify(
     assert alone["label"] == "profiles only"
     assert main(["plan", *budgets]) == 2
     assert main(["certify", *experiment, "--cost", "1e-9"]) == 1
-    monkeypatch.setattr("abgnn.plan_command.evaluate", None)  # refused before anything is paid
+    monkeypatch.setattr("abgnn.cli.plan.evaluate", None)  # refused before anything is paid
     for wrong in ([], ["--cost", "-1"], ["--latency", "1", "--share", "2"]):
         assert main(["certify", *experiment, *wrong]) == 2
     assert main(["plan", "c.json", "--cost", "1e-9"]) == 1

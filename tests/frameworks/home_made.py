@@ -5,10 +5,11 @@ from time import perf_counter
 
 from openai import OpenAI
 
-from abgnn.catalogue import Catalogue, Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.template import Role
 from abgnn.frameworks import Message
 from abgnn.rollout import Plan
-from abgnn.templates import Role
 
 PROMPTS = {
     "Drafter": "You answer as well as you can.",

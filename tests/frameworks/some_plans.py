@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from abgnn.query import Query
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.rollout import Agent, Plan
-from abgnn.templates import Role
 
 BACKBONES = ("Qwen3-8B", "Qwen3-14B", "Qwen3-32B")
 NAMES = ("Writer", "Knowledgeable Expert", "2nd reader", "user", "Größe", "Writer_2")

@@ -29,12 +29,14 @@ from autogen_agentchat.teams import (
 )
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Catalogue, Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.resources import config_path
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError, EndpointError
 from abgnn.frameworks.autogen import AutoGenTeam, from_autogen, openai_client, to_autogen
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
-from abgnn.resources import config_path
 from abgnn.rollout import (
     Agent,
     Caps,
@@ -46,7 +48,6 @@ from abgnn.rollout import (
     RolloutSettings,
     SimulatedClient,
 )
-from abgnn.templates import Role
 from datamodules import QuickQA
 from tests.frameworks.some_plans import plans
 from tests.frameworks.tiny_openai import Server, echo, serving, sums

@@ -15,12 +15,12 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 
-from abgnn.cli import main
+from abgnn.cli.main import main
+from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
 from abgnn.frameworks import Framework
 from abgnn.frameworks.autogen import BudgetedTeam, budgeted
-from abgnn.resources import config_path
 from abgnn.rollout import SimulatedClient
 from tests.frameworks.test_autogen import add, agent, at, three
 from tests.frameworks.tiny_openai import serving, sums

@@ -18,13 +18,13 @@ from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.resources import config_path
 from abgnn.frameworks.autogen import from_autogen, to_autogen
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
-from abgnn.resources import config_path
 from abgnn.rollout import Executor, OpenAIClient, Outcome, Plan
-from abgnn.rollout.local_server import LocalServer
+from abgnn.rollout.clients.local_server import LocalServer
 from abgnn.training import Reinforce
 from datamodules import Arithmetic
 

@@ -14,12 +14,12 @@ pytest.importorskip("langgraph")
 
 from langgraph.graph import END, START, StateGraph
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.frameworks.langgraph import from_langgraph, to_langgraph
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
-from abgnn.resources import config_path
 from abgnn.rollout import (
     Caps,
     Deadline,

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
 from abgnn.frameworks import Framework
-from abgnn.frameworks.common import need
+from abgnn.frameworks.bridge import need
 from abgnn.frameworks.questions import QuestionFile
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import Executor, OpenAIClient
 from tests.frameworks.home_made import Pipeline
 from tests.frameworks.tiny_openai import Server, serving, sums
+from tests.paths import ROOT
 
 HERE = Path(__file__).parent
 LLMS = """
@@ -103,7 +104,7 @@ def test_a_home_made_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_pipeline_in_the_readme_is_the_one_that_is_tested() -> None:
-    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = [b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "class Pipeline" in b]
     for block in shown:
         assert block.strip() == (HERE / "home_made.py").read_text(encoding="utf-8").strip()

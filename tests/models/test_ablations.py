@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
-from abgnn.evaluation.compare_ablation import held_against_ours
-from abgnn.evaluation.compare_config import Comparison, Method
-from abgnn.evaluation.compare_job import Job, Result
-from abgnn.evaluation.evaluate import Row
-from abgnn.experiment import build
+from abgnn.experiments.compare.ablation import held_against_ours
+from abgnn.experiments.compare.config import Comparison, Method
+from abgnn.experiments.compare.job import Job, Result
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.ablations import (
     AblatedBalance,
     EveryAgent,
@@ -24,8 +24,8 @@ from abgnn.models.ablations import (
     RandomMatching,
     RandomPoolSelection,
 )
-from abgnn.pools import deal
-from abgnn.resources import config_path
+from abgnn.pools.build import deal
+from abgnn.training.evaluate import Row
 from tests import tiny
 
 VARIANTS = sorted(p.stem for p in (config_path("ablations/no_gating.yaml").parent).glob("*.yaml"))

@@ -13,17 +13,31 @@ import torch.nn.functional as F
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import Bamas, NaiveCostAware
-from abgnn.models.bamas import CompositeReward, CrossProduct, OfflineSettings, collect, fit_offline
-from abgnn.models.bamas.offline import advantage, expected_reward, offline_loss
-from abgnn.query import Query
+from abgnn.models.programs import (
+    FeedbackProgram,
+    LinearProgram,
+    PlannerProgram,
+    StarProgram,
+)
 from abgnn.rollout import Executor, Outcome, Plan, Recording, RolloutSettings, SimulatedClient
-from abgnn.rollout.programs import FeedbackProgram, LinearProgram, PlannerProgram, StarProgram
-from abgnn.training import LeaveOneOut, NoBaseline, Reinforce, reinforce_loss
+from abgnn.training import (
+    CompositeReward,
+    CrossProduct,
+    LeaveOneOut,
+    NoBaseline,
+    OfflineSettings,
+    Reinforce,
+    collect,
+    fit_offline,
+    reinforce_loss,
+)
+from abgnn.training.bamas_offline import advantage, expected_reward, offline_loss
+from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 
 DATA = QuickQA(n_train=8, n_val=4, n_test=40)

@@ -8,12 +8,13 @@ from fractions import Fraction
 
 import pytest
 
-from abgnn.catalogue import Backbone, Catalogue
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.bamas.ilp import JOBS, MOST, PATTERNS, Group, Pattern, Team, buy, tier_weights
 from abgnn.models.bamas.solve import Problem, Row, search, solve
 from abgnn.models.bamas.tiers import WEAKEST, Tier, choose_tiers, groups_of
-from abgnn.resources import config_path
 
 STRONG = {"planner": 1.0, "executor": 1.0, "critic": 1.0}
 MBPP = {"planner": 0.9, "executor": 0.8, "critic": 0.8}

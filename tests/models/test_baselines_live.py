@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 from lightning.pytorch import Trainer
 
-from abgnn.base_mas import BaseMAS
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import (
     AgentBalance,
     AgentDropout,
@@ -23,7 +23,7 @@ from abgnn.models import (
     SelfConsistency,
 )
 from abgnn.rollout import Executor, LocalClient
-from abgnn.rollout.local_server import LocalServer
+from abgnn.rollout.clients.local_server import LocalServer
 from abgnn.training import NoBaseline, Reinforce
 from datamodules import Arithmetic
 

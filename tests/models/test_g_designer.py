@@ -14,9 +14,9 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import GDesigner
 from abgnn.models.g_designer import role_of_agent, temporal_edges
 from abgnn.nn.graph_auto_encoder import (

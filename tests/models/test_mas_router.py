@@ -14,19 +14,19 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch_geometric.data import Batch
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.data.resources import config_path
+from abgnn.data.template_yaml import load_roles
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import MasRouter
-from abgnn.models.mas_router_choice import Cascade, most_frequent
-from abgnn.models.mas_router_modes import MODES, mode_plan
-from abgnn.models.mas_router_parts import multinomial_score
+from abgnn.models.mas_router.choice import Cascade, most_frequent
+from abgnn.models.mas_router.modes import MODES, mode_plan
+from abgnn.models.mas_router.stages import multinomial_score
 from abgnn.nn.latent import VariationalEncoder
-from abgnn.query import Query
-from abgnn.resources import config_path
 from abgnn.rollout import Agent, Executor, Outcome, SimulatedClient
-from abgnn.templates import load_roles
 from abgnn.training import NoBaseline, Reinforce, reinforce_loss
 from datamodules import QuickQA
 from tests import tiny

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentDropout, AgentPrune, Policy
 from abgnn.nn.edge_distribution import EdgeSample
 from abgnn.rollout import Executor, SimulatedClient

@@ -14,13 +14,13 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.graph import batch_of
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.graph.query_graph import batch_of
 from abgnn.models import Action, Router
 from abgnn.models.router import N_COUNTS
 from abgnn.nn import TaskBill, TaskScores
-from abgnn.query import Query
 from abgnn.rollout import RecordedClient
 from abgnn.training import Reinforce, WarmStart
 from datamodules import Outcomes

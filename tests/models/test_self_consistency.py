@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abgnn.base_mas import BaseMAS
+from abgnn.data.specimens import with_header
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.programs.self_consistency import SelfConsistencyProgram, majority
 from abgnn.models.self_consistency import SelfConsistency
 from abgnn.rollout import Executor, Plan, SimulatedClient
-from abgnn.rollout.programs.self_consistency import SelfConsistencyProgram, majority
-from abgnn.rollout.simulated_text import with_header
+from abgnn.training.evaluate import evaluate
 from datamodules import GSM8K, MATH, Arithmetic, HumanEval, QuickQA
 
 QUICK = QuickQA(n_train=0, n_val=0, n_test=20)

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from abgnn.data.query import Query
+from abgnn.data.template import Role
+from abgnn.data.template_yaml import build_template
 from abgnn.errors import ConfigError
 from abgnn.models.team import Team, named_mask
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
-from abgnn.query import Query
-from abgnn.templates import Role, build_template
 
 FULL = ~torch.eye(3, dtype=torch.bool)
 

@@ -9,7 +9,12 @@ import torch
 from torch import nn
 
 from abgnn.errors import ConfigError
-from abgnn.models.choices import bernoulli_entropy, bernoulli_log_prob, choose, keep_at_least
+from abgnn.models.sampling import (
+    bernoulli_entropy,
+    bernoulli_log_prob,
+    choose,
+    keep_at_least,
+)
 from abgnn.nn import (
     AgentEncoder,
     AgentGate,

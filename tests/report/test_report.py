@@ -17,18 +17,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abgnn.catalogue import Usage
-from abgnn.cli import main
+from abgnn.cli.main import main
+from abgnn.data.backbone import Usage
+from abgnn.data.outcome import Outcome
+from abgnn.data.plan import Agent, Plan
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import certify
+from abgnn.planning.beliefs import Beliefs
 from abgnn.planning.calibration import Calibration
-from abgnn.query import Query
 from abgnn.report.page import build_page
 from abgnn.report.reading import read_runs
-from abgnn.report.records import Beliefs, CertificateFile, Points, Spend
-from abgnn.rollout.books_schema import open_writable
-from abgnn.rollout.plan import Agent, Outcome, Plan
-from abgnn.templates import Role
+from abgnn.report.records import CertificateFile, Points, Spend
+from abgnn.rollout.ledger.schema import open_writable
 from tests.planning.test_planner import TEMPLATE, observations, profile
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'

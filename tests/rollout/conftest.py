@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from abgnn.catalogue import Catalogue, Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
 from abgnn.rollout import CallError
 from tests.rollout.helpers import backbone
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from abgnn.catalogue import Backbone, Usage
-from abgnn.query import Query, Task
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.query import Query, Task
+from abgnn.data.template import Role
 from abgnn.rollout import Agent, Completion, Messages, Plan
-from abgnn.templates import Role
 
 GENERAL = ("Knowledgeable Expert", "Wiki Searcher", "Mathematician", "Historian", "Critic")
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import pytest
 
-from abgnn.catalogue import Catalogue, Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from abgnn.rollout import CallError, CallRecord, Executor, Outcome, Plan
 from abgnn.rollout.loop import EventLoopThread
 from tests.rollout.helpers import Letters, Scripted, plan, query

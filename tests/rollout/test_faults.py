@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-from abgnn.catalogue import Backbone, Usage
-from abgnn.rollout.client import CallError, Completion, Messages
-from abgnn.rollout.money import worst_case
-from abgnn.rollout.openai_client import OpenAIClient
-from abgnn.templates import Role
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.template import Role
+from abgnn.rollout.clients.base import CallError, Completion, Messages
+from abgnn.rollout.clients.openai import OpenAIClient
+from abgnn.rollout.ledger.money import worst_case
 from tests.rollout.helpers import backbone, query
 from tests.servers.faults import FAULTS
 from tests.servers.fixtures import Server, running

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.catalogue import Backbone, Catalogue, Usage
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from abgnn.rollout import (
     Breaker,
     CallError,
@@ -27,7 +28,7 @@ from abgnn.rollout import (
     Retry,
     RolloutSettings,
 )
-from abgnn.rollout.books_sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteBooks
 from tests.rollout.helpers import Letters, Scripted, backbone, committee, plan, query
 
 QUICK = Retry(attempts=4, base_s=0.001, max_s=0.002)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
 from abgnn.rollout import Caps, Executor, OpenAIClient, Plan, Recording, Retry, RolloutSettings
-from abgnn.rollout.books_sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteBooks
 from tests.rollout.helpers import Letters, backbone, plan, query
 from tests.rollout.test_faults import EXPECTED, OK
 from tests.servers.faults import FAULTS

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from abgnn.catalogue import Backbone, Catalogue, Usage
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
-from abgnn.query import Query
 from abgnn.rollout import (
     Agent,
     Completion,
@@ -21,8 +23,7 @@ from abgnn.rollout import (
     RolloutSettings,
     Tools,
 )
-from abgnn.rollout.books_sqlite import SqliteBooks
-from abgnn.templates import Role
+from abgnn.rollout.ledger.sqlite import SqliteBooks
 from tests.rollout.helpers import Letters, Scripted, backbone, query
 
 CODE = "I compute it.\n```python\nprint(6 * 7)\n```"

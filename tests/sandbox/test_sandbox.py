@@ -19,9 +19,8 @@ import pytest
 from abgnn.errors import ConfigError
 from abgnn.sandbox import STRENGTHS, Sandbox, machine_strength
 from abgnn.sandbox.guest.codec import decode, encode
+from tests.paths import ROOT
 from tests.sandbox.conftest import processes, settles
-
-ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_a_planted_key_cannot_be_read(sandbox: Sandbox) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", host, sandbox.strength, program],
-        env={**os.environ, "ABGNN_KEY": "sk-planted", "PYTHONPATH": ROOT},
+        env={**os.environ, "ABGNN_KEY": "sk-planted", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
@@ -263,7 +262,7 @@ def test_workers_end_with_a_killed_parent(sandbox: Sandbox, marker: Path) -> Non
     sandbox.close()
     subprocess.run(
         [sys.executable, "-c", host, sandbox.strength, str(marker)],
-        env={**os.environ, "PYTHONPATH": ROOT},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     )
     assert settles(lambda: not processes(marker) and not list(marker.iterdir()))

@@ -11,13 +11,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from tests.paths import ROOT
 from tests.servers.openai_stub import Line, Stub
 from tests.servers.options import Options
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = ROOT
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

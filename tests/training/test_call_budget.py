@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph
 from abgnn.rollout import SimulatedClient
 from abgnn.training import CallBudget, Reinforce
-from abgnn.training.callbacks import module_of
+from abgnn.training.evaluate import evaluate
+from abgnn.training.module import module_of
 from datamodules import QuickQA
 
 

@@ -12,14 +12,14 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Backbone
+from abgnn.data.backbone import Backbone
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
-from abgnn.query import Query
 from abgnn.rollout import Caps, Completion, Messages, Recording, RolloutSettings, SimulatedClient
-from abgnn.rollout.books import Account
-from abgnn.rollout.books_sqlite import SqliteBooks
+from abgnn.rollout.ledger.base import Account
+from abgnn.rollout.ledger.sqlite import SqliteBooks
 from abgnn.training import Reinforce
 from datamodules import QuickQA
 

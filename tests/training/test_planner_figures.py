@@ -11,12 +11,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.evaluation.calibration import expected_calibration_error
+from abgnn.evaluation.ease_metrics import expected_calibration_error
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.held_out_calls import foretold
+from abgnn.planning.validation import foretold
 from abgnn.rollout import SimulatedClient
 from abgnn.training import HeldOutTable, PlannerFigures, PolicyFigures, Reinforce
 from abgnn.training.profiles_alone import profiles_alone

@@ -11,11 +11,11 @@ from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from abgnn.base_mas import BaseMAS
-from abgnn.catalogue import Backbone
+from abgnn.data.backbone import Backbone
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError, EndpointError
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
-from abgnn.query import Query
 from abgnn.rollout import CallError, Client, Completion, Messages, Plan, SimulatedClient
 from abgnn.training import (
     HeldOutTable,

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Trainer, seed_everything
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.experiment import build
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, Router
-from abgnn.plan_command import calibrate_experiment
 from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Searcher

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Trainer, seed_everything
 
-from abgnn.base_mas import BaseMAS
 from abgnn.errors import ConfigError
-from abgnn.evaluation.evaluate import evaluate, summarise
-from abgnn.experiment import build
+from abgnn.experiments.experiment import build
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.planning import Budget
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Tradeoffs
+from abgnn.training.evaluate import evaluate, summarise
 from datamodules import QuickQA
 
 

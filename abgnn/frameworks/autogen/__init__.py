@@ -5,7 +5,7 @@ A team that people already run is the template of any policy, and what the polic
 since it states tools and settings nowhere else.
 """
 
-from abgnn.frameworks.common import need
+from abgnn.frameworks.bridge import need
 
 need("autogen_agentchat", "autogen")
 need("autogen_ext", "autogen")

@@ -10,15 +10,16 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core import CancellationToken
 
-from abgnn.catalogue import Catalogue, Usage
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen.flow import names_of, to_autogen
 from abgnn.frameworks.autogen.members import read_team
 from abgnn.frameworks.autogen.teams import AutoGenTeam, StagedAutoGenTeam
+from abgnn.frameworks.bridge import imported
 from abgnn.frameworks.budgeting import Learning, PlanChooser
-from abgnn.frameworks.common import imported
 from abgnn.models.policy import Policy
-from abgnn.rollout.plan import Plan
 
 Task = str | BaseChatMessage | Sequence[BaseChatMessage]
 

@@ -20,9 +20,9 @@ from autogen_core.models import (
 )
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-from abgnn.catalogue import Backbone, Usage
+from abgnn.data.backbone import Backbone, Usage
 from abgnn.errors import EndpointError
-from abgnn.rollout.openai_errors import NO_KEY
+from abgnn.rollout.clients.openai_errors import NO_KEY
 
 
 def openai_client(backbone: Backbone, max_tokens: int | None = None) -> OpenAIChatCompletionClient:

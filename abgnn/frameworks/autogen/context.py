@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import LLMMessage, UserMessage
 
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
-from abgnn.frameworks.common import user_text
-from abgnn.templates import Role
+from abgnn.frameworks.bridge import user_text
 
 
 class PlanContext(ChatCompletionContext):

@@ -8,12 +8,18 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import DiGraphBuilder, GraphFlow
 from autogen_core.models import ChatCompletionClient
 
-from abgnn.catalogue import Backbone, Catalogue
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.plan import Plan
 from abgnn.frameworks.autogen.clients import openai_client
 from abgnn.frameworks.autogen.context import PlanContext
 from abgnn.frameworks.autogen.members import Member, read_team
-from abgnn.frameworks.common import check_plain, identifiers, reads, waits
-from abgnn.rollout.plan import Plan
+from abgnn.frameworks.bridge import (
+    check_plain,
+    identifiers,
+    reads,
+    waits,
+)
 
 ClientOf = Callable[[int], ChatCompletionClient]
 

@@ -16,10 +16,10 @@ from autogen_agentchat.teams import (
 from autogen_core.models import ChatCompletionClient
 from autogen_core.tools import StaticWorkbench
 
+from abgnn.data.template import Edges, Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen.context import PlanContext
-from abgnn.frameworks.common import Drawn
-from abgnn.templates import Edges, Role
+from abgnn.frameworks.bridge import Drawn
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_agentchat.teams import GraphFlow
 from autogen_core import CancellationToken
 
+from abgnn.data.framework import Message
+from abgnn.data.plan import Plan
 from abgnn.frameworks.autogen.clients import Made, MeteredClient
 from abgnn.frameworks.autogen.flow import names_of
-from abgnn.frameworks.common import levels, waits
-from abgnn.rollout.framework import Message
-from abgnn.rollout.plan import Plan
+from abgnn.frameworks.bridge import levels, waits
 
 
 class Ledger:

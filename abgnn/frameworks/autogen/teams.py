@@ -11,7 +11,12 @@ from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core.models import LLMMessage, SystemMessage
 
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.framework import Message
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.query import Query
+from abgnn.data.template import Edges, Role, Template
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen.clients import (
     AnsweringClient,
@@ -20,13 +25,8 @@ from abgnn.frameworks.autogen.clients import (
 from abgnn.frameworks.autogen.flow import flow_of
 from abgnn.frameworks.autogen.members import Member, Read, read_team
 from abgnn.frameworks.autogen.running import Ledger, events_of
-from abgnn.frameworks.common import check_plain, imported
-from abgnn.frameworks.desk import Desk
-from abgnn.query import Query
-from abgnn.rollout.framework import Message
-from abgnn.rollout.plan import Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Edges, Role, Template
+from abgnn.frameworks.bridge import check_plain, imported
+from abgnn.frameworks.staged_calls import Desk
 
 
 class _Team:

@@ -5,7 +5,7 @@ A node of a user's graph becomes a role if its metadata states the prompt:
     graph.add_node("Writer", write, metadata={"prompt": "You write a first answer."})
 """
 
-from abgnn.frameworks.common import need
+from abgnn.frameworks.bridge import need
 
 need("langgraph", "langgraph")
 

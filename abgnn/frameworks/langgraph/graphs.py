@@ -10,11 +10,22 @@ from typing import Annotated, Any, TypeAlias, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from abgnn.catalogue import Backbone, Catalogue, Usage
-from abgnn.frameworks.common import check_plain, identifiers, reads, waits
-from abgnn.rollout.client import Client, Completion, Messages, Received
-from abgnn.rollout.openai_client import OpenAIClient
-from abgnn.rollout.plan import Plan
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.plan import Plan
+from abgnn.frameworks.bridge import (
+    check_plain,
+    identifiers,
+    reads,
+    waits,
+)
+from abgnn.rollout.clients.base import (
+    Client,
+    Completion,
+    Messages,
+    Received,
+)
+from abgnn.rollout.clients.openai import OpenAIClient
 
 Call: TypeAlias = Callable[[int, Messages], Awaitable[Completion]]
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 from langgraph.graph import END, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
-from abgnn.frameworks.common import Drawn
-from abgnn.templates import Role
+from abgnn.frameworks.bridge import Drawn
 
 AnyGraph: TypeAlias = "StateGraph[Any, Any, Any, Any] | CompiledStateGraph[Any, Any, Any, Any]"
 

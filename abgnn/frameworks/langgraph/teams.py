@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from abgnn.catalogue import Catalogue, Usage
-from abgnn.frameworks.common import Drawn, check_plain, imported, levels, waits
-from abgnn.frameworks.desk import Desk
+from abgnn.data.backbone import Usage
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.framework import Message
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said, Stage
+from abgnn.data.query import Query
+from abgnn.data.template import Edges, Role, Template
+from abgnn.frameworks.bridge import (
+    Drawn,
+    check_plain,
+    imported,
+    levels,
+    waits,
+)
 from abgnn.frameworks.langgraph.graphs import compiled, names_of, to_langgraph, usage_of
 from abgnn.frameworks.langgraph.reading import AnyGraph, read_graph
-from abgnn.query import Query
-from abgnn.rollout.client import Client, Completion, Messages
-from abgnn.rollout.framework import Message
-from abgnn.rollout.openai_client import OpenAIClient
-from abgnn.rollout.plan import Plan
-from abgnn.rollout.program import Said, Stage
-from abgnn.templates import Edges, Role, Template
+from abgnn.frameworks.staged_calls import Desk
+from abgnn.rollout.clients.base import Client, Completion, Messages
+from abgnn.rollout.clients.openai import OpenAIClient
 
 
 class _Team:

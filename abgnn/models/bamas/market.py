@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from abgnn.data.plan import Agent, Edges, Plan
+from abgnn.data.program import Program
+from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.models.bamas.ilp import Job, Objective, Pattern, Team, TierCost, buy, exact
 from abgnn.models.bamas.roles import roles_of
 from abgnn.models.bamas.tiers import Tier, groups_of
-from abgnn.query import Query
-from abgnn.rollout.plan import Agent, Edges, Plan
-from abgnn.rollout.program import Program
-from abgnn.rollout.programs.feedback import FeedbackProgram
-from abgnn.rollout.programs.linear import LinearProgram
-from abgnn.rollout.programs.planner import PlannerProgram
-from abgnn.rollout.programs.star import StarProgram
-from abgnn.templates import Template
+from abgnn.models.programs.feedback import FeedbackProgram
+from abgnn.models.programs.linear import LinearProgram
+from abgnn.models.programs.planner import PlannerProgram
+from abgnn.models.programs.star import StarProgram
 
 NOBODY = LinearProgram(0)
 """What is carried out where a budget buys no team: no call, an outcome of kind `budget`."""

@@ -7,15 +7,15 @@ from fractions import Fraction
 
 from torch_geometric.data import Batch
 
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.plan import Agent, Plan
 from abgnn.errors import ConfigError
 from abgnn.models.bamas.ilp import exact
 from abgnn.models.bamas.policy import BUDGETS_USD, MAX_TOKENS, checked_budgets
 from abgnn.models.bamas.roles import roles_of
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
-from abgnn.rollout.plan import Agent, Plan
-from abgnn.rollout.programs.linear import LinearProgram
+from abgnn.models.programs.linear import LinearProgram
 
 
 class NaiveCostAware(Policy):

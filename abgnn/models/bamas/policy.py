@@ -12,16 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
-from abgnn.catalogue import Catalogue
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.bamas.ilp import PATTERNS, Job, Objective, Pattern, TierCost
 from abgnn.models.bamas.market import Market
 from abgnn.models.bamas.tiers import LIBRARY, choose_tiers
-from abgnn.models.choices import categorical_entropy, choose
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
+from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.query import Query
 
 BUDGETS_USD = (5e-4, 8.75e-4, 1.25e-3, 1.625e-3, 2e-3)
 """Released budgets per question of GSM8K and MBPP."""

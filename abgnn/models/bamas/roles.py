@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from abgnn.data.template import Role, Template
 from abgnn.models.bamas.ilp import Job
-from abgnn.templates import Role, Template
 
 PLANNER = Role(
     "Planner",

@@ -8,7 +8,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
-from abgnn.catalogue import Backbone, Catalogue
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.models.bamas.ilp import Group, Job, exact
 

@@ -1,0 +1,1 @@
+"""The command line; nothing imports it but `__main__`."""

@@ -1,0 +1,5 @@
+"""Words that all rooms share: questions, LLMs, teams, plans, outcomes; packaged configs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

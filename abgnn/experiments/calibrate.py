@@ -1,0 +1,57 @@
+"""From an experiment to a calibration: rollouts of the design, and what every call showed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from abgnn.errors import ConfigError
+from abgnn.experiments.experiment import Experiment
+from abgnn.planning import calibration_plans, observe
+from abgnn.planning.calibration import Calibration
+from abgnn.training.profiles_alone import kinds_of, profiles_alone
+
+
+def calibrate_experiment(
+    experiment: Experiment, rollouts: int = 320, seed: int = 0, by: str | None = None
+) -> Calibration:
+    """Run the calibration design on the training questions and keep what every call showed.
+
+    Calls pass the experiment's recording and caps, phase `calibrate`: a run that was stopped
+    pays only for what is missing. Without rollouts the profiles are all that is known.
+
+    Args:
+        experiment: client, catalogue, roles and questions.
+        rollouts: of random committees.
+        seed: of the design.
+        by: entry of the questions' `meta` by whose values plans may differ.
+
+    Raises:
+        ConfigError: no call was answered, a question has no such entry, or a framework calls
+            agents otherwise than the planner foretells.
+    """
+    model, data = experiment.model, experiment.data
+    mas = model.mas
+    if not getattr(mas.framework, "foreseeable", True):
+        allowed = "a system that calls each agent once, along the plan's edges, for only that is "
+        allowed += "foretold; train with model.budget instead"
+        raise ConfigError("mas.framework", type(mas.framework).__name__, allowed)
+    data.setup("fit")
+    queries = data.queries("train")
+    known = profiles_alone(mas, queries, by)
+    names = mas.catalogue.names
+    plans = calibration_plans(queries, known.everything, names, rollouts, seed)
+    if not plans:
+        return known
+    with model.new_executor(data) as executor:
+        executor.check(plans)
+        outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
+    _, group = kinds_of(queries, by)
+    ids = [query.id for query in queries]
+    difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
+    observed = observe(outcomes, data, known.profile, mas.template, difficulty, group)
+    if not len(observed):
+        raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
+    spent = sum(o.paid for o in outcomes)
+    return replace(
+        known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
+    )

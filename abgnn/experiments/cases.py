@@ -1,0 +1,189 @@
+"""`abgnn cases`: plans for an easy, a medium and a hard question on two budgets (section 4.6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.data.outcome import Outcome
+from abgnn.data.query import Query
+from abgnn.difficulty.scale import standard_difficulty
+from abgnn.errors import ConfigError
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import Experiment, load
+from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.planned import PlannedMixture
+from abgnn.models.policy import Policy
+from abgnn.planning.budgets import Budget
+from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.planner import plan
+from abgnn.plots.cases import draw_cases
+from abgnn.training.evaluate import evaluate
+
+PLANNER = "planner"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one system did with one question on one budget.
+
+    Args:
+        system: planner, or the policy's class (with its file's name if there are several).
+        budget: what a query may cost and take on average, in words; empty: none was given.
+        question: how hard it is, in words, and its text.
+        outcome: of its plan, executed once.
+    """
+
+    system: str
+    budget: str
+    question: str
+    outcome: Outcome
+
+
+def cases(
+    experiment: Experiment,
+    budgets: Sequence[Budget],
+    *,
+    by: str | None = "level",
+    rollouts: int = 320,
+    seed: int = 0,
+    checkpoints: Sequence[str] = (),
+) -> list[Case]:
+    """Plan and execute three held-out questions on every budget.
+
+    Args:
+        experiment: client, catalogue, roles and questions.
+        budgets: of means per query over all questions: a hard one may cost more.
+        by: entry of the questions' `meta` that says how hard they are, by which the planner's
+            plans differ; None: the text's estimated difficulty picks the questions.
+        rollouts: of the planner's calibration; 0: from profiles alone.
+        seed: of calibration and plans.
+        checkpoints: trained policies that are shown too. One that knows budgets
+            (`AgentBalance(conditioned=True)`) plans for each, another has one plan.
+    """
+    model, data = experiment.model, experiment.data
+    data.setup("test")
+    chosen = three_of(experiment, data.queries("test"), by)
+    systems = [*_planned(experiment, budgets, rollouts, seed, by), *_trained(checkpoints, budgets)]
+    found: list[Case] = []
+    with model.new_executor(data) as executor:
+        executor.check()
+        for system, budget, prepare in systems:
+            outcomes = evaluate(prepare(), model.mas, executor, list(chosen.values()))
+            found += [
+                Case(system, budget, f"{said}: {first_line(query)}", outcome)
+                for (said, query), outcome in zip(chosen.items(), outcomes, strict=True)
+            ]
+    return found
+
+
+def three_of(experiment: Experiment, queries: Sequence[Query], by: str | None) -> dict[str, Query]:
+    """How hard it is, in words → the first easiest, median and hardest question.
+
+    Raises:
+        ConfigError: fewer than three, or one without that entry.
+    """
+    if len(queries) < 3:
+        raise ConfigError("data", len(queries), "three held-out questions or more")
+    for query in queries:
+        if by is not None and by not in query.meta:
+            raise ConfigError("--by", by, f"an entry of every question's meta: {list(query.meta)}")
+    if by is None:
+        hard = standard_difficulty(experiment.model.mas, queries)
+        ordered = sorted(queries, key=lambda q: hard[q.id])
+        named = [("easy", 0), ("medium", len(ordered) // 2), ("hard", -1)]
+        return {said: ordered[place] for said, place in named}
+    levels = sorted({query.meta[by] for query in queries})
+    places = sorted({0, len(levels) // 2, len(levels) - 1})
+    return {
+        f"{by} {levels[k]}": next(q for q in queries if q.meta[by] == levels[k]) for k in places
+    }
+
+
+class _Ready:
+    """A policy, and the budget that it is told before it plans."""
+
+    def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
+        self.policy, self.budget = policy, budget
+
+    def __call__(self) -> Policy:
+        if self.budget is not None and isinstance(self.policy, AgentBalance):
+            self.policy.set_budget(self.budget.cost_usd, self.budget.latency_s, self.budget.aim)
+        return self.policy
+
+
+def _planned(
+    experiment: Experiment, budgets: Sequence[Budget], rollouts: int, seed: int, by: str | None
+) -> Iterator[tuple[str, str, _Ready]]:
+    calibration = calibrate_experiment(experiment, rollouts, seed, by)
+    for budget in budgets:
+        mixture = plan(calibration, budget, seed=seed)
+        policy = PlannedMixture(mixture_to_dict(mixture, calibration), seed)
+        yield PLANNER, in_words(budget), _Ready(policy)
+
+
+def _trained(
+    checkpoints: Sequence[str], budgets: Sequence[Budget]
+) -> Iterator[tuple[str, str, _Ready]]:
+    for path in checkpoints:
+        policy = load(path, None).policy
+        name = type(policy).__name__ + (f", {Path(path).stem}" if len(checkpoints) > 1 else "")
+        if isinstance(policy, AgentBalance) and policy.tradeoff is not None:
+            yield from ((name, in_words(budget), _Ready(policy, budget)) for budget in budgets)
+        else:
+            yield name, "", _Ready(policy)
+
+
+def in_words(budget: Budget) -> str:
+    """For example `0.46 mUSD, 19 s`."""
+    cost, wait = budget.cost_usd, budget.latency_s
+    said = [f"{1e3 * cost:.3g} mUSD"] if cost else []
+    return ", ".join([*said, *([f"{wait:g} s"] if wait else [])])
+
+
+def write_cases(found: Sequence[Case], folder: str | Path, label: str, console: Console) -> Path:
+    """A table, cases.json with the plans, and the picture, which is returned."""
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    table = Table(title=f"plans and what came of them ({label})", title_justify="left")
+    for head in ("question", "system", "budget", "team", "mUSD", "s", ""):
+        table.add_column(head, justify="right" if head in ("mUSD", "s") else "left")
+    for case in found:
+        o = case.outcome
+        team = ", ".join(f"{a.role.name}: {a.backbone}" for a in o.plan.agents)
+        figures = (f"{1e3 * o.cost:.3g}", f"{o.latency:.1f}", verdict(o))
+        table.add_row(case.question.partition(":")[0], case.system, case.budget, team, *figures)
+    console.print(table)
+    data = [_plain(case, label) for case in found]
+    (out / "cases.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    grid: dict[str, dict[str, tuple[Outcome, str]]] = {}
+    for case in found:
+        o = case.outcome
+        column = f"{case.system}\n{case.budget or 'no budget given'}"
+        said = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
+        grid.setdefault(case.question, {})[column] = o, said
+    picture = draw_cases(grid, out / f"cases-{label}.png", simulated=label == "simulated")
+    console.print(f"{out}/cases.json, {picture.name} ({label})", highlight=False, soft_wrap=True)
+    return picture
+
+
+def first_line(query: Query) -> str:
+    """The question without its choices and what is said about the answer's form."""
+    return query.text.strip().partition("\n")[0]
+
+
+def verdict(outcome: Outcome) -> str:
+    """Whether the answer was right, in a word."""
+    return "failed" if outcome.error else "right" if outcome.score > 0.5 else "wrong"
+
+
+def _plain(case: Case, label: str) -> dict[str, object]:
+    o = case.outcome
+    measured = {"cost_usd": o.cost, "latency_s": o.latency, "score": o.score, "error": o.error}
+    asked = {"system": case.system, "budget": case.budget, "question": case.question}
+    return {"source": label, **asked, **measured, "plan": o.plan.to_dict()}

@@ -1,0 +1,1 @@
+"""Comparisons of methods at the same questions, calls and budgets."""

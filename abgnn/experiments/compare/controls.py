@@ -1,0 +1,73 @@
+"""Rows of a comparison that learn nothing: single LLMs, self-consistency, fixed graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast, get_args
+
+from abgnn.data.template import Kind
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.fixed import FixedGraph, RandomGraph
+from abgnn.models.policy import Policy
+from abgnn.models.self_consistency import SelfConsistency
+
+CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
+ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
+VANILLA = "vanilla"
+PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare_planner`
+
+
+def plain_kinds() -> tuple[str, ...]:
+    """What `plain` may be: the names below, or a topology of fixed graphs."""
+    return (
+        PLANNER,
+        *ORACLES,
+        "single LLM",
+        "single LLM, any role",
+        "self-consistency",
+        "random",
+        VANILLA,
+        *get_args(Kind),
+    )
+
+
+def plain_policies(
+    kind: str, mas: BaseMAS, budgets: Sequence[float], seed: int
+) -> Iterator[tuple[str, Policy]]:
+    """Named policies, one point of the frontier each.
+
+    - `single LLM`: every backbone alone in the role that would answer alone.
+    - `single LLM, any role`: every backbone alone in every role.
+    - `self-consistency`: every backbone, as many answers as each budget (USD per query) buys.
+    - `random`: random roles, backbones and edges for every query.
+    - `vanilla`: all roles and edges of the template, whatever system it is of.
+    - a topology: all roles on every single backbone; `complete` is the base MAS.
+    """
+    names, roles = mas.catalogue.names, mas.template.roles
+    if kind == "single LLM":
+        lead = roles[mas.template.lead].name
+        yield from ((name, FixedGraph(name, [lead])) for name in names)
+    elif kind == "single LLM, any role":
+        for role in (r.name for i, r in enumerate(roles) if i != mas.template.decision):
+            yield from ((f"{name} as {role}", FixedGraph(name, [role])) for name in names)
+    elif kind == "self-consistency":
+        for name in names:
+            for n in _affordable(name, mas, budgets):
+                yield f"{n} × {name}", SelfConsistency(name, n)
+    elif kind == "random":
+        yield "random plans", RandomGraph(seed=seed)
+    elif kind == VANILLA:
+        yield from ((name, FixedGraph(name)) for name in names)
+    else:
+        topology = cast(Kind, kind)
+        yield from ((name, FixedGraph(name, edges=topology)) for name in names)
+
+
+def _affordable(name: str, mas: BaseMAS, budgets: Sequence[float]) -> list[int]:
+    """Distinct numbers of answers that the budgets buy at the estimated cost of a call."""
+    numbers = set()
+    for budget in budgets:
+        policy = SelfConsistency(name, budget_usd=budget)
+        policy.attach(mas.table)
+        numbers.add(policy.answers())
+    return sorted(numbers)

@@ -1,0 +1,113 @@
+"""P@ budgets without hindsight: operating points chosen on some questions, judged on others.
+
+An envelope over points that were measured on the same questions by which it is judged is too good
+by chance, the more so the more points a method has (eleven backbones, or sixty roles of them,
+against four operating points). Here the mixture that Eq 12 implies for a budget is fixed on one
+half of the held-out questions, and its performance is read off on the other half.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.evaluation.frontier import ORIGIN, upper_envelope
+from abgnn.experiments.compare.config import Comparison
+from abgnn.experiments.compare.job import Job, Result
+from abgnn.experiments.compare.table import (
+    AXES,
+    Figures,
+    Line,
+    budgets_of,
+    lines_of,
+)
+
+SPLITS = 20  # halvings of the questions; each half is judged once per halving
+
+
+def cross_columns(comparison: Comparison) -> tuple[str, ...]:
+    """cross P@T1, …, cross P@L1, …"""
+    return tuple(
+        f"cross P@{letter}{k}"
+        for axis, letter, _ in AXES
+        for k in range(1, len(budgets_of(comparison, axis)) + 1)
+    )
+
+
+def cross_lines(
+    comparison: Comparison, jobs: Sequence[Job], results: Mapping[Job, Result]
+) -> list[Line]:
+    """A row per method; columns as in `cross_columns`."""
+    return lines_of(cross_figures(comparison, results), comparison, jobs, results)
+
+
+def cross_figures(comparison: Comparison, results: Mapping[Job, Result]) -> Figures:
+    """The columns' values by seed and method."""
+    return {seed: _figures(comparison, results, seed) for seed in comparison.seeds}
+
+
+def mixture(points: Array, budget: float) -> Array:
+    """Share of each point [J] in the mixture that Eq 12 takes at a budget; the rest is (0, 0).
+
+    Args:
+        points: (budget, performance) `[J, 2]`.
+        budget: what may be spent, a mean per query.
+    """
+    vertices = upper_envelope(np.concatenate([points, [ORIGIN]]))
+    vertices = vertices[: int(vertices[:, 1].argmax()) + 1]
+    share = np.zeros(len(points))
+    right = int(np.searchsorted(vertices[:, 0], budget))
+    if right == len(vertices):
+        pairs = [(vertices[-1], 1.0)]
+    elif right == 0:
+        pairs = [(vertices[0], 1.0)]
+    else:
+        left = vertices[right - 1]
+        weight = float((budget - left[0]) / (vertices[right][0] - left[0]))
+        pairs = [(left, 1 - weight), (vertices[right], weight)]
+    for vertex, weight in pairs:
+        found = np.flatnonzero((points == vertex).all(1))
+        share[found[:1]] += weight  # none is found for (0, 0)
+    return share
+
+
+def cross_performance(by_query: Array, axis: int, budget: float, seed: int) -> float:
+    """Mean over halvings of what the mixture chosen on one half reaches on the other.
+
+    Args:
+        by_query: score, USD, seconds per point and question `[J, Q, 3]`.
+        axis: 1 (USD) or 2 (seconds).
+        budget: mean per query.
+        seed: of the halvings, so that all methods meet the same ones.
+    """
+    rng, n = np.random.default_rng(seed), by_query.shape[1]
+    reached = []
+    for _ in range(SPLITS):
+        halves = np.array_split(rng.permutation(n), 2) if n > 1 else [np.arange(n)] * 2
+        for chosen, judged in (halves, halves[::-1]):
+            seen = by_query[:, chosen].mean(1)  # [J, 3]
+            share = mixture(seen[:, [axis, 0]], budget)
+            reached.append(float(share @ by_query[:, judged, 0].mean(1)))
+    return float(np.mean(reached))
+
+
+def _figures(
+    comparison: Comparison, results: Mapping[Job, Result], seed: int
+) -> dict[str, dict[str, float]]:
+    points: dict[str, list[Array]] = defaultdict(list)
+    for job, result in results.items():
+        if job.seed == seed:
+            points[job.method].append(np.array(result.by_query))  # [rows, Q, 3]
+    budgets = [
+        (k, b) for k, (axis, _, _) in enumerate(AXES, 1) for b in budgets_of(comparison, axis)
+    ]
+    return {
+        method: {
+            column: cross_performance(np.concatenate(mine), axis, budget, seed)
+            for column, (axis, budget) in zip(cross_columns(comparison), budgets, strict=True)
+        }
+        for method, mine in points.items()
+    }

@@ -1,0 +1,178 @@
+"""One job of a comparison: train at one operating point, evaluate on held-out questions, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from abgnn.data.outcome import Outcome
+from abgnn.data.resources import config_path
+from abgnn.errors import ConfigError
+from abgnn.experiments.compare.controls import ORACLES, PLANNER, plain_policies
+from abgnn.experiments.compare.oracle import oracle_policies
+from abgnn.experiments.compare.planner import planned_policies
+from abgnn.experiments.experiment import Experiment, build
+from abgnn.models.policy import Policy
+from abgnn.training.call_budget import CallBudget
+from abgnn.training.evaluate import Row, evaluate, summarise
+
+QUIET = (
+    "--model.calibration=null",  # calls that nobody counted would teach
+    "--trainer.logger=false",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--trainer.enable_checkpointing=false",
+    "--trainer.num_sanity_val_steps=0",
+    "--trainer.limit_val_batches=0",
+)
+
+
+ByQuery = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that decides what a job gives.
+
+    Args:
+        method, point, seed: which cell of the comparison.
+        configs, overrides: of `abgnn fit`; the seed is among the overrides.
+        plain: kind of rows that learn nothing (`plain_policies`), or None: train.
+        train_calls: LLM calls for training.
+        samples: rollouts per held-out query.
+        budgets: USD per query, for rows at equal cost and for plans.
+        waits: seconds per query, for plans.
+        world: digest of what lies in files: configs and catalogue.
+    """
+
+    method: str
+    point: str
+    seed: int
+    configs: tuple[str, ...]
+    overrides: tuple[str, ...]
+    plain: str | None
+    train_calls: int
+    samples: int
+    budgets: tuple[float, ...]
+    world: str
+    waits: tuple[float, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Hash of all settings: the result's file name."""
+        said = {k: v for k, v in asdict(self).items() if k != "waits" or v}
+        text = json.dumps(said, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job gave.
+
+    Args:
+        label: `simulated`, `recorded` or `live`.
+        train_calls: LLM calls that training made.
+        rows: one per policy.
+        by_query: per row and held-out question, in their order: score, USD, seconds (means over
+            the rollouts), `[rows, Q, 3]`.
+        seconds: that the job took here.
+    """
+
+    label: str
+    train_calls: int
+    rows: tuple[Row, ...]
+    by_query: tuple[ByQuery, ...]
+    seconds: float
+
+
+def digest(files: Sequence[str]) -> str:
+    """Hash of the files' contents and of the package's version."""
+    parts = [config_path(name).read_bytes() for name in files]
+    return hashlib.sha256(b"\0".join([version("abgnn").encode(), *parts])).hexdigest()[:16]
+
+
+def run_job(job: Job, folder: str) -> Result:
+    """Carry a job out and write its result into `folder`, whole or not at all."""
+    began = time.perf_counter()
+    experiment = build(job.configs, [*job.overrides, *QUIET])
+    calls, policies = _policies(experiment, job)
+    rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)
+    seconds = time.perf_counter() - began
+    result = Result(experiment.model.label, calls, rows, by_query, seconds)
+    data = {"job": asdict(job), "result": asdict(result)}
+    path = Path(folder) / f"{job.key}.json"
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(data), encoding="utf-8")
+    part.replace(path)
+    return result
+
+
+def read_result(job: Job, folder: Path) -> Result | None:
+    """The result that an earlier run has left; None: there is none, or not a whole one."""
+    path = folder / f"{job.key}.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))["result"]
+        rows = tuple(Row(**row) for row in data.pop("rows"))
+        by_query = tuple(tuple((s, c, t) for s, c, t in row) for row in data.pop("by_query"))
+        return Result(rows=rows, by_query=by_query, **data)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _train(experiment: Experiment, calls: int) -> int:
+    """Train until so many LLM calls were made; how many were."""
+    budget = CallBudget(calls)
+    experiment.trainer.callbacks.insert(0, budget)  # type: ignore[attr-defined]
+    experiment.fit()
+    return budget.calls
+
+
+def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Policy]]]:
+    """Calls that were made to learn, and what was learned, one point of the frontier each."""
+    model = experiment.model
+    if job.plain is None:
+        return _train(experiment, job.train_calls), [(job.point, model.policy)]
+    if job.plain == PLANNER:
+        return planned_policies(experiment, job.train_calls, job.budgets, job.waits, job.seed)
+    if job.plain in ORACLES:
+        return 0, oracle_policies(job.plain, experiment)
+    return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))
+
+
+def _evaluated(
+    experiment: Experiment, job: Job, policies: list[tuple[str, Policy]]
+) -> list[tuple[Row, ByQuery]]:
+    model, queries = experiment.model, experiment.data.queries("test")
+    with model.new_executor(experiment.data) as executor:
+        executor.check()
+        outcomes = [
+            (name, evaluate(policy, model.mas, executor, queries, samples=job.samples))
+            for name, policy in policies
+        ]
+        if executor.exhausted is not None:  # what a cap has refused is no figure of a method
+            raise ConfigError("rollout.caps", executor.exhausted, "caps that all methods fit into")
+    for _, mine in outcomes:
+        _check_outcomes(mine)
+    return [(summarise(name, mine), _by_query(mine, job.samples)) for name, mine in outcomes]
+
+
+def _check_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """A bug is no figure of a method. Other failures are: no budget left, a reply cut off, …"""
+    bugs = [outcome for outcome in outcomes if outcome.kind == "internal"]
+    if bugs:
+        raise RuntimeError(f"{len(bugs)} of {len(outcomes)} rollouts: {bugs[0].error}")
+
+
+def _by_query(outcomes: Sequence[Outcome], samples: int) -> ByQuery:
+    """Means over each question's rollouts, which stand in a row."""
+    triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])  # [Q * samples, 3]
+    means: list[list[float]] = triples.reshape(-1, samples, 3).mean(1).tolist()
+    return tuple((score, cost, latency) for score, cost, latency in means)

@@ -1,0 +1,187 @@
+"""The jobs of a comparison, in parallel processes; what is done already is not done again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from abgnn.errors import ConfigError
+from abgnn.experiments.compare.config import Comparison, Method, arguments
+from abgnn.experiments.compare.controls import PLANNER
+from abgnn.experiments.compare.job import (
+    QUIET,
+    Job,
+    Result,
+    digest,
+    read_result,
+    run_job,
+)
+from abgnn.experiments.experiment import build, quiet
+from abgnn.graph.base_mas import BaseMAS
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of all jobs.
+
+    Args:
+        label: where the answers come from: `simulated`, `recorded` or `live`.
+        results: of the jobs that succeeded, in the order of the jobs.
+        failed: what went wrong, by job.
+    """
+
+    label: str
+    results: Mapping[Job, Result]
+    failed: Mapping[Job, str]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
+    """The world's label and all jobs, seed by seed; every method's config is built once.
+
+    Raises:
+        ConfigError: a config, key or value that `abgnn fit` does not accept.
+    """
+    _silence()
+    model = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET]).model
+    live: tuple[str, ...] = ()
+    if model.label == "live" and model.rollout_settings.recording.path is None:
+        live = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
+    jobs = [
+        job
+        for seed in comparison.seeds
+        for method in comparison.methods
+        for job in _jobs_of(comparison, method, seed, model.mas, live)
+    ]
+    for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
+        build(job.configs, [*job.overrides, *QUIET])
+    return model.label, jobs
+
+
+AT_COST = ("self-consistency", PLANNER)  # plain rows that are told the cost budgets
+
+
+def _jobs_of(
+    comparison: Comparison, method: Method, seed: int, mas: BaseMAS, live: tuple[str, ...]
+) -> Iterator[Job]:
+    """A job per operating point; what a method sets goes before what all share."""
+    configs = (*comparison.fit, *method.configs)
+    calls = comparison.train_calls if method.train_calls is None else method.train_calls
+    common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
+    for point, settings in method.operating_points(mas.catalogue.names).items():
+        yield Job(
+            method=method.name,
+            point=point,
+            seed=seed,
+            configs=configs,
+            overrides=(*common, *arguments(method.set), *arguments(settings)),
+            plain=method.plain,
+            train_calls=calls if method.plain in (None, PLANNER) else 0,
+            samples=comparison.samples,
+            budgets=comparison.cost_budgets if method.plain in AT_COST else (),
+            waits=comparison.latency_budgets if method.plain == PLANNER else (),
+            world=digest([*configs, mas.catalogue_file]),
+        )
+
+
+def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console) -> Ran:
+    """Run what has no result yet; a job that fails, or dies, takes no other one with it."""
+    if workers < 1:
+        raise ConfigError("--jobs", workers, "a number of processes ≥ 1")
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {job: read_result(job, folder) for job in jobs}
+    results = {job: result for job, result in found.items() if result is not None}
+    if results:
+        console.print(f"{len(results)} of {len(jobs)} jobs are done already ({folder})")
+    failed: dict[Job, str] = {}
+    crew = workers
+    while todo := [job for job in jobs if job not in results and job not in failed]:
+        before = len(results) + len(failed)
+        for job, ended in _run(todo, folder, min(crew, len(todo))):
+            if isinstance(ended, Result):
+                results[job] = ended
+            else:
+                failed[job] = ended
+            _tell(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
+        if len(results) + len(failed) > before:
+            crew = workers
+        elif crew > 1:  # a process died, and all that ran with it is lost: find out which
+            crew = 1
+        else:
+            failed[todo[0]] = "its process died (killed, or out of memory)"
+    return Ran(label, {job: results[job] for job in jobs if job in results}, failed)
+
+
+def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
+    """Every job as it ends; where a process dies, what it and its like had not done is missing."""
+    context = multiprocessing.get_context("spawn")  # torch has threads: no fork
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    try:
+        jobs = {pool.submit(_attempt, job, str(folder)): job for job in todo}
+        for future in as_completed(jobs):
+            if not isinstance(future.exception(), BrokenProcessPool):
+                yield jobs[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # interrupted: what has not begun does not begin
+
+
+def _attempt(job: Job, folder: str) -> Result | str:
+    """A job's result, or what went wrong."""
+    try:
+        return run_job(job, folder)
+    except Exception as bug:  # other jobs go on, and not every exception survives the way back
+        return f"{type(bug).__name__}: {bug}"
+
+
+def _start() -> None:
+    """A worker: silent, and gone when whoever started it is gone, even by SIGKILL."""
+    _silence()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "runs in a worker"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _silence() -> None:
+    quiet()
+    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+
+
+def _tell(
+    job: Job, result: Result | None, done: int, of: int, label: str, console: Console
+) -> None:
+    where = (
+        f"{done:4d} of {of}  {', '.join(dict.fromkeys((job.method, job.point)))}, seed {job.seed}"
+    )
+    if result is None:
+        console.print(f"{where}: failed", style="red", markup=False, highlight=False)
+        return
+    best = max(result.rows, key=lambda row: row.performance)
+    said = f"{best.performance:.3f} at {1e3 * best.cost_usd:.3g} mUSD, {best.latency_s:.3g} s"
+    said = f"{len(result.rows)} rows, the best one {said}" if job.plain else said
+    failed = max(row.failed for row in result.rows)
+    said += f", {failed:.0%} failed" if failed else ""
+    calls = f", {result.train_calls} training calls" if result.train_calls else ""
+    console.print(f"{where}: {said} ({label}){calls}", markup=False, highlight=False)
+
+
+def _shared(comparison: Comparison, seed: int) -> tuple[str, ...]:
+    """What all methods are given: the seed, and the comparison's own settings."""
+    return arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})

@@ -1,0 +1,121 @@
+"""From a config to model, data and trainer: the command line's `LightningCLI`, usable in Python."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+
+from abgnn.data.resources import config_path
+from abgnn.errors import ConfigError
+from abgnn.training.reinforce import Reinforce
+
+_CONFIG_FLAGS = ("--config", "-c")
+
+
+class SaveConfigBesideFigures(SaveConfigCallback):
+    """Writes the config into the run's folder; a run without a logger has none."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if trainer.loggers:
+            super().setup(trainer, pl_module, stage)
+
+
+class ExperimentCLI(LightningCLI):
+    """`LightningCLI` for `Reinforce` and any datamodule of queries."""
+
+    def __init__(self, args: Sequence[str] | None = None, run: bool = True) -> None:
+        super().__init__(
+            model_class=Reinforce,
+            datamodule_class=LightningDataModule,
+            subclass_mode_data=True,
+            save_config_callback=SaveConfigBesideFigures,
+            save_config_kwargs={"overwrite": True},
+            args=None if args is None else list(args),
+            run=run,
+        )
+
+    def _parse_ckpt_path(self) -> None:
+        """A checkpoint's hyperparameters go over configs, and flags of the command over both."""
+        super()._parse_ckpt_path()
+        flags = _model_flags(sys.argv[2:]) if self.config.get("subcommand") else []
+        if flags:
+            command = [self.config.subcommand, *flags]
+            self.config = self.parser.parse_args(command, namespace=self.config)
+
+
+def _model_flags(args: Sequence[str]) -> list[str]:
+    """Every `--model.…` among arguments, with its value."""
+    found: list[str] = []
+    for i, arg in enumerate(args):
+        if arg.startswith("--model"):
+            found += [arg] if "=" in arg else [arg, *args[i + 1 : i + 2]]
+    return found
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a config describes."""
+
+    model: Reinforce
+    data: Any
+    trainer: Trainer
+
+    def fit(self) -> None:
+        """Train."""
+        self.trainer.fit(self.model, datamodule=self.data)
+
+
+def build(configs: Sequence[str], overrides: Sequence[str] = ()) -> Experiment:
+    """Instantiate configs, later ones over earlier ones, then `--key=value` overrides."""
+    args = [part for name in configs for part in ("--config", name)] + list(overrides)
+    quiet()
+    given, sys.argv = sys.argv, sys.argv[:1]  # arguments of another command are not this parser's
+    try:
+        cli = ExperimentCLI(resolve_configs(args), run=False)
+    except SystemExit as error:  # the parser has printed what is wrong
+        raise ConfigError("config", list(configs), "a config that `abgnn fit` accepts") from error
+    finally:
+        sys.argv = given
+    return Experiment(cli.model, cli.datamodule, cli.trainer)
+
+
+def quiet() -> None:
+    """Silence what libraries say about themselves: deprecations inside them, advertisements."""
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+    for name in ("lightning.pytorch.utilities.rank_zero", "sentence_transformers"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def resolve_configs(args: Sequence[str]) -> list[str]:
+    """`args` with every `--config NAME` replaced by the file's path, packaged configs included."""
+    resolved: list[str] = []
+    for i, arg in enumerate(args):
+        flag, equals, value = arg.partition("=")
+        if equals and flag in _CONFIG_FLAGS:
+            resolved.append(f"{flag}={config_path(value)}")
+        elif i and args[i - 1] in _CONFIG_FLAGS:
+            resolved.append(str(config_path(arg)))
+        else:
+            resolved.append(arg)
+    return resolved
+
+
+def load(checkpoint: str | None, config: str | None) -> Reinforce:
+    """A trained policy from a checkpoint, or the untrained one of a config."""
+    if (checkpoint is None) == (config is None):
+        raise ConfigError("--checkpoint / --config", (checkpoint, config), "exactly one of the two")
+    if config is not None:
+        return build([config], ["--trainer.logger=false"]).model
+    assert checkpoint is not None
+    if not Path(checkpoint).is_file():
+        raise ConfigError("--checkpoint", checkpoint, "an existing file")
+    return Reinforce.load_from_checkpoint(checkpoint, map_location="cpu")

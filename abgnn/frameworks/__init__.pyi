@@ -1,0 +1,14 @@
+from .companies import ChatDev as ChatDev
+from .companies import Company as Company
+from .companies import MetaGPT as MetaGPT
+from .group_chat import Debate as Debate
+from .group_chat import GroupChat as GroupChat
+from .macnet import MacNet as MacNet
+from .reflection import SelfReflection as SelfReflection
+from .template import FrameworkTemplate as FrameworkTemplate
+from .template import GraphFlowTemplate as GraphFlowTemplate
+from .words import AnyFramework as AnyFramework
+from .words import Framework as Framework
+from .words import Message as Message
+from .words import StagedFramework as StagedFramework
+from .words import template_of as template_of

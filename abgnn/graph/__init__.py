@@ -1,0 +1,5 @@
+"""Query graphs and what they are made of: the base framework, text encoders, embeddings on disk."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

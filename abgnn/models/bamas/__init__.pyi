@@ -1,0 +1,12 @@
+from .ilp import PATTERNS as PATTERNS
+from .ilp import Group as Group
+from .ilp import Team as Team
+from .ilp import buy as buy
+from .ilp import tier_weights as tier_weights
+from .market import Market as Market
+from .naive import NaiveCostAware as NaiveCostAware
+from .policy import Bamas as Bamas
+from .policy import PatternNet as PatternNet
+from .tiers import Tier as Tier
+from .tiers import choose_tiers as choose_tiers
+from .tiers import groups_of as groups_of

@@ -1,0 +1,5 @@
+"""MasRouter (arXiv 2502.11133): how many agents, which roles, which LLM, in turn."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,58 @@
+"""What MasRouter's cascade drew, and the plans that this stands for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from abgnn.data.plan import Agent, Plan
+from abgnn.models.decision import PlannedChoice
+from abgnn.models.mas_router.modes import Mode, mode_plan
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """What was drawn, all long: mode `[B]`, count `[B]` from 1, role and llm `[B, A]`.
+
+    Places of role and llm from a graph's count on hold 0 and mean nothing.
+    """
+
+    mode: Tensor
+    count: Tensor
+    role: Tensor
+    llm: Tensor
+
+    def stages(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """In the order of the cascade."""
+        return self.mode, self.count, self.role, self.llm
+
+
+@dataclass(frozen=True)
+class CascadeChoice(PlannedChoice):
+    """A choice of MasRouter, with what was drawn."""
+
+    action: Cascade = field(kw_only=True)
+
+
+def cascade_plans(
+    batch: Batch, drawn: Cascade, modes: Sequence[Mode], names: Sequence[str]
+) -> list[Plan]:
+    """One plan per query; the decision agent is played by the most frequent LLM drawn."""
+    rows = zip(batch.query, batch.template, *(s.tolist() for s in drawn.stages()), strict=True)
+    plans = []
+    for query, template, mode, count, role, llm in rows:
+        roles = [r for i, r in enumerate(template.roles) if i != template.decision]
+        decision = Agent(template.roles[template.decision], names[most_frequent(llm[:count])])
+        chosen, played = [roles[r] for r in role[:count]], [names[m] for m in llm[:count]]
+        plans.append(mode_plan(modes[mode], query, chosen, played, decision))
+    return plans
+
+
+def most_frequent(backbones: Sequence[int]) -> int:
+    """The index that occurs most often; of several the lowest, first in the catalogue's order."""
+    counts = Counter(backbones)
+    return min(counts, key=lambda m: (-counts[m], m))

@@ -1,0 +1,5 @@
+"""Programs: executions that decide as they go, one per file."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+from .feedback import FeedbackProgram as FeedbackProgram
+from .linear import LinearProgram as LinearProgram
+from .planner import PlannerProgram as PlannerProgram
+from .self_consistency import SelfConsistencyProgram as SelfConsistencyProgram
+from .star import StarProgram as StarProgram

@@ -1,0 +1,70 @@
+"""Star collaboration: independent answers side by side, and a vote without a call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from abgnn.data.program import Program, Said, Stage
+
+
+@dataclass(frozen=True)
+class StarProgram(Program):
+    """BAMAS's star pattern (arXiv 2511.21572): every agent answers alone, the majority wins.
+
+    Votes are counted by the task's key; a tie goes to the key with more votes of the strongest
+    tier, then to the one that comes first in the plan. The answer is there when the last vote is.
+    Votes that the budget does not admit are missing.
+
+    Args:
+        n: how many agents, the first of the plan; strongest first.
+        strong: how many of them are of the strongest tier.
+        as_released: at most three agents vote, however many were bought, one after the other.
+            (The release's division of tasks that say "calculate" is left out: those votes are
+            over answers to different questions.)
+    """
+
+    name: ClassVar[str] = "bamas_star"
+    n: int = 1
+    strong: int = 0
+    as_released: bool = False
+
+    async def run(self, stage: Stage) -> Said | str | None:
+        said = await (self._sequence(stage) if self.as_released else self._at_once(stage))
+        return vote([(stage.key(s.text), s) for s in said], self.strong)
+
+    async def _at_once(self, stage: Stage) -> list[Said]:
+        calls = (stage.call(agent, last=True) for agent in range(self.n))
+        return [said for said in await asyncio.gather(*calls) if said is not None]
+
+    async def _sequence(self, stage: Stage) -> list[Said]:
+        said: list[Said] = []
+        for agent in range(min(self.n, 3)):
+            answer = await stage.call(agent, after=said[-1:], last=True)
+            if answer is not None:
+                said.append(answer)
+        return said
+
+
+def vote(votes: Sequence[tuple[str, Said]], strong: int) -> str | None:
+    """The text that wins among (key, answer); None: no votes.
+
+    Answers without a key count only if none has one. A text, not what its agent said: a vote ends
+    with its last answer.
+
+    Args:
+        votes: in the order of the plan.
+        strong: agents below this index are of the strongest tier.
+    """
+    able = [v for v in votes if v[0]] or list(votes)
+    if not able:
+        return None
+
+    def rank(key: str) -> tuple[int, int]:
+        mine = [said.agent for k, said in able if k == key]
+        return len(mine), sum(agent < strong for agent in mine)
+
+    winner = max(dict.fromkeys(key for key, _ in able), key=rank)  # ties: the first
+    return next(said.text for key, said in able if key == winner)

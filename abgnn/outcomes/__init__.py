@@ -1,0 +1,5 @@
+"""Tables of recorded outcomes: what several LLMs made of the same questions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,15 @@
+from .budgets import Budget as Budget
+from .budgets import Mixture as Mixture
+from .budgets import Weighted as Weighted
+from .budgets import budgeted_mix as budgeted_mix
+from .design import Design as Design
+from .design import PlanSpace as PlanSpace
+from .factorial import calibration_plans as calibration_plans
+from .factorial import calls_per_rollout as calls_per_rollout
+from .observations import Observations as Observations
+from .observations import observe as observe
+from .outcome_model import OutcomeModel as OutcomeModel
+from .prior import Profile as Profile
+from .search import search as search
+from .simulation import Forecast as Forecast
+from .simulation import VirtualQueries as VirtualQueries

@@ -1,0 +1,94 @@
+"""Curves, bars and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from abgnn.data.arrays import Array
+from abgnn.evaluation.frontier import performance_at
+from abgnn.plots.frontier import COLOURS, LINES, MARKERS
+from abgnn.plots.style import WIDTH, _log_axis, short, style
+
+
+def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
+    """What a budget buys (Eq 12) per method. Logarithmic budgets.
+
+    Marks are measured points; those that no budget calls for are small and pale.
+
+    Args:
+        series: method → (budget, performance) `[J, 2]`, budgets above 0; of one that has no point
+            only the look is used up, so that figures with the same methods agree.
+        label: of the axis.
+    """
+    budgets = np.concatenate([points[:, 0] for points in series.values()])
+    grid = np.geomspace(budgets.min() / 1.2, budgets.max() * 1.2, 240)
+    looks = islice(zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False), len(series))
+    with style():
+        rows = -(-len(series) // 2)
+        figure = Figure(figsize=(WIDTH, 3.1 + 0.19 * rows), layout="constrained")
+        axes = figure.subplots()
+        for (name, points), (colour, marker, line) in zip(series.items(), looks, strict=True):
+            if not len(points):
+                continue
+            x = np.union1d(grid[grid >= points[:, 0].min()], points[:, 0])
+            y = np.array([performance_at(points, budget) for budget in x])
+            axes.plot(x, y, color=colour, linestyle=line, linewidth=1.5)
+            wanted = points[:, 1] >= y[np.searchsorted(x, points[:, 0])] - 1e-9
+            hollow: dict[str, Any] = {"color": colour, "markerfacecolor": "white", "linestyle": ""}
+            axes.plot(*points[~wanted].T, marker=marker, markersize=3.5, alpha=0.35, **hollow)
+            axes.plot(*points[wanted].T, marker=marker, **hollow)
+            axes.plot([], [], marker=marker, color=colour, linestyle=line, label=short(name, 30),
+                      markerfacecolor="white")  # fmt: skip
+        _log_axis(axes)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        axes.set(xlabel=label, ylabel="performance")
+        axes.grid()
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def bars_figure(values: Mapping[str, float], label: str, written: Sequence[str]) -> Figure:
+    """Horizontal bars with their values written beside them."""
+    names = list(values)
+    with style():
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.27 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh(
+            range(len(names)), list(values.values()), color="#9DB7CC", edgecolor="#22384F"
+        )
+        axes.bar_label(bars, labels=list(written), padding=3, fontsize=8)
+        axes.set_yticks(range(len(names)), [short(name) for name in names])
+        axes.invert_yaxis()
+        axes.margins(x=0.18)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(label)
+        axes.grid(axis="x")
+    return figure
+
+
+def intervals_figure(rows: Sequence[tuple[str, float, float, float]], label: str) -> Figure:
+    """Value and bounds, each in shares of its budget; the budget is the line at 1.
+
+    Args:
+        rows: name, value, low, high.
+        label: of the axis.
+    """
+    y = np.arange(len(rows))
+    value, low, high = (np.array([row[k] for row in rows]) for k in (1, 2, 3))
+    with style():
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        spread = np.clip(np.array([value - low, high - value]), 0, None)
+        axes.errorbar(value, y, xerr=spread, fmt="o", color=COLOURS[0], capsize=4)
+        axes.axvline(1, color="#222222", linestyle="--", linewidth=1.2)
+        axes.set_yticks(y, [short(row[0]) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlabel(label)
+        axes.grid(axis="x")
+    return figure

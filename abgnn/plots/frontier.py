@@ -1,0 +1,196 @@
+"""Pictures: frontiers of several methods, and a plan as a layered graph. Figures, no pyplot."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from abgnn.data.plan import Plan
+from abgnn.errors import ConfigError
+from abgnn.evaluation.frontier import performance_at, upper_envelope
+from abgnn.plots.plan_layout import Layout, Pen
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6D3F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+LINES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 2)),
+    (0, (1, 1.5)),
+    (0, (6, 2, 1, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+INK, WARNING = "#222222", "#A3001E"
+
+
+def draw_frontiers(
+    cost: Mapping[str, ArrayLike],
+    latency: Mapping[str, ArrayLike],
+    path: str | Path,
+    *,
+    title: str,
+    simulated: bool,
+    budget_label: str = "mean per query",
+    cost_unit: str = "USD",
+    performance_label: str = "performance",
+    log_x: bool = False,
+) -> Path:
+    """Save one picture with two panels: performance against USD and against seconds.
+
+    A method has one colour, marker and line style in both. Its line is what a budget buys
+    (`performance_at`): pale where it interpolates to the anchor (0, 0). Vertices of the envelope
+    are filled, all other measured points hollow.
+
+    Args:
+        cost, latency: (budget, performance) points [J, 2] per method, in USD and in seconds.
+        path: where to; the ending says the format.
+        title: what was measured.
+        simulated: writes so, visibly.
+        budget_label: what the cost is: `mean per query`, or `total over 153 questions`. Latency
+            is always the mean per query.
+        cost_unit: what the cost's points are in.
+        log_x: logarithmic budgets (points at budget 0 are then out of view).
+
+    Raises:
+        ConfigError: no method, or faulty points.
+    """
+    figure = Figure(figsize=(10.5, 4.9), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
+    left, right = figure.subplots(1, 2, sharey=True)
+    names = list(dict.fromkeys([*cost, *latency]))
+    if not cost or not latency:
+        raise ConfigError("series", names, "at least one method in each panel")
+    styles = dict(zip(names, _styles(len(names)), strict=True))
+    _panel(left, cost, styles, f"cost in {cost_unit}, {budget_label}", log_x=log_x)
+    _panel(right, latency, styles, "latency in seconds, mean per query", log_x=log_x)
+    left.set_ylabel(performance_label)
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    left.set_ylim(*_y_limits([*cost.values(), *latency.values()]))
+    figure.suptitle(
+        textwrap.fill(title, 84), x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK
+    )
+    handles = [left.plot([], [], label=name, **style)[0] for name, style in styles.items()]
+    columns = math.ceil(len(names) / math.ceil(len(names) / 6))  # rows of equal length
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    if simulated:
+        stamp(figure, 0.988, 0.982)
+    figure.savefig(path, dpi=160)
+    return Path(path)
+
+
+def _styles(count: int) -> list[dict[str, Any]]:
+    looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
+    return [
+        {"color": c, "marker": m, "linestyle": line, "linewidth": 1.8, "markersize": 6.5}
+        for c, m, line in islice(looks, count)
+    ]
+
+
+def _panel(
+    ax: Axes,
+    series: Mapping[str, ArrayLike],
+    styles: Mapping[str, dict[str, Any]],
+    label: str,
+    *,
+    log_x: bool,
+) -> None:
+    """Curves and points of all methods against one budget."""
+    everything = np.concatenate([np.asarray(points, dtype=float) for points in series.values()])
+    start, stop = _x_limits(everything[:, 0], log_x=log_x)
+    for name, points in series.items():
+        style = styles[name]
+        plain = {k: v for k, v in style.items() if k not in ("marker", "markersize")}
+        raw, vertices = np.asarray(points, dtype=float), _vertices(points)
+        first = vertices[0, 0]
+        grid = (np.geomspace if log_x else np.linspace)(start, stop, 300)
+        grid = np.union1d(grid, vertices[:, 0])
+        value = np.array([performance_at(points, x) for x in grid])
+        ax.plot(grid[grid <= first], value[grid <= first], **{**plain, "alpha": 0.3})
+        ax.plot(grid[grid >= first], value[grid >= first], **plain)
+        dots = {**style, "linestyle": "", "clip_on": False, "zorder": 3}
+        ax.plot(*raw.T, **{**dots, "markerfacecolor": "white", "alpha": 0.75})
+        ax.plot(*vertices.T, **dots)
+    if log_x:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_xlim(start, stop)
+    ax.set_xlabel(label)
+    ax.grid(color="#E6E6E6", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _vertices(points: ArrayLike) -> NDArray[np.float64]:
+    """The vertices that `performance_at` rests on, without the anchor."""
+    envelope = upper_envelope(np.concatenate([np.asarray(points, dtype=float), [(0.0, 0.0)]]))
+    rising = envelope[: int(envelope[:, 1].argmax()) + 1]
+    return rising[(rising != 0).any(axis=1)] if len(rising) > 1 else rising
+
+
+def _y_limits(scatters: Sequence[ArrayLike]) -> tuple[float, float]:
+    """All measured points with a margin; lines to the anchor may leave the view."""
+    values = np.concatenate([np.asarray(points, dtype=float)[:, 1] for points in scatters])
+    pad = 0.06 * max(float(np.ptp(values)), 0.2)
+    return float(values.min()) - pad, float(values.max()) + pad
+
+
+def _x_limits(budgets: NDArray[np.float64], *, log_x: bool) -> tuple[float, float]:
+    if not log_x:
+        return 0.0, float(budgets.max()) * 1.05 or 1.0
+    positive = budgets[budgets > 0]
+    if not len(positive):
+        raise ConfigError("log_x", True, "False: no budget is positive")
+    return float(positive.min()) / 1.25, float(positive.max()) * 1.25
+
+
+def stamp(figure: Figure, x: float, y: float) -> None:
+    """Write `simulated` into the figure, its upper right corner at (x, y) as shares."""
+    box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": WARNING}
+    figure.text(
+        x, y, "simulated", ha="right", va="top", color=WARNING, fontsize=11, weight="bold", bbox=box
+    )
+
+
+def draw_plan(plan: Plan, *, simulated: bool, title: str | None = None) -> Figure:
+    """A plan as a layered graph, messages running from left to right.
+
+    A box names role and backbone; the agent whose output is the answer has a dark box. Messages
+    of one agent share a colour, and a lane where they pass other agents. Messages between rounds
+    are counted below, not drawn.
+    """
+    layout = Layout(plan)
+    width, height = max(layout.width, 5.0), layout.height + 1.1
+    figure = Figure(figsize=(width, height))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(-height / 2, height / 2))
+    ax.set_axis_off()
+    paint_plan(ax, plan, layout, (width - layout.width) / 2)
+    heading = title or f"Plan for {plan.query.id}"
+    ax.text(0.15, height / 2 - 0.15, heading, va="top", fontsize=11, weight="bold", color=INK)
+    if plan.rounds > 1:
+        note = f"{plan.rounds} rounds, {len(plan.temporal_edges)} messages between them (not drawn)"
+        ax.text(0.15, -height / 2 + 0.12, note, va="bottom", fontsize=8, color=INK)
+    if simulated:
+        stamp(figure, 1 - 0.15 / width, 1 - 0.15 / height)
+    return figure
+
+
+def paint_plan(ax: Axes, plan: Plan, layout: Layout, shift: float) -> None:
+    """Messages, then boxes, on axes whose units are inches and whose y is 0 at half height."""
+    pen = Pen(ax, shift, COLOURS)
+    for source, segments in layout.segments.items():
+        pen.lines(source, segments)
+    for i, agent in enumerate(plan.agents):
+        pen.box(layout.place[i], agent.role.name, agent.backbone, dark=i == plan.decision)

@@ -1,0 +1,153 @@
+"""What a client is: one call to one backbone, answered with text, usage and service time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.outcome import ErrorKind
+from abgnn.data.query import Query, Task
+from abgnn.data.template import Role
+
+_NOTHING = Usage()
+
+
+class CallError(RuntimeError):
+    """A call that gave no usable response; it costs its rollout, never the neighbours.
+
+    Args:
+        kind: `timeout`, `connection` (refused, reset), `status` (HTTP), `malformed` (no JSON, or
+            not the agreed one), `empty` (no choice, no text), `filter` (the provider's content
+            filter), `oversize` (a reply longer than any use), `usage` (tokens are not stated),
+            `deadline` (cancelled, for the query's time is up), `budget` (a cap forbids it),
+            `circuit` (the endpoint failed too often), `unrecorded` (a replay lacks it), `tool`
+            (the sandbox is of no use), `cancelled` (by whoever waited), `internal` (a bug of a
+            client).
+        message: what happened, without secrets.
+        status: the HTTP status, if there was one.
+        usage: tokens that were billed all the same; None: some may have been, nobody knows.
+        service_time: seconds until the failure.
+        retry_after: seconds that the server asks to wait.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        status: int | None = None,
+        usage: Usage | None = _NOTHING,
+        service_time: float = 0.0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind, self.message, self.status = kind, message, status
+        self.usage, self.service_time = usage, service_time
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A predecessor's response, labelled by its role; `earlier` if of the previous round."""
+
+    role: str
+    text: str
+    earlier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An agent's own earlier reply, and what its tool said to that."""
+
+    reply: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What an agent is told. `chat` renders it; the structure stays readable to simulations."""
+
+    role: Role
+    question: str
+    received: tuple[Received, ...] = ()
+    suffix: str = ""
+    turns: tuple[Turn, ...] = ()
+
+    def chat(self) -> list[dict[str, str]]:
+        """As chat messages: the role as system message, question and responses as user message."""
+        parts = [self.question]
+        when = {False: "answered", True: "answered in the previous round"}
+        parts += [f"[{r.role}] {when[r.earlier]}:\n{r.text}" for r in self.received]
+        if self.suffix:
+            parts.append(self.suffix)
+        chat = [
+            {"role": "system", "content": self.role.prompt},
+            {"role": "user", "content": "\n\n".join(parts)},
+        ]
+        for turn in self.turns:
+            chat.append({"role": "assistant", "content": turn.reply})
+            chat.append({"role": "user", "content": turn.output})
+        return chat
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back: the text, the tokens billed, seconds from dispatch to last byte.
+
+    `finish` is `stop`, or `length` if the text was cut at `max_tokens`.
+    """
+
+    text: str
+    usage: Usage
+    service_time: float
+    finish: str = "stop"
+
+
+@runtime_checkable
+class CountsPrompts(Protocol):
+    """A client that bills prompts by a rule of its own, so that texts do not bound them."""
+
+    def prompt_tokens(self, messages: Messages, query: Query) -> int:
+        """The most that the prompt of such a call can be billed as."""
+        ...
+
+
+class Client(Protocol):
+    """How LLMs are reached. `label` is shown wherever results are (`simulated`, `live`)."""
+
+    label: str
+
+    def check(self, backbones: Iterable[Backbone]) -> None:
+        """Raise ConfigError or EndpointError before any money is spent if a call cannot work."""
+        ...
+
+    def bind(self, task: Task) -> None:
+        """Tell the client which task the queries belong to (simulations need its specimens)."""
+        ...
+
+    def endpoint(self, backbone: Backbone) -> str | None:
+        """What answers for a backbone: calls to one endpoint share rate limits and circuit.
+
+        None: no network is involved, so nothing is limited and nothing tried again.
+        """
+        ...
+
+    def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
+        """What identifies a call, JSON-able: model, messages, parameters; no key, no address."""
+        ...
+
+    async def complete(
+        self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
+    ) -> Completion:
+        """One attempt.
+
+        Raises:
+            CallError: no usable response.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free connections and servers."""
+        ...

@@ -1,0 +1,1 @@
+"""The ledger: every attempt and every dollar, in memory or in SQLite."""

@@ -1,0 +1,60 @@
+"""Attempts since the last look, for whoever draws figures of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from abgnn.data.backbone import Usage
+from abgnn.rollout.ledger.base import Attempt, Caller
+
+_KEPT = 10_000
+
+
+@dataclass(slots=True)
+class AttemptCounts:
+    """What attempts came to. `add` is called on the executor's loop, `take` between runs.
+
+    Args:
+        attempts, replayed, retried: counts; errors: by kind.
+        usage: tokens of live attempts.
+        service_time, queue_time: seconds of live attempts, the first 10,000 of them.
+    """
+
+    attempts: int = 0
+    replayed: int = 0
+    retried: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    service_time: dict[str, list[float]] = field(default_factory=dict)
+    queue_time: list[float] = field(default_factory=list)
+
+    def add(self, caller: Caller, attempt: Attempt) -> None:
+        """Count one attempt."""
+        if attempt.error is not None:
+            self.errors[attempt.error] += 1
+        if caller.attempt == 0:
+            self.replayed += 1
+            return
+        self.attempts += 1
+        self.retried += caller.attempt > 1
+        self.usage += attempt.usage
+        if len(self.queue_time) < _KEPT:
+            self.service_time.setdefault(caller.backbone, []).append(attempt.service_time)
+            self.queue_time.append(attempt.queue_time)
+
+    def take(self) -> AttemptCounts:
+        """What was counted, and start anew."""
+        taken = AttemptCounts(
+            self.attempts,
+            self.replayed,
+            self.retried,
+            self.errors,
+            self.usage,
+            self.service_time,
+            self.queue_time,
+        )
+        self.attempts = self.replayed = self.retried = 0
+        self.errors, self.usage = Counter(), Usage()
+        self.service_time, self.queue_time = {}, []
+        return taken

@@ -1,0 +1,165 @@
+"""What is kept about calls: recorded responses, every attempt, and the money; the contract.
+
+`MemoryBooks` (one process, nothing recorded) and `SqliteBooks` (a file that threads, processes
+and later runs share) keep it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from abgnn.data.backbone import Usage
+from abgnn.data.outcome import ErrorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes an attempt, for the books and the trace.
+
+    Args:
+        run, phase: the accounts that pay.
+        query, sample, round, agent, turn, role: which call of which rollout.
+        backbone, model: who is asked.
+        key: identity of the call, see `identity`.
+        attempt: from 1; 0: answered from the recording.
+    """
+
+    run: str
+    phase: str
+    query: str
+    sample: int
+    round: int
+    agent: int
+    turn: int
+    role: str
+    backbone: str
+    model: str
+    key: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a call gave, its failed attempts included; what a replay needs to give it again.
+
+    Args:
+        text: the reply; empty after an error.
+        usage: tokens of all attempts that were, or may have been, billed.
+        service_time: seconds of the last attempt.
+        retry_time: seconds spent on failed attempts and on waiting between them.
+        finish: `stop` or `length`.
+        error, message, status: None, or why there is no reply.
+    """
+
+    text: str
+    usage: Usage
+    service_time: float
+    retry_time: float = 0.0
+    finish: str = "stop"
+    error: ErrorKind | None = None
+    message: str = ""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How an attempt ended, for the books and the trace.
+
+    Args:
+        usage: tokens billed; if `uncertain`, the most that they can have been.
+        pusd: picodollars for them.
+        uncertain: the reply does not say what was billed (time-out, reset, no usage).
+        service_time: seconds from dispatch to the last byte, or to the failure.
+        queue_time: seconds spent waiting before dispatch: slots, rate limits, money.
+        error: None, or the kind of failure.
+    """
+
+    usage: Usage
+    pusd: int
+    uncertain: bool
+    service_time: float
+    queue_time: float
+    error: ErrorKind | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps in picodollars that an attempt must fit in; None: no limit."""
+
+    run: int | None = None
+    phase: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Money of one phase of one run. Amounts in picodollars.
+
+    Args:
+        calls: attempts that have ended.
+        spent: billed for certain.
+        uncertain: at most billed on top, for attempts whose reply did not say.
+        reserved: worst case of attempts under way.
+        lost: worst case of attempts whose process died on them.
+    """
+
+    run: str
+    phase: str
+    calls: int
+    spent: int
+    uncertain: int
+    reserved: int
+    lost: int
+
+    @property
+    def committed(self) -> int:
+        """What the caps count."""
+        return self.spent + self.uncertain + self.reserved + self.lost
+
+
+class Books(Protocol):
+    """Recorded responses and accounts. Every method is safe in any thread and does not wait long.
+
+    Money is counted as committed from `reserve` on, so concurrent callers cannot overspend.
+    """
+
+    def lookup(self, key: str) -> Response | None:
+        """The recorded response of a call."""
+        ...
+
+    def reserve(self, caller: Caller, pusd: int, limits: Limits) -> int | None:
+        """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it.
+
+        The check and the booking are one transaction over all processes.
+        """
+        ...
+
+    def hopeless(self, caller: Caller, pusd: int, limits: Limits) -> bool:
+        """Whether `pusd` would not fit even if every attempt under way cost nothing."""
+        ...
+
+    def settle(
+        self,
+        ticket: int,
+        attempt: Attempt,
+        response: Response | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Close an attempt: release its reservation, book what it cost, record its response.
+
+        All in one transaction. `request` is the canonical JSON that the key stands for; with
+        `response` None only the money is booked.
+        """
+        ...
+
+    def release(self, ticket: int) -> None:
+        """Withdraw an attempt that was never dispatched."""
+        ...
+
+    def accounts(self) -> list[Account]:
+        """All runs and phases."""
+        ...
+
+    def close(self) -> None:
+        """Give files back; may be called again."""
+        ...

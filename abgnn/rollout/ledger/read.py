@@ -1,0 +1,176 @@
+"""What a recording holds, read while nothing of it is changed: sums, and every attempt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from abgnn.rollout.ledger.lost import given_up
+from abgnn.rollout.ledger.money import dollars
+from abgnn.rollout.ledger.schema import open_readonly, wal
+
+_ATTEMPTS = """(SELECT *, CASE WHEN state = 'open' AND dead(owner, started_at) THEN 'lost'
+    ELSE state END AS now FROM attempts)"""
+
+_SUMS = """sum(now = 'settled'), sum(now = 'settled' AND error IS NOT NULL),
+    sum(coalesce(prompt_tokens, 0)), sum(coalesce(completion_tokens, 0)),
+    sum(CASE WHEN now = 'settled' AND NOT uncertain THEN pusd ELSE 0 END),
+    sum(CASE WHEN now = 'settled' AND uncertain THEN pusd ELSE 0 END),
+    sum(CASE WHEN now = 'lost' THEN reserved ELSE 0 END),
+    sum(CASE WHEN now = 'open' THEN reserved ELSE 0 END)"""
+
+_TRACE = (
+    "run", "phase", "query", "sample", "round", "agent", "turn", "role", "backbone", "model",
+    "key", "attempt", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
+    "pusd", "uncertain", "service_time", "queue_time", "error", "started_at", "ended_at",
+    "reserved", "now",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Attempts of one group; money in picodollars.
+
+    Args:
+        names: what the group is.
+        calls: attempts that have ended; failed: those of them with an error.
+        prompt_tokens, completion_tokens: billed, at most where a reply did not say.
+        spent, uncertain, lost, reserved: as in `Account`.
+    """
+
+    names: tuple[str, ...]
+    calls: int
+    failed: int
+    prompt_tokens: int
+    completion_tokens: int
+    spent: int
+    uncertain: int
+    lost: int
+    reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole recording, as of one moment.
+
+    Args:
+        size: bytes on disk, the write-ahead log included.
+        responses, failures: recorded replies, and recorded errors.
+        first, last: seconds since the epoch of the first and last entry; None if there is none.
+        under_way, lost: attempts that have not ended, and those whose process died.
+        total, by_model, by_phase, by_day: sums; days in UTC.
+        errors: kind → attempts that ended so.
+    """
+
+    size: int
+    responses: int
+    failures: int
+    first: float | None
+    last: float | None
+    under_way: int
+    lost: int
+    total: Sums | None
+    by_model: tuple[Sums, ...]
+    by_phase: tuple[Sums, ...]
+    by_day: tuple[Sums, ...]
+    errors: dict[str, int]
+
+
+def summarise(path: Path) -> Summary:
+    """Sums over a recording, whether or not a run writes to it right now.
+
+    Raises:
+        ConfigError: there is none, or it is no recording of abgnn.
+    """
+    with _snapshot(path) as db:
+        recorded = "SELECT count(*), count(error), min(recorded_at), max(recorded_at)"
+        responses, failures, *recorded_at = db.execute(f"{recorded} FROM responses").fetchone()
+        spans = "min(started_at), max(started_at), max(ended_at)"
+        states = f"SELECT sum(now = 'open'), sum(now = 'lost'), {spans} FROM {_ATTEMPTS}"
+        under_way, lost, *times = db.execute(states).fetchone()
+        moments = [t for t in (*recorded_at, *times) if t is not None]
+        kinds = "SELECT error, count(*) FROM attempts WHERE error IS NOT NULL GROUP BY 1"
+        return Summary(
+            size=sum(p.stat().st_size for p in (path, wal(path)) if p.exists()),
+            responses=responses,
+            failures=failures,
+            first=min(moments, default=None),
+            last=max(moments, default=None),
+            under_way=under_way or 0,
+            lost=lost or 0,
+            total=next(iter(_sums(db, "'all'")), None),
+            by_model=_sums(db, "model", "backbone"),
+            by_phase=_sums(db, "run", "phase"),
+            by_day=_sums(db, "date(started_at, 'unixepoch')"),
+            errors=dict(db.execute(f"{kinds} ORDER BY 2 DESC, 1").fetchall()),
+        )
+
+
+def attempts(path: Path, *, texts: bool = False) -> Iterator[dict[str, Any]]:
+    """Every attempt in order, JSON-able, named as in the trace; dollars in USD, times in UTC.
+
+    Args:
+        path: the recording.
+        texts: with `request` and `text`, as they are recorded for the attempt's key.
+    """
+    what, source = ", ".join(f"a.{name}" for name in _TRACE), f"{_ATTEMPTS} AS a"
+    if texts:
+        what += ", r.request, r.text"
+        source += " LEFT JOIN responses AS r ON r.key = a.key"
+    with _snapshot(path) as db:
+        for row in db.execute(f"SELECT {what} FROM {source} ORDER BY a.id"):
+            yield _line(dict(zip((*_TRACE, "request", "text"), row, strict=False)))
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    pusd, reserved, uncertain = row.pop("pusd"), row.pop("reserved"), row["uncertain"]
+    row["state"] = row.pop("now")
+    row["usd"] = None if pusd is None else dollars(pusd)
+    row["reserved_usd"] = dollars(reserved)
+    row["uncertain"] = None if uncertain is None else bool(uncertain)
+    for name in ("started_at", "ended_at"):
+        row[name] = None if row[name] is None else utc(row[name])
+    if row.get("request") is not None:
+        row["request"] = json.loads(row["request"])
+    if isinstance(row.get("text"), bytes):
+        row["text"] = row["text"].decode(errors="surrogatepass")
+    return row
+
+
+def utc(seconds: float) -> str:
+    """ISO 8601 to the millisecond."""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _sums(db: sqlite3.Connection, *by: str) -> tuple[Sums, ...]:
+    order = ", ".join(str(i + 1) for i in range(len(by)))
+    found = db.execute(
+        f"SELECT {', '.join(by)}, {_SUMS} FROM {_ATTEMPTS} GROUP BY {order} ORDER BY {order}"
+    )
+    return tuple(Sums(tuple(row[: len(by)]), *row[len(by) :]) for row in found)
+
+
+@contextmanager
+def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """One moment of the file; `dead(owner, since)` tells whether an open attempt is lost."""
+    until: dict[str, float | None] = {}
+
+    def dead(owner: str, since: float) -> bool:
+        if owner not in until:
+            until[owner] = given_up(owner)
+        end = until[owner]
+        return end is not None and since <= end
+
+    db = open_readonly(path)
+    try:
+        db.create_function("dead", 2, dead)
+        db.execute("BEGIN")
+        yield db
+    finally:
+        db.close()

@@ -1,0 +1,1 @@
+"""What holds calls back: rates, concurrency, circuits, caps of a query."""

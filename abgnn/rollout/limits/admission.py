@@ -1,0 +1,63 @@
+"""Who gets the money that caps leave: the oldest rollout first, so that what is begun gets done."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from contextlib import suppress
+from itertools import count
+
+from abgnn.rollout.ledger.base import Books, Caller, Limits
+
+_POLL_S = 0.05  # how often settlements of other processes are looked for
+
+
+class Admission:
+    """Reserves worst cases in the books, waiting while attempts under way may leave enough.
+
+    Were money given first come, first served, a small cap would be spent on the first calls of
+    many rollouts and on the answer of none. Used on one event loop.
+
+    Args:
+        books: where money is reserved.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self._numbers = count()
+        self._waiting: list[tuple[int, int, asyncio.Event]] = []
+
+    async def reserve(self, caller: Caller, pusd: int, limits: Limits, age: int) -> int | None:
+        """A ticket of the books, or None if it cannot be had any more.
+
+        Args:
+            caller: who asks.
+            pusd: worst case in picodollars.
+            limits: caps of run and phase.
+            age: of the rollout; lower is served first.
+        """
+        if limits.run is None and limits.phase is None:
+            return self.books.reserve(caller, pusd, limits)
+        woken = asyncio.Event()
+        place = (age, next(self._numbers), woken)
+        heapq.heappush(self._waiting, place)
+        try:
+            while True:
+                woken.clear()
+                if self._waiting[0] is place:
+                    ticket = self.books.reserve(caller, pusd, limits)
+                    if ticket is not None or self.books.hopeless(caller, pusd, limits):
+                        return ticket
+                    with suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(woken.wait(), _POLL_S)
+                else:
+                    await woken.wait()
+        finally:
+            self._waiting.remove(place)
+            heapq.heapify(self._waiting)
+            self.wake()
+
+    def wake(self) -> None:
+        """Something was settled: whoever is first may look again."""
+        if self._waiting:
+            self._waiting[0][2].set()

@@ -1,0 +1,68 @@
+"""`CircuitBreaker`: an endpoint that keeps failing is left alone for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from abgnn.rollout.clients.base import CallError
+from abgnn.rollout.settings import Breaker
+
+State = Literal["closed", "open", "half-open"]
+
+
+def counts(error: CallError) -> bool:
+    """Whether a failure is the endpoint's: 5xx, no connection, time-out; not a 429 or a 4xx."""
+    if error.status is not None:
+        return error.status >= 500
+    return error.kind in ("connection", "timeout")
+
+
+class CircuitBreaker:
+    """Closed until `failures` in a row, then open for `cooldown_s`, then one call at a time probes.
+
+    Every `allow` that says True is followed by one `record`, or by `abandon`. A probe that
+    succeeds closes the circuit, one that fails opens it anew. What calls from before the opening
+    report while it is open changes nothing.
+
+    Args:
+        settings: how many failures, and how long; with 0 failures it never opens.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, settings: Breaker, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings, self._clock = settings, clock
+        self._failures = 0  # in a row
+        self._opened: float | None = None
+        self._probing = False
+
+    @property
+    def state(self) -> State:
+        """`open`: no call; `half-open`: one call at a time."""
+        if self._opened is None:
+            return "closed"
+        return "open" if self._clock() < self._opened + self.settings.cooldown_s else "half-open"
+
+    def allow(self) -> bool:
+        """Whether a call may be made; in `half-open`, the caller who hears True is the probe."""
+        state = self.state
+        if state == "half-open" and not self._probing:
+            self._probing = True
+            return True
+        return state == "closed"
+
+    def record(self, ok: bool) -> None:
+        """How a call that was allowed went; `ok` unless `counts` says that the endpoint failed."""
+        if self._opened is not None and not self._probing:
+            return
+        self._failures = 0 if ok else self._failures + 1
+        if ok:
+            self._opened = None
+        elif self._probing or 0 < self.settings.failures <= self._failures:
+            self._opened = self._clock()
+        self._probing = False
+
+    def abandon(self) -> None:
+        """A call that was allowed came to no end (cancelled, no money): someone else may probe."""
+        self._probing = False

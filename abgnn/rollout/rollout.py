@@ -1,0 +1,339 @@
+"""The execution of one plan: which call starts when, what it reads, what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from threading import Event
+from typing import Protocol
+
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.framework import AnyFramework
+from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.program import Said
+from abgnn.data.query import Task
+from abgnn.rollout.calls import Call, Reply, endpoint_failed
+from abgnn.rollout.clients.base import Messages, Received, Turn
+from abgnn.rollout.framework_run import run_framework
+from abgnn.rollout.gateway import Gateway
+from abgnn.rollout.ledger.base import Caller
+from abgnn.rollout.ledger.money import dollars, picodollars
+from abgnn.rollout.limits.query_cap import Purse
+from abgnn.rollout.schedule import Step, twins
+from abgnn.rollout.stage import run_on_stage
+from abgnn.rollout.toolbox import Toolbox
+
+OnCall = Callable[[CallRecord], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the rollouts of one run have in common; once `stop` is set they make no more calls."""
+
+    gateway: Gateway
+    tools: Toolbox
+    backbones: Mapping[str, Backbone]
+    phase: str
+    on_call: OnCall | None
+    task: Task | None = None
+    framework: AnyFramework | None = None
+    stop: Event | None = None
+
+
+class Ended(Protocol):
+    """What readers need of an answer: when it was there, on both clocks; None: not in time."""
+
+    @property
+    def end(self) -> float: ...
+    @property
+    def clock(self) -> float: ...
+    @property
+    def text(self) -> str | None: ...
+
+
+@dataclass(slots=True)
+class AgentTurn:
+    """An agent at work, and in the end what its readers need.
+
+    Two clocks, both seconds since the plan's start: `end` is the latency's (service and tools),
+    `clock` the deadline's (failed attempts and the waits between them on top).
+    """
+
+    step: Step
+    twin: int
+    until: float
+    end: float
+    clock: float
+    text: str | None = None  # None: nothing in time
+
+
+class Rollout:
+    """One plan under way; `run` once.
+
+    A call starts the moment the last step that it reads has ended. After a failing call nothing
+    new is dispatched, and the calls in flight are awaited, since they will be billed. Role agents
+    that the deadline cuts off are no failure: their readers go on without them.
+
+    Args:
+        plan: what to execute.
+        steps: its schedule.
+        setting: gateway, tools, backbones, phase.
+        sample: which of the K rollouts of the query.
+        age: its place among all rollouts; where calls wait, the lowest goes first.
+    """
+
+    def __init__(
+        self, plan: Plan, steps: tuple[Step, ...], setting: Setting, sample: int, age: int = 0
+    ) -> None:
+        self.plan, self.steps, self.setting, self.sample = plan, steps, setting, sample
+        self.age = age
+        caps = (setting.gateway.settings.caps.query_usd, plan.budget_usd)
+        limits = [picodollars(cap) for cap in caps if cap is not None]
+        self._purse = Purse(min(limits) if limits else None)
+        self.deadline = setting.gateway.settings.deadline.within(plan.deadline_s)
+        self._twins = twins(plan, steps)
+        self._turns: list[AgentTurn | None] = [None] * len(steps)
+        self._missing = [len(step.earlier) + len(step.reads) for step in steps]
+        self._records: list[CallRecord] = []
+        self._error: tuple[ErrorKind, str] | None = None
+        self.late: set[int] = set()  # agents of a program that the deadline kept from answering
+
+    async def run(self) -> Outcome:
+        """Execute; a call that fails is told in the outcome. Raises only when cancelled."""
+        began = time.perf_counter()
+        answer: Ended | None
+        if self.plan.program is not None:
+            answer = await run_on_stage(self, self.plan.program.run)
+        elif self.setting.framework is not None:
+            answer = await run_framework(self, self.setting.framework)
+        else:
+            await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
+            answer = self._turns[-1]
+        return self._outcome(answer, time.perf_counter() - began)
+
+    async def _proceed(self, ready: list[int]) -> None:
+        """Run steps that need nothing more, and all that they set free."""
+        while len(ready) == 1:  # along a chain no further task is needed
+            ready = await self._step(ready[0])
+        if ready:
+            await asyncio.gather(*(self._proceed([i]) for i in ready))
+
+    async def _step(self, i: int) -> list[int]:
+        """Run one step; returns the steps that it set free."""
+        self._turns[i] = await self._act(i)
+        if self._error is not None:
+            return []
+        free = []
+        for j in self.steps[i].followers:
+            self._missing[j] -= 1
+            if not self._missing[j]:
+                free.append(j)
+        return free
+
+    async def _act(self, i: int) -> AgentTurn:
+        """One agent: its call, and further ones while its tool has something to say."""
+        step = self.steps[i]
+        heard = [self._ended(j) for j in (*step.earlier, *step.reads)]
+        decides = step.agent == self.plan.decision
+        turn = self.turn(step, self._twins[i], heard, decides=decides)
+        record = await self.work(turn, self._messages(step))
+        if record is not None:
+            self._failed(record, decides)
+        if turn.text is None:  # whoever reads it goes on from the deadline
+            turn.end, turn.clock = max(turn.end, turn.until), max(turn.clock, turn.until)
+            if decides and self._error is None:
+                self._error = "deadline", "deadline: no time was left for the answer"
+        return turn
+
+    def turn(self, step: Step, twin: int, heard: Sequence[Ended], *, decides: bool) -> AgentTurn:
+        """An agent that starts when the last of what it waits for has ended."""
+        return AgentTurn(
+            step,
+            twin,
+            self.deadline.allowed_until(decides=decides),
+            end=max((h.end for h in heard), default=0.0),
+            clock=max((h.clock for h in heard), default=0.0),
+        )
+
+    async def work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
+        """An agent's calls until its tool has nothing more to say; the one that failed, if any."""
+        while turn.clock < turn.until:
+            record = await self._called(turn, messages)
+            if record.error is not None:
+                return record
+            turn.text = record.text
+            again = await self._tooled(turn, record, messages)
+            if again is None:
+                break
+            messages = again
+        return None
+
+    async def _called(self, turn: AgentTurn, messages: Messages) -> CallRecord:
+        """A call by the agent's backbone, or by that one's fallback."""
+        backbones, agent = self.setting.backbones, self.plan.agents[turn.step.agent]
+        backbone = backbones[agent.backbone]
+        while True:
+            backbone = _terse(backbone, agent.max_tokens)
+            if messages.suffix != backbone.prompt_suffix:
+                messages = replace(messages, suffix=backbone.prompt_suffix)
+            caller = self._caller(turn, backbone, len(messages.turns))
+            left = turn.until - turn.clock
+            call = Call(
+                caller,
+                backbone,
+                messages,
+                self.plan.query,
+                turn.twin,
+                left,
+                self._purse,
+                self.age,
+                self.setting.stop,
+            )
+            reply = await self.setting.gateway.call(call)
+            record = _record(caller, reply, backbone, turn.end)
+            turn.clock += record.retry_time + record.service_time
+            self._told(record)
+            if not endpoint_failed(reply.response) or backbone.fallback is None:
+                turn.end = record.end
+                return record
+            backbone = backbones[backbone.fallback]
+
+    def _failed(self, record: CallRecord, decides: bool) -> None:
+        """A failure ends the rollout, unless it is a role agent's that ran out of time."""
+        if decides or record.kind != "deadline":
+            assert record.kind is not None, "an error is of a kind"
+            self.fail(record.kind, f"{record.role} ({record.backbone}): {record.error}")
+
+    def fail(self, kind: ErrorKind, said: str) -> None:
+        """Nothing new is dispatched from now on; the first failure is the one that is told."""
+        if self._error is None:
+            self._error = kind, said
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rollout is lost."""
+        return self._error is not None
+
+    def forget(self, record: CallRecord) -> None:
+        """A call that was never made, since the query's budget did not admit it."""
+        self._records.remove(record)
+
+    async def _tooled(
+        self, turn: AgentTurn, record: CallRecord, messages: Messages
+    ) -> Messages | None:
+        """Let the role's tool work on a reply; what the agent is told then, or None to go on."""
+        role = self.plan.agents[turn.step.agent].role
+        if role.tool is None:
+            return None
+        caller = self._caller(turn, self.setting.backbones[record.backbone], record.turn)
+        used = await self.setting.tools.use(
+            role.tool, self.plan.query, record.text, record.turn, caller
+        )
+        if used is None:
+            return None
+        self._records[self._records.index(record)] = replace(record, tool_time=used.seconds)
+        turn.end, turn.clock = turn.end + used.seconds, turn.clock + used.seconds
+        if used.again:
+            return replace(messages, turns=(*messages.turns, Turn(record.text, used.output)))
+        turn.text = f"{record.text}\n\n{used.output}"
+        return None
+
+    def book(self, agent: int, text: str, usage: Usage, seconds: float, start: float) -> Said:
+        """A call that somebody else made for this rollout: metered as if it were ours."""
+        backbone = self.setting.backbones[self.plan.agents[agent].backbone]
+        number = sum(record.agent == agent for record in self._records)
+        turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
+        caller = self._caller(turn, backbone, 0)
+        reply = self.setting.gateway.book(caller, backbone, text, usage, seconds)
+        record = _record(caller, reply, backbone, start)
+        self._told(record)
+        return Said(agent, caller.role, text, record.end, record.end)
+
+    def _told(self, record: CallRecord) -> None:
+        self._records.append(record)
+        if self.setting.on_call is not None:
+            self.setting.on_call(record)
+
+    def _caller(self, turn: AgentTurn, backbone: Backbone, number: int) -> Caller:
+        return Caller(
+            run=self.setting.gateway.settings.recording.run,
+            phase=self.setting.phase,
+            query=self.plan.query.id,
+            sample=self.sample,
+            round=turn.step.round,
+            agent=turn.step.agent,
+            turn=number,
+            role=self.plan.agents[turn.step.agent].role.name,
+            backbone=backbone.name,
+            model=backbone.model,
+            key="",
+        )
+
+    def _messages(self, step: Step) -> Messages:
+        received = self._received(step.earlier, earlier=True) + self._received(step.reads)
+        role, question = self.plan.agents[step.agent].role, self.plan.query.text
+        return Messages(role, question, tuple(received))
+
+    def _received(self, steps: tuple[int, ...], *, earlier: bool = False) -> list[Received]:
+        heard = [(self.plan.agents[self.steps[i].agent].role, self._ended(i)) for i in steps]
+        return [Received(r.name, h.text, earlier) for r, h in heard if h.text is not None]
+
+    def _ended(self, i: int) -> AgentTurn:
+        turn = self._turns[i]
+        assert turn is not None, "a step starts after the steps that it reads"
+        return turn
+
+    def _outcome(self, answer: Ended | None, wall_time: float) -> Outcome:
+        calls = self._records
+        answer = answer if self._error is None else None
+        error = None if self._error is None else self._error[1]
+        late = self.late | {t.step.agent for t in self._turns if t is not None and t.text is None}
+        return Outcome(
+            plan=self.plan,
+            answer=answer.text or "" if answer else "",
+            score=0.0,
+            usage=sum((record.usage for record in calls), Usage()),
+            cost=sum(record.cost for record in calls),
+            latency=answer.end if answer else max((r.end for r in calls), default=0.0),
+            wall_time=wall_time,
+            calls=tuple(sorted(calls, key=lambda r: (r.round, r.agent, r.turn))),
+            error=error,
+            sample=self.sample,
+            kind=None if self._error is None else self._error[0],
+            late=tuple(sorted(late)) if self._error is None else (),
+            paid=sum(record.paid for record in calls),
+        )
+
+
+def _terse(backbone: Backbone, most: int | None) -> Backbone:
+    """The backbone with an agent's own bound on replies, if that is the lower one."""
+    if most is None or (backbone.max_tokens is not None and backbone.max_tokens <= most):
+        return backbone
+    return replace(backbone, max_tokens=most)
+
+
+def _record(caller: Caller, reply: Reply, backbone: Backbone, start: float) -> CallRecord:
+    got = reply.response
+    return CallRecord(
+        agent=caller.agent,
+        role=caller.role,
+        backbone=backbone.name,
+        usage=got.usage,
+        cost=backbone.cost(got.usage),
+        service_time=got.service_time,
+        start=start,
+        text=got.text,
+        error=None if got.error is None else f"{got.error}: {got.message}",
+        round=caller.round,
+        kind=got.error,
+        paid=dollars(reply.paid),
+        turn=caller.turn,
+        finish=got.finish,
+        attempts=reply.attempts,
+        retry_time=got.retry_time,
+        queue_time=reply.queue_time,
+    )

@@ -1,0 +1,7 @@
+"""Words of `abgnn.data` that go on being importable from `abgnn.rollout`."""
+
+from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.plan import Agent, Plan, RoundGraph
+from abgnn.data.program import Program, Said, Stage
+
+__all__ = ["Agent", "CallRecord", "Outcome", "Plan", "Program", "RoundGraph", "Said", "Stage"]

@@ -1,0 +1,1 @@
+"""The simulated world: which LLM answers what, how long and how dear."""

@@ -1,0 +1,104 @@
+"""One call in the simulated world: how likely it is right, how many tokens and seconds it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from abgnn.data.backbone import Backbone, Usage
+from abgnn.rollout.world import constants as world
+from abgnn.rollout.world.latents import Ability, Latents
+
+
+class Heard(NamedTuple):
+    """What a reader makes of a message: the sender's weight, whether it is right, its tokens."""
+
+    power: float
+    right: bool
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCall:
+    """A backbone in a role before a query, with the messages that it has received."""
+
+    backbone: Backbone
+    ability: Ability
+    role: str
+    domain: str
+    latents: Latents
+    heard: Sequence[Heard] = ()
+    mislead: bool = False
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the backbone reasons before it answers."""
+        return self.backbone.type == "reasoning"
+
+    def logit(self) -> float:
+        """L: the call is right with probability sigmoid(L), over everything that is random."""
+        difficulty = world.DOMAINS[self.domain].beta * self.latents.z
+        shift = self.message_shift()
+        if self.role == world.DECISION:
+            trust, weight = world.MISLED if self.mislead else world.INFORMED
+            own, free = trust * (self.ability.logit - difficulty), world.DECISION_FREE
+        else:
+            traits = world.traits(self.domain, self.role)
+            fit = traits.shift(self.latents.subject, thinks=self.thinks)
+            own = self.ability.logit + fit - difficulty
+            free, weight = world.AGENT_FREE, world.AGENT_MESSAGES
+        return own + weight * shift - world.CROWDING * max(0, len(self.heard) - free)
+
+    def message_shift(self) -> float:
+        """sh: what the messages do, in units of the reader's weight for them."""
+        if not self.heard:
+            return 0.0
+        gain = 0.40 + 0.85 * self.ability.capability
+        harm = (1.80 if self.mislead else 1.20) - 0.90 * self.ability.capability
+        total = math.fsum(h.power * (gain if h.right else -harm) for h in self.heard)
+        n = len(self.heard)
+        return total / (n if self.mislead else math.sqrt(n))
+
+    def tokens(self, noise: float) -> tuple[int, Usage]:
+        """Visible tokens, and what is billed; thinking is billed but not shown to readers.
+
+        Args:
+            noise: N(0, 1) of this call.
+        """
+        constants, z = world.DOMAINS[self.domain], self.latents.z
+        spread = math.exp(0.2 * z + 0.3 * noise - 0.045)
+        length = self.latents.length * world.traits(self.domain, self.role).length
+        visible = length * spread * self.ability.verbosity
+        billed = visible * constants.thinking * math.exp(0.15 * z) if self.thinks else visible
+        shown = max(round(visible), 1)
+        completion = max(round(billed), shown)
+        prompt = prompt_tokens(self.domain, self.role, [h.tokens for h in self.heard])
+        return shown, Usage(prompt, completion, reasoning_tokens=completion - shown)
+
+    def seconds(self, usage: Usage, noise: float) -> float:
+        """Service time of a call with this usage; `noise` is its own N(0, 1)."""
+        active = self.backbone.active_params_b
+        rate = 140 / math.pow(active, 0.4)  # completion tokens per second
+        reading = usage.prompt_tokens / 6000 * math.sqrt(active / 8)
+        mean = 0.4 + reading + usage.completion_tokens / rate
+        return mean * self.ability.slowness * math.exp(0.15 * noise)
+
+
+def prompt_tokens(domain: str, role: str, heard: Sequence[int]) -> int:
+    """Tokens of a prompt with messages of so many visible tokens."""
+    fixed = 150 + world.DOMAINS[domain].question + (100 if role == world.DECISION else 0)
+    return fixed + sum(tokens + 30 for tokens in heard)
+
+
+def cut(shown: int, usage: Usage, max_tokens: int | None) -> tuple[int, Usage, bool]:
+    """Visible tokens and bill of a reply that may be `max_tokens` long; whether it was cut.
+
+    Thinking comes first, so what is cut off is the answer.
+    """
+    if max_tokens is None or usage.completion_tokens <= max_tokens:
+        return shown, usage, False
+    thought = min(usage.reasoning_tokens, max_tokens)
+    left = max(max_tokens - thought, 1)
+    return left, Usage(usage.prompt_tokens, max_tokens, reasoning_tokens=thought), True

@@ -1,0 +1,90 @@
+"""The tool `unit_tests`: runs a reply's code with the public examples of the question."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from abgnn.data.query import Query
+from abgnn.sandbox import Ran, Sandbox
+from abgnn.sandbox.tools.code_blocks import complete_program, python_block
+from abgnn.sandbox.tools.examples import Step, from_asserts, from_text
+from abgnn.sandbox.tools.tool import ToolResult, shorten
+
+_HARNESS = """\
+import json as _json, math as _math
+
+def _same(got, expected):
+    if isinstance(got, float) or isinstance(expected, float):
+        try:
+            return got == expected or _math.isclose(got, expected, rel_tol=1e-9, abs_tol=1e-9)
+        except TypeError:
+            return False
+    return got == expected
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 300 else text[:300] + "..."
+
+for _source, _expected in _json.loads({steps!r}):
+    if _expected is None:
+        exec(_source, globals())
+        continue
+    print(_json.dumps([_source]), flush=True)
+    try:
+        _got, _want = eval(_source, globals()), eval(_expected, globals())
+        _passed, _report = bool(_same(_got, _want)), [_short(_want), _short(_got)]
+    except Exception as _error:
+        _passed, _report = False, [_expected, type(_error).__name__ + ": " + str(_error)[:300]]
+    print(_json.dumps([_source, _passed, *_report]), flush=True)
+"""
+
+
+class UnitTestsTool:
+    """Runs a reply's code with the examples that the question itself shows.
+
+    They come from `query.meta["public_tests"]` (Python with asserts) if it is there, else from
+    the question's text: doctests, and lines such as `f(1) == 2`. The scoring tests are not read.
+
+    Args:
+        sandbox: where the code runs; the examples run in another process there.
+    """
+
+    name = "unit_tests"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    async def use(self, query: Query, reply: str) -> ToolResult | None:
+        """Which examples failed, with expected and got; None without code or examples."""
+        code = python_block(reply)
+        steps = _public(query) if code and code.strip() else []
+        names = {name for step in steps for name in step.names()}
+        names -= {name for step in steps if step.expected is None for name in step.makes()}
+        if code is None or not names:
+            return None
+        if {"prompt", "entry_point"} <= set(query.meta):
+            code = complete_program(reply, query.meta["prompt"], query.meta["entry_point"])
+        tests = _HARNESS.format(steps=json.dumps([(s.source, s.expected) for s in steps]))
+        ran = await self.sandbox.acheck(code, tests, sorted(names))
+        told, ok = _told(ran, sum(step.expected is not None for step in steps))
+        return ToolResult(shorten(told), ok, ran.seconds)
+
+
+def _public(query: Query) -> list[Step]:
+    if tests := query.meta.get("public_tests"):
+        return from_asserts(str(tests))
+    return from_text(query.text, query.meta.get("entry_point"))
+
+
+def _told(ran: Ran, total: int) -> tuple[str, bool]:
+    lines: list[list[Any]] = [json.loads(line) for line in ran.stdout.splitlines()]
+    done = [line for line in lines if len(line) > 1]
+    passed = sum(line[1] for line in done)
+    told = [f"{passed} of {total} examples pass."]
+    told += [f"{s}\n  expected {want}\n  got      {got}" for s, ok, want, got in done if not ok]
+    if ran.status == "timeout" and len(lines[-1:]) and len(lines[-1]) == 1:
+        told.append(f"{lines[-1][0]}\n  did not end within {ran.seconds:.1f} s")
+    elif not ran.completed or passed < total:
+        told += [shorten(ran.stderr.strip(), 1500)] if ran.stderr.strip() else []
+    return "\n".join(told), ran.completed and passed == total

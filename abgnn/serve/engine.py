@@ -1,0 +1,141 @@
+"""`Engine`: questions under way, from a budget to a chooser, a plan, an outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+from abgnn.rollout.executor import Executor
+from abgnn.serve.plan_batcher import Chooser, PlanBatcher
+from abgnn.serve.query_planners import Choosers, QueryBudget
+
+Event: TypeAlias = Plan | CallRecord | Outcome
+"""What is told of a question: the plan, every call as it ends, and last the outcome."""
+
+Tell: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answering:
+    """A question under way: its outcome to come, and a way to say that nobody waits any more."""
+
+    outcome: Future[Outcome] = field(default_factory=Future)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Engine:
+    """Hands questions on from thread to thread; nothing here waits, but `close`.
+
+    Args:
+        choosers: who plans on which budget.
+        executor: who carries plans out.
+    """
+
+    def __init__(self, choosers: Choosers, executor: Executor) -> None:
+        self.choosers, self.executor = choosers, executor
+        self._batcher = PlanBatcher()
+        self._under_way: set[Answering] = set()
+        self._lock, self._closed = threading.Lock(), False
+
+    def plan(self, query: Query, budget: QueryBudget) -> Future[Plan]:
+        """The plan to come; nothing is spent. A ConfigError is the future's exception."""
+        planned: Future[Plan] = Future()
+
+        def ask(chosen: Future[Chooser]) -> None:
+            if chosen.cancelled():
+                planned.set_exception(RuntimeError("the system was closed"))
+                return
+            error = chosen.exception()
+            if error is not None:
+                planned.set_exception(error)
+                return
+            try:
+                self._batcher.submit(chosen.result(), query).add_done_callback(hand_over)
+            except RuntimeError as closed:
+                planned.set_exception(closed)
+
+        def hand_over(done: Future[Plan]) -> None:
+            error = done.exception()
+            if error is not None:
+                planned.set_exception(error)
+            else:
+                planned.set_result(self._bounded(done.result(), budget))
+
+        self.choosers.of(budget).add_done_callback(ask)
+        return planned
+
+    def start(self, query: Query, budget: QueryBudget, tell: Tell | None = None) -> Answering:
+        """Begin to answer and return at once.
+
+        Args:
+            query: the question.
+            budget: of it alone.
+            tell: called with the plan and every call, on threads of the engine's own.
+
+        Raises:
+            RuntimeError: it was closed.
+        """
+        answering = Answering()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the system was closed")
+            self._under_way.add(answering)
+        answering.outcome.add_done_callback(lambda _: self._ended(answering))
+        planned = self.plan(query, budget)
+        planned.add_done_callback(lambda done: self._execute(done, answering, tell))
+        return answering
+
+    def close(self, *, finish: bool = True) -> None:
+        """Free everything; may be called again.
+
+        Args:
+            finish: answer what was asked; else make no further calls. Those under way are awaited
+                in either case, for they are paid.
+        """
+        with self._lock:
+            self._closed, under_way = True, list(self._under_way)
+        for answering in () if finish else under_way:
+            answering.stop.set()
+        for answering in under_way:
+            with suppress(Exception):
+                answering.outcome.exception()
+        self.choosers.close()
+        self._batcher.close()
+        self.executor.close()
+
+    def _bounded(self, plan: Plan, budget: QueryBudget) -> Plan:
+        if self.choosers.kind != "bound" or not budget:
+            return plan
+        usd = [b for b in (plan.budget_usd, budget.cost_usd) if b is not None]
+        return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)
+
+    def _execute(self, planned: Future[Plan], answering: Answering, tell: Tell | None) -> None:
+        try:
+            plan = planned.result()
+            if tell is not None:
+                tell(plan)
+            answered = self.executor.submit(plan, on_call=tell, stop=answering.stop)
+        except BaseException as error:  # raised where the answer is awaited
+            answering.outcome.set_exception(error)
+            return
+        answered.add_done_callback(lambda done: _hand_over(done, answering.outcome))
+
+    def _ended(self, answering: Answering) -> None:
+        with self._lock:
+            self._under_way.discard(answering)
+
+
+def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:
+    if done.cancelled():
+        outcome.set_exception(RuntimeError("the system was closed"))
+    elif (error := done.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(done.result())

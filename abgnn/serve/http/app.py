@@ -1,0 +1,253 @@
+"""The ASGI application: routes, keys, limits, plain and streamed answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from abgnn.data.plan import Plan
+from abgnn.serve.engine import Answering, Event
+from abgnn.serve.http.limits import ServeLimits
+from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
+from abgnn.serve.http.request import (
+    MODEL,
+    Asking,
+    Refusal,
+    asking,
+)
+from abgnn.serve.http.response import (
+    NO_RETRY,
+    Answer,
+    error,
+    status,
+)
+from abgnn.serve.http.streaming import (
+    Over,
+    Stream,
+    events,
+    result_of,
+)
+from abgnn.serve.system import System
+
+_log = logging.getLogger(__name__)
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Service:
+    """A system behind HTTP.
+
+    Args:
+        system: who answers; closed when the server stops.
+        limits: of requests.
+        key: what clients must show as a bearer token; None: nothing.
+    """
+
+    def __init__(
+        self, system: System, limits: ServeLimits | None = None, key: str | None = None
+    ) -> None:
+        self.system, self.limits = system, limits or ServeLimits()
+        self.metrics = Metrics(system.label)
+        self.started = int(time.time())
+        self.in_flight = 0
+        self._key = None if key is None else _digest(key)
+
+    def app(self) -> Starlette:
+        """The application for any ASGI server."""
+        routes = [
+            Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
+            Route("/v1/models", self._guarded(self._models)),
+            Route("/v1/models/{name}", self._guarded(self._models)),
+            Route("/metrics", self._guarded(self._metrics)),
+            Route("/healthz", self._health),
+        ]
+        made = Starlette(
+            routes=routes,
+            exception_handlers={HTTPException: self._no_such_page},
+            lifespan=self._lifespan,
+        )
+        made.router.redirect_slashes = False
+        return made
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(lambda: self.system.close(finish=False))
+
+    def _guarded(self, handle: _Handler) -> _Handler:
+        """Whatever goes wrong becomes an answer that tells nothing about this machine."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._authorise(request)
+                response = await handle(request)
+            except Refusal as refusal:
+                response = _refused(refusal)
+            except ClientDisconnect:
+                response = Response(status_code=400)  # nobody reads it
+            except Exception:  # the client learns nothing, the log everything
+                _log.exception("a request failed")
+                said = "the server could not handle this request"
+                ours = Refusal(500, said, "internal", type_="server_error")
+                response = _refused(ours, NO_RETRY)
+            self.metrics.answered(response.status_code)
+            return response
+
+        return endpoint
+
+    def _authorise(self, request: Request) -> None:
+        if self._key is None:
+            return
+        shown = request.headers.getlist("authorization")
+        scheme, _, given = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+        right = hmac.compare_digest(_digest(given.strip()), self._key)
+        if scheme.lower() != "bearer" or not right:
+            raise Refusal(401, "the API key is missing or wrong", "invalid_api_key")
+
+    async def _chat(self, request: Request) -> Response:
+        body = await self._body(request)
+        asked = asking(body, request.headers.getlist, self.limits)
+        asked = replace(asked, query=replace(asked.query, domain=self.system.module.mas.domain))
+        if self.in_flight >= self.limits.concurrent:
+            said = f"{self.limits.concurrent} questions are under way; try again later"
+            raise Refusal(429, said, "rate_limit_exceeded", type_="rate_limit_error")
+        answer = Answer(asked, self.system.label)
+        return await (self._streamed if asked.stream else self._plain)(request, asked, answer)
+
+    async def _body(self, request: Request) -> bytes:
+        most, length = self.limits.body_bytes, request.headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length[:20]) > most:
+            self._too_large()
+        try:
+            return await asyncio.wait_for(self._received(request), self.limits.receive_s)
+        except asyncio.TimeoutError:
+            said = f"the body did not arrive within {self.limits.receive_s:g} s"
+            raise Refusal(408, said, "request_timeout") from None
+
+    async def _received(self, request: Request) -> bytes:
+        received = bytearray()
+        async for part in request.stream():
+            received += part
+            if len(received) > self.limits.body_bytes:
+                self._too_large()
+        return bytes(received)
+
+    def _too_large(self) -> NoReturn:
+        said = f"the body is larger than {self.limits.body_bytes} bytes"
+        raise Refusal(413, said, "request_too_large")
+
+    def _begin(
+        self, asked: Asking, tell: Callable[[Event], None] | None = None
+    ) -> tuple[Answering, Over]:
+        """Start a question; it counts as under way until it is over, whoever still waits."""
+        budget = asked.budget
+        try:
+            answering = self.system.start(
+                asked.query, tell, cost_usd=budget.cost_usd, latency_s=budget.latency_s
+            )
+        except RuntimeError:
+            raise Refusal(503, "the server is stopping", "stopping", type_="api_error") from None
+        self.in_flight += 1
+        self.metrics.in_flight.inc()
+        over = asyncio.wrap_future(answering.outcome)
+        over.add_done_callback(self._over)
+        return answering, over
+
+    def _over(self, over: Over) -> None:
+        self.in_flight -= 1
+        self.metrics.in_flight.dec()
+        if over.exception() is None:
+            self.metrics.outcome(over.result())
+
+    async def _plain(self, request: Request, asked: Asking, answer: Answer) -> Response:
+        answering, over = self._begin(asked)
+        gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
+        waited: set[asyncio.Future[Any]] = {over, gone}
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            answering.stop.set()
+        if not over.done():
+            self.metrics.abandoned()
+            raise ClientDisconnect
+        outcome = result_of(over)
+        if outcome.error is not None:
+            _log.warning("no answer: %s", outcome.error)
+            return _json(answer.error(outcome), status(outcome), NO_RETRY)
+        return _json(answer.completion(outcome))
+
+    async def _streamed(self, request: Request, asked: Asking, answer: Answer) -> Response:
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[Event | Over]()
+
+        def tell(news: Event) -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(told.put_nowait, news)
+
+        answering, over = self._begin(asked, tell)
+        over.add_done_callback(told.put_nowait)
+        try:
+            first = await told.get()
+            if not isinstance(first, Plan):
+                result_of(over)  # raises: there is no plan
+            assert isinstance(first, Plan), "a plan comes before calls"
+        except BaseException:
+            answering.stop.set()
+            raise
+        sent = events(first, told, answer)
+        return Stream(sent, answering.stop, over, self.metrics)
+
+    async def _models(self, request: Request) -> Response:
+        model = {"id": MODEL, "object": "model", "created": self.started, "owned_by": "abgnn"}
+        name = request.path_params.get("name")
+        if name is None:
+            return _json({"object": "list", "data": [model]})
+        if name != MODEL:
+            raise Refusal(404, f"here the model is {MODEL!r}", "model_not_found", "model")
+        return _json(model)
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(self.metrics.text(), media_type=CONTENT_TYPE)
+
+    async def _health(self, request: Request) -> Response:
+        return _json({"status": "ok", "calls_are": self.system.label})
+
+    async def _no_such_page(self, request: Request, wrong: Exception) -> Response:
+        assert isinstance(wrong, HTTPException)
+        self.metrics.answered(wrong.status_code)
+        said = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
+        return _refused(Refusal(wrong.status_code, said, "unknown_url"))
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refused(refusal: Refusal, headers: dict[str, str] | None = None) -> Response:
+    more = {"retry-after": "1"} if refusal.status == 429 else {}
+    return _json(error(refusal), refusal.status, {**more, **(headers or {})})
+
+
+def _json(data: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """ASCII: what an LLM says need not be valid Unicode."""
+    said = json.dumps(data, separators=(",", ":")).encode()
+    return Response(said, code, headers, media_type="application/json")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

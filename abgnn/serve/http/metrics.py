@@ -1,0 +1,67 @@
+"""What the server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from abgnn.data.outcome import Outcome
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)
+
+
+class Metrics:
+    """Counters of one server; every name starts with `abgnn_` and says what its calls are.
+
+    Args:
+        label: `simulated`, `recorded` or `live`.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._registry = CollectorRegistry()
+        self._calls_are = label
+        self._requests = Counter(
+            "abgnn_requests", "Requests by HTTP status.", ["status"], registry=self._registry
+        )
+        self._failures = self._counter("failures", "Questions without an answer.", "kind")
+        self._calls = self._counter("calls", "LLM calls.", "backbone")
+        self._tokens = self._counter("tokens", "Tokens of all calls.", "kind")
+        self._usd = self._counter("cost_usd", "USD of all calls.")
+        self._paid = self._counter("paid_usd", "USD paid: recorded calls are free.")
+        self._abandoned = self._counter("abandoned", "Questions whose client went away.")
+        self._latency = Histogram(
+            "abgnn_latency_seconds",
+            "Critical path of the calls.",
+            ["calls_are"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.in_flight = Gauge("abgnn_in_flight", "Questions under way.", registry=self._registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"abgnn_{name}", text, ["calls_are", *labels], registry=self._registry)
+
+    def answered(self, status: int) -> None:
+        """A request was answered with an HTTP status."""
+        self._requests.labels(str(status)).inc()
+
+    def abandoned(self) -> None:
+        """A client went away before its answer."""
+        self._abandoned.labels(self._calls_are).inc()
+
+    def outcome(self, outcome: Outcome) -> None:
+        """A question is over, whether somebody still waits or not."""
+        are = self._calls_are
+        if outcome.kind is not None:
+            self._failures.labels(are, outcome.kind).inc()
+        for record in outcome.calls:
+            self._calls.labels(are, record.backbone).inc()
+        self._tokens.labels(are, "prompt").inc(outcome.usage.prompt_tokens)
+        self._tokens.labels(are, "completion").inc(outcome.usage.completion_tokens)
+        self._usd.labels(are).inc(outcome.cost)
+        self._paid.labels(are).inc(outcome.paid)
+        self._latency.labels(are).observe(outcome.latency)
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,93 @@
+"""Answers as server-sent events, and what an outcome that is awaited comes to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from threading import Event as Flag
+from typing import TypeAlias
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.plan import Plan
+from abgnn.errors import ConfigError
+from abgnn.serve.engine import Event
+from abgnn.serve.http.metrics import Metrics
+from abgnn.serve.http.request import Refusal
+from abgnn.serve.http.response import (
+    DONE,
+    Answer,
+    call,
+    error,
+    event,
+    finish,
+    team,
+    usage,
+)
+
+_log = logging.getLogger(__name__)
+Over: TypeAlias = asyncio.Future[Outcome]
+
+
+class Stream(StreamingResponse):
+    """Server-sent events; whoever goes away stops the calls."""
+
+    def __init__(
+        self, events: AsyncIterator[bytes], stop: Flag, over: Over, metrics: Metrics
+    ) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._stop, self._over, self._metrics = stop, over, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._stop.set()
+            if not self._over.done():
+                self._metrics.abandoned()
+
+
+async def events(
+    plan: Plan, told: asyncio.Queue[Event | Over], answer: Answer
+) -> AsyncIterator[bytes]:
+    """The plan, an event per call, the answer, the account."""
+    asked = answer.asked
+    start = {"role": "assistant", "content": ""}
+    yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
+    while not isinstance(news := await told.get(), asyncio.Future):
+        if isinstance(news, CallRecord):
+            yield event(answer.chunk({}, abgnn={"call": call(news, text=asked.trace)}))
+    try:
+        outcome = result_of(news)
+    except Refusal as refusal:
+        yield event(error(refusal))
+        return
+    if outcome.error is not None:
+        _log.warning("no answer: %s", outcome.error)
+        yield event(answer.error(outcome))
+        return
+    yield event(answer.chunk({"content": outcome.answer}))
+    yield event(answer.chunk({}, finish(outcome), abgnn=answer.account(outcome)))
+    if asked.include_usage:
+        yield event(answer.chunk(usage=usage(outcome)))
+    yield DONE
+
+
+def result_of(over: Over) -> Outcome:
+    """
+    Raises:
+        Refusal: a budget that no plan meets, a server that stops, a fault of ours.
+    """
+    wrong = over.exception()
+    if wrong is None:
+        return over.result()
+    if isinstance(wrong, ConfigError):
+        said = f"{wrong.field}: allowed is {wrong.allowed}"
+        raise Refusal(400, said, "invalid_value", wrong.field) from wrong
+    _log.error("no outcome", exc_info=wrong)
+    said = "the server could not handle this question"
+    raise Refusal(500, said, "internal", type_="server_error") from wrong

@@ -1,0 +1,95 @@
+"""`PlanBatcher`: questions from many threads, planned together on one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+
+Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    chooser: Chooser
+    query: Query
+    planned: Future[Plan] = field(default_factory=Future)
+
+
+class PlanBatcher:
+    """Policies and encoders are not made for several threads: they all act on one thread here.
+
+    Questions that wait while a batch is planned are the next batch, one per chooser: nobody waits
+    for a batch to fill up. The thread is a daemon and starts with the first question.
+
+    Args:
+        most: questions in a batch.
+    """
+
+    def __init__(self, most: int = 32) -> None:
+        self.most = most
+        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, chooser: Chooser, query: Query) -> Future[Plan]:
+        """A question's plan; what the chooser raises is the future's exception.
+
+        Args:
+            chooser: from questions to a plan each; told apart by identity.
+            query: the question.
+
+        Raises:
+            RuntimeError: the batcher was closed.
+        """
+        asked = _Asked(chooser, query)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the system was closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="abgnn-plan", daemon=True)
+                self._thread.start()
+            self._queue.put(asked)
+        return asked.planned
+
+    def close(self) -> None:
+        """Plan what was asked before, then end the thread; may be called again."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            waiting = [self._queue.get()]
+            while len(waiting) < self.most and not self._queue.empty():
+                waiting.append(self._queue.get())
+            open_ = None not in waiting
+            batches: dict[int, list[_Asked]] = {}
+            for asked in waiting:
+                if asked is not None and asked.planned.set_running_or_notify_cancel():
+                    batches.setdefault(id(asked.chooser), []).append(asked)
+            for batch in batches.values():
+                _plan(batch)
+
+
+def _plan(batch: Sequence[_Asked]) -> None:
+    try:
+        plans = batch[0].chooser([asked.query for asked in batch])
+    except Exception as error:  # told to whoever asked; the thread goes on
+        for asked in batch:
+            asked.planned.set_exception(error)
+        return
+    for asked, plan in zip(batch, plans, strict=True):
+        asked.planned.set_result(plan)

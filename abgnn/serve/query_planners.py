@@ -1,0 +1,199 @@
+"""Who plans a question on which budgets: the policy, the planner, or a taught operating point."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal, Protocol
+
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+from abgnn.errors import ConfigError
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.planned import PlannedMixture
+from abgnn.models.policy import Policy
+from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.planner import strata_of
+from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.sources import Loaded
+from abgnn.training.evaluate import most_probable
+
+_KEPT = 32  # budgets whose plans, or operating points, are remembered
+_MOST = 1e12
+
+BudgetKind = Literal["planned", "taught", "bound"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryBudget:
+    """What one question shall cost and take; None: as the system was made.
+
+    Args:
+        cost_usd: USD.
+        latency_s: seconds.
+
+    Raises:
+        ConfigError: no finite number above 0.
+    """
+
+    cost_usd: float | None = None
+    latency_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, unit in (("cost_usd", "USD"), ("latency_s", "seconds")):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and 0 < value < _MOST):
+                raise ConfigError(name, value, f"{unit} above 0, or nothing")
+
+    def __bool__(self) -> bool:
+        return self.cost_usd is not None or self.latency_s is not None
+
+
+class Choosers(Protocol):
+    """From a budget to a chooser, which may take its time."""
+
+    kind: BudgetKind
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]: ...
+    def close(self) -> None: ...
+
+
+class Bound:
+    """One policy for all budgets: they become bounds of the single question."""
+
+    kind: BudgetKind = "bound"
+
+    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
+        self._chooser = _done(_PolicyChooser(policy, mas))
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]:
+        return self._chooser
+
+    def close(self) -> None:
+        return
+
+
+class Taught:
+    """A conditioned AgentBalance: the operating point that suits a budget best."""
+
+    kind: BudgetKind = "taught"
+
+    def __init__(self, policy: AgentBalance, mas: BaseMAS) -> None:
+        self._policy, self._mas = policy, mas
+        assert policy.tradeoff is not None, "only a conditioned policy is taught"
+        self._own: list[float] = policy.tradeoff.lambdas.tolist()
+        self._known = _Memory(lambda budget: _done(self._chooser(budget)))
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]:
+        return self._known(budget)
+
+    def _chooser(self, budget: QueryBudget) -> Chooser:
+        def choose(queries: Sequence[Query]) -> list[Plan]:
+            if budget:
+                self._policy.set_budget(budget.cost_usd, budget.latency_s)
+            else:
+                self._policy.set_tradeoff(*self._own)
+            return most_probable(self._policy, self._mas, queries)
+
+        return choose
+
+    def close(self) -> None:
+        return
+
+
+class Planned:
+    """The planner's mixture for each budget, found on a thread of its own and remembered.
+
+    Args:
+        calibration: what is known of the backbones.
+        mas: backbones and roles.
+        policy: for questions without a budget; None: the planner's best plan at any price.
+    """
+
+    kind: BudgetKind = "planned"
+
+    def __init__(self, calibration: Calibration, mas: BaseMAS, policy: Policy | None) -> None:
+        self._calibration, self._mas = calibration, mas
+        self._strata: list[Stratum] | None = None  # one search serves all budgets
+        self._own = None if policy is None else _done(_PolicyChooser(policy, mas))
+        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
+        self._known = _Memory(lambda budget: self._threads.submit(self._plan, budget))
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]:
+        if not budget and self._own is not None:
+            return self._own
+        return self._known(budget)
+
+    def _plan(self, budget: QueryBudget) -> Chooser:
+        """
+        Raises:
+            ConfigError: no plan is expected to meet the budgets.
+        """
+        known = self._calibration
+        if self._strata is None:
+            self._strata = strata_of(known, known.model(), known.everything)
+        found = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
+        if not found.feasible:
+            nearest = f"the nearest plan costs ${found.usd:.3g} and takes {found.seconds:.3g} s"
+            given = (budget.cost_usd, budget.latency_s)
+            allowed = f"budgets that a plan can meet; {nearest}"
+            raise ConfigError("cost_usd, latency_s", given, allowed)
+        policy = PlannedMixture(mixture_to_dict(found, known))
+        policy.attach(self._mas.table)
+        return _PolicyChooser(policy, self._mas)
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def choosers(loaded: Loaded) -> Choosers:
+    """What budgets of a single question mean for what was loaded."""
+    policy, mas = loaded.policy, loaded.module.mas.for_users()
+    if policy is not None:
+        policy.attach(mas.table)
+        policy.eval()
+    if loaded.calibration is not None:
+        return Planned(loaded.calibration, mas, policy)
+    assert policy is not None, "a policy, or a calibration to plan from"
+    tradeoff = policy.tradeoff if isinstance(policy, AgentBalance) else None
+    if isinstance(policy, AgentBalance) and tradeoff is not None and len(tradeoff.taught):
+        return Taught(policy, mas)
+    return Bound(policy, mas)
+
+
+class _PolicyChooser:
+    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
+        self._policy, self._mas = policy, mas
+
+    def __call__(self, queries: Sequence[Query]) -> list[Plan]:
+        return most_probable(self._policy, self._mas, queries)
+
+
+def _done(chooser: Chooser) -> Future[Chooser]:
+    future: Future[Chooser] = Future()
+    future.set_result(chooser)
+    return future
+
+
+class _Memory:
+    """The choosers of the budgets that were asked for last, and the refusals."""
+
+    def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:
+        self._make, self._lock = make, Lock()
+        self._known: OrderedDict[QueryBudget, Future[Chooser]] = OrderedDict()
+
+    def __call__(self, budget: QueryBudget) -> Future[Chooser]:
+        with self._lock:
+            if budget not in self._known:
+                self._known[budget] = self._make(budget)
+            self._known.move_to_end(budget)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+            return self._known[budget]

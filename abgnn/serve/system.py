@@ -1,0 +1,242 @@
+"""`System`: a trained multi-agent system that answers questions, from Python."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from abgnn.data.outcome import Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.query import OpenQuestion, Query
+from abgnn.errors import ConfigError
+from abgnn.serve.engine import (
+    Answering,
+    Engine,
+    Event,
+    Tell,
+)
+from abgnn.serve.query_planners import BudgetKind, QueryBudget, choosers
+from abgnn.serve.sources import Bounds, Loaded, load_any
+
+_Told: TypeAlias = Event | Future[Outcome]
+
+
+class System:
+    """Plans and answers questions; safe in notebooks, event loops and many threads at once.
+
+    Questions that come at the same time are encoded and planned in one batch; calls are made on
+    a loop of the system's own. Everything that guards rollouts holds: recording, caps, deadlines,
+    retries, as trained or as `Bounds` say. A failed rollout is an outcome with an `error`.
+
+    A budget of a single question (`cost_usd`, `latency_s`) is, see `budget_kind`:
+
+    - `planned`: with a calibration. The question is answered by the planner's mixture for these
+      budgets, which holds them in the mean over many questions; a budget that no plan can meet
+      is a ConfigError. New budgets take seconds to plan; those asked last are remembered.
+    - `taught`: for a policy that one training taught all budgets (`AgentBalance(conditioned)`):
+      its operating point that suits them, in the mean too.
+    - `bound`: for every other policy. The plan stays; calls whose worst case does not fit are not
+      made, and agents that are late are left out.
+
+    Args:
+        loaded: client, backbones, roles, who plans (`System.load` makes it from files).
+        budget: for questions that state none.
+        bounds: hard limits of every question, and where calls are recorded.
+
+    Raises:
+        ConfigError: what was loaded does not fit together.
+        EndpointError: an endpoint is down, refuses us, or its key variable is missing.
+    """
+
+    def __init__(
+        self, loaded: Loaded, budget: QueryBudget | None = None, bounds: Bounds | None = None
+    ) -> None:
+        module = loaded.module
+        self.module, self.budget = module, budget or QueryBudget()
+        settings = (bounds or Bounds()).over(module.rollout_settings)
+        who = choosers(loaded)
+        executor = module.new_executor(OpenQuestion(), settings)
+        self._engine = Engine(who, executor)
+        try:
+            executor.check()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        config: str | None = None,
+        calibration: str | None = None,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+        bounds: Bounds | None = None,
+    ) -> System:
+        """A system from files.
+
+        Args:
+            source: a checkpoint of `abgnn fit`, a config (its untrained policy), or a file that
+                `abgnn plan --out` or `abgnn calibrate` wrote.
+            config: for plans and calibrations: a config with the client and the LLMs.
+            calibration: of the same roles and LLMs, for budgets of single questions.
+            cost_usd, latency_s: budgets for questions that state none.
+            bounds: hard limits of every question, and where calls are recorded.
+
+        Raises:
+            ConfigError, EndpointError: see the class.
+        """
+        budget = QueryBudget(cost_usd, latency_s)
+        return cls(load_any(source, config, calibration), budget, bounds)
+
+    @property
+    def label(self) -> str:
+        """`simulated`, `recorded` or `live`: what the calls are."""
+        return self.module.label
+
+    @property
+    def budget_kind(self) -> BudgetKind:
+        """What a budget of a single question means here."""
+        return self._engine.choosers.kind
+
+    def plan(
+        self,
+        question: str | Query,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Plan:
+        """Who would answer, and who would tell whom; nothing is spent."""
+        budget = self._budget(cost_usd, latency_s)
+        return self._engine.plan(self._query(question), budget).result()
+
+    def run(
+        self,
+        question: str | Query,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Outcome:
+        """Answer a question. An interrupt ends it after the calls under way.
+
+        Args:
+            question: a text, or a `Query` whose `meta` tells its kind, where plans ask for it.
+            cost_usd, latency_s: a budget for this question alone, see the class.
+
+        Raises:
+            ConfigError: an empty question, or a budget that is none or cannot be met.
+        """
+        answering = self.start(question, cost_usd=cost_usd, latency_s=latency_s)
+        try:
+            return answering.outcome.result()
+        finally:
+            answering.stop.set()
+
+    async def arun(
+        self,
+        question: str | Query,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Outcome:
+        """As `run`, awaitable on any loop; cancelled, it makes no further calls."""
+        answering = self.start(question, cost_usd=cost_usd, latency_s=latency_s)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(answering.outcome))
+        finally:
+            answering.stop.set()
+
+    def stream(
+        self,
+        question: str | Query,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Iterator[Event]:
+        """The plan, every call as it ends, and last the outcome; closed early, it ends there."""
+        told: SimpleQueue[_Told] = SimpleQueue()
+        answering = self.start(question, told.put, cost_usd=cost_usd, latency_s=latency_s)
+        answering.outcome.add_done_callback(told.put)
+        return _drain(told, answering)
+
+    async def astream(
+        self,
+        question: str | Query,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> AsyncIterator[Event]:
+        """As `stream`, on any loop."""
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[_Told]()
+
+        def tell(event: _Told) -> None:
+            with suppress(RuntimeError):  # the loop was closed: nobody listens
+                loop.call_soon_threadsafe(told.put_nowait, event)
+
+        answering = self.start(question, tell, cost_usd=cost_usd, latency_s=latency_s)
+        answering.outcome.add_done_callback(tell)
+        try:
+            while not isinstance(event := await told.get(), Future):
+                yield event
+            yield event.result()
+        finally:
+            answering.stop.set()
+
+    def start(
+        self,
+        question: str | Query,
+        tell: Tell | None = None,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Answering:
+        """Begin to answer and return at once; what the others are made of.
+
+        Args:
+            question, cost_usd, latency_s: as for `run`.
+            tell: called with the plan and every call, on threads of the system's own.
+        """
+        budget = self._budget(cost_usd, latency_s)
+        return self._engine.start(self._query(question), budget, tell)
+
+    def close(self, *, finish: bool = True) -> None:
+        """Free everything; may be called again.
+
+        Args:
+            finish: answer what was asked; else make no further calls. Those under way are awaited
+                in either case, for they are paid.
+        """
+        self._engine.close(finish=finish)
+
+    def __enter__(self) -> System:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.close(finish=kind is None)
+
+    def _query(self, question: str | Query) -> Query:
+        query = question
+        if isinstance(query, str):
+            query = Query(id=f"ask/{query}", text=query, domain=self.module.mas.domain)
+        if not isinstance(query, Query) or not query.text.strip():
+            raise ConfigError("question", question, "a text that is not empty")
+        return query
+
+    def _budget(self, cost_usd: float | None, latency_s: float | None) -> QueryBudget:
+        stated, own = QueryBudget(cost_usd, latency_s), self.budget
+        return QueryBudget(stated.cost_usd or own.cost_usd, stated.latency_s or own.latency_s)
+
+
+def _drain(told: SimpleQueue[_Told], answering: Answering) -> Iterator[Event]:
+    try:
+        while not isinstance(event := told.get(), Future):
+            yield event
+        yield event.result()
+    finally:
+        answering.stop.set()

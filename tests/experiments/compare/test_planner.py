@@ -1,0 +1,56 @@
+"""The planner as a row of a comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from abgnn.experiments.compare.config import Comparison
+from abgnn.experiments.compare.job import QUIET
+from abgnn.experiments.compare.planner import planned_policies
+from abgnn.experiments.experiment import build
+from abgnn.models.planned import PlannedMixture
+from abgnn.training.evaluate import evaluate, summarise
+
+
+@pytest.mark.parametrize("calls", [0, 300])
+def test_one_calibration_and_a_plan_for_every_budget(calls: int) -> None:
+    experiment = build(["simulated/general.yaml"], list(QUIET))
+    made, policies = planned_policies(experiment, calls, [5e-4, 2e-3], [20.0], 0)
+    assert made == pytest.approx(calls, rel=0.15)
+    assert [name for name, _ in policies] == ["0.5 mUSD", "2 mUSD", "20 s", "no budget"]
+    data, model = experiment.data, experiment.model
+    data.setup("test")
+    with model.new_executor(data) as executor:
+        rows = [
+            summarise(name, evaluate(policy, model.mas, executor, data.queries("test")))
+            for name, policy in policies
+        ]
+    assert rows[0].cost_usd < 1.4 * 5e-4
+    assert rows[1].cost_usd < 1.4 * 2e-3
+    assert rows[2].latency_s < 1.4 * 20
+    assert rows[3].performance > 0.8
+
+
+def test_shares_hold_over_queries_and_a_query_keeps_its_plan() -> None:
+    experiment = build(["simulated/general.yaml"], list(QUIET))
+    _, ((_, policy), *_) = planned_policies(experiment, 0, [5e-4], [], 0)
+    assert isinstance(policy, PlannedMixture)
+    mas, queries = experiment.model.mas, experiment.data.load()
+    policy.attach(mas.table)
+    batch = mas.batch(queries)
+    plans = policy(batch, sample=True).plans()
+    assert policy(batch, sample=False).plans() == plans
+    drawn = Counter(tuple(a.backbone for a in plan.agents) for plan in plans)
+    for part in policy.parts:
+        names = [backbone for _, backbone in part.agents]
+        key = tuple(names if part.decision is None else [*names, part.decision])
+        assert drawn[key] / len(plans) == pytest.approx(part.share, abs=0.12)
+
+
+def test_packaged_comparisons_have_it_with_and_without_calls() -> None:
+    for domain in ("general", "math", "code"):
+        methods = Comparison.from_yaml(f"compare/simulated-{domain}.yaml").methods
+        found = {m.name: m.train_calls for m in methods if m.plain == "planner"}
+        assert found == {"planner": None, "planner, profiles alone": 0}

@@ -1,0 +1,240 @@
+"""The simulated client: text answers, statistics over many calls, determinism, wrong use."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+import pickle
+import random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from abgnn.data.backbone import Backbone
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.data.specimens import split_header, with_header
+from abgnn.data.template import Role
+from abgnn.data.template_yaml import load_roles
+from abgnn.errors import ConfigError
+from abgnn.rollout import (
+    Agent,
+    Completion,
+    Executor,
+    Messages,
+    Outcome,
+    Plan,
+    SimulatedClient,
+)
+from abgnn.rollout.clients.base import Received
+from datamodules import QuickQA
+from tests.paths import ROOT
+from tests.rollout.helpers import Letters, backbone, committee, plan, query
+
+TASK = Letters()
+
+
+def ask(
+    client: SimulatedClient,
+    of: Query,
+    on: Backbone,
+    role: str = "Knowledgeable Expert",
+    sample: int = 0,
+    received: tuple[Received, ...] = (),
+) -> Completion:
+    messages = Messages(Role(role, "x"), of.text, received)
+    return asyncio.run(client.complete(on, messages, query=of, sample=sample))
+
+
+def rollouts(client: SimulatedClient, on: Backbone, plans: list[Plan], k: int) -> list[Outcome]:
+    with Executor(client, Catalogue((on,)), TASK) as executor:
+        return executor.run([p for p in plans for _ in range(k)], list(range(k)) * len(plans))
+
+
+def test_answers_are_text_that_the_task_judges() -> None:
+    client = SimulatedClient(3)
+    client.bind(TASK)
+    seen = set()
+    for i in range(30):
+        done = ask(client, query(i), backbone("b"))
+        tokens, answer = split_header(done.text)
+        assert tokens == done.usage.completion_tokens
+        assert answer in ("B", "Z")
+        assert TASK.score(query(i), done.text) == float(answer == "B")
+        seen.add(answer)
+    assert seen == {"B", "Z"}
+
+
+def test_solo_accuracy_is_the_published_score() -> None:
+    """Subjects, topics and levels are hashed; the Expert has no shift."""
+    done = rollouts(
+        SimulatedClient(5),
+        backbone("b"),
+        [plan(["Knowledgeable Expert"], [], of=query(i), on="b") for i in range(4000)],
+        1,
+    )
+    assert np.mean([o.score for o in done]) == pytest.approx(0.795, abs=0.03)
+
+
+def phi(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def test_no_free_lunch_errors_of_like_agents_are_alike() -> None:
+    client = SimulatedClient(1)
+    client.bind(TASK)
+    small = backbone("8B", family="qwen")
+    medium = backbone("14B", family="qwen", benchmarks={"general": {"MMLU-Redux": 82.0}})
+    other = backbone("72B", family="other", benchmarks={"general": {"MMLU-Redux": 82.0}})
+
+    def right(on: Backbone, role: str, sample: int) -> np.ndarray:
+        texts = (ask_fast(client, query(i), on, role, sample) for i in range(3000))
+        return np.array([split_header(t)[1] == "B" for t in texts])
+
+    base = right(small, "Knowledgeable Expert", 0)
+    same = phi(base, right(small, "Knowledgeable Expert", 1))
+    role = phi(base, right(small, "Critic", 0))
+    size = phi(base, right(medium, "Knowledgeable Expert", 0))
+    family = phi(base, right(other, "Knowledgeable Expert", 0))
+    assert 0.70 < same < 0.86  # .78 published
+    assert 0.54 < role < 0.72  # .63
+    assert 0.35 < size < 0.53  # .44
+    assert family < size - 0.04
+
+
+def ask_fast(client: SimulatedClient, of: Query, on: Backbone, role: str, sample: int) -> str:
+    """A call without messages never waits, so its coroutine ends at the first step."""
+    messages = Messages(Role(role, "x"), of.text)
+    coroutine = client.complete(on, messages, query=of, sample=sample)
+    with pytest.raises(StopIteration) as stop:
+        coroutine.send(None)
+    done: Completion = stop.value.value
+    return done.text
+
+
+def test_right_messages_help_and_wrong_ones_harm() -> None:
+    client = SimulatedClient(0)
+    client.bind(TASK)
+    share = {}
+    for letter in ("B", "Z"):
+        received = (Received("Critic", with_header(200, letter)),) * 2
+        share[letter] = np.mean(
+            [
+                split_header(ask(client, query(i), backbone("b"), received=received).text)[1] == "B"
+                for i in range(150)
+            ]
+        )
+    alone = np.mean(
+        [split_header(ask(client, query(i), backbone("b")).text)[1] == "B" for i in range(150)]
+    )
+    assert share["Z"] < alone - 0.05
+    assert share["B"] > alone + 0.02
+
+
+def test_unknown_text_is_scored_once_and_off_the_loop() -> None:
+    threads: list[threading.Thread] = []
+
+    class Slow(Letters):
+        def score(self, query: Query, response: str) -> float:
+            threads.append(threading.current_thread())
+            return super().score(query, response)
+
+    client = SimulatedClient(0)
+    client.bind(Slow())
+    foreign = Received("Critic", "I say\nB")
+    ours = Received("Critic", with_header(2, "B"))
+    one = ask(client, query(), backbone("b"), received=(foreign,))
+    again = ask(client, query(), backbone("b"), received=(ours,))
+    ask(client, query(), backbone("b"), received=(foreign,))
+    assert one.usage.prompt_tokens == 150 + 130 + 1 + 30, "7 characters are a token"
+    assert again.usage.prompt_tokens == 150 + 130 + 2 + 30
+    assert split_header(one.text)[1] == split_header(again.text)[1]
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+def trace(outcomes: list[Outcome]) -> list[tuple[object, ...]]:
+    return [
+        (o.plan.query.id, o.sample, o.score, o.cost, o.latency, *(c.text for c in o.calls))
+        for o in outcomes
+    ]
+
+
+def test_outcomes_do_not_depend_on_order_or_batch() -> None:
+    plans = [committee(i, size=3 + i % 3, on="b") for i in range(20)]
+    whole = trace(rollouts(SimulatedClient(7), backbone("b"), plans, 2))
+    assert len(set(whole)) > 30, "samples and queries differ"
+    order = list(range(20))
+    random.Random(1).shuffle(order)
+    client = SimulatedClient(7)
+    pieces = [row for i in order for row in trace(rollouts(client, backbone("b"), [plans[i]], 2))]
+    assert sorted(pieces) == sorted(whole)
+    assert trace(rollouts(SimulatedClient(8), backbone("b"), plans, 2)) != whole
+
+
+def fingerprint() -> str:
+    plans = [committee(i, on="b") for i in range(5)]
+    rows = trace(rollouts(SimulatedClient(7), backbone("b"), plans, 2))
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def test_outcomes_are_the_same_in_another_process() -> None:
+    code = "from tests.rollout.test_simulated import fingerprint; print(fingerprint())"
+    root = ROOT
+    there = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert there.stdout.strip() == fingerprint()
+
+
+def test_wrong_use_is_told() -> None:
+    with pytest.raises(ConfigError, match="bind"):
+        ask(SimulatedClient(), query(), backbone("b"))
+    with pytest.raises(ConfigError, match="quirk"):
+        SimulatedClient(quirk=-1)
+    client = SimulatedClient()
+    client.bind(TASK)
+    with pytest.raises(ConfigError, match="domain"):
+        ask(client, Query("q", "?", "law", "B"), backbone("b"))
+    client.check([backbone("b")])
+    with pytest.raises(ConfigError, match=r"Backbone\(m\)\.benchmarks\.general"):
+        client.check([backbone("m", benchmarks={"math": {"MATH-500": 80}})])
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_copies_are_the_same_world(duplicate: type) -> None:
+    client = SimulatedClient(7, quirk=0.2)
+    client.bind(TASK)
+    twin = duplicate(client)
+    twin.bind(TASK)
+    assert repr(twin) == "SimulatedClient(world_seed=7, quirk=0.2)"
+    assert ask(twin, query(), backbone("b")) == ask(client, query(), backbone("b"))
+
+
+def test_in_a_world_that_misleads_committees_lose() -> None:
+    data = QuickQA()
+    queries = data.load()[:120]
+    roles = load_roles("general")
+    catalogue = Catalogue.from_yaml("catalogues/paper.yaml")
+    means = {}
+    for mislead in (False, True):
+        client = SimulatedClient(3, mislead=mislead)
+        assert repr(copy.deepcopy(client)) == repr(client)
+        team = tuple(Agent(r, "Qwen3-8B") for r in (*roles[:3], roles[-1]))
+        with Executor(client, catalogue, data) as executor:
+            for n, plans in (
+                (1, [Plan(q, team[:1], (), 0) for q in queries for _ in range(4)]),
+                (
+                    3,
+                    [Plan(q, team, ((0, 3), (1, 3), (2, 3)), 3) for q in queries for _ in range(4)],
+                ),
+            ):
+                outcomes = executor.run(plans, samples=[k for _ in queries for k in range(4)])
+                means[mislead, n] = sum(o.score for o in outcomes) / len(outcomes)
+    assert means[False, 3] > means[False, 1]
+    assert means[True, 3] < means[True, 1] - 0.02
+    assert means[True, 1] == means[False, 1]

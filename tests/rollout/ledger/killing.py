@@ -1,0 +1,101 @@
+"""Killing a recorded run at random moments, starting it again, and comparing the books."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from abgnn.rollout.ledger.sqlite import SqliteBooks
+from tests.paths import ROOT
+from tests.servers.fixtures import Server
+
+Command = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Settled attempts, their tokens and money over all phases, and what was under way at kills."""
+
+    calls: int
+    prompt: int
+    completion: int
+    pusd: int
+    responses: int
+    lost: int
+    lost_pusd: int
+
+    @property
+    def settled(self) -> tuple[int, ...]:
+        return (self.calls, self.prompt, self.completion, self.pusd, self.responses)
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        books = SqliteBooks(str(path))  # opening it finds the attempts of the dead
+        try:
+            accounts = books.accounts()
+        finally:
+            books.close()
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
+            states = dict(file.execute("SELECT state, COUNT(*) FROM attempts GROUP BY state"))
+            tokens = file.execute(
+                "SELECT SUM(prompt_tokens), SUM(completion_tokens) FROM attempts"
+                " WHERE state = 'settled'"
+            ).fetchone()
+            responses = file.execute("SELECT COUNT(*) FROM responses").fetchone()[0]
+        assert sum(a.reserved for a in accounts) == 0
+        spent, lost = sum(a.spent for a in accounts), sum(a.lost for a in accounts)
+        return cls(states["settled"], *tokens, spent, responses, states.get("lost", 0), lost)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An uninterrupted run, the same run with kills, and what the server saw of the latter."""
+
+    whole: Ledger
+    killed: Ledger
+    same_result: bool
+    requests: int
+
+    @property
+    def twice(self) -> int:
+        """Requests beyond those of the uninterrupted run: paid again."""
+        return self.requests - self.whole.calls
+
+
+def start(kind: str, path: Path, server: Server, size: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.rollout.ledger.runs_to_kill", kind]
+    command += [str(path), server.base_url, str(size)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def finish(kind: str, path: Path, server: Server, size: int) -> str:
+    said: str = start(kind, path, server, size).communicate(timeout=200)[0]
+    assert "failed []" in said, said
+    return next(line for line in said.splitlines() if line.startswith("done"))
+
+
+def compare(folder: Path, server: Server, kind: str, size: int, kills: int) -> Compared:
+    """Run once without and once with kills."""
+    rng = random.Random(3)
+    plain = finish(kind, folder / "whole.sqlite", server, size)
+    asked, path, done = len(server.log()), folder / "killed.sqlite", 0
+    while done < kills:
+        process = start(kind, path, server, size)
+        seen = len(server.log())
+        while len(server.log()) == seen and process.poll() is None:
+            time.sleep(0.005)  # let it get to work, then strike at any moment
+        time.sleep(rng.random() * 0.08)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        done += process.returncode == -signal.SIGKILL
+    result = finish(kind, path, server, size)
+    whole, killed = Ledger.read(folder / "whole.sqlite"), Ledger.read(path)
+    return Compared(whole, killed, result == plain, len(server.log()) - asked)
