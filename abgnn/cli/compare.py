@@ -14,14 +14,14 @@ from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.plugins import PluginComparison, compare_plugins, compares_plugins
 from abgnn.experiments.compare.report import write_comparison
 from abgnn.experiments.compare.run import (
-    Ran,
+    Finished,
     cores,
     plan_jobs,
     run_jobs,
 )
 
 
-def compare(comparison: Comparison, workers: int, console: Console) -> Ran:
+def compare(comparison: Comparison, workers: int, console: Console) -> Finished:
     """Run what is missing, then write and print everything; see `Comparison`."""
     label, jobs = plan_jobs(comparison)
     out = Path(comparison.out)
@@ -33,7 +33,7 @@ def compare(comparison: Comparison, workers: int, console: Console) -> Ran:
     return ran
 
 
-def _tell_failed(ran: Ran, console: Console) -> None:
+def _tell_failed(ran: Finished, console: Console) -> None:
     for job, error in ran.failed.items():
         said = f"failed: {job.method}, {job.point}, seed {job.seed}: {error}"
         console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from abgnn.cli.arguments import Options
 from abgnn.errors import ConfigError
-from abgnn.serve.sources import Loaded, load_any
+from abgnn.serve.sources import PolicySource, load_any
 
 SOURCES: Options = {
     "--checkpoint": (str, None, "a trained policy"),
@@ -26,7 +26,7 @@ BOUNDS: Options = {
 """Options of commands that act: hard limits of every question (`Bounds.of`)."""
 
 
-def source_of(given: Any) -> Loaded:
+def source_of(given: Any) -> PolicySource:
     """What `SOURCES` name: a checkpoint or a config, or a plan or calibration beside a config."""
     checkpoint, config, plan, calibration = (
         given.checkpoint,

@@ -12,8 +12,8 @@ from .outcome import Outcome as Outcome
 from .plan import Agent as Agent
 from .plan import Plan as Plan
 from .plan import RoundGraph as RoundGraph
+from .program import AgentAnswer as AgentAnswer
 from .program import Program as Program
-from .program import Said as Said
 from .program import Stage as Stage
 from .query import OpenQuestion as OpenQuestion
 from .query import Query as Query

@@ -59,8 +59,8 @@ class Framework(Protocol):
 class StagedFramework(Protocol):
     """A system whose calls go through abgnn: capped, recorded, replayed, simulated like all others.
 
-    `play` calls agents by `stage.call`, and returns what answers the question (`Said`, or a text),
-    or None where no call was possible.
+    `play` calls agents by `stage.call`, and returns what answers the question (`AgentAnswer`, or a
+    text), or None where no call was possible.
     """
 
     @property

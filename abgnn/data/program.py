@@ -12,7 +12,7 @@ from abgnn.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AgentAnswer:
     """What an agent answered inside a program.
 
     Args:
@@ -41,13 +41,13 @@ class Stage(Protocol):
     async def call(
         self,
         agent: int,
-        reads: Sequence[Said] = (),
+        reads: Sequence[AgentAnswer] = (),
         *,
         task: str | None = None,
-        after: Sequence[Said] = (),
+        after: Sequence[AgentAnswer] = (),
         last: bool = False,
         number: int | None = None,
-    ) -> Said | None:
+    ) -> AgentAnswer | None:
         """One call.
 
         Args:
@@ -80,7 +80,7 @@ class Program(ABC):
         Program.known[cls.name] = cls
 
     @abstractmethod
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         """Carry out; the answer, or None if no call was possible (outcome of kind `budget`).
 
         A text instead of what an agent said ends at the latest answer of all.

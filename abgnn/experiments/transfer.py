@@ -10,10 +10,10 @@ from abgnn.data.catalogue import Catalogue
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.observations import Observations
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 
-def for_profile(observed: Observations, names: tuple[str, ...], profile: Profile) -> Observations:
+def for_profile(observed: Observations, names: tuple[str, ...], profile: Prior) -> Observations:
     """The calls of backbones that `profile` has, under its numbers.
 
     Args:
@@ -40,7 +40,7 @@ def for_catalogue(calibration: Calibration, mas: BaseMAS) -> Calibration:
         mas: the catalogue that is planned for.
     """
     mas = mas.with_catalogue(_ordered(mas.catalogue, calibration.profile.names))
-    profile = Profile.of(mas.catalogue, mas.domain)
+    profile = Prior.of(mas.catalogue, mas.domain)
     return replace(
         calibration,
         profile=profile,

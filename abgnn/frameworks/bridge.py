@@ -18,7 +18,7 @@ from abgnn.data.template import (
     topological_order,
 )
 from abgnn.errors import ConfigError
-from abgnn.rollout.clients.base import Messages, Received
+from abgnn.rollout.clients.base import Messages, PeerMessage
 from abgnn.rollout.schedule import check_graph
 
 
@@ -144,7 +144,7 @@ def user_text(role: Role, question: str, heard: Sequence[tuple[str, str]], suffi
         heard: name of role and reply of everyone that it reads, in agent order.
         suffix: of the backbone.
     """
-    received = tuple(Received(name, text) for name, text in heard)
+    received = tuple(PeerMessage(name, text) for name, text in heard)
     return Messages(role, question, received, suffix).chat()[1]["content"]
 
 

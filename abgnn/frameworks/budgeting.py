@@ -27,7 +27,7 @@ from abgnn.planning.budgets import Budget, Mixture
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import plan
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 from abgnn.rollout.clients.base import Client
 from abgnn.rollout.clients.openai import OpenAIClient
 from abgnn.rollout.settings import Caps, Recording, RolloutSettings
@@ -144,7 +144,7 @@ def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
 
 def _fits(found: Calibration, mas: BaseMAS, how: Learning) -> bool:
     """Whether a calibration is of these roles, backbones, prices and kind of calls."""
-    now, then = Profile.of(mas.catalogue, mas.domain), found.profile
+    now, then = Prior.of(mas.catalogue, mas.domain), found.profile
     return (
         _same(found.template.roles, mas.template.roles)
         and then.names == now.names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.template import Template
 from abgnn.data.template_yaml import load_roles
 from abgnn.frameworks.template import (
@@ -60,10 +60,10 @@ class Company(FrameworkTemplate):
     def calls(self, plan: Plan) -> int:
         return len(plan.agents) + (2 * self.reviews - 1) * len(self._review_edges(plan))
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         edges, reviews = inner_edges(plan), self._review_edges(plan)
-        latest: dict[int, Said] = {}
-        log: list[Said] = []  # the last one is what the next one waits for
+        latest: dict[int, AgentAnswer] = {}
+        log: list[AgentAnswer] = []  # the last one is what the next one waits for
         for agent in speakers(plan):
             given = [u for u, v in edges if v == agent and u in latest]
             authors = [u for u in given if (u, agent) in reviews]
@@ -82,8 +82,8 @@ class Company(FrameworkTemplate):
         stage: Stage,
         authors: Sequence[int],
         reviewer: int,
-        latest: dict[int, Said],
-        log: list[Said],
+        latest: dict[int, AgentAnswer],
+        log: list[AgentAnswer],
     ) -> None:
         """Authors revise; further reviews look at what they have made of it."""
         question = stage.query.text
@@ -103,7 +103,7 @@ class Company(FrameworkTemplate):
         return {(u, v) for u, v in inner_edges(plan) if (names[u], names[v]) in self._reviewed}
 
 
-def _keep(said: Said | None, latest: dict[int, Said], log: list[Said]) -> None:
+def _keep(said: AgentAnswer | None, latest: dict[int, AgentAnswer], log: list[AgentAnswer]) -> None:
     if said is not None:
         latest[said.agent] = said
         log.append(said)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.template import Template
 from abgnn.data.template_yaml import build_template
 from abgnn.frameworks.template import (
@@ -66,13 +66,13 @@ class GroupChat(FrameworkTemplate):
         choices = (0 if n < 2 else 1 if n == 2 else turns) if self.selector else 0
         return turns + choices + 1
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         order, near = speakers(plan), neighbours(plan)
-        chat: list[Said] = []
+        chat: list[AgentAnswer] = []
         spoken = Counter[int]()
         previous: int | None = None
         for turn in range(len(order) * self.rounds):
-            after: list[Said] = chat[-1:]
+            after: list[AgentAnswer] = chat[-1:]
             speaker = order[turn % len(order)]
             if self.selector:
                 able = [a for a in order if a != previous or len(order) == 1]
@@ -88,8 +88,8 @@ class GroupChat(FrameworkTemplate):
 
 
 async def _selected(
-    plan: Plan, stage: Stage, able: Sequence[int], spoken: Counter[int], chat: Sequence[Said]
-) -> tuple[int, list[Said]]:
+    plan: Plan, stage: Stage, able: Sequence[int], spoken: Counter[int], chat: Sequence[AgentAnswer]
+) -> tuple[int, list[AgentAnswer]]:
     """Who is next, and what was said to that."""
     if len(able) == 1:
         return able[0], []
@@ -140,9 +140,9 @@ class Debate(FrameworkTemplate):
     def calls(self, plan: Plan) -> int:
         return (len(plan.agents) - 1) * self.rounds + 1
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         agents, near = sorted(speakers(plan)), neighbours(plan)
-        latest: dict[int, Said] = {}
+        latest: dict[int, AgentAnswer] = {}
         for _ in range(self.rounds):
             heard = {a: [latest[b] for b in agents if b in latest and b in near[a]] for a in agents}
             replies = await together(stage.call(a, heard[a]) for a in agents)

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Literal, get_args
 
 from abgnn.data.plan import Edges, Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.frameworks.template import (
@@ -83,12 +83,12 @@ class MacNet(FrameworkTemplate):
         incoming = [sum(v == agent for _, v in edges) for agent in agents]
         return incoming.count(0) + 2 * len(edges) + sum(k > 1 for k in incoming) + 1
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         edges = inner_edges(plan)
         carried_on = {u for u, _ in edges}
         final = tuple((u, plan.decision) for u in speakers(plan) if u not in carried_on)
 
-        async def node(agent: int, heard: Mapping[int, Said]) -> Said | None:
+        async def node(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             if agent == plan.decision:
                 return await stage.call(agent, tuple(heard.values()), last=True)
             return await _artefact(stage, edges, agent, heard)
@@ -119,8 +119,8 @@ def _layered(n: int) -> Edges:
 
 
 async def _artefact(
-    stage: Stage, edges: Edges, agent: int, heard: Mapping[int, Said]
-) -> Said | None:
+    stage: Stage, edges: Edges, agent: int, heard: Mapping[int, AgentAnswer]
+) -> AgentAnswer | None:
     """An agent's version; where it cannot be called, what it was given goes on as it is.
 
     Numbers of its calls: 0 its draft, or the merger; from 1 its rewritings; then instructions.
@@ -136,7 +136,9 @@ async def _artefact(
     return drafts[0] if drafts else list(heard.values())[-1]
 
 
-async def _along(stage: Stage, edges: Edges, u: int, v: int, artefact: Said) -> Said | None:
+async def _along(
+    stage: Stage, edges: Edges, u: int, v: int, artefact: AgentAnswer
+) -> AgentAnswer | None:
     """The edge (u, v): u instructs, v rewrites."""
     into = {agent: [a for a, b in edges if b == agent] for agent in (u, v)}
     out = [b for a, b in edges if a == u]

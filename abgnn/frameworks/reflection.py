@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.template import Template
 from abgnn.data.template_yaml import build_template
 from abgnn.frameworks.template import (
@@ -54,10 +54,10 @@ class SelfReflection(FrameworkTemplate):
         each, n = 1 + 2 * self.rounds, len(plan.agents)
         return each if n == 1 else (n - 1) * each + 1
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         lone = len(plan.agents) == 1
 
-        async def speak(agent: int, heard: Mapping[int, Said]) -> Said | None:
+        async def speak(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             decides = agent == plan.decision
             said = await stage.call(agent, tuple(heard.values()), last=decides)
             if decides and not lone:
@@ -67,7 +67,9 @@ class SelfReflection(FrameworkTemplate):
         return (await walk(len(plan.agents), plan.edges, speak))[plan.decision]
 
 
-async def _revised(stage: Stage, said: Said | None, rounds: int, last: bool) -> Said | None:
+async def _revised(
+    stage: Stage, said: AgentAnswer | None, rounds: int, last: bool
+) -> AgentAnswer | None:
     """The answer after reflection, as far as calls were possible."""
     question = stage.query.text
     for _ in range(rounds):

@@ -1,9 +1,9 @@
-"""`Desk`: one plan on stage, when another system decides in which order agents are called."""
+"""`StagedCalls`: a plan on stage, where another system decides in which order agents are called."""
 
 from __future__ import annotations
 
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.frameworks.bridge import (
     levels,
     reads,
@@ -13,7 +13,7 @@ from abgnn.frameworks.bridge import (
 from abgnn.rollout.stage import Aborted
 
 
-class Desk:
+class StagedCalls:
     """Turns another system's calls into calls on stage, and holds them against the plan.
 
     Agents are called level by level, as AutoGen and LangGraph do it: a call waits for all calls of
@@ -26,7 +26,7 @@ class Desk:
 
     def __init__(self, plan: Plan, stage: Stage) -> None:
         self.plan, self.stage = plan, stage
-        self._said: dict[int, Said] = {}
+        self._said: dict[int, AgentAnswer] = {}
         self._failure: Aborted | None = None
         self._reads, self._level = reads(plan), levels(waits(plan))
 
@@ -56,7 +56,7 @@ class Desk:
         self._said[agent] = said
         return said.text
 
-    def answer(self) -> Said | None:
+    def answer(self) -> AgentAnswer | None:
         """What answers the question; None where no call was possible."""
         if self._failure is not None:
             raise self._failure

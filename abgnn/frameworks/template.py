@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from abgnn.data.plan import Agent, Edges, Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
 from abgnn.data.resources import config_path
 from abgnn.data.template import Role, Template, topological_order
@@ -53,7 +53,7 @@ class FrameworkTemplate(ABC):
         """How many calls a plan takes, where none is refused and no tool asks for another one."""
 
     @abstractmethod
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         """Carry out a plan of one round."""
 
     async def play(self, plan: Plan, stage: Stage) -> Any:
@@ -93,8 +93,8 @@ class GraphFlowTemplate(FrameworkTemplate):
     def calls(self, plan: Plan) -> int:
         return len(plan.agents)
 
-    async def act(self, plan: Plan, stage: Stage) -> Said | None:
-        async def speak(agent: int, heard: Mapping[int, Said]) -> Said | None:
+    async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
+        async def speak(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             last = agent == plan.decision
             return await stage.call(agent, tuple(heard.values()), last=last)
 
@@ -102,8 +102,10 @@ class GraphFlowTemplate(FrameworkTemplate):
 
 
 async def walk(
-    n: int, edges: Edges, act: Callable[[int, Mapping[int, Said]], Awaitable[Said | None]]
-) -> list[Said | None]:
+    n: int,
+    edges: Edges,
+    act: Callable[[int, Mapping[int, AgentAnswer]], Awaitable[AgentAnswer | None]],
+) -> list[AgentAnswer | None]:
     """Let n agents act, each as soon as those that it reads have; what each of them gave.
 
     Args:
@@ -111,9 +113,9 @@ async def walk(
         edges: a DAG.
         act: of an agent, and what it reads by sender, in agent order; who gave nothing is left out.
     """
-    tasks: dict[int, asyncio.Future[Said | None]] = {}
+    tasks: dict[int, asyncio.Future[AgentAnswer | None]] = {}
 
-    async def one(agent: int) -> Said | None:
+    async def one(agent: int) -> AgentAnswer | None:
         given = {u: await tasks[u] for u, v in sorted(edges) if v == agent}
         return await act(agent, {u: said for u, said in given.items() if said is not None})
 

@@ -9,7 +9,7 @@ from .factorial import calls_per_rollout as calls_per_rollout
 from .observations import Observations as Observations
 from .observations import observe as observe
 from .outcome_model import OutcomeModel as OutcomeModel
-from .prior import Profile as Profile
+from .prior import Prior as Prior
 from .search import search as search
 from .simulation import Forecast as Forecast
 from .simulation import VirtualQueries as VirtualQueries

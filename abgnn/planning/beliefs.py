@@ -49,9 +49,12 @@ class Beliefs:
         accuracy, low, high = model.solo(lead)
         usd, seconds = (
             np.array(
-                [float(bill.mean(m, lead, bool(profile.thinks[m]), zero)[0]) for m in range(count)]
+                [
+                    float(usage_model.mean(m, lead, bool(profile.thinks[m]), zero)[0])
+                    for m in range(count)
+                ]
             )
-            for bill in (model.usd, model.seconds)
+            for usage_model in (model.usd, model.seconds)
         )
         if not all(np.isfinite(a).all() for a in (accuracy, low, high, usd, seconds)):
             raise ValueError("the calls give beliefs that are no finite numbers")

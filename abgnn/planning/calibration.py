@@ -16,9 +16,11 @@ from abgnn.errors import ConfigError
 from abgnn.planning.design import PlanSpace
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 FORMAT = "abgnn calibration 2"
+_FIELDS = {"heard": "n_messages", "agreeing": "share_right"}  # key in the file → field
+_KEYS = {field: key for key, field in _FIELDS.items()}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Calibration:
 
     label: str
     domain: str
-    profile: Profile
+    profile: Prior
     template: Template
     pools: tuple[tuple[int, ...], ...]
     observed: Observations
@@ -94,7 +96,8 @@ class Calibration:
         observed = data["observed"]
         whole = ("query", "backbone", "slot", "group")
         arrays = {
-            k: np.array(v, dtype=np.int64 if k in whole else float) for k, v in observed.items()
+            _FIELDS.get(k, k): np.array(v, dtype=np.int64 if k in whole else float)
+            for k, v in observed.items()
         }
         return cls(
             data["label"],
@@ -111,13 +114,13 @@ class Calibration:
         )
 
 
-def _profile(data: Mapping[str, Any]) -> Profile:
+def _profile(data: Mapping[str, Any]) -> Prior:
     accuracy, usd, seconds, price_in = (
         np.array(data[key], dtype=float) for key in ("accuracy", "usd", "seconds", "price_in")
     )
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
-    return Profile(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
+    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
 
 
 def template_to_dict(template: Template) -> dict[str, Any]:
@@ -161,11 +164,13 @@ def read_json(path: str | Path, format_: str, allowed: str) -> dict[str, Any]:
     return data
 
 
-def _plain(made: Profile | Observations) -> dict[str, Any]:
+def _plain(made: Prior | Observations) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields(made):
         value = getattr(made, field.name)
-        values[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        values[_KEYS.get(field.name, field.name)] = (
+            value.tolist() if isinstance(value, np.ndarray) else value
+        )
     return values
 
 

@@ -23,10 +23,10 @@ from scipy.special import expit, log_expit, logsumexp
 
 from abgnn.data.arrays import Array
 from abgnn.planning.observations import Observations
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 TAUS = (0.08, 0.2, 0.4, 0.8)
-TASTES = (0.15, 0.5, 1.2)  # σ_h
+KIND_EFFECTS = (0.15, 0.5, 1.2)  # σ_h
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
 _LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
 _SPREAD, _SPREAD_QUERIES = 1.6, 20.0
@@ -72,19 +72,19 @@ class Layout:
         return slice(start, start + (self.groups if self.groups > 1 else 0))
 
     @property
-    def taste(self) -> slice:
+    def kind_effect(self) -> slice:
         """h, backbone by backbone."""
         start = self.group.stop
         return slice(start, start + (self.backbones * self.groups if self.groups > 1 else 0))
 
     def features(
         self,
-        profile: Profile,
+        profile: Prior,
         backbone: NDArray[np.int64],
         slot: NDArray[np.int64],
         difficulty: Array,
-        heard: Array,
-        agreeing: Array,
+        n_messages: Array,
+        share_right: Array,
         group: NDArray[np.int64] | None = None,
     ) -> Array:
         """X with logit = X θ (+ u), `[n, size]`; all arguments `[n]`."""
@@ -97,17 +97,19 @@ class Layout:
         role = self.role.start + slot
         x[rows, role], x[rows, role + self.slots] = 1.0, thinks
         x[:, self.slope] = difficulty
-        scale = np.log2(1 + heard)
-        terms = np.stack([agreeing, agreeing * able, 1 - agreeing, (1 - agreeing) * able], 1)
+        scale = np.log2(1 + n_messages)
+        terms = np.stack(
+            [share_right, share_right * able, 1 - share_right, (1 - share_right) * able], 1
+        )
         offset = self.messages.start + 4 * (slot == self.slots - 1)
         for k in range(4):
             x[rows, offset + k] = scale * terms[:, k]
         if self.groups > 1 and group is not None:
             x[rows, self.group.start + group] = 1.0
-            x[rows, self.taste.start + self.groups * backbone + group] = 1.0
+            x[rows, self.kind_effect.start + self.groups * backbone + group] = 1.0
         return x
 
-    def prior(self, tau: float, spread: float, taste: float = 0.5) -> tuple[Array, Array]:
+    def prior(self, tau: float, spread: float, kind_effect: float = 0.5) -> tuple[Array, Array]:
         """Means (abilities 0) and standard deviations, `[size]` each."""
         mean, sd = np.zeros(self.size), np.zeros(self.size)
         sd[0], sd[1] = 0.3, 0.2
@@ -117,7 +119,7 @@ class Layout:
         mean[self.slope], sd[self.slope] = _SLOPE, 0.5
         mean[self.messages] = [0.8, 0.0, -0.8, 0.0] * 2
         sd[self.messages] = [0.4, 0.25, 0.4, 0.25] * 2
-        sd[self.group], sd[self.taste] = _GROUP, taste
+        sd[self.group], sd[self.kind_effect] = _GROUP, kind_effect
         return mean, sd
 
 
@@ -130,7 +132,7 @@ class Correctness:
         mean: `[size]`; covariance: `[size, size]`.
         query_sd: s.
         tau: posterior weights of `TAUS`, `[4]`.
-        taste: posterior weights of `TASTES`; with one kind of question `[1]`.
+        taste: posterior weights of `KIND_EFFECTS`; with one kind of question `[1]`.
     """
 
     layout: Layout
@@ -138,7 +140,7 @@ class Correctness:
     covariance: Array
     query_sd: float
     tau: Array
-    taste: Array
+    kind_effect: Array
 
     def draws(self, n: int, rng: np.random.Generator) -> Array:
         """n draws of θ in antithetic pairs, `[n, size]`."""
@@ -167,7 +169,7 @@ class _State:
 
 
 def fit_correctness(
-    observed: Observations, profile: Profile, slots: int, lead: int = 0
+    observed: Observations, profile: Prior, slots: int, lead: int = 0
 ) -> Correctness:
     """EM with Gauss-Hermite quadrature for each τ and σ_h, averaged by their evidence."""
     groups = int(observed.group.max()) + 1 if len(observed.group) else 1
@@ -177,16 +179,16 @@ def fit_correctness(
         observed.backbone,
         observed.slot,
         observed.difficulty[observed.query],
-        observed.heard,
-        observed.agreeing,
+        observed.n_messages,
+        observed.share_right,
         observed.group[observed.query],
     )
     state: _State | None = None
     found = []
-    tastes = TASTES if groups > 1 else TASTES[:1]
-    for taste in tastes:
+    kind_effects = KIND_EFFECTS if groups > 1 else KIND_EFFECTS[:1]
+    for kind_effect in kind_effects:
         for tau in TAUS:
-            fit = _Fit(x, observed, profile, layout, tau, taste)
+            fit = _Fit(x, observed, profile, layout, tau, kind_effect)
             state = fit.run(state, 20 if state is None else 8)
             found.append((state, *fit.posterior(state)))
     evidence = np.array([e for _, _, e in found])
@@ -197,7 +199,7 @@ def fit_correctness(
     covariance = np.einsum("k,kij->ij", weight, np.array([c for _, c, _ in found]))
     covariance += np.einsum("k,ki,kj->ij", weight, away, away)
     spread = float(weight @ np.array([s.spread for s, _, _ in found]))
-    grid = weight.reshape(len(tastes), len(TAUS))
+    grid = weight.reshape(len(kind_effects), len(TAUS))
     return Correctness(layout, mean, covariance, spread, grid.sum(0), grid.sum(1))
 
 
@@ -208,13 +210,13 @@ class _Fit:
         self,
         x: Array,
         observed: Observations,
-        profile: Profile,
+        profile: Prior,
         layout: Layout,
         tau: float,
-        taste: float,
+        kind_effect: float,
     ) -> None:
         self.x, self.y, self.q = x, observed.right, observed.query
-        self.taste = taste
+        self.kind_effect = kind_effect
         self.n_queries, self.profile, self.layout, self.tau = (
             observed.n_queries,
             profile,
@@ -260,7 +262,7 @@ class _Fit:
         mean, _ = self.layout.prior(self.tau, state.spread)
         total = float(np.hypot(state.theta[self.layout.slope], state.spread))
         mean[self.layout.ability] = solo_ability(self.profile.accuracy, total)
-        _, sd = self.layout.prior(self.tau, total, self.taste)
+        _, sd = self.layout.prior(self.tau, total, self.kind_effect)
         return mean, 1 / sd**2
 
     def _logits(self, state: _State) -> Array:

@@ -12,7 +12,7 @@ from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.query import Task
 from abgnn.data.template import Template
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Observations:
     backbone: Index
     slot: Index
     right: Array
-    heard: Array
-    agreeing: Array
+    n_messages: Array
+    share_right: Array
     usd: Array
     seconds: Array
     visible: Array
@@ -69,7 +69,7 @@ class Observations:
 def observe(
     outcomes: Sequence[Outcome],
     task: Task,
-    profile: Profile,
+    profile: Prior,
     template: Template,
     difficulty: Mapping[str, float],
     group: Mapping[str, int] | None = None,
@@ -100,7 +100,7 @@ def observe(
             senders = [u for u, v in plan.edges if v == agent and u in by_agent]
             m = profile.index([call.backbone])[0]
             reads = sum(visible_tokens(by_agent[u]) + 30 for u in senders)
-            agreeing = float(np.mean([right[u] for u in senders])) if senders else 0.0
+            share_right = float(np.mean([right[u] for u in senders])) if senders else 0.0
             rows.append(
                 (
                     ids[plan.query.id],
@@ -108,7 +108,7 @@ def observe(
                     slots[call.role],
                     right[agent],
                     len(senders),
-                    agreeing,
+                    share_right,
                     max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
                     call.service_time + call.tool_time,
                     visible_tokens(call),
@@ -116,11 +116,11 @@ def observe(
             )
     table = np.array(rows, dtype=float).reshape(len(rows), 9).T
     q, m, j = (column.astype(np.int64) for column in table[:3])
-    right, heard, agreeing, usd, seconds, visible = table[3:]
+    right, n_messages, share_right, usd, seconds, visible = table[3:]
     at = np.array(list(difficulty.values()))
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
     return Observations(
-        q, m, j, right, heard, agreeing, usd, seconds, visible, at, kinds.astype(np.int64)
+        q, m, j, right, n_messages, share_right, usd, seconds, visible, at, kinds.astype(np.int64)
     )
 
 

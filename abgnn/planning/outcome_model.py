@@ -12,8 +12,8 @@ from abgnn.data.arrays import Array
 from abgnn.data.template import Template
 from abgnn.planning.correctness import Correctness, fit_correctness
 from abgnn.planning.observations import Observations
-from abgnn.planning.prior import Profile
-from abgnn.planning.usage_model import Bill, fit_bill
+from abgnn.planning.prior import Prior
+from abgnn.planning.usage_model import UsageModel, fit_bill
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class OutcomeModel:
         calls: how many were observed.
     """
 
-    profile: Profile
+    profile: Prior
     slots: tuple[str, ...]
     correct: Correctness
-    usd: Bill
-    seconds: Bill
-    visible: Bill
+    usd: UsageModel
+    seconds: UsageModel
+    visible: UsageModel
     difficulty: Array
     group: NDArray[np.int64]
     calls: int
 
     @classmethod
-    def fit(cls, observed: Observations, profile: Profile, template: Template) -> OutcomeModel:
+    def fit(cls, observed: Observations, profile: Prior, template: Template) -> OutcomeModel:
         """Empirical Bayes; about a second for a thousand calls."""
         names = tuple(role.name for role in template.roles)
         n, m = len(names), len(profile.names)
@@ -75,7 +75,7 @@ class OutcomeModel:
         x = layout.features(self.profile, rows, np.full(m, slot), zero, zero, zero)  # [M, size]
         logit = (theta @ x.T)[:, :, None] + theta[:, layout.slope, None, None] * nodes + noise
         if layout.groups > 1:
-            own = layout.taste.start + layout.groups * rows[:, None] + kinds  # [M, 400]
+            own = layout.kind_effect.start + layout.groups * rows[:, None] + kinds  # [M, 400]
             logit = logit + theta[:, None, layout.group.start + kinds] + theta[:, own]
         accuracy = expit(logit).mean(-1)  # [draws, M]
         low, high = np.quantile(accuracy, (0.05, 0.95), axis=0)

@@ -1,4 +1,4 @@
-"""`Profile`: what is known of backbones before one call: the prior of the outcome model."""
+"""`Prior`: what is known of backbones before one call: the prior of the outcome model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from abgnn.pools.estimates import DOMAINS, expected_accuracy, triples
 
 
 @dataclass(frozen=True)
-class Profile:
+class Prior:
     """Published or estimated figures of M backbones.
 
     Args:
@@ -52,7 +52,7 @@ class Profile:
         catalogue: Catalogue,
         domain: str,
         measured: dict[str, tuple[float, float]] | None = None,
-    ) -> Profile:
+    ) -> Prior:
         """From a catalogue: scores, prices, parameters; measured USD and seconds go first."""
         backbones = tuple(catalogue)
         known = triples(catalogue, domain, measured)
@@ -72,12 +72,12 @@ class Profile:
         """c of the message terms, from −1.5 to 1.2, `[M]`."""
         return np.clip((self.accuracy - 0.8) / 0.15, -1.5, 1.2)
 
-    def perturbed(self, noise: float, seed: int) -> Profile:
+    def perturbed(self, noise: float, seed: int) -> Prior:
         """A copy that is wrong: scores by N(0, noise) in logit, USD and seconds by its exp."""
         rng = np.random.default_rng(seed)
         wrong = rng.normal(0, noise, (3, len(self.names)))
         logit = np.log(self.accuracy / (1 - self.accuracy)) + wrong[0]
-        return Profile(
+        return Prior(
             self.names,
             np.clip(1 / (1 + np.exp(-logit)), 0.005, 0.995),
             self.usd * np.exp(wrong[1]),

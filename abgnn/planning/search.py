@@ -38,7 +38,7 @@ class Searcher:
         self._climb = VirtualQueries(model, _CLIMB, seed + 1, group)
         self._judge = VirtualQueries(model, _JUDGE, seed + 2, group)
         screen = VirtualQueries(model, _SCREEN, seed, group)
-        self.library = [Found(design, screen.play(design)) for design in space.library()]
+        self.library = [Found(design, screen.forecast(design)) for design in space.library()]
         self._climbed: dict[Design, Forecast] = {}
         self._judged: dict[Design, Forecast] = {}
 
@@ -54,7 +54,7 @@ class Searcher:
     def judged(self, design: Design) -> Found:
         """A design on fresh virtual queries."""
         if design not in self._judged:
-            self._judged[design] = self._judge.play(design)
+            self._judged[design] = self._judge.forecast(design)
         return Found(design, self._judged[design])
 
     def slow(self, design: Design, seconds: float) -> float:
@@ -86,7 +86,7 @@ class Searcher:
 
     def _value(self, design: Design, lambda_tok: float, lambda_lat: float) -> float:
         if design not in self._climbed:
-            self._climbed[design] = self._climb.play(design)
+            self._climbed[design] = self._climb.forecast(design)
         return self._climbed[design].utility(lambda_tok, lambda_lat)
 
 

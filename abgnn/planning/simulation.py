@@ -86,8 +86,11 @@ class VirtualQueries:
         self._drawn: dict[str, Array] = {}
         if predictive:
             self.dearness = rng.standard_normal((s, n))
-            bills = {"usd": model.usd, "seconds": model.seconds, "visible": model.visible}
-            self._drawn = {name: bill.draws(draws, rng)[which] for name, bill in bills.items()}
+            usage_models = {"usd": model.usd, "seconds": model.seconds, "visible": model.visible}
+            self._drawn = {
+                name: usage_model.draws(draws, rng)[which]
+                for name, usage_model in usage_models.items()
+            }
         self._solo: dict[tuple[int, int], Array] = {}
         self._bills: dict[tuple[int, int], tuple[Array, Array, Array]] = {}
 
@@ -106,7 +109,7 @@ class VirtualQueries:
         spread: Index = ordered[(np.arange(n) * len(able)) // n]
         return rng.permutation(spread)
 
-    def play(self, design: Design) -> Forecast:
+    def forecast(self, design: Design) -> Forecast:
         """What the model expects of a design."""
         played = self.run(design)
         by_draw = [played.right[d :: self.draws].mean() for d in range(self.draws)]
@@ -129,9 +132,9 @@ class VirtualQueries:
             cast.append((decision, design.decision, [slot for slot, _ in design.agents]))
         chance = np.zeros(self.n)
         for slot, m, senders in cast:
-            heard, agreeing = len(senders), self._agreeing(right, senders)
-            chance = expit(self._logit(slot, m, heard, agreeing))
-            price, seconds, visible[slot] = self._reading(slot, m, heard)
+            n_messages, share_right = len(senders), self._share_right(right, senders)
+            chance = expit(self._logit(slot, m, n_messages, share_right))
+            price, seconds, visible[slot] = self._reading(slot, m, n_messages)
             read = sum((visible[u] + 30 for u in senders), np.zeros(self.n))
             usd += price + read * self.model.profile.price_in[m]
             begin = np.max([done[u] for u in senders], axis=0) if senders else 0.0
@@ -139,23 +142,23 @@ class VirtualQueries:
             right[slot] = (self.luck[m, slot] < chance).astype(float)
         return Played(chance, usd, done[cast[-1][0]])
 
-    def _agreeing(self, right: dict[int, Array], senders: Sequence[int]) -> Array:
+    def _share_right(self, right: dict[int, Array], senders: Sequence[int]) -> Array:
         if not senders:
             return np.zeros(self.n)
         mean: Array = np.mean([right[u] for u in senders], axis=0)
         return mean
 
-    def _logit(self, slot: int, m: int, heard: int, agreeing: Array) -> Array:
+    def _logit(self, slot: int, m: int, n_messages: int, share_right: Array) -> Array:
         layout, profile = self.model.correct.layout, self.model.profile
         if (slot, m) not in self._solo:
             self._solo[slot, m] = self._alone(slot, m)
         logit = self._solo[slot, m]
-        if heard:
+        if n_messages:
             at = layout.messages.start + 4 * (slot == layout.slots - 1)
             able = float(profile.capability[m])
             w = self.theta[:, at : at + 4]
             good, bad = w[:, 0] + w[:, 1] * able, w[:, 2] + w[:, 3] * able
-            logit = logit + np.log2(1 + heard) * (agreeing * good + (1 - agreeing) * bad)
+            logit = logit + np.log2(1 + n_messages) * (share_right * good + (1 - share_right) * bad)
         return logit
 
     def _alone(self, slot: int, m: int) -> Array:
@@ -166,17 +169,20 @@ class VirtualQueries:
         base = base + theta[:, role] + theta[:, role + layout.slots] * float(thinks)
         base = base + theta[:, layout.slope] * self.difficulty
         if layout.groups > 1:
-            rows, own = np.arange(self.n), layout.taste.start + layout.groups * m + self.group
+            rows, own = np.arange(self.n), layout.kind_effect.start + layout.groups * m + self.group
             base = base + theta[rows, layout.group.start + self.group] + theta[rows, own]
         return base + self.query
 
-    def _reading(self, slot: int, m: int, heard: int) -> list[Array]:
+    def _reading(self, slot: int, m: int, n_messages: int) -> list[Array]:
         """The bills of a call that reads so many messages."""
         billed = self._billed(slot, m)
-        if not heard:
+        if not n_messages:
             return list(billed)
-        bills = {name: getattr(self.model, name) for name in ("usd", "seconds", "visible")}
-        logs = [bill.log_read(m, heard, self._drawn.get(name)) for name, bill in bills.items()]
+        usage_models = {name: getattr(self.model, name) for name in ("usd", "seconds", "visible")}
+        logs = [
+            usage_model.log_read(m, n_messages, self._drawn.get(name))
+            for name, usage_model in usage_models.items()
+        ]
         return [alone * np.exp(log) for alone, log in zip(billed, logs, strict=True)]
 
     def _billed(self, slot: int, m: int) -> tuple[Array, Array, Array]:

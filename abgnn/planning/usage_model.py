@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 from abgnn.data.arrays import Array, Index
 from abgnn.planning.observations import Observations
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 _NOISE, _NOISE_CALLS = 0.35, 20.0
 TRUSTS = (0.05, 0.15, 0.5, 1.0)  # standard deviations of k around the profile, in logarithms
@@ -23,7 +23,7 @@ _SD, _READ_SD, _GROUP_SD = 0.2, 0.3, 0.3  # of roles, slopes and b; of b_m; of k
 
 
 @dataclass(frozen=True)
-class Bill:
+class UsageModel:
     """A posterior of one kind of bill.
 
     Args:
@@ -106,8 +106,8 @@ class Bill:
 
 
 def fit_bill(
-    observed: Observations, value: Array, profile: Profile, slots: int, start: Array
-) -> Bill:
+    observed: Observations, value: Array, profile: Prior, slots: int, start: Array
+) -> UsageModel:
     """Ridge regression on logarithms; how far profiles are trusted is decided by the evidence.
 
     Args:
@@ -133,10 +133,10 @@ def fit_bill(
     covariance: Array = np.einsum("k,kij->ij", weight, np.array([f.covariance for f in found]))
     covariance += np.einsum("k,ki,kj->ij", weight, away - mean, away - mean)
     variance: Array = weight @ np.array([f.variance for f in found])
-    return Bill(prior + mean, covariance, m, groups, variance)
+    return UsageModel(prior + mean, covariance, m, groups, variance)
 
 
-def _design(observed: Observations, profile: Profile, slots: int, groups: int) -> Array:
+def _design(observed: Observations, profile: Prior, slots: int, groups: int) -> Array:
     """X of the regression, `[n, size]`."""
     m, n = len(profile.names), len(observed)
     rows, slope, kinds = np.arange(n), m + slots, 2 * m + slots + 3
@@ -145,7 +145,7 @@ def _design(observed: Observations, profile: Profile, slots: int, groups: int) -
     x[rows, m + observed.slot] = 1.0
     difficulty = observed.difficulty[observed.query]
     x[:, slope], x[:, slope + 1] = difficulty, difficulty * profile.thinks[observed.backbone]
-    x[:, slope + 2] = x[rows, slope + 3 + observed.backbone] = np.log2(1 + observed.heard)
+    x[:, slope + 2] = x[rows, slope + 3 + observed.backbone] = np.log2(1 + observed.n_messages)
     if groups > 1:
         group = observed.group[observed.query]
         x[rows, kinds + group] = 1.0

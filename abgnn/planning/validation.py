@@ -41,8 +41,8 @@ def _probability(model: Correctness, calls: Observations, calibration: Calibrati
         calls.backbone,
         calls.slot,
         calls.difficulty[calls.query],
-        calls.heard,
-        calls.agreeing,
+        calls.n_messages,
+        calls.share_right,
         calls.group[calls.query],
     )  # [n, size]
     variance = np.einsum("ni,ij,nj->n", x, model.covariance, x) + model.query_sd**2

@@ -15,10 +15,10 @@ from .settings import Retry as Retry
 from .settings import RolloutSettings as RolloutSettings
 from .settings import Tools as Tools
 from .words import Agent as Agent
+from .words import AgentAnswer as AgentAnswer
 from .words import CallRecord as CallRecord
 from .words import Outcome as Outcome
 from .words import Plan as Plan
 from .words import Program as Program
 from .words import RoundGraph as RoundGraph
-from .words import Said as Said
 from .words import Stage as Stage

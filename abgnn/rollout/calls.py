@@ -10,7 +10,7 @@ from abgnn.data.query import Query
 from abgnn.rollout.clients.base import CallError, Messages
 from abgnn.rollout.ledger.base import Caller, Response
 from abgnn.rollout.limits.backoff import retryable
-from abgnn.rollout.limits.query_cap import Purse
+from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.settings import Recording
 
 TIME_UP = "the query's time is up"
@@ -34,16 +34,16 @@ class Call:
     backbone: Backbone
     messages: Messages
     query: Query
-    twin: int
+    repeat: int
     seconds: float
-    purse: Purse
+    query_cap: QueryCap
     age: int = 0
     stop: Event | None = None
 
     @property
     def sample(self) -> int:
         """The client's sample index: a like call of the same rollout is another sample."""
-        return self.caller.sample + (self.twin << 32)
+        return self.caller.sample + (self.repeat << 32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.ledger.attempts import AttemptCounts
-from abgnn.rollout.ledger.base import Attempt, Books, Caller
-from abgnn.rollout.ledger.memory import MemoryBooks
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.base import Attempt, Caller, Ledger
+from abgnn.rollout.ledger.memory import MemoryLedger
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
-from abgnn.rollout.rollout import OnCall, Rollout, Setting
+from abgnn.rollout.rollout import OnCall, Rollout, RunContext
 from abgnn.rollout.schedule import schedule
 from abgnn.rollout.scoring import Judgement, Scorer
 from abgnn.rollout.settings import Caps, RolloutSettings
@@ -81,11 +81,11 @@ class Executor:
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
         path = settings.recording.path
-        self.books: Books = MemoryBooks() if path is None else SqliteBooks(path)
+        self.ledger: Ledger = MemoryLedger() if path is None else SqliteLedger(path)
         self.attempts = AttemptCounts()
         self._trace = None if settings.trace is None else TraceFile(settings.trace)
-        self._gateway = Gateway(client, settings, self.books, self._on_attempt, 1 / processes)
-        self._tools = Toolbox(settings, self.books)
+        self._gateway = Gateway(client, settings, self.ledger, self._on_attempt, 1 / processes)
+        self._tools = Toolbox(settings, self.ledger)
         self._loop = EventLoopThread()
         self._scorer = None if task is None else Scorer(task)
         self._ages = count()
@@ -203,7 +203,7 @@ class Executor:
             self._tools.close()
             if self._trace is not None:
                 self._trace.close()
-            self.books.close()
+            self.ledger.close()
 
     def __enter__(self) -> Executor:
         return self
@@ -223,7 +223,7 @@ class Executor:
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
-        setting = Setting(
+        context = RunContext(
             self._gateway,
             self._tools,
             self._backbones,
@@ -233,9 +233,9 @@ class Executor:
             self.framework,
             stop,
         )
-        return [self._rollout(p, setting, k) for p, k in zip(plans, samples, strict=True)]
+        return [self._rollout(p, context, k) for p, k in zip(plans, samples, strict=True)]
 
-    def _rollout(self, plan: Plan, setting: Setting, sample: int) -> Rollout:
+    def _rollout(self, plan: Plan, context: RunContext, sample: int) -> Rollout:
         steps = schedule(plan)
         if plan.program is not None and self.framework is not None:
             field, allowed = f"Plan({plan.query.id}).program", "none, inside a framework"
@@ -253,7 +253,7 @@ class Executor:
                 self._tools.check([agent.role.tool], f"{field}.role")
             if plan.budget_usd is not None and agent.max_tokens is None:
                 self._check_bounded(agent.backbone)
-        return Rollout(plan, steps, setting, sample, next(self._ages))
+        return Rollout(plan, steps, context, sample, next(self._ages))
 
     def _check_bounded(self, name: str | None) -> None:
         """Where a query has a budget, every call has a worst case."""

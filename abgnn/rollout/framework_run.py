@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from abgnn.data.framework import AnyFramework, Framework, Message, Messages, StagedFramework
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said
+from abgnn.data.program import AgentAnswer
 from abgnn.errors import ConfigError
 from abgnn.rollout.stage import Aborted, run_on_stage
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from abgnn.rollout.rollout import Rollout
 
 
-async def run_framework(rollout: Rollout, framework: AnyFramework) -> Said | None:
+async def run_framework(rollout: Rollout, framework: AnyFramework) -> AgentAnswer | None:
     """Carry a plan out in a framework; whatever fails in it fails this rollout alone."""
     plan = rollout.plan
     try:
@@ -33,12 +33,12 @@ async def run_framework(rollout: Rollout, framework: AnyFramework) -> Said | Non
         return None
 
 
-class _Teller:
+class MessageRecorder:
     """Books what a framework called by itself, message by message."""
 
     def __init__(self, rollout: Rollout) -> None:
-        self.rollout, self.said = rollout, list[Said]()
-        self._last: dict[int, Said] = {}
+        self.rollout, self.said = rollout, list[AgentAnswer]()
+        self._last: dict[int, AgentAnswer] = {}
 
     def tell(self, message: Message) -> None:
         n, i = len(self.rollout.plan.agents), len(self.said)
@@ -51,16 +51,16 @@ class _Teller:
         self.said.append(said)
         self._last[message.agent] = said
 
-    def _waited(self, message: Message) -> list[Said]:
+    def _waited(self, message: Message) -> list[AgentAnswer]:
         if message.after is not None:
             return [self.said[k] for k in message.after]
         senders = [u for u, v in self.rollout.plan.edges if v == message.agent]
         return [self._last[u] for u in (*senders, message.agent) if u in self._last]
 
 
-async def _told(rollout: Rollout, framework: Framework) -> Said | None:
+async def _told(rollout: Rollout, framework: Framework) -> AgentAnswer | None:
     """What is said is booked as it comes, so that a failure later on loses none of it."""
-    teller = _Teller(rollout)
+    teller = MessageRecorder(rollout)
     until = rollout.deadline.allowed_until(decides=True)
     try:
         await asyncio.wait_for(
@@ -75,7 +75,7 @@ async def _told(rollout: Rollout, framework: Framework) -> Said | None:
     return teller.said[-1]
 
 
-async def _run(framework: Framework, plan: Plan, teller: _Teller) -> None:
+async def _run(framework: Framework, plan: Plan, teller: MessageRecorder) -> None:
     plain = not (iscoroutinefunction(framework.run) or isasyncgenfunction(framework.run))
     found: Messages = await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
     if isinstance(found, AsyncIterable):

@@ -22,8 +22,8 @@ from abgnn.rollout.clients.base import (
 )
 from abgnn.rollout.ledger.base import (
     Attempt,
-    Books,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
@@ -36,7 +36,7 @@ from abgnn.rollout.ledger.money import (
 )
 from abgnn.rollout.limits.admission import Admission
 from abgnn.rollout.limits.backoff import retryable, wait_before
-from abgnn.rollout.limits.endpoint import Door
+from abgnn.rollout.limits.endpoint import EndpointGuard
 from abgnn.rollout.settings import RolloutSettings
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated
@@ -49,7 +49,7 @@ class _Entry:
     """What an admitted attempt holds and must give back."""
 
     caller: Caller
-    door: Door | None
+    guard: EndpointGuard | None
     reserved: int
     ticket: int
     expected: int
@@ -83,17 +83,17 @@ class Gateway:
         self,
         client: Client,
         settings: RolloutSettings,
-        books: Books,
+        ledger: Ledger,
         on_attempt: OnAttempt | None = None,
         share: float = 1.0,
     ) -> None:
-        self.client, self.settings, self.books = client, settings, books
+        self.client, self.settings, self.ledger = client, settings, ledger
         self.on_attempt, self.share = on_attempt, share
         self.exhausted: str | None = None  # the refusal of a run's or a phase's cap
-        self._doors: dict[str, Door] = {}
+        self._guards: dict[str, EndpointGuard] = {}
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._limits: dict[str, Limits] = {}
-        self._admission = Admission(books)
+        self._admission = Admission(ledger)
         self._rng = random.Random()
 
     async def call(self, call: Call) -> Reply:
@@ -102,12 +102,12 @@ class Gateway:
         if not (recording.reads or recording.writes):
             return await self._live(call, None)
         request = self.client.request(call.backbone, call.messages, call.query)
-        key, body = identity(request, call.caller.sample, call.twin)
+        key, body = identity(request, call.caller.sample, call.repeat)
         call = replace(call, caller=replace(call.caller, key=key))
         if not recording.reads:
             return await self._live(call, body)
         while True:
-            found = self.books.lookup(key)
+            found = self.ledger.lookup(key)
             if found is not None and replays(found, recording, call.seconds):
                 return self._replayed(call, found)
             if recording.offline:
@@ -127,9 +127,9 @@ class Gateway:
     ) -> Reply:
         """A call that was made elsewhere: it is paid already, so no cap refuses it."""
         attempt = Attempt(usage, cost(backbone, usage), False, seconds, 0.0, None)
-        ticket = self.books.reserve(caller, 0, Limits())
+        ticket = self.ledger.reserve(caller, 0, Limits())
         assert ticket is not None, "what costs nothing is never refused"
-        self.books.settle(ticket, attempt)
+        self.ledger.settle(ticket, attempt)
         if self.on_attempt is not None:
             self.on_attempt(caller, attempt)
         return Reply(Response(text, usage, seconds), 1, attempt.pusd)
@@ -201,7 +201,7 @@ class Gateway:
         except CallError as failure:
             return failure
         except Exception as bug:  # a client's bug becomes a typed outcome: neighbours go on
-            said, usage = f"{type(bug).__name__}: {bug}", None if entry.door else Usage()
+            said, usage = f"{type(bug).__name__}: {bug}", None if entry.guard else Usage()
             seconds = time.perf_counter() - began
             return CallError("internal", said, usage=usage, service_time=seconds)
         if done.service_time > left:  # on a clock of its own: simulated seconds
@@ -214,30 +214,30 @@ class Gateway:
         Raises:
             CallError: `circuit`, `budget`, or `cancelled`: nobody waits for the answer any more.
         """
-        door = self._door(call.backbone)
+        guard = self._guard(call.backbone)
         # a prompt is rendered only where its length matters
-        capped = self.settings.caps.any or call.purse.cap is not None
-        metered = capped or (door is not None and call.backbone.tpm is not None)
+        capped = self.settings.caps.any or call.query_cap.cap is not None
+        metered = capped or (guard is not None and call.backbone.tpm is not None)
         most = self._most(call) if metered else Usage()
         reserved = cost(call.backbone, most) if capped else 0
         caller = call.caller
         if so_far.attempts > 1:
             caller = replace(caller, attempt=so_far.attempts)
-        expected = 0 if door is None else await door.enter(most, call.age)
+        expected = 0 if guard is None else await guard.enter(most, call.age)
         try:
             if call.stop is not None and call.stop.is_set():
                 raise CallError("cancelled", "nobody waits for the answer any more")
-            await call.purse.reserve(reserved)
+            await call.query_cap.reserve(reserved)
             try:
                 ticket = await self._booked(call, caller, reserved)
             except BaseException:
-                call.purse.settle(reserved, 0)
+                call.query_cap.settle(reserved, 0)
                 raise
         except BaseException:
-            if door is not None:
-                door.turn_back(expected)
+            if guard is not None:
+                guard.turn_back(expected)
             raise
-        return _Entry(caller, door, reserved, ticket, expected)
+        return _Entry(caller, guard, reserved, ticket, expected)
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
         """A ticket of the books.
@@ -262,11 +262,11 @@ class Gateway:
         body: str | None,
     ) -> None:
         """Books, purse, limits and circuit hear how an attempt ended."""
-        self.books.settle(entry.ticket, attempt, response, body)
+        self.ledger.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
-        call.purse.settle(entry.reserved, attempt.pusd)
-        if entry.door is not None:
-            entry.door.leave(result, attempt.usage, entry.expected)
+        call.query_cap.settle(entry.reserved, attempt.pusd)
+        if entry.guard is not None:
+            entry.guard.leave(result, attempt.usage, entry.expected)
         if self.on_attempt is not None:
             self.on_attempt(entry.caller, attempt)
 
@@ -277,7 +277,7 @@ class Gateway:
         retry = self.settings.retry
         if not isinstance(result, CallError) or not retryable(result):
             return None
-        if so_far.attempts >= retry.attempts or entry.door is None:
+        if so_far.attempts >= retry.attempts or entry.guard is None:
             return None
         pause = wait_before(retry, so_far.attempts, result, self._rng)
         spent = so_far.retry_time + result.service_time
@@ -290,21 +290,21 @@ class Gateway:
         attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
         response = _as_response(refusal, so_far)
         if self.settings.recording.writes:
-            ticket = self.books.reserve(call.caller, 0, Limits())
+            ticket = self.ledger.reserve(call.caller, 0, Limits())
             assert ticket is not None, "what costs nothing is never refused"
-            self.books.settle(ticket, attempt, response, body)
+            self.ledger.settle(ticket, attempt, response, body)
         if self.on_attempt is not None:
             self.on_attempt(call.caller, attempt)
         so_far.attempts -= 1
         return response
 
-    def _door(self, backbone: Backbone) -> Door | None:
+    def _guard(self, backbone: Backbone) -> EndpointGuard | None:
         endpoint = self.client.endpoint(backbone)
         if endpoint is None:
             return None
-        if endpoint not in self._doors:
-            self._doors[endpoint] = Door.of(backbone, self.settings.breaker, self.share)
-        return self._doors[endpoint]
+        if endpoint not in self._guards:
+            self._guards[endpoint] = EndpointGuard.of(backbone, self.settings.breaker, self.share)
+        return self._guards[endpoint]
 
     def _most(self, call: Call) -> Usage:
         """The worst case of an attempt."""

@@ -14,15 +14,15 @@ from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.framework import AnyFramework
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said
+from abgnn.data.program import AgentAnswer
 from abgnn.data.query import Task
 from abgnn.rollout.calls import Call, Reply, endpoint_failed
-from abgnn.rollout.clients.base import Messages, Received, Turn
+from abgnn.rollout.clients.base import Messages, PeerMessage, Turn
 from abgnn.rollout.framework_run import run_framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.ledger.base import Caller
 from abgnn.rollout.ledger.money import dollars, picodollars
-from abgnn.rollout.limits.query_cap import Purse
+from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.schedule import Step, twins
 from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
@@ -31,7 +31,7 @@ OnCall = Callable[[CallRecord], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class RunContext:
     """What the rollouts of one run have in common; once `stop` is set they make no more calls."""
 
     gateway: Gateway
@@ -44,7 +44,7 @@ class Setting:
     stop: Event | None = None
 
 
-class Ended(Protocol):
+class Predecessor(Protocol):
     """What readers need of an answer: when it was there, on both clocks; None: not in time."""
 
     @property
@@ -64,7 +64,7 @@ class AgentTurn:
     """
 
     step: Step
-    twin: int
+    repeat: int
     until: float
     end: float
     clock: float
@@ -87,15 +87,15 @@ class Rollout:
     """
 
     def __init__(
-        self, plan: Plan, steps: tuple[Step, ...], setting: Setting, sample: int, age: int = 0
+        self, plan: Plan, steps: tuple[Step, ...], context: RunContext, sample: int, age: int = 0
     ) -> None:
-        self.plan, self.steps, self.setting, self.sample = plan, steps, setting, sample
+        self.plan, self.steps, self.context, self.sample = plan, steps, context, sample
         self.age = age
-        caps = (setting.gateway.settings.caps.query_usd, plan.budget_usd)
+        caps = (context.gateway.settings.caps.query_usd, plan.budget_usd)
         limits = [picodollars(cap) for cap in caps if cap is not None]
-        self._purse = Purse(min(limits) if limits else None)
-        self.deadline = setting.gateway.settings.deadline.within(plan.deadline_s)
-        self._twins = twins(plan, steps)
+        self._query_cap = QueryCap(min(limits) if limits else None)
+        self.deadline = context.gateway.settings.deadline.within(plan.deadline_s)
+        self._repeats = twins(plan, steps)
         self._turns: list[AgentTurn | None] = [None] * len(steps)
         self._missing = [len(step.earlier) + len(step.reads) for step in steps]
         self._records: list[CallRecord] = []
@@ -105,11 +105,11 @@ class Rollout:
     async def run(self) -> Outcome:
         """Execute; a call that fails is told in the outcome. Raises only when cancelled."""
         began = time.perf_counter()
-        answer: Ended | None
+        answer: Predecessor | None
         if self.plan.program is not None:
             answer = await run_on_stage(self, self.plan.program.run)
-        elif self.setting.framework is not None:
-            answer = await run_framework(self, self.setting.framework)
+        elif self.context.framework is not None:
+            answer = await run_framework(self, self.context.framework)
         else:
             await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
             answer = self._turns[-1]
@@ -139,7 +139,7 @@ class Rollout:
         step = self.steps[i]
         heard = [self._ended(j) for j in (*step.earlier, *step.reads)]
         decides = step.agent == self.plan.decision
-        turn = self.turn(step, self._twins[i], heard, decides=decides)
+        turn = self.turn(step, self._repeats[i], heard, decides=decides)
         record = await self.work(turn, self._messages(step))
         if record is not None:
             self._failed(record, decides)
@@ -149,11 +149,13 @@ class Rollout:
                 self._error = "deadline", "deadline: no time was left for the answer"
         return turn
 
-    def turn(self, step: Step, twin: int, heard: Sequence[Ended], *, decides: bool) -> AgentTurn:
+    def turn(
+        self, step: Step, repeat: int, heard: Sequence[Predecessor], *, decides: bool
+    ) -> AgentTurn:
         """An agent that starts when the last of what it waits for has ended."""
         return AgentTurn(
             step,
-            twin,
+            repeat,
             self.deadline.allowed_until(decides=decides),
             end=max((h.end for h in heard), default=0.0),
             clock=max((h.clock for h in heard), default=0.0),
@@ -174,7 +176,7 @@ class Rollout:
 
     async def _called(self, turn: AgentTurn, messages: Messages) -> CallRecord:
         """A call by the agent's backbone, or by that one's fallback."""
-        backbones, agent = self.setting.backbones, self.plan.agents[turn.step.agent]
+        backbones, agent = self.context.backbones, self.plan.agents[turn.step.agent]
         backbone = backbones[agent.backbone]
         while True:
             backbone = _terse(backbone, agent.max_tokens)
@@ -187,13 +189,13 @@ class Rollout:
                 backbone,
                 messages,
                 self.plan.query,
-                turn.twin,
+                turn.repeat,
                 left,
-                self._purse,
+                self._query_cap,
                 self.age,
-                self.setting.stop,
+                self.context.stop,
             )
-            reply = await self.setting.gateway.call(call)
+            reply = await self.context.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
             self._told(record)
@@ -229,8 +231,8 @@ class Rollout:
         role = self.plan.agents[turn.step.agent].role
         if role.tool is None:
             return None
-        caller = self._caller(turn, self.setting.backbones[record.backbone], record.turn)
-        used = await self.setting.tools.use(
+        caller = self._caller(turn, self.context.backbones[record.backbone], record.turn)
+        used = await self.context.tools.use(
             role.tool, self.plan.query, record.text, record.turn, caller
         )
         if used is None:
@@ -242,26 +244,28 @@ class Rollout:
         turn.text = f"{record.text}\n\n{used.output}"
         return None
 
-    def book(self, agent: int, text: str, usage: Usage, seconds: float, start: float) -> Said:
+    def book(
+        self, agent: int, text: str, usage: Usage, seconds: float, start: float
+    ) -> AgentAnswer:
         """A call that somebody else made for this rollout: metered as if it were ours."""
-        backbone = self.setting.backbones[self.plan.agents[agent].backbone]
+        backbone = self.context.backbones[self.plan.agents[agent].backbone]
         number = sum(record.agent == agent for record in self._records)
         turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
         caller = self._caller(turn, backbone, 0)
-        reply = self.setting.gateway.book(caller, backbone, text, usage, seconds)
+        reply = self.context.gateway.book(caller, backbone, text, usage, seconds)
         record = _record(caller, reply, backbone, start)
         self._told(record)
-        return Said(agent, caller.role, text, record.end, record.end)
+        return AgentAnswer(agent, caller.role, text, record.end, record.end)
 
     def _told(self, record: CallRecord) -> None:
         self._records.append(record)
-        if self.setting.on_call is not None:
-            self.setting.on_call(record)
+        if self.context.on_call is not None:
+            self.context.on_call(record)
 
     def _caller(self, turn: AgentTurn, backbone: Backbone, number: int) -> Caller:
         return Caller(
-            run=self.setting.gateway.settings.recording.run,
-            phase=self.setting.phase,
+            run=self.context.gateway.settings.recording.run,
+            phase=self.context.phase,
             query=self.plan.query.id,
             sample=self.sample,
             round=turn.step.round,
@@ -278,16 +282,16 @@ class Rollout:
         role, question = self.plan.agents[step.agent].role, self.plan.query.text
         return Messages(role, question, tuple(received))
 
-    def _received(self, steps: tuple[int, ...], *, earlier: bool = False) -> list[Received]:
+    def _received(self, steps: tuple[int, ...], *, earlier: bool = False) -> list[PeerMessage]:
         heard = [(self.plan.agents[self.steps[i].agent].role, self._ended(i)) for i in steps]
-        return [Received(r.name, h.text, earlier) for r, h in heard if h.text is not None]
+        return [PeerMessage(r.name, h.text, earlier) for r, h in heard if h.text is not None]
 
     def _ended(self, i: int) -> AgentTurn:
         turn = self._turns[i]
         assert turn is not None, "a step starts after the steps that it reads"
         return turn
 
-    def _outcome(self, answer: Ended | None, wall_time: float) -> Outcome:
+    def _outcome(self, answer: Predecessor | None, wall_time: float) -> Outcome:
         calls = self._records
         answer = answer if self._error is None else None
         error = None if self._error is None else self._error[1]

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
-from abgnn.rollout.clients.base import Messages, Received
+from abgnn.rollout.clients.base import Messages, PeerMessage
 from abgnn.rollout.schedule import Step
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Aborted(Exception):
 
 
 async def run_on_stage(
-    rollout: Rollout, decide: Callable[[Stage], Awaitable[Said | str | None]]
-) -> Said | None:
+    rollout: Rollout, decide: Callable[[Stage], Awaitable[AgentAnswer | str | None]]
+) -> AgentAnswer | None:
     """Let a program act; what it answered. Calls under way when it ends are awaited."""
     stage = _Stage(rollout)
     try:
@@ -35,7 +35,7 @@ async def run_on_stage(
         await stage.settle()
     if isinstance(answer, str):
         last = max(stage.said, key=lambda s: s.end, default=None)
-        answer = last and Said(last.agent, last.role, answer, last.end, last.clock)
+        answer = last and AgentAnswer(last.agent, last.role, answer, last.end, last.clock)
     if answer is None and not rollout.failed:
         late = bool(rollout.late)
         said = "no time was left for the answer" if late else "the query's budget admits no call"
@@ -46,38 +46,38 @@ async def run_on_stage(
 class _Stage:
     def __init__(self, rollout: Rollout) -> None:
         self._rollout, self._plan = rollout, rollout.plan
-        self.said: list[Said] = []
+        self.said: list[AgentAnswer] = []
         self._calls: Counter[int] = Counter()
-        self._under_way: set[asyncio.Task[Said | None]] = set()
+        self._under_way: set[asyncio.Task[AgentAnswer | None]] = set()
 
     @property
     def query(self) -> Query:
         return self._plan.query
 
     def key(self, text: str) -> str:
-        key = getattr(self._rollout.setting.task, "key", None)
+        key = getattr(self._rollout.context.task, "key", None)
         return str(key(self.query, text)) if key is not None else " ".join(text.split())
 
     async def call(
         self,
         agent: int,
-        reads: Sequence[Said] = (),
+        reads: Sequence[AgentAnswer] = (),
         *,
         task: str | None = None,
-        after: Sequence[Said] = (),
+        after: Sequence[AgentAnswer] = (),
         last: bool = False,
         number: int | None = None,
-    ) -> Said | None:
+    ) -> AgentAnswer | None:
         if self._rollout.failed:
             raise Aborted
         number = self._calls[agent] if number is None else number
         self._calls[agent] += 1
         step = Step(agent, number, (), (), ())
-        twin = self._twin(agent) + _ROUND * number
+        repeat = self._repeat(agent) + _ROUND * number
         question = self.query.text if task is None else task
-        received = tuple(Received(s.role, s.text) for s in reads)
+        received = tuple(PeerMessage(s.role, s.text) for s in reads)
         messages = Messages(self._plan.agents[agent].role, question, received)
-        turn = self._rollout.turn(step, twin, (*reads, *after), decides=last)
+        turn = self._rollout.turn(step, repeat, (*reads, *after), decides=last)
         work = asyncio.ensure_future(self._carry_out(turn, messages))
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
@@ -88,10 +88,10 @@ class _Stage:
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _carry_out(self, turn: AgentTurn, messages: Messages) -> Said | None:
+    async def _carry_out(self, turn: AgentTurn, messages: Messages) -> AgentAnswer | None:
         rollout = self._rollout
         record = await rollout.work(turn, messages)
-        if record is not None and record.kind == "budget" and not rollout.setting.gateway.exhausted:
+        if record is not None and record.kind == "budget" and not rollout.context.gateway.exhausted:
             rollout.forget(record)
         elif record is not None and record.kind != "deadline":
             rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
@@ -101,11 +101,11 @@ class _Stage:
         if turn.text is None:
             return None
         role = self._plan.agents[turn.step.agent].role.name
-        said = Said(turn.step.agent, role, turn.text, turn.end, turn.clock)
+        said = AgentAnswer(turn.step.agent, role, turn.text, turn.end, turn.clock)
         self.said.append(said)
         return said
 
-    def _twin(self, agent: int) -> int:
+    def _repeat(self, agent: int) -> int:
         """How many earlier agents have the same role on the same backbone."""
         agents = self._plan.agents
         return sum((a.role, a.backbone) == (agents[agent].role, agents[agent].backbone)

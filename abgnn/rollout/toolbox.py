@@ -12,8 +12,8 @@ from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.base import (
     Attempt,
-    Books,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
@@ -42,8 +42,8 @@ class Toolbox:
         books: where to.
     """
 
-    def __init__(self, settings: RolloutSettings, books: Books) -> None:
-        self.settings, self.books = settings, books
+    def __init__(self, settings: RolloutSettings, ledger: Ledger) -> None:
+        self.settings, self.ledger = settings, ledger
         self._sandbox: Sandbox | None = None
         self._tools: dict[str, Tool] = {}
 
@@ -76,7 +76,7 @@ class Toolbox:
         parameters = {"query": query.text, "timeout_s": self.settings.tools.timeout_s}
         request = {"model": f"tool:{name}", "messages": reply, "parameters": parameters}
         key, body = identity(request, caller.sample)
-        found = self.books.lookup(key) if recording.reads else None
+        found = self.ledger.lookup(key) if recording.reads else None
         if found is not None:
             from abgnn.sandbox.tools import ToolResult
 
@@ -97,12 +97,12 @@ class Toolbox:
             return ToolResult(f"(the tool could not run: {error})", False, 0.0)
 
     def _record(self, caller: Caller, body: str, result: ToolResult) -> None:
-        ticket = self.books.reserve(caller, 0, Limits())
+        ticket = self.ledger.reserve(caller, 0, Limits())
         assert ticket is not None, "what costs nothing is never refused"
         error: ErrorKind | None = None if result.ok else "tool"
         attempt = Attempt(Usage(), 0, False, result.seconds, 0.0, error)
         response = Response(result.text, Usage(), result.seconds, error=error)
-        self.books.settle(ticket, attempt, response, body)
+        self.ledger.settle(ticket, attempt, response, body)
 
     def close(self) -> None:
         """End the sandbox; may be called again."""

@@ -2,6 +2,15 @@
 
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Agent, Plan, RoundGraph
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 
-__all__ = ["Agent", "CallRecord", "Outcome", "Plan", "Program", "RoundGraph", "Said", "Stage"]
+__all__ = [
+    "Agent",
+    "AgentAnswer",
+    "CallRecord",
+    "Outcome",
+    "Plan",
+    "Program",
+    "RoundGraph",
+    "Stage",
+]

@@ -9,7 +9,7 @@ Status = Literal["completed", "error", "timeout", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """What a run of a program came to.
 
     Args:

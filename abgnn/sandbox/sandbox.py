@@ -12,7 +12,7 @@ from typing import Any
 
 from abgnn.errors import ConfigError
 from abgnn.sandbox.pool import Pool
-from abgnn.sandbox.result import Ran
+from abgnn.sandbox.result import RunResult
 from abgnn.sandbox.strength import STRENGTHS, Strength, usable
 from abgnn.sandbox.worker import Build, SandboxError, Worker
 
@@ -85,17 +85,19 @@ class Sandbox:
         if require != "process" or strength is not None:
             self._check_strength()
 
-    def run(self, program: str, *, stdin: str = "", timeout_s: float | None = None) -> Ran:
+    def run(self, program: str, *, stdin: str = "", timeout_s: float | None = None) -> RunResult:
         """Run a program as `__main__`; blocks, in any thread."""
         return self._run(_Ticket(), self._job(program, timeout_s, stdin=stdin))
 
-    async def arun(self, program: str, *, stdin: str = "", timeout_s: float | None = None) -> Ran:
+    async def arun(
+        self, program: str, *, stdin: str = "", timeout_s: float | None = None
+    ) -> RunResult:
         """As `run`, off the event loop; cancelling it kills the program."""
         return await self._off_loop(self._job(program, timeout_s, stdin=stdin))
 
     def check(
         self, program: str, tests: str, names: Iterable[str], *, timeout_s: float | None = None
-    ) -> Ran:
+    ) -> RunResult:
         """Run tests against a program that cannot touch them; blocks, in any thread.
 
         The tests run in another process than the program, which never sees their source. For
@@ -105,7 +107,7 @@ class Sandbox:
 
         Args:
             program: the source that defines the functions, run as a module `program`.
-            tests: the source that must run to its end; its output is `Ran.stdout`.
+            tests: the source that must run to its end; its output is `RunResult.stdout`.
             names: functions of the program that the tests call.
             timeout_s: of both together; None: the sandbox's.
         """
@@ -113,7 +115,7 @@ class Sandbox:
 
     async def acheck(
         self, program: str, tests: str, names: Iterable[str], *, timeout_s: float | None = None
-    ) -> Ran:
+    ) -> RunResult:
         """As `check`, off the event loop; cancelling it kills program and tests."""
         return await self._off_loop(*self._judged(program, tests, names, timeout_s))
 
@@ -147,7 +149,7 @@ class Sandbox:
         job = self._job(program, timeout_s, judged=True)
         return job, {"tests": tests, "names": list(names)}
 
-    async def _off_loop(self, *messages: dict[str, Any]) -> Ran:
+    async def _off_loop(self, *messages: dict[str, Any]) -> RunResult:
         ticket = _Ticket()
         future = self._pool.threads().submit(self._run, ticket, *messages)
         try:
@@ -156,22 +158,22 @@ class Sandbox:
             ticket.cancel()
             raise
 
-    def _run(self, ticket: _Ticket, *messages: dict[str, Any]) -> Ran:
+    def _run(self, ticket: _Ticket, *messages: dict[str, Any]) -> RunResult:
         timeout_s: float = messages[0]["timeout_s"]
         with self._pool.slot(self._build()) as worker:
             if not ticket.attach(worker):
-                return Ran("killed")
+                return RunResult("killed")
             try:
                 found = worker.perform(*messages, timeout_s=timeout_s)
                 ticket.detach()
             except TimeoutError:
                 worker.stop()
-                return Ran("timeout", seconds=timeout_s)
+                return RunResult("timeout", seconds=timeout_s)
             except (OSError, EOFError, ValueError):
                 worker.stop()
-                return Ran("killed", stderr="the sandbox's worker has ended")
+                return RunResult("killed", stderr="the sandbox's worker has ended")
         found["stderr"] = found["stderr"][-STDERR_CHARACTERS:]
-        return Ran(**found)
+        return RunResult(**found)
 
     def _build(self) -> Build:
         if self._strength is None:

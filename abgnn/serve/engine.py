@@ -14,7 +14,7 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.rollout.executor import Executor
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
-from abgnn.serve.query_planners import Choosers, QueryBudget
+from abgnn.serve.query_planners import QueryBudget, QueryPlanners
 
 Event: TypeAlias = Plan | CallRecord | Outcome
 """What is told of a question: the plan, every call as it ends, and last the outcome."""
@@ -38,8 +38,8 @@ class Engine:
         executor: who carries plans out.
     """
 
-    def __init__(self, choosers: Choosers, executor: Executor) -> None:
-        self.choosers, self.executor = choosers, executor
+    def __init__(self, query_planners: QueryPlanners, executor: Executor) -> None:
+        self.query_planners, self.executor = query_planners, executor
         self._batcher = PlanBatcher()
         self._under_way: set[Answering] = set()
         self._lock, self._closed = threading.Lock(), False
@@ -68,7 +68,7 @@ class Engine:
             else:
                 planned.set_result(self._bounded(done.result(), budget))
 
-        self.choosers.of(budget).add_done_callback(ask)
+        self.query_planners.of(budget).add_done_callback(ask)
         return planned
 
     def start(self, query: Query, budget: QueryBudget, tell: Tell | None = None) -> Answering:
@@ -106,12 +106,12 @@ class Engine:
         for answering in under_way:
             with suppress(Exception):
                 answering.outcome.exception()
-        self.choosers.close()
+        self.query_planners.close()
         self._batcher.close()
         self.executor.close()
 
     def _bounded(self, plan: Plan, budget: QueryBudget) -> Plan:
-        if self.choosers.kind != "bound" or not budget:
+        if self.query_planners.kind != "bound" or not budget:
             return plan
         usd = [b for b in (plan.budget_usd, budget.cost_usd) if b is not None]
         return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)

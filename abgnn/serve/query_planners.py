@@ -21,7 +21,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import strata_of
 from abgnn.serve.plan_batcher import Chooser
-from abgnn.serve.sources import Loaded
+from abgnn.serve.sources import PolicySource
 from abgnn.training.evaluate import most_probable
 
 _KEPT = 32  # budgets whose plans, or operating points, are remembered
@@ -56,7 +56,7 @@ class QueryBudget:
         return self.cost_usd is not None or self.latency_s is not None
 
 
-class Choosers(Protocol):
+class QueryPlanners(Protocol):
     """From a budget to a chooser, which may take its time."""
 
     kind: BudgetKind
@@ -65,7 +65,7 @@ class Choosers(Protocol):
     def close(self) -> None: ...
 
 
-class Bound:
+class FixedPlanner:
     """One policy for all budgets: they become bounds of the single question."""
 
     kind: BudgetKind = "bound"
@@ -80,7 +80,7 @@ class Bound:
         return
 
 
-class Taught:
+class ConditionedPlanner:
     """A conditioned AgentBalance: the operating point that suits a budget best."""
 
     kind: BudgetKind = "taught"
@@ -108,7 +108,7 @@ class Taught:
         return
 
 
-class Planned:
+class CalibratedPlanner:
     """The planner's mixture for each budget, found on a thread of its own and remembered.
 
     Args:
@@ -153,19 +153,19 @@ class Planned:
         self._threads.shutdown(cancel_futures=True)
 
 
-def choosers(loaded: Loaded) -> Choosers:
+def query_planners(loaded: PolicySource) -> QueryPlanners:
     """What budgets of a single question mean for what was loaded."""
     policy, mas = loaded.policy, loaded.module.mas.for_users()
     if policy is not None:
         policy.attach(mas.table)
         policy.eval()
     if loaded.calibration is not None:
-        return Planned(loaded.calibration, mas, policy)
+        return CalibratedPlanner(loaded.calibration, mas, policy)
     assert policy is not None, "a policy, or a calibration to plan from"
     tradeoff = policy.tradeoff if isinstance(policy, AgentBalance) else None
     if isinstance(policy, AgentBalance) and tradeoff is not None and len(tradeoff.taught):
-        return Taught(policy, mas)
-    return Bound(policy, mas)
+        return ConditionedPlanner(policy, mas)
+    return FixedPlanner(policy, mas)
 
 
 class _PolicyChooser:

@@ -46,7 +46,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class PolicySource:
     """What can act.
 
     Args:
@@ -61,7 +61,7 @@ class Loaded:
     calibration: Calibration | None
 
 
-def load_any(source: str | Path, config: str | None, calibration: str | None) -> Loaded:
+def load_any(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
     """What a file stands for.
 
     Args:
@@ -83,16 +83,16 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
         asked = (source, None) if kind == "checkpoint" else (None, source)
         module = load(*asked)
         untrained = kind == "config" and known is not None  # the planner knows more
-        return Loaded(module, None if untrained else module.policy, _fitting(known, module))
+        return PolicySource(module, None if untrained else module.policy, _fitting(known, module))
     if config is None:
         allowed = "a config with the client and the LLMs, for example live/smollm2.yaml"
         raise ConfigError("config", None, f"{allowed}: {source} is a {kind}")
     module = load(None, config)
     if kind == "plan":
-        return Loaded(module, PlannedMixture(source), _fitting(known, module))
+        return PolicySource(module, PlannedMixture(source), _fitting(known, module))
     if known is not None:
         raise ConfigError("calibration", calibration, f"none: {source} is one")
-    return Loaded(module, None, _fitting(Calibration.load(source), module))
+    return PolicySource(module, None, _fitting(Calibration.load(source), module))
 
 
 def _kind(source: str) -> str:

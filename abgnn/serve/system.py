@@ -20,8 +20,8 @@ from abgnn.serve.engine import (
     Event,
     Tell,
 )
-from abgnn.serve.query_planners import BudgetKind, QueryBudget, choosers
-from abgnn.serve.sources import Bounds, Loaded, load_any
+from abgnn.serve.query_planners import BudgetKind, QueryBudget, query_planners
+from abgnn.serve.sources import Bounds, PolicySource, load_any
 
 _Told: TypeAlias = Event | Future[Outcome]
 
@@ -54,12 +54,12 @@ class System:
     """
 
     def __init__(
-        self, loaded: Loaded, budget: QueryBudget | None = None, bounds: Bounds | None = None
+        self, loaded: PolicySource, budget: QueryBudget | None = None, bounds: Bounds | None = None
     ) -> None:
         module = loaded.module
         self.module, self.budget = module, budget or QueryBudget()
         settings = (bounds or Bounds()).over(module.rollout_settings)
-        who = choosers(loaded)
+        who = query_planners(loaded)
         executor = module.new_executor(OpenQuestion(), settings)
         self._engine = Engine(who, executor)
         try:
@@ -103,7 +103,7 @@ class System:
     @property
     def budget_kind(self) -> BudgetKind:
         """What a budget of a single question means here."""
-        return self._engine.choosers.kind
+        return self._engine.query_planners.kind
 
     def plan(
         self,

@@ -50,7 +50,7 @@ class CallFigures(Callback):
         for name, value in figures(counts).items():
             writer.add_scalar(f"{module.label}/{stage}/calls/{name}", value, step)
         run = module.rollout_settings.recording.run
-        for account in module.executor.books.accounts():
+        for account in module.executor.ledger.accounts():
             if account.run == run:
                 tag = f"{module.label}/spent_usd/{account.phase}"
                 writer.add_scalar(tag, dollars(account.committed), step)

@@ -12,7 +12,7 @@ from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.observations import Observations
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 
 def profiles_alone(mas: BaseMAS, queries: Sequence[Query], by: str | None = None) -> Calibration:
@@ -26,7 +26,7 @@ def profiles_alone(mas: BaseMAS, queries: Sequence[Query], by: str | None = None
     difficulty = standard_difficulty(mas, queries)
     kinds, group = kinds_of(queries, by)
     nothing = Observations.none(np.array(list(difficulty.values())), np.array(list(group.values())))
-    profile, pools = Profile.of(mas.catalogue, mas.domain), pools_of(mas.pools.members)
+    profile, pools = Prior.of(mas.catalogue, mas.domain), pools_of(mas.pools.members)
     return Calibration(
         "profiles only", mas.domain, profile, mas.template, pools, nothing, 0, 0.0,
         mas.catalogue.priced, by, kinds,

@@ -320,7 +320,7 @@ class Reinforce(LightningModule):
         cap = self.rollout_settings.caps.run_usd
         if cap is not None:
             run = self.rollout_settings.recording.run
-            used = sum(a.committed for a in self.executor.books.accounts() if a.run == run)
+            used = sum(a.committed for a in self.executor.ledger.accounts() if a.run == run)
             self.log("left_usd", cap - dollars(used), prog_bar=True, logger=False, batch_size=1)
         self.log("rollouts", float(self.rollouts), prog_bar=True, logger=False, batch_size=1)
 

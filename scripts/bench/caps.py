@@ -76,16 +76,16 @@ def main() -> None:
         title="256 rollouts at once against a cap",
     )
     for cap in (0.01, 0.05):
-        for books in ("memory", "SQLite"):
-            _add(table, cap, books, given.repetitions)
+        for ledger in ("memory", "SQLite"):
+            _add(table, cap, ledger, given.repetitions)
     Console(width=120).print(table)
 
 
-def _add(table: Table, cap: float, books: str, repetitions: int) -> None:
+def _add(table: Table, cap: float, ledger: str, repetitions: int) -> None:
     used, over, answers, answered = [], [], [], []
     for n in range(repetitions):
         with tempfile.TemporaryDirectory() as folder:
-            path = None if books == "memory" else str(Path(folder) / "calls.sqlite")
+            path = None if ledger == "memory" else str(Path(folder) / "calls.sqlite")
             settings = RolloutSettings(Recording(path, "live"), Caps(run_usd=cap))
             provider = Provider(n)
             with Executor(provider, Catalogue((BACKBONE,)), settings=settings) as executor:
@@ -98,7 +98,7 @@ def _add(table: Table, cap: float, books: str, repetitions: int) -> None:
         answered.append(len(fine))
     table.add_row(
         f"${cap}",
-        books,
+        ledger,
         str(repetitions),
         f"${max(max(over), 0.0):.6f}",
         f"{min(used):.1%}",

@@ -20,7 +20,7 @@ from abgnn.planning import (
     Design,
     Observations,
     PlanSpace,
-    Profile,
+    Prior,
     budgeted_mix,
     calibration_plans,
     observe,
@@ -62,7 +62,7 @@ class World:
         self.train = _copies(self.data.queries("train"), 2)
         self.test = _copies(self.data.queries("test"), COPIES)
         self.executor = Executor(self.client, base.catalogue, self.data)
-        self.profile = Profile.of(base.catalogue, domain)
+        self.profile = Prior.of(base.catalogue, domain)
         if noise:
             self.profile = self.profile.perturbed(noise, seed)
         pools = replace(base.pools, cost=self.profile.usd, latency=self.profile.seconds)

@@ -31,7 +31,7 @@ from abgnn.difficulty.scale import standard_difficulty
 from abgnn.experiments.experiment import quiet
 from abgnn.models import Router
 from abgnn.outcomes.layouts import read_outcomes
-from abgnn.planning import Budget, Mixture, PlanSpace, Profile, calibration_plans, observe
+from abgnn.planning import Budget, Mixture, PlanSpace, Prior, calibration_plans, observe
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.planner import plan
@@ -47,7 +47,7 @@ def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
     data = Dealt(world.path, table, train, train[:1], seed)
     queries = data.queries("train")
     names, everything = mas.catalogue.names, (tuple(range(len(mas.catalogue))),)
-    profile = Profile.of(mas.catalogue, mas.domain)
+    profile = Prior.of(mas.catalogue, mas.domain)
     plans = calibration_plans(queries, PlanSpace(mas.template, everything), names, calls, seed)
     with Executor(RecordedClient.of(table), mas.catalogue, data) as executor:
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")

@@ -113,7 +113,7 @@ def work(url: str, policy: str) -> None:
     from abgnn.rollout import OpenAIClient
     from abgnn.serve.http.app import Service
     from abgnn.serve.http.server import listen, serve
-    from abgnn.serve.sources import Loaded
+    from abgnn.serve.sources import PolicySource
     from abgnn.serve.system import System
     from abgnn.training import Reinforce
 
@@ -121,7 +121,7 @@ def work(url: str, policy: str) -> None:
     roles = ["Knowledgeable Expert", "Critic"]
     chosen = AgentBalance() if policy == "balance" else FixedGraph("small", roles, edges="none")
     module = Reinforce(chosen, mas, OpenAIClient(), lambda_tok=1e-3, lambda_lat=0.0)
-    with System(Loaded(module, chosen, None)) as system:
+    with System(PolicySource(module, chosen, None)) as system:
         system.plan("Warm up?")
         serve(Service(system), listen("127.0.0.1", 0), lambda at: print(at, flush=True))
 

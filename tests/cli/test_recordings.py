@@ -20,7 +20,7 @@ from abgnn.cli.recordings import recordings_command
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.base import Attempt, Limits
 from abgnn.rollout.ledger.read import Sums, attempts, summarise
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.ledger.trace import trace_line
 from tests.paths import ROOT
 from tests.rollout.ledger.workers import caller, cost, reply
@@ -33,22 +33,22 @@ NIGHT = datetime(2025, 3, 1, 23, 59, 59, tzinfo=timezone.utc).timestamp()
 def path(tmp_path: Path) -> Iterator[Path]:
     """Two runs, three phases, two backbones, a failure, a doubt, one lost, one under way."""
     path = tmp_path / "calls.sqlite"
-    books = SqliteBooks(path)
+    ledger = SqliteLedger(path)
 
     def book(key: str, attempt: Attempt, text: str | None, **who: str) -> None:
-        ticket = books.reserve(caller(key, **who), 100 * MICRO, Limits())
+        ticket = ledger.reserve(caller(key, **who), 100 * MICRO, Limits())
         assert ticket is not None
         response = None if text is None else reply(text)
-        books.settle(ticket, attempt, response, None if text is None else '{"model":"m"}')
+        ledger.settle(ticket, attempt, response, None if text is None else '{"model":"m"}')
 
     book("a", cost(3 * MICRO, tokens=10), "A")
     book("b", replace(cost(5 * MICRO, uncertain=True, tokens=20), error="timeout"), None)
     book("b", cost(7 * MICRO, tokens=30), "B \ud800", phase="val")
     book("c", cost(11 * MICRO, tokens=40), "C", run="s", backbone="large", model="large-1")
-    lost = SqliteBooks(path)
+    lost = SqliteLedger(path)
     assert lost.reserve(caller("d"), 13 * MICRO, Limits())
     lost.close()
-    assert books.reserve(caller("e", phase="test"), 17 * MICRO, Limits())
+    assert ledger.reserve(caller("e", phase="test"), 17 * MICRO, Limits())
     db = sqlite3.connect(path)
     db.execute("UPDATE attempts SET started_at = ? + (id > 2) * 2", (NIGHT,))
     db.execute("UPDATE attempts SET ended_at = started_at + 1 WHERE ended_at IS NOT NULL")
@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     db.commit()
     db.close()
     yield path
-    books.close()
+    ledger.close()
 
 
 def shown(*args: object, width: int = 120) -> str:
@@ -89,11 +89,11 @@ def test_sums(path: Path) -> None:
 
 
 def test_sums_agree_with_the_accounts(path: Path) -> None:
-    books = SqliteBooks(path, readonly=True)
+    ledger = SqliteLedger(path, readonly=True)
     accounts = [
-        (a.run, a.phase, a.spent, a.uncertain, a.lost, a.reserved) for a in books.accounts()
+        (a.run, a.phase, a.spent, a.uncertain, a.lost, a.reserved) for a in ledger.accounts()
     ]
-    books.close()
+    ledger.close()
     groups = summarise(path).by_phase
     assert accounts == [(*g.names, g.spent, g.uncertain, g.lost, g.reserved) for g in groups]
 
@@ -121,12 +121,12 @@ def test_tables(path: Path) -> None:
 
 def test_names_steer_no_terminal(tmp_path: Path) -> None:
     path = tmp_path / "[red]calls.sqlite"
-    books = SqliteBooks(path)
+    ledger = SqliteLedger(path)
     who = caller(run="[bold]run[/]", phase="\x1b[2Jx", backbone="a\nb", model="\u202eevil")
-    ticket = books.reserve(who, 1, Limits())
+    ticket = ledger.reserve(who, 1, Limits())
     assert ticket is not None
-    books.settle(ticket, cost(1), reply(), "{}")
-    books.close()
+    ledger.settle(ticket, cost(1), reply(), "{}")
+    ledger.close()
     text = shown(path, width=300)
     assert not {"\x1b", "\u202e"} & set(text)
     for name in ("[red]calls.sqlite", "[bold]run[/]", r"\x1b[2Jx", r"a\nb", r"\u202eevil"):
@@ -134,7 +134,7 @@ def test_names_steer_no_terminal(tmp_path: Path) -> None:
 
 
 def test_an_empty_recording(tmp_path: Path) -> None:
-    SqliteBooks(tmp_path / "calls.sqlite").close()
+    SqliteLedger(tmp_path / "calls.sqlite").close()
     assert "responses" in shown(tmp_path / "calls.sqlite")
     assert shown(tmp_path / "calls.sqlite", "--export", "jsonl") == ""
 
@@ -197,12 +197,12 @@ def test_what_cannot_be(path: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
-    books = SqliteBooks(tmp_path / "calls.sqlite")
+    ledger = SqliteLedger(tmp_path / "calls.sqlite")
     for _ in range(300):
-        ticket = books.reserve(caller(), 1, Limits())
+        ticket = ledger.reserve(caller(), 1, Limits())
         assert ticket is not None
-        books.settle(ticket, cost(1))
-    books.close()
+        ledger.settle(ticket, cost(1))
+    ledger.close()
     command = [sys.executable, "-m", "abgnn", "recordings", str(tmp_path / "calls.sqlite")]
     process = subprocess.Popen(
         [*command, "--export", "jsonl"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE

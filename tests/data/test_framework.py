@@ -19,12 +19,12 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import (
     Agent,
+    AgentAnswer,
     Caps,
     Deadline,
     Executor,
     Plan,
     RolloutSettings,
-    Said,
     SimulatedClient,
     Stage,
 )
@@ -88,7 +88,7 @@ THREE = plan("Qwen3-8B", "Qwen3-14B", "Qwen3-32B")
 def test_messages_become_an_outcome_with_prices_and_the_critical_path() -> None:
     with executor(Pipeline()) as runs:
         [outcome] = runs.run([THREE], score=False)
-        [account] = runs.books.accounts()
+        [account] = runs.ledger.accounts()
     assert outcome.answer == "Editor/Qwen3-32B: why?"
     assert [c.backbone for c in outcome.calls] == ["Qwen3-8B", "Qwen3-14B", "Qwen3-32B"]
     priced = {b.name: b for b in CATALOGUE}
@@ -108,7 +108,7 @@ def test_latency_follows_what_was_waited_for() -> None:
 def test_what_was_said_before_a_failure_is_booked() -> None:
     with executor(Yielding()) as runs:
         [outcome] = runs.run([THREE], score=False)
-        [account] = runs.books.accounts()
+        [account] = runs.ledger.accounts()
     assert outcome.kind == "internal"
     assert "RuntimeError: no disk" in str(outcome.error)
     assert outcome.usage == SPENT
@@ -145,7 +145,7 @@ class Staged:
 
     template = Template("staged", ROLES, ((0, 1),))
 
-    async def play(self, plan: Plan, stage: Stage) -> Said | None:
+    async def play(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         written = await stage.call(0)
         return await stage.call(2, [written] if written else [], last=True)
 

@@ -21,7 +21,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.plan_file import mixture_to_dict
 from abgnn.planning.planner import plan
-from abgnn.planning.prior import Profile
+from abgnn.planning.prior import Prior
 
 GONE = ("Qwen3-235B-A22B", "Qwen3-235B-A22B-thinking")
 ORDER = [7, 2, 10, 0, 5, 9, 1, 8, 3, 6, 4]
@@ -101,7 +101,7 @@ def test_weights_serve_other_sizes(mas: BaseMAS, questions: list[Query]) -> None
 
 def test_observations_go_by_names(mas: BaseMAS, known: Calibration) -> None:
     """The outcome model of reordered observations believes the same of every name."""
-    other = Profile.of(reordered(mas).catalogue, mas.domain)
+    other = Prior.of(reordered(mas).catalogue, mas.domain)
     moved = for_profile(known.observed, known.profile.names, other)
     named = [known.profile.names[m] for m in known.observed.backbone]
     assert [other.names[m] for m in moved.backbone] == named
@@ -143,7 +143,7 @@ def test_an_unseen_backbone_that_is_better_and_cheaper_is_planned(
     star = replace(best, name="Star", model="star", price_in=0.001, price_out=0.001)
     other = mas.with_catalogue(mas.catalogue.merged(Catalogue((star,))))
     calibration = for_catalogue(known, other)
-    assert isinstance(calibration.profile, Profile)
+    assert isinstance(calibration.profile, Prior)
     mixture = plan(calibration, Budget(cost_usd=1e-3))
     used = {calibration.profile.names[m] for p in mixture.parts for _, m in p.found.design.agents}
     assert "Star" in used

@@ -347,7 +347,7 @@ def test_the_cross_product_is_recorded(mas: BaseMAS, tmp_path: Path) -> None:
     for _ in range(2):
         with Executor(SimulatedClient(0), mas.catalogue, DATA, settings=settings) as runs:
             data.append(collect(policy, mas, runs, queries))
-            paid = sum(a.committed for a in runs.books.accounts())
+            paid = sum(a.committed for a in runs.ledger.accounts())
     first, again = data
     assert torch.equal(first.score, again.score)
     torch.testing.assert_close(first.cost, again.cost)

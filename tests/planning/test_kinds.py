@@ -65,10 +65,10 @@ def test_tastes_are_shrunk_where_there_are_none() -> None:
     seen = observations(1500)
     noise = np.random.default_rng(0).integers(2, size=seen.n_queries)
     model = OutcomeModel.fit(replace(seen, group=noise), profile(), TEMPLATE)
-    assert np.abs(model.correct.mean[model.correct.layout.taste]).max() < 0.4
-    assert model.correct.taste[0] > model.correct.taste[2]
+    assert np.abs(model.correct.mean[model.correct.layout.kind_effect]).max() < 0.4
+    assert model.correct.kind_effect[0] > model.correct.kind_effect[2]
     strong = OutcomeModel.fit(two_kinds(), profile((0.7, 0.7, 0.7, 0.7)), TEMPLATE)
-    assert strong.correct.taste[2] > 0.5
+    assert strong.correct.kind_effect[2] > 0.5
 
 
 def test_bills_of_kinds() -> None:
@@ -99,7 +99,8 @@ def test_the_next_queries_fall_within_the_interval() -> None:
         virtual = VirtualQueries(model, 64)
         alone = [Design(((0, m),), (), None) for m in (0, 1)]
         parts = [
-            Weighted(0.5, Found(d, virtual.play(d)), k) for d, k in zip(alone, "xy", strict=True)
+            Weighted(0.5, Found(d, virtual.forecast(d)), k)
+            for d, k in zip(alone, "xy", strict=True)
         ]
         mixture = Mixture(tuple(parts), Budget(), feasible=True)
         ahead = predict(model, mixture, ("x", "y"), queries=60, seed=seed)

@@ -21,7 +21,7 @@ from abgnn.planning import (
     Observations,
     OutcomeModel,
     PlanSpace,
-    Profile,
+    Prior,
     VirtualQueries,
     budgeted_mix,
     calibration_plans,
@@ -30,7 +30,7 @@ from abgnn.planning import (
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import Layout, fit_correctness, solo_ability
 from abgnn.planning.search import Searcher
-from abgnn.planning.usage_model import Bill, fit_bill
+from abgnn.planning.usage_model import UsageModel, fit_bill
 
 M = 4
 ROLES = [Role(n, f"You are the {n}.") for n in ("Expert", "Helper", "Critic", "Decision Maker")]
@@ -39,8 +39,8 @@ ALL = PlanSpace(TEMPLATE, (tuple(range(M)),))
 TRUE_ABILITY = np.array([0.5, 1.0, 2.5, 3.0])
 
 
-def profile(accuracy: tuple[float, ...] = (0.6, 0.7, 0.85, 0.9)) -> Profile:
-    return Profile(
+def profile(accuracy: tuple[float, ...] = (0.6, 0.7, 0.85, 0.9)) -> Prior:
+    return Prior(
         ("a", "b", "c", "d"),
         np.array(accuracy),
         np.array([1e-4, 2e-4, 1e-3, 4e-3]),
@@ -56,18 +56,18 @@ def observations(n: int = 2000, queries: int = 200, seed: int = 0) -> Observatio
     rng = np.random.default_rng(seed)
     backbone, slot = rng.integers(M, size=n), rng.integers(4, size=n)
     query, dz = rng.integers(queries, size=n), rng.standard_normal(queries)
-    heard = np.where(slot == 3, rng.integers(1, 4, size=n), 0)
-    agreeing = np.where(heard > 0, rng.random(n), 0.0)
+    n_messages = np.where(slot == 3, rng.integers(1, 4, size=n), 0)
+    share_right = np.where(n_messages > 0, rng.random(n), 0.0)
     ability = np.array([0.5, 1.0, 2.5, 0.8])[backbone]
     u = 1.5 * rng.standard_normal(queries)
-    logit = ability - 1.2 * dz[query] + u[query] + np.log2(1 + heard) * (2 * agreeing - 1)
+    logit = ability - 1.2 * dz[query] + u[query] + np.log2(1 + n_messages) * (2 * share_right - 1)
     right = (rng.random(n) < expit(logit)).astype(float)
     usd = profile().usd[backbone] * np.where(backbone == 0, 2.0, 1.0)
     noise = np.exp(0.3 * rng.standard_normal((3, n)))
     seconds, visible = profile().seconds[backbone] * noise[1], 300 * noise[2]
     return Observations(
-        query, backbone, slot, right, heard.astype(float), agreeing, usd * noise[0], seconds,
-        visible, dz, np.zeros(queries, dtype=np.int64),
+        query, backbone, slot, right, n_messages.astype(float), share_right, usd * noise[0],
+        seconds, visible, dz, np.zeros(queries, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -148,7 +148,12 @@ def test_likelihood_gradient_is_that_of_the_marginal() -> None:
     seen = observations(300, 40)
     layout = Layout(M, 4)
     x = layout.features(
-        profile(), seen.backbone, seen.slot, seen.difficulty[seen.query], seen.heard, seen.agreeing
+        profile(),
+        seen.backbone,
+        seen.slot,
+        seen.difficulty[seen.query],
+        seen.n_messages,
+        seen.share_right,
     )
     fit = _Fit(x, seen, profile(), layout, 0.4, 0.5)
     state = _State(np.random.default_rng(0).normal(0, 0.3, layout.size), 1.5)
@@ -174,7 +179,7 @@ def test_bills_without_noise_are_found() -> None:
 
 def test_messages_read_lengthen_bills() -> None:
     seen = observations(4000)
-    longer = np.where(seen.backbone == 0, -0.2, 0.4) * np.log2(1 + seen.heard)
+    longer = np.where(seen.backbone == 0, -0.2, 0.4) * np.log2(1 + seen.n_messages)
     longer = np.exp(longer)
     bill = fit_bill(seen, profile().usd[seen.backbone] * longer, profile(), 4, profile().usd)
     assert bill.log_read(1, 0) == 0.0
@@ -194,12 +199,12 @@ def test_every_backbone_has_a_noise_of_its_own() -> None:
 
 def test_play_by_hand(fitted: OutcomeModel) -> None:
     virtual = VirtualQueries(fitted, 4096)
-    alone = virtual.play(Design(((0, 1),), (), None))
-    chain = virtual.play(Design(((0, 1), (1, 2)), ((0, 1),), 2))
+    alone = virtual.forecast(Design(((0, 1),), (), None))
+    chain = virtual.forecast(Design(((0, 1), (1, 2)), ((0, 1),), 2))
     price = fitted.profile.price_in[2]
     cast = ((0, 1, 0), (1, 2, 1), (3, 2, 2))  # role, LLM, messages read
 
-    def bills(bill: Bill, which: int) -> list[float]:
+    def bills(bill: UsageModel, which: int) -> list[float]:
         b = bill.coef[M + 4 + 2] + bill.coef[M + 4 + 3 :]
         return [
             float(virtual._billed(s, m)[which].mean()) * float(1 + n) ** (b[m] / np.log(2))
@@ -220,8 +225,8 @@ def test_common_random_numbers_make_a_difference_of_one_edge_small(fitted: Outco
     one, two = (VirtualQueries(fitted, 1024, seed) for seed in (1, 2))
     base = Design(((0, 1), (1, 1)), (), 1)
     more = replace(base, edges=((0, 1),))
-    gaps = [v.play(more).accuracy - v.play(base).accuracy for v in (one, two)]
-    levels = [v.play(base).accuracy for v in (one, two)]
+    gaps = [v.forecast(more).accuracy - v.forecast(base).accuracy for v in (one, two)]
+    levels = [v.forecast(base).accuracy for v in (one, two)]
     assert abs(gaps[0] - gaps[1]) < abs(levels[0] - levels[1]) + 0.01
 
 
@@ -348,7 +353,7 @@ def test_catalogue_order_does_not_matter() -> None:
     seen = observations(400)
     order = np.array([2, 0, 3, 1])
     given = profile()
-    turned = Profile(
+    turned = Prior(
         tuple(given.names[m] for m in order),
         *(getattr(given, f)[order] for f in ("accuracy", "usd", "seconds", "thinks", "price_in")),
         given.answer_tokens,

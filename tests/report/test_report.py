@@ -252,13 +252,13 @@ def test_tables_of_ablations_and_of_other_systems(tmp_path: Path) -> None:
 
 def test_money_by_phase_and_labels_of_the_run(run: Path) -> None:
     found = read_runs([str(run)])
-    trace, books = sorted(found.of(Spend), key=lambda s: s.path, reverse=True)
-    assert {trace.label, books.label} == {"simulated"}  # from the config beside them
+    trace, ledger = sorted(found.of(Spend), key=lambda s: s.path, reverse=True)
+    assert {trace.label, ledger.label} == {"simulated"}  # from the config beside them
     assert [(p.phase, p.calls, p.usd, p.uncertain) for p in trace.phases] == [
         ("test", 1, 0.0, 2.0),
         ("train", 2, 0.75, 0.0),
     ]
-    assert [(p.phase, p.failed, p.tokens, p.usd) for p in books.phases] == [
+    assert [(p.phase, p.failed, p.tokens, p.usd) for p in ledger.phases] == [
         ("test", 1, 15, 1.0),
         ("train", 0, 15, 2.0),
     ]

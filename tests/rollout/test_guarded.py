@@ -28,7 +28,7 @@ from abgnn.rollout import (
     Retry,
     RolloutSettings,
 )
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.rollout.helpers import Letters, Scripted, backbone, committee, plan, query
 
 QUICK = Retry(attempts=4, base_s=0.001, max_s=0.002)
@@ -98,11 +98,11 @@ def facts(outcomes: Iterable[Outcome]) -> list[tuple[object, ...]]:
 
 def spent(path: Path) -> dict[str, tuple[int, int]]:
     """Phase → attempts and picodollars for certain."""
-    books = SqliteBooks(str(path / "calls.sqlite"), readonly=True)
+    ledger = SqliteLedger(str(path / "calls.sqlite"), readonly=True)
     try:
-        return {a.phase: (a.calls, a.spent) for a in books.accounts()}
+        return {a.phase: (a.calls, a.spent) for a in ledger.accounts()}
     finally:
-        books.close()
+        ledger.close()
 
 
 # recordings
@@ -205,7 +205,7 @@ def test_a_retry_is_billed_if_billed_and_is_no_latency() -> None:
     assert call.usage.completion_tokens == 10 + 20
     assert call.usage.prompt_tokens > 100 + len("You are Critic.")
     assert outcome.cost == outcome.paid == pytest.approx(call.usage.prompt_tokens * 1e-6 + 30e-5)
-    [account] = executor.books.accounts()
+    [account] = executor.ledger.accounts()
     assert account.calls == 3
     assert account.spent == 200_000_000
     assert account.spent + account.uncertain == round(outcome.cost * 1e12)
@@ -315,7 +315,7 @@ def test_a_really_slow_call_is_cancelled() -> None:
     assert outcome.calls[0].kind == "deadline"
     assert outcome.calls[0].usage.completion_tokens == 20, "it may be billed in full"
     assert outcome.cost > 0
-    assert executor.books.accounts()[0].uncertain > 0
+    assert executor.ledger.accounts()[0].uncertain > 0
 
 
 def test_a_decision_that_is_late_is_a_typed_outcome() -> None:
@@ -405,10 +405,10 @@ def test_a_cap_storm_never_overspends(tmp_path: Path, shared: bool) -> None:
         plans = [committee(i, 1) for i in range(256 if not shared else 64)]
         with Executor(client, catalogue(max_concurrency=256), settings=settings) as executor:
             outcomes = executor.run(plans)
-            total = sum(a.committed for a in executor.books.accounts())
+            total = sum(a.committed for a in executor.ledger.accounts())
         assert total <= round(cap * 1e12), "overspent"
         assert client.spent <= round(cap * 1e12), "overspent at the endpoint"
-        assert client.spent == sum(a.spent for a in executor.books.accounts())
+        assert client.spent == sum(a.spent for a in executor.ledger.accounts())
         assert {o.kind for o in outcomes} == {None, "budget"}
         used.append(client.spent / (cap * 1e12))
         fine = sum(sum(c.cost for c in o.calls) for o in outcomes if o.error is None)

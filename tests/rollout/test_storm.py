@@ -12,7 +12,7 @@ import pytest
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.rollout import Caps, Executor, OpenAIClient, Plan, Recording, Retry, RolloutSettings
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.rollout.helpers import Letters, backbone, plan, query
 from tests.rollout.test_faults import EXPECTED, OK
 from tests.servers.faults import FAULTS
@@ -126,11 +126,11 @@ def test_the_books_agree_with_themselves(tmp_path: Path) -> None:
     """Accounts are the sums of their attempts, after faults too."""
     with spawned("--delay", "0.002", "--faults", '{"500": 0.2, "no-usage": 0.2}') as server:
         outcomes, sums, _ = weather_of(tmp_path, server)
-    books = SqliteBooks(str(tmp_path / "calls.sqlite"), readonly=True)
+    ledger = SqliteLedger(str(tmp_path / "calls.sqlite"), readonly=True)
     try:
-        [account] = books.accounts()
+        [account] = ledger.accounts()
     finally:
-        books.close()
+        ledger.close()
     assert account.spent == sums["certain_pusd"]
     assert account.uncertain == sums["uncertain_pusd"] > 0
     assert (account.reserved, account.lost) == (0, 0)

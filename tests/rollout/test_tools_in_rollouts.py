@@ -23,7 +23,7 @@ from abgnn.rollout import (
     RolloutSettings,
     Tools,
 )
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.rollout.helpers import Letters, Scripted, backbone, query
 
 CODE = "I compute it.\n```python\nprint(6 * 7)\n```"
@@ -134,6 +134,6 @@ def test_a_tools_output_is_replayed_and_its_time_too(tmp_path: Path) -> None:
         (c.text, c.tool_time, c.end) for c in first.calls
     ]
     assert (again.latency, again.cost, again.paid) == (first.latency, first.cost, 0)
-    books = SqliteBooks(path, readonly=True)
-    assert books.accounts()[0].spent == 3 * 200_000_000, "tools cost no money"
-    books.close()
+    ledger = SqliteLedger(path, readonly=True)
+    assert ledger.accounts()[0].spent == 3 * 200_000_000, "tools cost no money"
+    ledger.close()

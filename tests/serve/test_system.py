@@ -32,12 +32,12 @@ from abgnn.rollout import Executor, SimulatedClient
 from abgnn.serve.engine import Engine
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
 from abgnn.serve.query_planners import (
-    Planned,
+    CalibratedPlanner,
+    ConditionedPlanner,
     QueryBudget,
-    Taught,
-    choosers,
+    query_planners,
 )
-from abgnn.serve.sources import Bounds, Loaded
+from abgnn.serve.sources import Bounds, PolicySource
 from abgnn.serve.system import System
 from abgnn.training import Reinforce
 from tests.rollout.helpers import Scripted, backbone
@@ -67,7 +67,7 @@ def scripted(mas: BaseMAS, seconds: float) -> tuple[System, Scripted]:
     small = Catalogue((backbone("small", max_tokens=100),))
     policy = FixedGraph("small", CHAIN, edges="chain")
     module = Reinforce(policy, mas.with_catalogue(small), client)
-    return System(Loaded(module, policy, None)), client
+    return System(PolicySource(module, policy, None)), client
 
 
 def facts(outcome: Outcome) -> tuple[object, ...]:
@@ -184,14 +184,14 @@ def test_a_taught_policy_changes_its_operating_point(mas: BaseMAS) -> None:
     points = [[1000.0, 1e-1, 0.6, 1e-4, 5.0], [0.0, 0.0, 0.9, 1e-2, 100.0]]
     policy.tradeoff.taught = policy.tradeoff.taught.new_tensor(points)
     module = Reinforce(policy, mas, SimulatedClient(0), lambda_tok=10.0)
-    with System(Loaded(module, policy, None)) as system:
+    with System(PolicySource(module, policy, None)) as system:
         assert system.budget_kind == "taught"
         own = system.plan("What is a quark?")
         cheap = system.run("What is a quark?", cost_usd=2e-4)
         dear = system.run("What is a quark?", cost_usd=1.0)
         assert cheap.cost < dear.cost
         assert system.plan("What is a quark?") == own
-    assert isinstance(choosers(Loaded(module, policy, None)), Taught)
+    assert isinstance(query_planners(PolicySource(module, policy, None)), ConditionedPlanner)
 
 
 def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS) -> None:
@@ -267,7 +267,7 @@ def test_a_chooser_that_fails_tells_those_who_asked() -> None:
 def test_remembered_budgets_are_planned_once(
     calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned = Planned(Calibration.load(calibration), mas, None)
+    planned = CalibratedPlanner(Calibration.load(calibration), mas, None)
     first = planned.of(QueryBudget(1e-3))
     assert planned.of(QueryBudget(1e-3)) is first
     first.result(60)
@@ -286,7 +286,7 @@ def test_one_search_serves_all_budgets(
         "abgnn.serve.query_planners.strata_of", lambda *args: made.append(1) or strata_of(*args)
     )
     known = Calibration.load(calibration)
-    planned = Planned(known, mas, None)
+    planned = CalibratedPlanner(known, mas, None)
     for usd in (5e-4, 1e-3, 1e-9):
         asked = planned.of(QueryBudget(usd))
         assert (asked.exception(60) is None) == (usd > 1e-6)

@@ -19,7 +19,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.rollout import Caps, Completion, Messages, Recording, RolloutSettings, SimulatedClient
 from abgnn.rollout.ledger.base import Account
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.training import Reinforce
 from datamodules import QuickQA
 
@@ -69,11 +69,11 @@ def weights(module: Reinforce) -> torch.Tensor:
 
 
 def accounts(path: Path) -> list[Account]:
-    books = SqliteBooks(str(path), readonly=True)
+    ledger = SqliteLedger(str(path), readonly=True)
     try:
-        return books.accounts()
+        return ledger.accounts()
     finally:
-        books.close()
+        ledger.close()
 
 
 def test_a_recorded_training_replays_bit_for_bit_and_free(mas: BaseMAS, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from abgnn.experiments.compare.config import Comparison, mapping
 from abgnn.experiments.compare.controls import VANILLA
 from abgnn.experiments.compare.plugin_table import Plugged, write_plugin_tables
 from abgnn.experiments.compare.report import write_comparison
-from abgnn.experiments.compare.run import Ran, plan_jobs, run_jobs
+from abgnn.experiments.compare.run import Finished, plan_jobs, run_jobs
 
 _OWN = ("framework", "cost_budgets", "latency_budgets")  # what each system says for itself
 
@@ -80,10 +80,12 @@ def compares_plugins(name: str) -> bool:
     return isinstance(content, dict) and "frameworks" in content
 
 
-def compare_plugins(plugins: PluginComparison, workers: int, console: Console) -> dict[str, Ran]:
+def compare_plugins(
+    plugins: PluginComparison, workers: int, console: Console
+) -> dict[str, Finished]:
     """Run what is missing, system by system; then tables of each, and Table 2."""
     planned = {name: plan_jobs(c) for name, c in plugins.systems.items()}
-    ran: dict[str, Ran] = {}
+    ran: dict[str, Finished] = {}
     plugged: dict[str, Plugged] = {}
     for name, comparison in plugins.systems.items():
         (label, jobs), out = planned[name], Path(comparison.out)

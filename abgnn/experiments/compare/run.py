@@ -30,7 +30,7 @@ from abgnn.graph.base_mas import BaseMAS
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class Finished:
     """What came of all jobs.
 
     Args:
@@ -97,7 +97,9 @@ def _jobs_of(
         )
 
 
-def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console) -> Ran:
+def run_jobs(
+    jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console
+) -> Finished:
     """Run what has no result yet; a job that fails, or dies, takes no other one with it."""
     if workers < 1:
         raise ConfigError("--jobs", workers, "a number of processes ≥ 1")
@@ -122,7 +124,7 @@ def run_jobs(jobs: Sequence[Job], label: str, folder: Path, workers: int, consol
             crew = 1
         else:
             failed[todo[0]] = "its process died (killed, or out of memory)"
-    return Ran(label, {job: results[job] for job in jobs if job in results}, failed)
+    return Finished(label, {job: results[job] for job in jobs if job in results}, failed)
 
 
 def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:

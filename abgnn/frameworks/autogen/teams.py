@@ -14,7 +14,7 @@ from autogen_core.models import LLMMessage, SystemMessage
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import Message
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
 from abgnn.data.template import Edges, Role, Template
 from abgnn.errors import ConfigError
@@ -26,7 +26,7 @@ from abgnn.frameworks.autogen.flow import flow_of
 from abgnn.frameworks.autogen.members import Member, Read, read_team
 from abgnn.frameworks.autogen.running import Ledger, events_of
 from abgnn.frameworks.bridge import check_plain, imported
-from abgnn.frameworks.staged_calls import Desk
+from abgnn.frameworks.staged_calls import StagedCalls
 
 
 class _Team:
@@ -144,10 +144,10 @@ class StagedAutoGenTeam(_Team):
         """Roles and admissible edges."""
         return self.read.drawn.template
 
-    async def play(self, plan: Plan, stage: Stage) -> Said | None:
+    async def play(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         """Carry a plan out in AutoGen's runtime."""
         check_plain(plan, budgeted=True)
-        desk = Desk(plan, stage)
+        desk = StagedCalls(plan, stage)
         nothing = [""] * len(plan.agents)  # the gateway adds suffixes
         team = flow_of(plan, self._by_role, lambda i: _StageClient(desk, i), nothing)
         async for _ in events_of(team, plan.query.text):
@@ -175,7 +175,7 @@ def from_autogen(
 
 
 class _StageClient(AnsweringClient):
-    def __init__(self, desk: Desk, agent: int) -> None:
+    def __init__(self, desk: StagedCalls, agent: int) -> None:
         super().__init__()
         self._desk, self._agent = desk, agent
 

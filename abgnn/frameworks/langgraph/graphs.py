@@ -23,7 +23,7 @@ from abgnn.rollout.clients.base import (
     Client,
     Completion,
     Messages,
-    Received,
+    PeerMessage,
 )
 from abgnn.rollout.clients.openai import OpenAIClient
 
@@ -112,7 +112,7 @@ def _node(
     async def node(state: Talk) -> Talk:
         replies = state.get("replies", {})
         texts = [(plan.agents[u].role.name, replies[names[u]]["text"]) for u in heard]
-        received = tuple(Received(name, text) for name, text in texts if text)
+        received = tuple(PeerMessage(name, text) for name, text in texts if text)
         made = await call(i, Messages(role, state["question"], received))
         update = Talk(replies={names[i]: _reply(made)})
         if i == plan.decision:

@@ -8,7 +8,7 @@ from abgnn.data.backbone import Usage
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import Message
 from abgnn.data.plan import Plan
-from abgnn.data.program import Said, Stage
+from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
 from abgnn.data.template import Edges, Role, Template
 from abgnn.frameworks.bridge import (
@@ -20,7 +20,7 @@ from abgnn.frameworks.bridge import (
 )
 from abgnn.frameworks.langgraph.graphs import compiled, names_of, to_langgraph, usage_of
 from abgnn.frameworks.langgraph.reading import AnyGraph, read_graph
-from abgnn.frameworks.staged_calls import Desk
+from abgnn.frameworks.staged_calls import StagedCalls
 from abgnn.rollout.clients.base import Client, Completion, Messages
 from abgnn.rollout.clients.openai import OpenAIClient
 
@@ -58,10 +58,10 @@ class StagedLangGraphTeam(_Team):
         """Roles and admissible edges."""
         return self.drawn.template
 
-    async def play(self, plan: Plan, stage: Stage) -> Said | None:
+    async def play(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         """Carry a plan out by LangGraph."""
         check_plain(plan, budgeted=True)
-        desk = Desk(plan, stage)
+        desk = StagedCalls(plan, stage)
 
         async def call(i: int, messages: Messages) -> Completion:
             text = await desk.call(i, messages.chat()[1]["content"])

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.errors import ConfigError
 from abgnn.models.programs.linear import REVISE, in_turn
 from abgnn.models.programs.parsing import json_values
@@ -61,10 +61,10 @@ class FeedbackProgram(Program):
         if self.max_iterations is not None and self.max_iterations < 1:
             raise ConfigError("FeedbackProgram.max_iterations", self.max_iterations, "1 or more")
 
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         turns = min(self.executors, self.max_iterations or self.executors)
-        solution: Said | None = None
-        critique: Said | None = None
+        solution: AgentAnswer | None = None
+        critique: AgentAnswer | None = None
         for turn in range(turns):
             better = await self._solve(stage, turn, solution, critique, last=turn == turns - 1)
             if better is None and solution is not None:
@@ -82,14 +82,22 @@ class FeedbackProgram(Program):
         return solution and solution.text  # as text it is there when the last verdict is
 
     async def _solve(
-        self, stage: Stage, turn: int, solution: Said | None, critique: Said | None, *, last: bool
-    ) -> Said | None:
+        self,
+        stage: Stage,
+        turn: int,
+        solution: AgentAnswer | None,
+        critique: AgentAnswer | None,
+        *,
+        last: bool,
+    ) -> AgentAnswer | None:
         reads = [said for said in (solution, critique) if said is not None]
         advice = AMEND if critique is not None else REVISE
         task = f"{stage.query.text}\n\n{advice}" if reads else None
         return await stage.call(turn, reads, task=task, last=last)
 
-    async def _judge(self, stage: Stage, turn: int, solution: Said, *, last: bool) -> Said | None:
+    async def _judge(
+        self, stage: Stage, turn: int, solution: AgentAnswer, *, last: bool
+    ) -> AgentAnswer | None:
         advice = JUDGE + LAST if last and self.critic_answers else JUDGE
         task = f"{stage.query.text}\n\n{advice}"
         return await stage.call(self.executors + turn, [solution], task=task, last=last)

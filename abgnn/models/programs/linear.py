@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 
 REVISE = (
     "An earlier answer to this question is shown. Check it step by step, correct what is wrong, "
@@ -32,7 +32,7 @@ class LinearProgram(Program):
     n: int = 1
     as_released: bool = False
 
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         if self.as_released and self.n > 3:
             line: Sequence[int] = (0, 1, self.n - 1)
         else:
@@ -41,8 +41,11 @@ class LinearProgram(Program):
 
 
 async def in_turn(
-    stage: Stage, agents: Sequence[int], so_far: Said | None = None, cut_from: int | None = None
-) -> Said | None:
+    stage: Stage,
+    agents: Sequence[int],
+    so_far: AgentAnswer | None = None,
+    cut_from: int | None = None,
+) -> AgentAnswer | None:
     """Agents one after the other, each improving on the latest answer; the last answer.
 
     Args:

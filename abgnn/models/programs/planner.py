@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.models.programs.linear import in_turn
 from abgnn.models.programs.steps import (
     PlannedStep,
@@ -60,7 +60,7 @@ class PlannerProgram(Program):
     strong: int = 0
     as_released: bool = False
 
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         planned = await stage.call(self.executors, task=f"{stage.query.text}\n\n{self._brief()}")
         wanted = read_steps(planned.text) if planned is not None else ()
         if not wanted:
@@ -69,7 +69,7 @@ class PlannerProgram(Program):
         results = await _carry_out(stage, assigned(kept, self.executors), planned)
         return next((said for said in reversed(results) if said is not None), None)
 
-    async def _by_default(self, stage: Stage, planned: Said | None) -> Said | None:
+    async def _by_default(self, stage: Stage, planned: AgentAnswer | None) -> AgentAnswer | None:
         first, *rest = self._in_order()
         if planned is None:
             return await in_turn(stage, (first, *rest))
@@ -89,10 +89,10 @@ class PlannerProgram(Program):
 
 
 async def _carry_out(
-    stage: Stage, steps: Sequence[PlannedStep], planned: Said | None
-) -> list[Said | None]:
+    stage: Stage, steps: Sequence[PlannedStep], planned: AgentAnswer | None
+) -> list[AgentAnswer | None]:
     """The result of every step; those that wait for nothing more go side by side."""
-    results: dict[int, Said | None] = {}
+    results: dict[int, AgentAnswer | None] = {}
     while len(results) < len(steps):
         ready = [i for i in range(len(steps)) if i not in results and steps[i].ready(results)]
         made = await asyncio.gather(*(_step(stage, steps, i, results, planned) for i in ready))
@@ -104,9 +104,9 @@ async def _step(
     stage: Stage,
     steps: Sequence[PlannedStep],
     i: int,
-    results: dict[int, Said | None],
-    planned: Said | None,
-) -> Said | None:
+    results: dict[int, AgentAnswer | None],
+    planned: AgentAnswer | None,
+) -> AgentAnswer | None:
     final = i == len(steps) - 1
     task = (FINAL if final else STEP).format(instruction=steps[i].instruction)
     used = [(j + 1, said) for j in steps[i].uses if (said := results[j]) is not None]

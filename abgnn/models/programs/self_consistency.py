@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.errors import ConfigError
 
 
@@ -32,7 +32,7 @@ class SelfConsistencyProgram(Program):
         if self.n < 1:
             raise ConfigError("SelfConsistencyProgram.n", self.n, "a number of answers ≥ 1")
 
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         said = await asyncio.gather(*(stage.call(0, last=True) for _ in range(self.n)))
         answers = [answer.text for answer in said if answer is not None]
         return majority([(stage.key(text), text) for text in answers])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from abgnn.data.program import Program, Said, Stage
+from abgnn.data.program import AgentAnswer, Program, Stage
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class StarProgram(Program):
     strong: int = 0
     as_released: bool = False
 
-    async def run(self, stage: Stage) -> Said | str | None:
+    async def run(self, stage: Stage) -> AgentAnswer | str | None:
         said = await (self._sequence(stage) if self.as_released else self._at_once(stage))
         return vote([(stage.key(s.text), s) for s in said], self.strong)
 
-    async def _at_once(self, stage: Stage) -> list[Said]:
+    async def _at_once(self, stage: Stage) -> list[AgentAnswer]:
         calls = (stage.call(agent, last=True) for agent in range(self.n))
         return [said for said in await asyncio.gather(*calls) if said is not None]
 
-    async def _sequence(self, stage: Stage) -> list[Said]:
-        said: list[Said] = []
+    async def _sequence(self, stage: Stage) -> list[AgentAnswer]:
+        said: list[AgentAnswer] = []
         for agent in range(min(self.n, 3)):
             answer = await stage.call(agent, after=said[-1:], last=True)
             if answer is not None:
@@ -48,7 +48,7 @@ class StarProgram(Program):
         return said
 
 
-def vote(votes: Sequence[tuple[str, Said]], strong: int) -> str | None:
+def vote(votes: Sequence[tuple[str, AgentAnswer]], strong: int) -> str | None:
     """The text that wins among (key, answer); None: no votes.
 
     Answers without a key count only if none has one. A text, not what its agent said: a vote ends

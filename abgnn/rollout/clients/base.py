@@ -49,7 +49,7 @@ class CallError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class PeerMessage:
     """A predecessor's response, labelled by its role; `earlier` if of the previous round."""
 
     role: str
@@ -71,7 +71,7 @@ class Messages:
 
     role: Role
     question: str
-    received: tuple[Received, ...] = ()
+    received: tuple[PeerMessage, ...] = ()
     suffix: str = ""
     turns: tuple[Turn, ...] = ()
 

@@ -14,7 +14,7 @@ from abgnn.data.backbone import Backbone
 from abgnn.data.query import Query, Task
 from abgnn.data.specimens import split_header, with_header
 from abgnn.errors import ConfigError
-from abgnn.rollout.clients.base import Completion, Messages, Received
+from abgnn.rollout.clients.base import Completion, Messages, PeerMessage
 from abgnn.rollout.world import constants as world
 from abgnn.rollout.world.draws import Draws, Specimens
 from abgnn.rollout.world.latents import solve_rate
@@ -131,7 +131,7 @@ class SimulatedClient:
         self._specimens = None
 
 
-async def _hear(specimens: Specimens, query: Query, message: Received) -> Heard:
+async def _hear(specimens: Specimens, query: Query, message: PeerMessage) -> Heard:
     """Judge a message from its text; unknown text is scored off the loop, since code may run."""
     _, answer = split_header(message.text)
     right = specimens.recognise(query, answer)

@@ -1,6 +1,6 @@
 """What is kept about calls: recorded responses, every attempt, and the money; the contract.
 
-`MemoryBooks` (one process, nothing recorded) and `SqliteBooks` (a file that threads, processes
+`MemoryLedger` (one process, nothing recorded) and `SqliteLedger` (a file that threads, processes
 and later runs share) keep it.
 """
 
@@ -117,7 +117,7 @@ class Account:
         return self.spent + self.uncertain + self.reserved + self.lost
 
 
-class Books(Protocol):
+class Ledger(Protocol):
     """Recorded responses and accounts. Every method is safe in any thread and does not wait long.
 
     Money is counted as committed from `reserve` on, so concurrent callers cannot overspend.

@@ -1,4 +1,4 @@
-"""`MemoryBooks`: the money of one process, nothing recorded; for simulations above all."""
+"""`MemoryLedger`: the money of one process, nothing recorded; for simulations above all."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class _Open:
                 money.reserved -= self.pusd
 
 
-class MemoryBooks:
-    """Keeps the contract of `Books` for one process; `lookup` finds nothing.
+class MemoryLedger:
+    """Keeps the contract of `Ledger` for one process; `lookup` finds nothing.
 
-    A pickled copy starts with empty accounts: processes that must share a cap share `SqliteBooks`.
+    A pickled copy starts with empty accounts: processes that must share a cap share `SqliteLedger`.
     """
 
     def __init__(self) -> None:
@@ -137,8 +137,8 @@ class MemoryBooks:
             raise LookupError(f"ticket {ticket}: no attempt under way")
         return taken
 
-    def __reduce__(self) -> tuple[Callable[[], MemoryBooks], tuple[()]]:
-        return MemoryBooks, ()
+    def __reduce__(self) -> tuple[Callable[[], MemoryLedger], tuple[()]]:
+        return MemoryLedger, ()
 
 
 def _committed(money: _Money) -> int:

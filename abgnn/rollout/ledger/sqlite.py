@@ -1,4 +1,4 @@
-"""`SqliteBooks`: responses, attempts and money in one file that threads and processes share."""
+"""`SqliteLedger`: responses, attempts and money in one file that threads and processes share."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ _RECORD = """INSERT OR REPLACE INTO responses
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
-class SqliteBooks:
-    """Keeps the contract of `Books` in one SQLite file (WAL).
+class SqliteLedger:
+    """Keeps the contract of `Ledger` in one SQLite file (WAL).
 
     Every method is one transaction, safe among threads and processes. Killing a process loses
     nothing that a method has returned from (`synchronous=NORMAL`; a power cut may lose the last
@@ -166,8 +166,8 @@ class SqliteBooks:
             raise UnsupportedOperation(f"{self.path} was opened for reading only")
         return self._file.writing()
 
-    def __reduce__(self) -> tuple[Callable[..., SqliteBooks], tuple[str]]:
-        make = partial(SqliteBooks, owner=self._given, readonly=self._file.readonly)
+    def __reduce__(self) -> tuple[Callable[..., SqliteLedger], tuple[str]]:
+        make = partial(SqliteLedger, owner=self._given, readonly=self._file.readonly)
         return make, (str(self.path),)
 
 

@@ -7,7 +7,7 @@ import heapq
 from contextlib import suppress
 from itertools import count
 
-from abgnn.rollout.ledger.base import Books, Caller, Limits
+from abgnn.rollout.ledger.base import Caller, Ledger, Limits
 
 _POLL_S = 0.05  # how often settlements of other processes are looked for
 
@@ -22,8 +22,8 @@ class Admission:
         books: where money is reserved.
     """
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._numbers = count()
         self._waiting: list[tuple[int, int, asyncio.Event]] = []
 
@@ -37,7 +37,7 @@ class Admission:
             age: of the rollout; lower is served first.
         """
         if limits.run is None and limits.phase is None:
-            return self.books.reserve(caller, pusd, limits)
+            return self.ledger.reserve(caller, pusd, limits)
         woken = asyncio.Event()
         place = (age, next(self._numbers), woken)
         heapq.heappush(self._waiting, place)
@@ -45,8 +45,8 @@ class Admission:
             while True:
                 woken.clear()
                 if self._waiting[0] is place:
-                    ticket = self.books.reserve(caller, pusd, limits)
-                    if ticket is not None or self.books.hopeless(caller, pusd, limits):
+                    ticket = self.ledger.reserve(caller, pusd, limits)
+                    if ticket is not None or self.ledger.hopeless(caller, pusd, limits):
                         return ticket
                     with suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(woken.wait(), _POLL_S)

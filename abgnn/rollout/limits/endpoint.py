@@ -1,4 +1,4 @@
-"""`Door`: what stands before an endpoint: slots, rates and its circuit breaker."""
+"""`EndpointGuard`: what stands before an endpoint: slots, rates and its circuit breaker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from abgnn.rollout.settings import Breaker
 
 
 @dataclass(slots=True)
-class Door:
+class EndpointGuard:
     """Lets attempts through to one endpoint.
 
     Args:
@@ -26,7 +26,7 @@ class Door:
     mean: float | None = None
 
     @classmethod
-    def of(cls, backbone: Backbone, breaker: Breaker, share: float) -> Door:
+    def of(cls, backbone: Backbone, breaker: Breaker, share: float) -> EndpointGuard:
         """By a catalogue's limits; `share` of them belongs to this process."""
 
         def ours(limit: int) -> int:

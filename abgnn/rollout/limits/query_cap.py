@@ -9,7 +9,7 @@ from abgnn.rollout.clients.base import CallError
 from abgnn.rollout.ledger.money import dollars
 
 
-class Purse:
+class QueryCap:
     """Picodollars of one rollout; used on one event loop.
 
     Args:

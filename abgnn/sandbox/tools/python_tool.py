@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abgnn.data.query import Query
-from abgnn.sandbox import Ran, Sandbox
+from abgnn.sandbox import RunResult, Sandbox
 from abgnn.sandbox.tools.code_blocks import python_block
 from abgnn.sandbox.tools.tool import ToolResult, shorten
 
@@ -29,7 +29,7 @@ class PythonTool:
         return ToolResult(shorten(_told(ran)), ran.completed, ran.seconds)
 
 
-def _told(ran: Ran) -> str:
+def _told(ran: RunResult) -> str:
     output = ran.stdout.strip("\n")
     endings = {
         "completed": "" if output else "(no output)",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from abgnn.data.query import Query
-from abgnn.sandbox import Ran, Sandbox
+from abgnn.sandbox import RunResult, Sandbox
 from abgnn.sandbox.tools.code_blocks import complete_program, python_block
 from abgnn.sandbox.tools.examples import Step, from_asserts, from_text
 from abgnn.sandbox.tools.tool import ToolResult, shorten
@@ -77,7 +77,7 @@ def _public(query: Query) -> list[Step]:
     return from_text(query.text, query.meta.get("entry_point"))
 
 
-def _told(ran: Ran, total: int) -> tuple[str, bool]:
+def _told(ran: RunResult, total: int) -> tuple[str, bool]:
     lines: list[list[Any]] = [json.loads(line) for line in ran.stdout.splitlines()]
     done = [line for line in lines if len(line) > 1]
     passed = sum(line[1] for line in done)

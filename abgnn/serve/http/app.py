@@ -25,13 +25,13 @@ from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
 from abgnn.serve.http.request import (
     MODEL,
-    Asking,
-    Refusal,
+    ApiError,
+    ChatRequest,
     asking,
 )
 from abgnn.serve.http.response import (
     NO_RETRY,
-    Answer,
+    ChatResponse,
     error,
     status,
 )
@@ -94,14 +94,14 @@ class Service:
             try:
                 self._authorise(request)
                 response = await handle(request)
-            except Refusal as refusal:
+            except ApiError as refusal:
                 response = _refused(refusal)
             except ClientDisconnect:
                 response = Response(status_code=400)  # nobody reads it
             except Exception:  # the client learns nothing, the log everything
                 _log.exception("a request failed")
                 said = "the server could not handle this request"
-                ours = Refusal(500, said, "internal", type_="server_error")
+                ours = ApiError(500, said, "internal", type_="server_error")
                 response = _refused(ours, NO_RETRY)
             self.metrics.answered(response.status_code)
             return response
@@ -115,7 +115,7 @@ class Service:
         scheme, _, given = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
         right = hmac.compare_digest(_digest(given.strip()), self._key)
         if scheme.lower() != "bearer" or not right:
-            raise Refusal(401, "the API key is missing or wrong", "invalid_api_key")
+            raise ApiError(401, "the API key is missing or wrong", "invalid_api_key")
 
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request)
@@ -123,8 +123,8 @@ class Service:
         asked = replace(asked, query=replace(asked.query, domain=self.system.module.mas.domain))
         if self.in_flight >= self.limits.concurrent:
             said = f"{self.limits.concurrent} questions are under way; try again later"
-            raise Refusal(429, said, "rate_limit_exceeded", type_="rate_limit_error")
-        answer = Answer(asked, self.system.label)
+            raise ApiError(429, said, "rate_limit_exceeded", type_="rate_limit_error")
+        answer = ChatResponse(asked, self.system.label)
         return await (self._streamed if asked.stream else self._plain)(request, asked, answer)
 
     async def _body(self, request: Request) -> bytes:
@@ -135,7 +135,7 @@ class Service:
             return await asyncio.wait_for(self._received(request), self.limits.receive_s)
         except asyncio.TimeoutError:
             said = f"the body did not arrive within {self.limits.receive_s:g} s"
-            raise Refusal(408, said, "request_timeout") from None
+            raise ApiError(408, said, "request_timeout") from None
 
     async def _received(self, request: Request) -> bytes:
         received = bytearray()
@@ -147,10 +147,10 @@ class Service:
 
     def _too_large(self) -> NoReturn:
         said = f"the body is larger than {self.limits.body_bytes} bytes"
-        raise Refusal(413, said, "request_too_large")
+        raise ApiError(413, said, "request_too_large")
 
     def _begin(
-        self, asked: Asking, tell: Callable[[Event], None] | None = None
+        self, asked: ChatRequest, tell: Callable[[Event], None] | None = None
     ) -> tuple[Answering, Over]:
         """Start a question; it counts as under way until it is over, whoever still waits."""
         budget = asked.budget
@@ -159,7 +159,7 @@ class Service:
                 asked.query, tell, cost_usd=budget.cost_usd, latency_s=budget.latency_s
             )
         except RuntimeError:
-            raise Refusal(503, "the server is stopping", "stopping", type_="api_error") from None
+            raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
         self.in_flight += 1
         self.metrics.in_flight.inc()
         over = asyncio.wrap_future(answering.outcome)
@@ -172,7 +172,7 @@ class Service:
         if over.exception() is None:
             self.metrics.outcome(over.result())
 
-    async def _plain(self, request: Request, asked: Asking, answer: Answer) -> Response:
+    async def _plain(self, request: Request, asked: ChatRequest, answer: ChatResponse) -> Response:
         answering, over = self._begin(asked)
         gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
         waited: set[asyncio.Future[Any]] = {over, gone}
@@ -190,7 +190,9 @@ class Service:
             return _json(answer.error(outcome), status(outcome), NO_RETRY)
         return _json(answer.completion(outcome))
 
-    async def _streamed(self, request: Request, asked: Asking, answer: Answer) -> Response:
+    async def _streamed(
+        self, request: Request, asked: ChatRequest, answer: ChatResponse
+    ) -> Response:
         loop, told = asyncio.get_running_loop(), asyncio.Queue[Event | Over]()
 
         def tell(news: Event) -> None:
@@ -216,7 +218,7 @@ class Service:
         if name is None:
             return _json({"object": "list", "data": [model]})
         if name != MODEL:
-            raise Refusal(404, f"here the model is {MODEL!r}", "model_not_found", "model")
+            raise ApiError(404, f"here the model is {MODEL!r}", "model_not_found", "model")
         return _json(model)
 
     async def _metrics(self, request: Request) -> Response:
@@ -229,7 +231,7 @@ class Service:
         assert isinstance(wrong, HTTPException)
         self.metrics.answered(wrong.status_code)
         said = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
-        return _refused(Refusal(wrong.status_code, said, "unknown_url"))
+        return _refused(ApiError(wrong.status_code, said, "unknown_url"))
 
 
 async def _disconnected(request: Request) -> None:
@@ -238,7 +240,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _refused(refusal: Refusal, headers: dict[str, str] | None = None) -> Response:
+def _refused(refusal: ApiError, headers: dict[str, str] | None = None) -> Response:
     more = {"retry-after": "1"} if refusal.status == 429 else {}
     return _json(error(refusal), refusal.status, {**more, **(headers or {})})
 

@@ -26,7 +26,7 @@ _SPEAKERS = {
 }
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is answered with an error of OpenAI's shape.
 
     Args:
@@ -51,7 +51,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ChatRequest:
     """A request that can be answered.
 
     Args:
@@ -71,7 +71,9 @@ class Asking:
     ignored: tuple[str, ...] = ()
 
 
-def asking(body: bytes, headers: Callable[[str], Sequence[str]], limits: ServeLimits) -> Asking:
+def asking(
+    body: bytes, headers: Callable[[str], Sequence[str]], limits: ServeLimits
+) -> ChatRequest:
     """What a request asks for. Its domain is left empty.
 
     Args:
@@ -94,7 +96,7 @@ def asking(body: bytes, headers: Callable[[str], Sequence[str]], limits: ServeLi
         _refuse("stream_options", "an object")
     text = _question(data.get("messages"), limits)
     digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return Asking(
+    return ChatRequest(
         Query(f"chat/{digest}", text, "", meta=_meta(own)),
         _budget(own, headers),
         _flag(data, "stream"),
@@ -108,9 +110,9 @@ def _json(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Refusal(400, "the body is not valid JSON", "invalid_json") from None
+        raise ApiError(400, "the body is not valid JSON", "invalid_json") from None
     if not isinstance(data, dict):
-        raise Refusal(400, "the body is not a JSON object", "invalid_json")
+        raise ApiError(400, "the body is not a JSON object", "invalid_json")
     return data
 
 
@@ -121,7 +123,7 @@ def _no_constant(name: str) -> NoReturn:
 def _check_model(data: Mapping[str, Any]) -> None:
     if data.get("model") != MODEL:
         said = f"the model {_shown(data.get('model'))} does not exist; here it is {MODEL!r}"
-        raise Refusal(404, said, "model_not_found", "model")
+        raise ApiError(404, said, "model_not_found", "model")
 
 
 def _check_refused(data: Mapping[str, Any]) -> None:
@@ -222,7 +224,7 @@ def _flag(data: Mapping[str, Any], name: str) -> bool:
 
 
 def _refuse(param: str, allowed: str, code: str = "invalid_value") -> NoReturn:
-    raise Refusal(400, f"{param}: allowed is {allowed}", code, param)
+    raise ApiError(400, f"{param}: allowed is {allowed}", code, param)
 
 
 def _shown(value: Any) -> str:

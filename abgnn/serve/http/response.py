@@ -10,7 +10,7 @@ from typing import Any
 
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
-from abgnn.serve.http.request import MODEL, Asking, Refusal
+from abgnn.serve.http.request import MODEL, ApiError, ChatRequest
 
 Data = dict[str, Any]
 
@@ -18,7 +18,7 @@ _STATUS: Mapping[ErrorKind, int] = {"budget": 422, "deadline": 504, "internal": 
 NO_RETRY = {"x-should-retry": "false"}  # calls were tried again already, and money was spent
 
 
-class Answer:
+class ChatResponse:
     """The objects of one answer, which share an id and a time.
 
     Args:
@@ -26,7 +26,7 @@ class Answer:
         label: `simulated`, `recorded` or `live`.
     """
 
-    def __init__(self, asked: Asking, label: str) -> None:
+    def __init__(self, asked: ChatRequest, label: str) -> None:
         self.asked, self.label = asked, label
         self.id, self.created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
 
@@ -79,7 +79,7 @@ class Answer:
         failed = next((r for r in outcome.calls if r.kind == kind), None)
         who = "" if failed is None else f" ({failed.role} on {failed.backbone})"
         said = f"the system could not answer: {kind}{who}"
-        return {**error(Refusal(_status(kind), said, kind, type_="api_error")),
+        return {**error(ApiError(_status(kind), said, kind, type_="api_error")),
                 "abgnn": self.account(outcome)}  # fmt: skip
 
     def _head(self, object_: str) -> Data:
@@ -138,7 +138,7 @@ def team(plan: Plan) -> Data:
     }
 
 
-def error(refusal: Refusal) -> Data:
+def error(refusal: ApiError) -> Data:
     """As OpenAI's API says it."""
     return {
         "error": {

@@ -16,10 +16,10 @@ from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.serve.engine import Event
 from abgnn.serve.http.metrics import Metrics
-from abgnn.serve.http.request import Refusal
+from abgnn.serve.http.request import ApiError
 from abgnn.serve.http.response import (
     DONE,
-    Answer,
+    ChatResponse,
     call,
     error,
     event,
@@ -52,7 +52,7 @@ class Stream(StreamingResponse):
 
 
 async def events(
-    plan: Plan, told: asyncio.Queue[Event | Over], answer: Answer
+    plan: Plan, told: asyncio.Queue[Event | Over], answer: ChatResponse
 ) -> AsyncIterator[bytes]:
     """The plan, an event per call, the answer, the account."""
     asked = answer.asked
@@ -63,7 +63,7 @@ async def events(
             yield event(answer.chunk({}, abgnn={"call": call(news, text=asked.trace)}))
     try:
         outcome = result_of(news)
-    except Refusal as refusal:
+    except ApiError as refusal:
         yield event(error(refusal))
         return
     if outcome.error is not None:
@@ -87,7 +87,7 @@ def result_of(over: Over) -> Outcome:
         return over.result()
     if isinstance(wrong, ConfigError):
         said = f"{wrong.field}: allowed is {wrong.allowed}"
-        raise Refusal(400, said, "invalid_value", wrong.field) from wrong
+        raise ApiError(400, said, "invalid_value", wrong.field) from wrong
     _log.error("no outcome", exc_info=wrong)
     said = "the server could not handle this question"
-    raise Refusal(500, said, "internal", type_="server_error") from wrong
+    raise ApiError(500, said, "internal", type_="server_error") from wrong

@@ -15,11 +15,11 @@ from abgnn.data.template_yaml import load_roles
 from abgnn.errors import ConfigError
 from abgnn.rollout import (
     Agent,
+    AgentAnswer,
     Executor,
     Plan,
     Program,
     RoundGraph,
-    Said,
     SimulatedClient,
     Stage,
 )
@@ -37,8 +37,8 @@ class Pairs(Program):
     name: ClassVar[str] = "test_pairs"
     most: int = 10_000
 
-    async def run(self, stage: Stage) -> Said | None:
-        best: Said | None = None
+    async def run(self, stage: Stage) -> AgentAnswer | None:
+        best: AgentAnswer | None = None
         for _ in range(self.most):
             both = await asyncio.gather(stage.call(0), stage.call(1))
             able = [said for said in both if said is not None]
@@ -181,7 +181,7 @@ def test_question_of_its_own() -> None:
     class Asked(Program):
         name: ClassVar[str] = "test_asked"
 
-        async def run(self, stage: Stage) -> Said | str | None:
+        async def run(self, stage: Stage) -> AgentAnswer | str | None:
             said = await stage.call(0, task="something else")
             assert said is not None
             return stage.key(said.text)

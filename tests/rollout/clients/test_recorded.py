@@ -20,7 +20,7 @@ from abgnn.outcomes.layouts import read_outcomes
 from abgnn.outcomes.recorded_text import recorded_score, split_score, with_score
 from abgnn.outcomes.table import OutcomeTable
 from abgnn.rollout import Agent, CallError, Executor, Messages, Plan, RecordedClient
-from abgnn.rollout.clients.base import Received
+from abgnn.rollout.clients.base import PeerMessage
 from abgnn.rollout.clients.recorded_bill import seconds_of
 from tests.paths import SHARED
 
@@ -151,7 +151,7 @@ def test_three_votes_are_the_majority_and_cost_their_sum(table: OutcomeTable) ->
 
 def test_a_tie_of_two_votes_is_half_right() -> None:
     client = RecordedClient()
-    heard = (Received("a", with_score(1.0)), Received("b", with_score(0.0, "no")))
+    heard = (PeerMessage("a", with_score(1.0)), PeerMessage("b", with_score(0.0, "no")))
     catalogue = Catalogue.from_yaml("catalogues/llmrouter.yaml")
     messages = Messages(VOTE, "q", heard)
     query = Query("q", "q", "general")
@@ -164,7 +164,7 @@ def test_a_tie_of_two_votes_is_half_right() -> None:
 def test_what_was_never_recorded_fails_and_says_so(table: OutcomeTable) -> None:
     client, backbone = RecordedClient.of(table), catalogue_of(table, PROFILES)["small"]
     query = Query("q0", "question 0", "general")
-    heard = (Received("other", with_score(1.0)),)
+    heard = (PeerMessage("other", with_score(1.0)),)
     for role, received, asked in [
         (SOLVER, heard, query),
         (SOLVER, (), replace(query, id="elsewhere")),

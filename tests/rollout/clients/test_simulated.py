@@ -30,7 +30,7 @@ from abgnn.rollout import (
     Plan,
     SimulatedClient,
 )
-from abgnn.rollout.clients.base import Received
+from abgnn.rollout.clients.base import PeerMessage
 from datamodules import QuickQA
 from tests.paths import ROOT
 from tests.rollout.helpers import Letters, backbone, committee, plan, query
@@ -44,7 +44,7 @@ def ask(
     on: Backbone,
     role: str = "Knowledgeable Expert",
     sample: int = 0,
-    received: tuple[Received, ...] = (),
+    received: tuple[PeerMessage, ...] = (),
 ) -> Completion:
     messages = Messages(Role(role, "x"), of.text, received)
     return asyncio.run(client.complete(on, messages, query=of, sample=sample))
@@ -121,7 +121,7 @@ def test_right_messages_help_and_wrong_ones_harm() -> None:
     client.bind(TASK)
     share = {}
     for letter in ("B", "Z"):
-        received = (Received("Critic", with_header(200, letter)),) * 2
+        received = (PeerMessage("Critic", with_header(200, letter)),) * 2
         share[letter] = np.mean(
             [
                 split_header(ask(client, query(i), backbone("b"), received=received).text)[1] == "B"
@@ -145,8 +145,8 @@ def test_unknown_text_is_scored_once_and_off_the_loop() -> None:
 
     client = SimulatedClient(0)
     client.bind(Slow())
-    foreign = Received("Critic", "I say\nB")
-    ours = Received("Critic", with_header(2, "B"))
+    foreign = PeerMessage("Critic", "I say\nB")
+    ours = PeerMessage("Critic", with_header(2, "B"))
     one = ask(client, query(), backbone("b"), received=(foreign,))
     again = ask(client, query(), backbone("b"), received=(ours,))
     ask(client, query(), backbone("b"), received=(foreign,))
@@ -209,10 +209,10 @@ def test_wrong_use_is_told() -> None:
 def test_copies_are_the_same_world(duplicate: type) -> None:
     client = SimulatedClient(7, quirk=0.2)
     client.bind(TASK)
-    twin = duplicate(client)
-    twin.bind(TASK)
-    assert repr(twin) == "SimulatedClient(world_seed=7, quirk=0.2)"
-    assert ask(twin, query(), backbone("b")) == ask(client, query(), backbone("b"))
+    repeat = duplicate(client)
+    repeat.bind(TASK)
+    assert repr(repeat) == "SimulatedClient(world_seed=7, quirk=0.2)"
+    assert ask(repeat, query(), backbone("b")) == ask(client, query(), backbone("b"))
 
 
 def test_in_a_world_that_misleads_committees_lose() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.paths import ROOT
 from tests.servers.fixtures import Server
 
@@ -37,11 +37,11 @@ class Ledger:
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
-        books = SqliteBooks(str(path))  # opening it finds the attempts of the dead
+        ledger = SqliteLedger(str(path))  # opening it finds the attempts of the dead
         try:
-            accounts = books.accounts()
+            accounts = ledger.accounts()
         finally:
-            books.close()
+            ledger.close()
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
             states = dict(file.execute("SELECT state, COUNT(*) FROM attempts GROUP BY state"))
             tokens = file.execute(

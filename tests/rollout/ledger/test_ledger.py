@@ -28,14 +28,14 @@ from abgnn.data.backbone import Usage
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.base import (
     Account,
-    Books,
+    Ledger,
     Limits,
     Response,
 )
-from abgnn.rollout.ledger.memory import MemoryBooks
+from abgnn.rollout.ledger.memory import MemoryLedger
 from abgnn.rollout.ledger.owners import lives, this_process
 from abgnn.rollout.ledger.schema import VERSION
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.paths import ROOT
 from tests.rollout.ledger.workers import (
     caller,
@@ -56,21 +56,21 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def books(path: Path) -> Iterator[SqliteBooks]:
-    made = SqliteBooks(path)
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    made = SqliteLedger(path)
     yield made
     made.close()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def either(request: pytest.FixtureRequest, path: Path) -> Iterator[Books]:
-    made: Books = MemoryBooks() if request.param == "memory" else SqliteBooks(path)
+def either(request: pytest.FixtureRequest, path: Path) -> Iterator[Ledger]:
+    made: Ledger = MemoryLedger() if request.param == "memory" else SqliteLedger(path)
     yield made
     made.close()
 
 
-def opened(books: Books, key: str = "k", pusd: int = 10, limits: Limits = FREE) -> int:
-    ticket = books.reserve(caller(key), pusd, limits)
+def opened(ledger: Ledger, key: str = "k", pusd: int = 10, limits: Limits = FREE) -> int:
+    ticket = ledger.reserve(caller(key), pusd, limits)
     assert ticket is not None
     return ticket
 
@@ -102,14 +102,19 @@ def check_accounts(path: Path) -> None:
 # what is recorded
 
 
-def test_what_is_settled_is_found_again(books: SqliteBooks, path: Path) -> None:
+def test_what_is_settled_is_found_again(ledger: SqliteLedger, path: Path) -> None:
     response = Response("42", Usage(7, 5, 2, 1), 1.25, 0.1, "length", "status", "sorry", 503)
-    assert books.lookup("k") is None
-    ticket = opened(books)
-    assert books.lookup("k") is None
-    books.settle(ticket, cost(3), response, '{"model":"m"}')
-    again = SqliteBooks(path)
-    for one in (books, again, pickle.loads(pickle.dumps(books)), SqliteBooks(path, readonly=True)):
+    assert ledger.lookup("k") is None
+    ticket = opened(ledger)
+    assert ledger.lookup("k") is None
+    ledger.settle(ticket, cost(3), response, '{"model":"m"}')
+    again = SqliteLedger(path)
+    for one in (
+        ledger,
+        again,
+        pickle.loads(pickle.dumps(ledger)),
+        SqliteLedger(path, readonly=True),
+    ):
         assert one.lookup("k") == response
         assert one.lookup("other") is None
         one.close()
@@ -118,16 +123,16 @@ def test_what_is_settled_is_found_again(books: SqliteBooks, path: Path) -> None:
     ]
 
 
-def test_a_key_is_recorded_once_and_anew(books: SqliteBooks, path: Path) -> None:
+def test_a_key_is_recorded_once_and_anew(ledger: SqliteLedger, path: Path) -> None:
     for text in ("first", "second"):
-        books.settle(opened(books), cost(3), reply(text), "{}")
-    assert books.lookup("k") == reply("second")
+        ledger.settle(opened(ledger), cost(3), reply(text), "{}")
+    assert ledger.lookup("k") == reply("second")
     assert rows(path, "SELECT count(*) FROM responses") == [(1,)]
     assert rows(path, "SELECT count(*) FROM attempts") == [(2,)]
-    assert books.accounts() == [Account("r", "train", 2, 6, 0, 0, 0)]
+    assert ledger.accounts() == [Account("r", "train", 2, 6, 0, 0, 0)]
 
 
-def test_without_response_only_money_is_booked(either: Books) -> None:
+def test_without_response_only_money_is_booked(either: Ledger) -> None:
     either.settle(opened(either), replace(cost(3), error="timeout"))
     assert either.lookup("k") is None
     assert either.accounts() == [Account("r", "train", 1, 3, 0, 0, 0)]
@@ -145,14 +150,14 @@ def test_without_response_only_money_is_booked(either: Books) -> None:
     ],
     ids=["empty", "nul", "surrogates", "controls", "many", "10MB"],
 )
-def test_every_text_comes_back(books: SqliteBooks, path: Path, text: str) -> None:
+def test_every_text_comes_back(ledger: SqliteLedger, path: Path, text: str) -> None:
     who = caller(role=text[:99], query=text[:99], phase=text[:99])
-    ticket = books.reserve(who, 10, Limits(10, 10))
+    ticket = ledger.reserve(who, 10, Limits(10, 10))
     assert ticket is not None
-    books.settle(ticket, cost(10), replace(reply(text), message=text[:99]), "{}")
-    assert books.reserve(who, 1, Limits(phase=10)) is None
-    books.close()
-    found = SqliteBooks(path).lookup("k")
+    ledger.settle(ticket, cost(10), replace(reply(text), message=text[:99]), "{}")
+    assert ledger.reserve(who, 1, Limits(phase=10)) is None
+    ledger.close()
+    found = SqliteLedger(path).lookup("k")
     assert found is not None
     assert found.text == text
 
@@ -160,12 +165,12 @@ def test_every_text_comes_back(books: SqliteBooks, path: Path, text: str) -> Non
 # the money
 
 
-def test_trace_of_an_attempt(books: SqliteBooks, path: Path) -> None:
+def test_trace_of_an_attempt(ledger: SqliteLedger, path: Path) -> None:
     who = caller(sample=3, round=1, agent=4, turn=2, attempt=5)
     before = time.time()
-    ticket = books.reserve(who, 10, FREE)
+    ticket = ledger.reserve(who, 10, FREE)
     assert ticket is not None
-    books.settle(ticket, replace(cost(4, uncertain=True), error="timeout"))
+    ledger.settle(ticket, replace(cost(4, uncertain=True), error="timeout"))
     names = """run, phase, query, sample, round, agent, turn, role, backbone, model, key, attempt,
         state, reserved, pusd, uncertain, prompt_tokens, completion_tokens, cached_tokens,
         reasoning_tokens, service_time, queue_time, error, started_at, ended_at"""
@@ -177,7 +182,7 @@ def test_trace_of_an_attempt(books: SqliteBooks, path: Path) -> None:
     assert before <= began <= ended <= time.time()
 
 
-def test_caps_of_run_and_phase(either: Books) -> None:
+def test_caps_of_run_and_phase(either: Ledger) -> None:
     limits = Limits(run=100, phase=60)
     first = either.reserve(caller(phase="train"), 60, limits)
     assert first is not None
@@ -191,13 +196,13 @@ def test_caps_of_run_and_phase(either: Books) -> None:
     assert either.reserve(caller(phase="train"), 40, limits) is not None
 
 
-def test_a_bill_above_the_worst_case_is_booked_whole(either: Books) -> None:
+def test_a_bill_above_the_worst_case_is_booked_whole(either: Ledger) -> None:
     either.settle(opened(either, pusd=10, limits=Limits(run=10)), cost(25))
     assert total(either) == 25
     assert either.reserve(caller(), 0, Limits(run=10)) is None
 
 
-def test_hopeless_is_what_no_attempt_under_way_can_change(either: Books) -> None:
+def test_hopeless_is_what_no_attempt_under_way_can_change(either: Ledger) -> None:
     limits = Limits(run=100, phase=50)
     either.settle(opened(either, pusd=30), cost(20))
     either.settle(opened(either, pusd=30), cost(10, uncertain=True))
@@ -212,7 +217,7 @@ def test_hopeless_is_what_no_attempt_under_way_can_change(either: Books) -> None
     assert either.hopeless(caller(), 1, limits)
 
 
-def test_a_ticket_closes_once(either: Books) -> None:
+def test_a_ticket_closes_once(either: Ledger) -> None:
     released, settled, other = opened(either), opened(either), opened(either)
     either.release(released)
     either.settle(settled, cost(3))
@@ -226,7 +231,7 @@ def test_a_ticket_closes_once(either: Books) -> None:
     assert either.accounts() == [Account("r", "train", 1, 3, 0, 20, 0)]
 
 
-def test_closing_gives_attempts_under_way_up_until_they_are_settled(either: Books) -> None:
+def test_closing_gives_attempts_under_way_up_until_they_are_settled(either: Ledger) -> None:
     settled, released = opened(either), opened(either)
     either.close()
     either.close()
@@ -256,7 +261,7 @@ def test_both_give_the_same_answers(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "calls.sqlite"
-        pair: list[Books] = [MemoryBooks(), SqliteBooks(path)]
+        pair: list[Ledger] = [MemoryLedger(), SqliteLedger(path)]
         tickets: list[list[int]] = []
         for i, (op, (run, phase), worst, bill, limits, which) in enumerate(ops):
             who = caller(str(i), run=run, phase=phase)
@@ -280,30 +285,30 @@ def test_both_give_the_same_answers(
         check_accounts(path)
 
 
-def ending(books: Books, op: str, ticket: int, bill: int) -> str:
+def ending(ledger: Ledger, op: str, ticket: int, bill: int) -> str:
     try:
         if op == "release":
-            books.release(ticket)
+            ledger.release(ticket)
         else:
-            books.settle(ticket, cost(bill, uncertain=bill % 3 == 0), reply(), "{}")
+            ledger.settle(ticket, cost(bill, uncertain=bill % 3 == 0), reply(), "{}")
     except LookupError:
         return "none under way"
     return op
 
 
-def test_what_cannot_be_written_changes_nothing(books: SqliteBooks, path: Path) -> None:
-    ticket = opened(books)
+def test_what_cannot_be_written_changes_nothing(ledger: SqliteLedger, path: Path) -> None:
+    ticket = opened(ledger)
     with pytest.raises(OverflowError):
-        books.settle(ticket, cost(4), replace(reply(), usage=Usage(2**70)), "{}")
-    assert books.accounts() == [Account("r", "train", 0, 0, 0, 10, 0)]
-    books.settle(ticket, cost(4), reply(), "{}")
+        ledger.settle(ticket, cost(4), replace(reply(), usage=Usage(2**70)), "{}")
+    assert ledger.accounts() == [Account("r", "train", 0, 0, 0, 10, 0)]
+    ledger.settle(ticket, cost(4), reply(), "{}")
     check_accounts(path)
 
 
 # many at once
 
 
-def test_threads_never_exceed_the_cap(either: Books) -> None:
+def test_threads_never_exceed_the_cap(either: Ledger) -> None:
     with ThreadPoolExecutor(8) as pool:
         spent = list(pool.map(lambda seed: spend(either, seed, 3000), range(8)))
     accounts = either.accounts()
@@ -317,9 +322,9 @@ def test_many_make_the_same_file(tmp_path: Path) -> None:
 
     def make(path: Path) -> int:
         start.wait()
-        books = SqliteBooks(path)
-        opened(books)
-        books.close()
+        ledger = SqliteLedger(path)
+        opened(ledger)
+        ledger.close()
         return 1
 
     with ThreadPoolExecutor(8) as pool:
@@ -368,13 +373,13 @@ def test_sigkill_loses_only_calls_in_flight(path: Path) -> None:
         said += (first + process.stdout.read()).decode().splitlines()
         process.wait()
         process.stdout.close()
-        books = SqliteBooks(path)
-        assert all(books.lookup(key) == reply(key) for key in said)
-        [account] = books.accounts()
+        ledger = SqliteLedger(path)
+        assert all(ledger.lookup(key) == reply(key) for key in said)
+        [account] = ledger.accounts()
         assert account.reserved == 0
         assert 2 * n <= account.lost // 10 <= 3 * n
         assert len(said) <= account.calls <= len(said) + n
-        books.close()
+        ledger.close()
         check_accounts(path)
 
 
@@ -383,17 +388,17 @@ def test_reading_beside_a_writer(path: Path) -> None:
     assert process.stdout is not None
     try:
         process.stdout.readline()
-        books = SqliteBooks(path, readonly=True)
+        ledger = SqliteLedger(path, readonly=True)
         calls: list[int] = []
         while len(calls) < 20 or calls[-1] == calls[0]:
             key = process.stdout.readline().decode().strip()
-            assert books.lookup(key) == reply(key)
-            [account] = books.accounts()
+            assert ledger.lookup(key) == reply(key)
+            [account] = ledger.accounts()
             calls.append(account.calls)
         assert calls == sorted(calls)
         with pytest.raises(UnsupportedOperation, match="reading only"):
-            books.reserve(caller(), 1, FREE)
-        books.close()
+            ledger.reserve(caller(), 1, FREE)
+        ledger.close()
         assert process.poll() is None
     finally:
         process.kill()
@@ -409,8 +414,8 @@ def test_attempts_of_the_dead_are_lost_and_stay_committed(path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     boot, namespace, _, _, _ = this_process("").split(" ")
     started = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    theirs = SqliteBooks(path, owner=f"{boot} {namespace} {child.pid} {started} x")
-    ours = SqliteBooks(path)
+    theirs = SqliteLedger(path, owner=f"{boot} {namespace} {child.pid} {started} x")
+    ours = SqliteLedger(path)
     opened(theirs, "theirs", 60)
     opened(ours, "ours", 30)
     limits = Limits(run=100)
@@ -445,24 +450,24 @@ def age(path: Path, seconds: float) -> None:
 
 
 @needs_proc
-def test_attempts_of_the_living_are_theirs_however_old(books: SqliteBooks, path: Path) -> None:
-    ticket = opened(books)
+def test_attempts_of_the_living_are_theirs_however_old(ledger: SqliteLedger, path: Path) -> None:
+    ticket = opened(ledger)
     age(path, 1e6)
-    other = SqliteBooks(path)
+    other = SqliteLedger(path)
     assert not other.hopeless(caller(), 10, Limits(run=10))
     other.close()
-    assert books.accounts() == [Account("r", "train", 0, 0, 0, 10, 0)]
-    books.release(ticket)
+    assert ledger.accounts() == [Account("r", "train", 0, 0, 0, 10, 0)]
+    ledger.release(ticket)
 
 
 def test_an_owner_nobody_can_ask_has_an_hour(path: Path) -> None:
-    theirs = SqliteBooks(path, owner="someone")
+    theirs = SqliteLedger(path, owner="someone")
     ticket = opened(theirs)
-    ours = SqliteBooks(path)
+    ours = SqliteLedger(path)
     assert ours.accounts() == [Account("r", "train", 0, 0, 0, 10, 0)]
     age(path, 4000)
     opened(theirs, "young")
-    SqliteBooks(path).close()
+    SqliteLedger(path).close()
     assert ours.accounts() == [Account("r", "train", 0, 0, 0, 10, 10)]
     theirs.settle(ticket, cost(4), reply(), "{}")  # it did live
     assert ours.accounts() == [Account("r", "train", 1, 4, 0, 10, 0)]
@@ -470,13 +475,13 @@ def test_an_owner_nobody_can_ask_has_an_hour(path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_fork_while_threads_write(books: SqliteBooks, path: Path) -> None:
+def test_fork_while_threads_write(ledger: SqliteLedger, path: Path) -> None:
     """The child's connection is its own, and its end does not touch the parent's attempts."""
-    mine, stop = opened(books, "mine"), threading.Event()
+    mine, stop = opened(ledger, "mine"), threading.Event()
 
     def write() -> None:
         while not stop.is_set():
-            books.settle(opened(books, "busy"), cost(0), reply(), "{}")
+            ledger.settle(opened(ledger, "busy"), cost(0), reply(), "{}")
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -487,9 +492,9 @@ def test_fork_while_threads_write(books: SqliteBooks, path: Path) -> None:
             status = 1
             try:
                 if i > 0:  # the first only closes what it never used
-                    books.settle(opened(books, f"child {i}"), cost(5), reply(f"child {i}"), "{}")
-                    opened(books, "left open")
-                books.close()
+                    ledger.settle(opened(ledger, f"child {i}"), cost(5), reply(f"child {i}"), "{}")
+                    opened(ledger, "left open")
+                ledger.close()
                 status = 0
             finally:
                 os._exit(status)
@@ -497,39 +502,39 @@ def test_fork_while_threads_write(books: SqliteBooks, path: Path) -> None:
     stop.set()
     writer.join()
     assert statuses == [0] * 5
-    assert books.lookup("child 4") == reply("child 4")
+    assert ledger.lookup("child 4") == reply("child 4")
     assert rows(
         path, "SELECT state, count(*) FROM attempts WHERE state <> 'settled' GROUP BY 1"
     ) == [
         ("lost", 4),
         ("open", 1),
     ]
-    books.settle(mine, cost(1), reply(), "{}")
+    ledger.settle(mine, cost(1), reply(), "{}")
     check_accounts(path)
 
 
 # the file
 
 
-def test_reading_leaves_no_trace(books: SqliteBooks, path: Path) -> None:
-    books.settle(opened(books), cost(4), reply(), "{}")
-    books.close()
+def test_reading_leaves_no_trace(ledger: SqliteLedger, path: Path) -> None:
+    ledger.settle(opened(ledger), cost(4), reply(), "{}")
+    ledger.close()
     before = {p.name: p.read_bytes() for p in path.parent.iterdir()}
     assert list(before) == ["calls.sqlite"]
-    reader = SqliteBooks(path, readonly=True)
+    reader = SqliteLedger(path, readonly=True)
     assert reader.lookup("k") == reply()
     assert not reader.hopeless(caller(), 1, FREE)
     assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
     for text in ("other", "third"):  # a writer comes, and goes again
-        books.settle(opened(books), cost(4), reply(text), "{}")
+        ledger.settle(opened(ledger), cost(4), reply(text), "{}")
         assert reader.lookup("k") == reply(text)
-        books.close()
+        ledger.close()
         assert reader.lookup("k") == reply(text)
     reader.close()
 
 
 def newer(path: Path) -> None:
-    SqliteBooks(path).close()
+    SqliteLedger(path).close()
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
@@ -558,7 +563,7 @@ def test_a_file_that_is_no_recording(tmp_path: Path, what: str, readonly: bool) 
     before = path.read_bytes() if path.is_file() else b""
     expected = "existing recording" if readonly and path.is_dir() else what
     with pytest.raises(ConfigError, match=f"recording.path: got .*{expected}"):
-        SqliteBooks(path, readonly=readonly)
+        SqliteLedger(path, readonly=readonly)
     assert before == (path.read_bytes() if path.is_file() else b"")
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
@@ -568,12 +573,12 @@ def test_paths_that_cannot_be(tmp_path: Path) -> None:
     nul: list[str | Path] = [tmp_path / "nul\0", tmp_path / "nul\0" / "calls"]
     for bad in (*nul, "", tmp_path / "file" / "calls", "/proc/calls.sqlite"):
         with pytest.raises(ConfigError, match=r"recording\.path"):
-            SqliteBooks(bad)
+            SqliteLedger(bad)
     for bad in (tmp_path / "none", tmp_path / "file"):
         with pytest.raises(ConfigError, match=r"recording\.path"):
-            SqliteBooks(bad, readonly=True)
+            SqliteLedger(bad, readonly=True)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    SqliteBooks(tmp_path / "file").close()  # an empty file will do
+    SqliteLedger(tmp_path / "file").close()  # an empty file will do
 
 
 @pytest.fixture
@@ -592,31 +597,31 @@ def nobody(tmp_path: Path) -> Iterator[Path]:
 
 def test_files_that_must_not_be_touched(nobody: Path) -> None:
     path = nobody / "mine" / "calls.sqlite"
-    books = SqliteBooks(path)
-    books.settle(opened(books), cost(4), reply(), "{}")
-    books.close()
+    ledger = SqliteLedger(path)
+    ledger.settle(opened(ledger), cost(4), reply(), "{}")
+    ledger.close()
     path.chmod(0o400)
     with pytest.raises(ConfigError, match="can be written"):
-        SqliteBooks(path)
+        SqliteLedger(path)
     for leftover in path.parent.glob("*-*"):
         leftover.unlink()
     path.parent.chmod(0o500)
-    assert SqliteBooks(path, readonly=True).lookup("k") == reply()
+    assert SqliteLedger(path, readonly=True).lookup("k") == reply()
     path.chmod(0o600)
     for bad in (path, path.parent / "other", path.parent / "deep" / "other"):
         with pytest.raises(ConfigError, match=r"recording\.path"):
-            SqliteBooks(bad)
+            SqliteLedger(bad)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     path.parent.chmod(0o000)
     for readonly in (False, True):
         with pytest.raises(ConfigError, match=r"recording\.path"):
-            SqliteBooks(path, readonly=readonly)
+            SqliteLedger(path, readonly=readonly)
     path.parent.chmod(0o700)
 
 
-def test_a_recording_that_vanishes(books: SqliteBooks, path: Path) -> None:
-    books.close()
-    reader = SqliteBooks(path, readonly=True)
+def test_a_recording_that_vanishes(ledger: SqliteLedger, path: Path) -> None:
+    ledger.close()
+    reader = SqliteLedger(path, readonly=True)
     path.unlink()
     with pytest.raises(ConfigError, match="existing"):
         reader.lookup("k")

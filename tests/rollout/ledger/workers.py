@@ -11,12 +11,12 @@ from pathlib import Path
 from abgnn.data.backbone import Usage
 from abgnn.rollout.ledger.base import (
     Attempt,
-    Books,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 
 
 def caller(key: str = "k", *, run: str = "r", phase: str = "train", **changes: object) -> Caller:
@@ -36,52 +36,52 @@ def reply(text: str = "42") -> Response:
     return Response(text, Usage(7, 5, 2, 1), 1.5, 0.5)
 
 
-def total(books: Books) -> int:
+def total(ledger: Ledger) -> int:
     """Committed over all accounts, as one read."""
-    return sum(account.committed for account in books.accounts())
+    return sum(account.committed for account in ledger.accounts())
 
 
-def spend(books: Books, seed: int, cap: int) -> tuple[int, int]:
+def spend(ledger: Ledger, seed: int, cap: int) -> tuple[int, int]:
     """Call until nothing fits any more: calls and money of ours; the cap must hold all along."""
     draw, calls, paid, i = random.Random(seed), 0, 0, 0
     limits = Limits(run=cap)
     while True:
         worst = draw.randint(1, 20)
-        ticket = books.reserve(caller(f"{seed}-{i}", phase=str(seed % 3)), worst, limits)
-        assert total(books) <= cap
+        ticket = ledger.reserve(caller(f"{seed}-{i}", phase=str(seed % 3)), worst, limits)
+        assert total(ledger) <= cap
         i += 1
         if ticket is None:
-            if books.hopeless(caller(phase=str(seed % 3)), worst, limits):
+            if ledger.hopeless(caller(phase=str(seed % 3)), worst, limits):
                 return calls, paid
         elif draw.random() < 0.1:
-            books.release(ticket)
+            ledger.release(ticket)
         else:
             bill = draw.randint(0, worst)
-            books.settle(ticket, cost(bill, uncertain=bill % 2 == 1), reply(f"{seed}-{i}"), "{}")
+            ledger.settle(ticket, cost(bill, uncertain=bill % 2 == 1), reply(f"{seed}-{i}"), "{}")
             calls, paid = calls + 1, paid + bill
-            assert total(books) <= cap
+            assert total(ledger) <= cap
 
 
 def spend_together(path: str, seed: int, cap: int, start: Barrier, results: str) -> None:
     """One of several processes that open a new file at the same moment."""
     start.wait()
-    books = SqliteBooks(path)
-    calls, paid = spend(books, seed, cap)
-    books.close()
+    ledger = SqliteLedger(path)
+    calls, paid = spend(ledger, seed, cap)
+    ledger.close()
     Path(results, str(seed)).write_text(f"{calls} {paid}")
 
 
 def call_forever(path: str) -> None:
     """Reserve and settle, three attempts under way; says on stdout what was settled."""
-    books, open_tickets, i = SqliteBooks(path), list[tuple[int, str]](), 0
+    ledger, open_tickets, i = SqliteLedger(path), list[tuple[int, str]](), 0
     while True:
         key = f"{os.getpid()}-{i}"
-        ticket = books.reserve(caller(key), 10, Limits(run=10**9))
+        ticket = ledger.reserve(caller(key), 10, Limits(run=10**9))
         assert ticket is not None
         open_tickets.append((ticket, key))
         if len(open_tickets) == 3:
             ticket, key = open_tickets.pop(0)
-            books.settle(ticket, cost(4), reply(key), "{}")
+            ledger.settle(ticket, cost(4), reply(key), "{}")
             os.write(1, f"{key}\n".encode())
         i += 1
 

@@ -19,7 +19,7 @@ from abgnn.rollout.settings import RolloutSettings
 from abgnn.serve.http.app import Service
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.server import listen, make_server
-from abgnn.serve.sources import Bounds, Loaded
+from abgnn.serve.sources import Bounds, PolicySource
 from abgnn.serve.system import System
 from abgnn.training import Reinforce
 from tests.rollout.helpers import Scripted, backbone
@@ -114,7 +114,7 @@ def system_of(
         client,
         rollout=settings or RolloutSettings(),
     )
-    return System(Loaded(module, policy, None), bounds=bounds)
+    return System(PolicySource(module, policy, None), bounds=bounds)
 
 
 def scripted(mas: BaseMAS, seconds: float = 0.0) -> tuple[System, Scripted]:

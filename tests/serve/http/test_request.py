@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("starlette")
 
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.request import Asking, Refusal, asking
+from abgnn.serve.http.request import ApiError, ChatRequest, asking
 
 LIMITS = ServeLimits(messages=5, characters=1000)
 
@@ -22,7 +22,7 @@ def nothing(name: str) -> Sequence[str]:
     return []
 
 
-def of(data: Any, **headers: str | list[str]) -> Asking:
+def of(data: Any, **headers: str | list[str]) -> ChatRequest:
     def values(name: str) -> Sequence[str]:
         found = headers.get(name.removeprefix("x-abgnn-").replace("-", "_"), [])
         return [found] if isinstance(found, str) else found
@@ -62,9 +62,9 @@ def test_budgets_come_in_headers_or_in_the_body() -> None:
     body = chat(("user", "Q?"), abgnn={"cost_usd": 0.01, "latency_s": 5, "meta": {"kind": "x"}})
     assert of(body).budget == of(chat(("user", "Q?")), cost_usd="0.01", latency_s="5").budget
     assert dict(of(body).query.meta) == {"kind": "x"}
-    with pytest.raises(Refusal, match="one value"):
+    with pytest.raises(ApiError, match="one value"):
         of(body, cost_usd="0.01")
-    with pytest.raises(Refusal, match="one value"):
+    with pytest.raises(ApiError, match="one value"):
         of(chat(("user", "Q?")), cost_usd=["1", "2"])
 
 
@@ -106,14 +106,14 @@ def test_what_changes_nothing_is_named() -> None:
     ],
 )
 def test_refusals_name_the_field(data: Any, status: int, param: str | None) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         of(data)
     assert (refused.value.status, refused.value.param) == (status, param)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "", "1e999", "1;2", "٣٣٣٣x"])
 def test_headers_that_are_no_budget(value: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         of(chat(("user", "Q")), cost_usd=value)
 
 
@@ -124,7 +124,7 @@ def test_headers_that_are_no_budget(value: str) -> None:
     ids=range(10),
 )  # fmt: skip
 def test_bodies_that_are_no_request(body: bytes) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         asking(body, nothing, LIMITS)
     assert refused.value.status == 400
 
@@ -142,7 +142,7 @@ def test_any_field_of_any_kind(data: dict[str, Any]) -> None:
     body = {"model": "abgnn", "messages": [{"role": "user", "content": "Q?"}], **data}
     try:
         made = of(body)
-    except Refusal as refused:
+    except ApiError as refused:
         status = refused.status
     else:
         status = 200
@@ -152,5 +152,5 @@ def test_any_field_of_any_kind(data: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes(body: bytes) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         asking(body, nothing, LIMITS)

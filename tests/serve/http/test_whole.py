@@ -30,7 +30,7 @@ from abgnn.cli.main import main
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, LocalClient, Recording, Retry, RolloutSettings
-from abgnn.serve.sources import Loaded
+from abgnn.serve.sources import PolicySource
 from abgnn.serve.system import System
 from abgnn.training import Reinforce
 from tests.rollout.test_storm import books_of, charged
@@ -188,7 +188,7 @@ def test_a_real_llm_behind_it() -> None:
     policy = FixedGraph("smollm2-number", ["Calculator"])
     module = Reinforce(policy, mas, LocalClient(threads=1))
     with (
-        served(System(Loaded(module, policy, None))) as server,
+        served(System(PolicySource(module, policy, None))) as server,
         openai.OpenAI(base_url=server.url, api_key="any", timeout=100) as client,
     ):
         done = client.chat.completions.create(**ask("What is 2 + 3?"))

@@ -15,14 +15,14 @@ from rich.table import Table
 from abgnn.data.backbone import Usage
 from abgnn.rollout.ledger.base import (
     Attempt,
-    Books,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
 from abgnn.rollout.ledger.identity import identity
-from abgnn.rollout.ledger.memory import MemoryBooks
-from abgnn.rollout.ledger.sqlite import SqliteBooks
+from abgnn.rollout.ledger.memory import MemoryLedger
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 
 LIMITS = Limits(run=10**18, phase=10**18)
 TEXT = "A reply of the usual length, some three hundred tokens or so. " * 20
@@ -37,19 +37,19 @@ REQUEST = {
 DONE = Attempt(Usage(800, 300), 10**8, False, 2.5, 0.1, None)
 
 
-def call(books: Books, i: int, *, tag: str = "") -> None:
+def call(ledger: Ledger, i: int, *, tag: str = "") -> None:
     """What one live call asks of the books."""
     key, request = identity(REQUEST, i)
-    books.lookup(key + tag)
-    pay(books, i, key + tag, Response(TEXT, DONE.usage, 2.5), request)
+    ledger.lookup(key + tag)
+    pay(ledger, i, key + tag, Response(TEXT, DONE.usage, 2.5), request)
 
 
-def pay(books: Books, i: int, key: str, response: Response | None, request: str | None) -> None:
+def pay(ledger: Ledger, i: int, key: str, response: Response | None, request: str | None) -> None:
     """Reserve and settle."""
     caller = Caller("bench", "train", "q", i, 0, 0, 0, "Mathematician", "b", "m", key)
-    ticket = books.reserve(caller, 10**9, LIMITS)
+    ticket = ledger.reserve(caller, 10**9, LIMITS)
     assert ticket is not None
-    books.settle(ticket, DONE, response, request)
+    ledger.settle(ticket, DONE, response, request)
 
 
 def timed(run: Callable[[int], object], n: int) -> tuple[float, float]:
@@ -62,10 +62,10 @@ def timed(run: Callable[[int], object], n: int) -> tuple[float, float]:
 
 def worker(path: str, tag: str, n: int) -> None:
     """One of several processes."""
-    books = SqliteBooks(path)
+    ledger = SqliteLedger(path)
     for i in range(n):
-        call(books, i, tag=tag)
-    books.close()
+        call(ledger, i, tag=tag)
+    ledger.close()
 
 
 def together(path: str, n: int, processes: int) -> float:
@@ -103,22 +103,22 @@ def main() -> None:
     table.add_column("wall", justify="right")
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "calls.sqlite")
-        books, memory = SqliteBooks(path), MemoryBooks()
+        ledger, memory = SqliteLedger(path), MemoryLedger()
         rows: dict[str, Callable[[int], object]] = {
             "identity": lambda i: identity(REQUEST, i),
             "MemoryBooks: reserve, settle": lambda i: pay(memory, i, "k", None, None),
-            "SqliteBooks: identity, lookup, reserve, settle": lambda i: call(books, i),
+            "SqliteBooks: identity, lookup, reserve, settle": lambda i: call(ledger, i),
             "SqliteBooks: reserve, settle, nothing recorded": lambda i: pay(
-                books, i, "k", None, None
+                ledger, i, "k", None, None
             ),
-            "SqliteBooks: identity, lookup (found)": lambda i: books.lookup(
+            "SqliteBooks: identity, lookup (found)": lambda i: ledger.lookup(
                 identity(REQUEST, i)[0]
             ),
         }
         for what, run in rows.items():
             table.add_row(what, *(f"{t:.1f}" for t in timed(run, n)))
         table.add_row("4 processes, one file", "", f"{together(path, n, 4):.1f}")
-        books.close()
+        ledger.close()
         size = Path(path).stat().st_size / 2e6
         table.caption = f"{size / n * 1e3:.1f} kB a recorded call"
     Console().print(table)
