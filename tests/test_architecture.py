@@ -16,11 +16,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-_UP_TO_TRAINING = (
-    "data pools outcomes sandbox transforms nn rollout evaluation planning graph plots models "
-    "difficulty"
-).split()
-_EXPERIMENTS = [*_UP_TO_TRAINING, "training"]
+_BELOW_TRAINING = [
+    "data",
+    "pools",
+    "outcomes",
+    "sandbox",
+    "transforms",
+    "nn",
+    "rollout",
+    "evaluation",
+    "planning",
+    "graph",
+    "plots",
+    "models",
+    "difficulty",
+]
+_EXPERIMENTS = [*_BELOW_TRAINING, "training"]
 _SERVE = [*_EXPERIMENTS, "experiments"]
 
 MAY_IMPORT: Mapping[str, list[str]] = {
@@ -40,7 +51,7 @@ MAY_IMPORT: Mapping[str, list[str]] = {
     "models": ["data", "graph", "nn", "planning", "transforms"],
     "difficulty": ["data", "evaluation", "graph", "nn", "outcomes", "plots"],
     "report": ["data", "evaluation", "planning", "plots", "rollout"],
-    "training": _UP_TO_TRAINING,
+    "training": _BELOW_TRAINING,
     "experiments": _EXPERIMENTS,
     "serve": _SERVE,
     "frameworks": [*_SERVE, "serve"],

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from threading import Event
 
@@ -17,17 +18,20 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Task
 from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
+from abgnn.rollout.framework_run import run_framework
 from abgnn.rollout.gateway import Gateway
+from abgnn.rollout.graph_run import along
 from abgnn.rollout.ledger.attempts import AttemptCounts
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger
 from abgnn.rollout.ledger.memory import MemoryLedger
 from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
-from abgnn.rollout.rollout import OnCall, Rollout, RunContext
-from abgnn.rollout.schedule import schedule
+from abgnn.rollout.rollout import Driver, OnCall, Rollout, RunContext
+from abgnn.rollout.schedule import Step, schedule
 from abgnn.rollout.scoring import Judgement, Scorer
 from abgnn.rollout.settings import Caps, RolloutSettings
+from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
 
 
@@ -253,7 +257,15 @@ class Executor:
                 self._tools.check([agent.role.tool], f"{field}.role")
             if plan.budget_usd is not None and agent.max_tokens is None:
                 self._check_bounded(agent.backbone)
-        return Rollout(plan, steps, context, sample, next(self._ages))
+        return Rollout(plan, self._driver(plan, steps), context, sample, next(self._ages))
+
+    def _driver(self, plan: Plan, steps: tuple[Step, ...]) -> Driver:
+        """What decides who is called when: the plan's program, the framework, or its graph."""
+        if plan.program is not None:
+            return partial(run_on_stage, decide=plan.program.run)
+        if self.framework is not None:
+            return partial(run_framework, framework=self.framework)
+        return along(steps)
 
     def _check_bounded(self, name: str | None) -> None:
         """Where a query has a budget, every call has a worst case."""

@@ -7,16 +7,13 @@ from collections.abc import AsyncIterable, Callable
 from functools import partial
 from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction
 from math import isinf
-from typing import TYPE_CHECKING
 
 from abgnn.data.framework import AnyFramework, Framework, Message, Messages, StagedFramework
 from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
 from abgnn.errors import ConfigError
+from abgnn.rollout.rollout import Rollout
 from abgnn.rollout.stage import Aborted, run_on_stage
-
-if TYPE_CHECKING:
-    from abgnn.rollout.rollout import Rollout
 
 
 async def run_framework(rollout: Rollout, framework: AnyFramework) -> AgentAnswer | None:

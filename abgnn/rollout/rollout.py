@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from threading import Event
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.framework import AnyFramework
@@ -17,17 +16,16 @@ from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
 from abgnn.data.query import Task
 from abgnn.rollout.calls import Call, Reply, endpoint_failed
-from abgnn.rollout.clients.base import Messages, PeerMessage, Turn
-from abgnn.rollout.framework_run import run_framework
+from abgnn.rollout.clients.base import Messages, Turn
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.ledger.base import Caller
 from abgnn.rollout.ledger.money import dollars, picodollars
 from abgnn.rollout.limits.query_cap import QueryCap
-from abgnn.rollout.schedule import Step, twins
-from abgnn.rollout.stage import run_on_stage
+from abgnn.rollout.schedule import Step
 from abgnn.rollout.toolbox import Toolbox
 
 OnCall = Callable[[CallRecord], None]
+Driver: TypeAlias = "Callable[[Rollout], Awaitable[Predecessor | None]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,82 +70,38 @@ class AgentTurn:
 
 
 class Rollout:
-    """One plan under way; `run` once.
+    """One plan under way: its calls, its clocks, its money; `run` once.
 
-    A call starts the moment the last step that it reads has ended. After a failing call nothing
-    new is dispatched, and the calls in flight are awaited, since they will be billed. Role agents
-    that the deadline cuts off are no failure: their readers go on without them.
+    Who is called when is the driver's affair: the plan's graph (`graph_run`), its program
+    (`stage`), or a framework (`framework_run`). After a failing call nothing new is dispatched, and
+    the calls in flight are awaited, since they will be billed.
 
     Args:
         plan: what to execute.
-        steps: its schedule.
-        setting: gateway, tools, backbones, phase.
+        driver: makes the plan's calls and returns what answers the question, or None.
+        context: gateway, tools, backbones, phase.
         sample: which of the K rollouts of the query.
         age: its place among all rollouts; where calls wait, the lowest goes first.
     """
 
     def __init__(
-        self, plan: Plan, steps: tuple[Step, ...], context: RunContext, sample: int, age: int = 0
+        self, plan: Plan, driver: Driver, context: RunContext, sample: int, age: int = 0
     ) -> None:
-        self.plan, self.steps, self.context, self.sample = plan, steps, context, sample
+        self.plan, self.driver, self.context, self.sample = plan, driver, context, sample
         self.age = age
         caps = (context.gateway.settings.caps.query_usd, plan.budget_usd)
         limits = [picodollars(cap) for cap in caps if cap is not None]
         self._query_cap = QueryCap(min(limits) if limits else None)
         self.deadline = context.gateway.settings.deadline.within(plan.deadline_s)
-        self._repeats = twins(plan, steps)
-        self._turns: list[AgentTurn | None] = [None] * len(steps)
-        self._missing = [len(step.earlier) + len(step.reads) for step in steps]
         self._records: list[CallRecord] = []
         self._error: tuple[ErrorKind, str] | None = None
-        self.late: set[int] = set()  # agents of a program that the deadline kept from answering
+        self.late: set[int] = set()  # agents that the deadline kept from answering
 
     async def run(self) -> Outcome:
         """Execute; a call that fails is told in the outcome. Raises only when cancelled."""
         began = time.perf_counter()
-        answer: Predecessor | None
-        if self.plan.program is not None:
-            answer = await run_on_stage(self, self.plan.program.run)
-        elif self.context.framework is not None:
-            answer = await run_framework(self, self.context.framework)
-        else:
-            await self._proceed([i for i, missing in enumerate(self._missing) if not missing])
-            answer = self._turns[-1]
+        answer = await self.driver(self)
         return self._outcome(answer, time.perf_counter() - began)
-
-    async def _proceed(self, ready: list[int]) -> None:
-        """Run steps that need nothing more, and all that they set free."""
-        while len(ready) == 1:  # along a chain no further task is needed
-            ready = await self._step(ready[0])
-        if ready:
-            await asyncio.gather(*(self._proceed([i]) for i in ready))
-
-    async def _step(self, i: int) -> list[int]:
-        """Run one step; returns the steps that it set free."""
-        self._turns[i] = await self._act(i)
-        if self._error is not None:
-            return []
-        free = []
-        for j in self.steps[i].followers:
-            self._missing[j] -= 1
-            if not self._missing[j]:
-                free.append(j)
-        return free
-
-    async def _act(self, i: int) -> AgentTurn:
-        """One agent: its call, and further ones while its tool has something to say."""
-        step = self.steps[i]
-        heard = [self._ended(j) for j in (*step.earlier, *step.reads)]
-        decides = step.agent == self.plan.decision
-        turn = self.turn(step, self._repeats[i], heard, decides=decides)
-        record = await self.work(turn, self._messages(step))
-        if record is not None:
-            self._failed(record, decides)
-        if turn.text is None:  # whoever reads it goes on from the deadline
-            turn.end, turn.clock = max(turn.end, turn.until), max(turn.clock, turn.until)
-            if decides and self._error is None:
-                self._error = "deadline", "deadline: no time was left for the answer"
-        return turn
 
     def turn(
         self, step: Step, repeat: int, heard: Sequence[Predecessor], *, decides: bool
@@ -203,12 +157,6 @@ class Rollout:
                 turn.end = record.end
                 return record
             backbone = backbones[backbone.fallback]
-
-    def _failed(self, record: CallRecord, decides: bool) -> None:
-        """A failure ends the rollout, unless it is a role agent's that ran out of time."""
-        if decides or record.kind != "deadline":
-            assert record.kind is not None, "an error is of a kind"
-            self.fail(record.kind, f"{record.role} ({record.backbone}): {record.error}")
 
     def fail(self, kind: ErrorKind, said: str) -> None:
         """Nothing new is dispatched from now on; the first failure is the one that is told."""
@@ -277,25 +225,10 @@ class Rollout:
             key="",
         )
 
-    def _messages(self, step: Step) -> Messages:
-        received = self._received(step.earlier, earlier=True) + self._received(step.reads)
-        role, question = self.plan.agents[step.agent].role, self.plan.query.text
-        return Messages(role, question, tuple(received))
-
-    def _received(self, steps: tuple[int, ...], *, earlier: bool = False) -> list[PeerMessage]:
-        heard = [(self.plan.agents[self.steps[i].agent].role, self._ended(i)) for i in steps]
-        return [PeerMessage(r.name, h.text, earlier) for r, h in heard if h.text is not None]
-
-    def _ended(self, i: int) -> AgentTurn:
-        turn = self._turns[i]
-        assert turn is not None, "a step starts after the steps that it reads"
-        return turn
-
     def _outcome(self, answer: Predecessor | None, wall_time: float) -> Outcome:
         calls = self._records
         answer = answer if self._error is None else None
         error = None if self._error is None else self._error[1]
-        late = self.late | {t.step.agent for t in self._turns if t is not None and t.text is None}
         return Outcome(
             plan=self.plan,
             answer=answer.text or "" if answer else "",
@@ -308,7 +241,7 @@ class Rollout:
             error=error,
             sample=self.sample,
             kind=None if self._error is None else self._error[0],
-            late=tuple(sorted(late)) if self._error is None else (),
+            late=tuple(sorted(self.late)) if self._error is None else (),
             paid=sum(record.paid for record in calls),
         )
 

@@ -62,7 +62,7 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
     )
 
 
-def twins(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
+def repeats(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
     """Per step, how many earlier steps have the same role on the same backbone.
 
     Like calls of one rollout are calls of their own, told apart by this number.

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
 from abgnn.rollout.clients.base import Messages, PeerMessage
+from abgnn.rollout.rollout import AgentTurn, Rollout
 from abgnn.rollout.schedule import Step
 
-if TYPE_CHECKING:
-    from abgnn.rollout.rollout import AgentTurn, Rollout
-
-_ROUND = 1024  # twins of an agent's later calls are numbered from here on
+_ROUND = 1024  # repeats of an agent's later calls are numbered from here on
 
 
 class Aborted(Exception):
