@@ -16,7 +16,6 @@ from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, load
-from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
@@ -112,7 +111,7 @@ class _Ready:
         self.policy, self.budget = policy, budget
 
     def __call__(self) -> Policy:
-        if self.budget is not None and isinstance(self.policy, AgentBalance):
+        if self.budget is not None:
             self.policy.set_budget(self.budget.cost_usd, self.budget.latency_s, self.budget.aim)
         return self.policy
 
@@ -133,7 +132,7 @@ def _trained(
     for path in checkpoints:
         policy = load(path, None).policy
         name = type(policy).__name__ + (f", {Path(path).stem}" if len(checkpoints) > 1 else "")
-        if isinstance(policy, AgentBalance) and policy.tradeoff is not None:
+        if policy.has_operating_points:
             yield from ((name, in_words(budget), _Ready(policy, budget)) for budget in budgets)
         else:
             yield name, "", _Ready(policy)

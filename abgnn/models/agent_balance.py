@@ -31,6 +31,8 @@ from abgnn.nn import (
     RoleMatching,
     Tradeoff,
 )
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.design import PlanSpace
 from abgnn.transforms.hop_limit import hop_limit_mask
 
 
@@ -110,21 +112,35 @@ class AgentBalance(Policy):
         if self.tradeoff is not None:
             self.tradeoff.set(lambda_tok, lambda_lat)
 
+    @property
+    def teachable(self) -> bool:
+        return True
+
+    @property
+    def conditioned(self) -> bool:
+        return self.tradeoff is not None
+
+    @property
+    def has_operating_points(self) -> bool:
+        return self.tradeoff is not None and len(self.tradeoff.taught) > 0
+
+    @property
+    def operating_point(self) -> tuple[float, float]:
+        if self.tradeoff is None:
+            return super().operating_point
+        tok, lat = self.tradeoff.lambdas.tolist()
+        return tok, lat
+
+    def plan_space(self, calibration: Calibration) -> PlanSpace:
+        """Backbones of one pool, within `upper_bound`; at least `min_agents`."""
+        allowed = calibration.pools[: self.upper_bound]
+        return PlanSpace(calibration.template, allowed, self.min_agents)
+
     def set_budget(
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
     ) -> tuple[float, float]:
-        """Choose the operating point for budgets per query; returns its λ_tok and λ_lat.
-
-        Args:
-            cost_usd, latency_s: means per query; None: any.
-            aim: share of the budgets that may be used by expectation (0.93 if strict).
-
-        Raises:
-            ConfigError: the policy is not conditioned, or was taught no operating points.
-        """
-        if self.tradeoff is None or not len(self.tradeoff.taught):
-            allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught"
-            raise ConfigError("policy.set_budget", (cost_usd, latency_s), allowed)
+        if self.tradeoff is None or not self.has_operating_points:
+            return super().set_budget(cost_usd, latency_s, aim)
         for field, value in (("cost_usd", cost_usd), ("latency_s", latency_s), ("aim", aim)):
             if value is not None and not value > 0:
                 raise ConfigError(f"set_budget.{field}", value, "a number above 0")

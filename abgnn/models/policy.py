@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.design import PlanSpace
 
 
 class Policy(nn.Module, ABC):
@@ -41,6 +43,59 @@ class Policy(nn.Module, ABC):
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
         """Tell a policy that cares (a warm start) the λ's of Eq 9, per USD and per second."""
         return
+
+    @property
+    def teachable(self) -> bool:
+        """Whether it can be taught the planner's designs (`forward` takes an `action`)."""
+        return False
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the λ's of `set_tradeoff` are an input of its decisions, so that one set of
+        weights can serve all budgets."""
+        return False
+
+    @property
+    def has_operating_points(self) -> bool:
+        """Whether `set_budget` can choose among operating points that it was taught."""
+        return False
+
+    @property
+    def operating_point(self) -> tuple[float, float]:
+        """λ_tok per USD and λ_lat per second that decisions depend on; 0 where they do not."""
+        return 0.0, 0.0
+
+    def pool_log_prob(self, difficulty: Tensor) -> Tensor:
+        """log p of every pool at difficulties `[B]`, `[B, P]`, of a policy that is teachable.
+
+        Raises:
+            ConfigError: the policy selects no pools.
+        """
+        raise ConfigError("policy", type(self).__name__, "a policy that selects pools")
+
+    def set_budget(
+        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
+    ) -> tuple[float, float]:
+        """Choose the operating point for budgets per query; returns its λ_tok and λ_lat.
+
+        Args:
+            cost_usd, latency_s: means per query; None: any.
+            aim: share of the budgets that may be used by expectation (0.93 if strict).
+
+        Raises:
+            ConfigError: the policy was taught no operating points.
+        """
+        allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught"
+        raise ConfigError("policy.set_budget", (cost_usd, latency_s), allowed)
+
+    def plan_space(self, calibration: Calibration) -> PlanSpace:
+        """The plans that it can choose among: here any backbones together, lone agents too."""
+        return calibration.everything
+
+    def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Score, USD and seconds of every LLM alone on every query, `[B, M]` each, of a policy that
+        has learned to predict them; else None."""
+        return None
 
     def after_step(self, step: int) -> None:
         """Called after training step `step`, counted from 1: what prunes does so here."""

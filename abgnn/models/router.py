@@ -131,6 +131,9 @@ class Router(Policy):
         length = _length(batch.query).to(device)
         return score, self.usd(length, task)[:, column], self.seconds(length, task)[:, column]
 
+    def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
+        return self.predict(batch) if self.warm else None
+
     def warm_start(self, batch: Batch, score: Tensor | None, usd: Tensor, seconds: Tensor) -> float:
         """Start from observed outcomes of all LLMs; returns the scale of `TaskScores.fit`.
 

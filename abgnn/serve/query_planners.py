@@ -13,7 +13,6 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
@@ -81,14 +80,13 @@ class FixedPlanner:
 
 
 class ConditionedPlanner:
-    """A conditioned AgentBalance: the operating point that suits a budget best."""
+    """A policy that was taught all budgets: the operating point that suits one best."""
 
     kind: BudgetKind = "taught"
 
-    def __init__(self, policy: AgentBalance, mas: BaseMAS) -> None:
+    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
         self._policy, self._mas = policy, mas
-        assert policy.tradeoff is not None, "only a conditioned policy is taught"
-        self._own: list[float] = policy.tradeoff.lambdas.tolist()
+        self._own = policy.operating_point
         self._known = _Memory(lambda budget: _done(self._chooser(budget)))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
@@ -162,8 +160,7 @@ def query_planners(loaded: PolicySource) -> QueryPlanners:
     if loaded.calibration is not None:
         return CalibratedPlanner(loaded.calibration, mas, policy)
     assert policy is not None, "a policy, or a calibration to plan from"
-    tradeoff = policy.tradeoff if isinstance(policy, AgentBalance) else None
-    if isinstance(policy, AgentBalance) and tradeoff is not None and len(tradeoff.taught):
+    if policy.has_operating_points:
         return ConditionedPlanner(policy, mas)
     return FixedPlanner(policy, mas)
 

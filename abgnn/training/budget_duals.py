@@ -13,17 +13,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.data.query import Query
-from abgnn.models.agent_balance import AgentBalance
-from abgnn.models.router import Router
+from abgnn.models.policy import Policy
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.design import PlanSpace
 from abgnn.planning.planner import plan
 from abgnn.training.imitation import check_calibration
-from abgnn.training.module import module_of
+from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.profiles_alone import profiles_alone
-from abgnn.training.reinforce import Reinforce
 
 _log = logging.getLogger(__name__)
 _FEWEST = 8  # rollouts that a dual step is made on
@@ -74,9 +71,9 @@ class BudgetDuals(Callback):
             _log.info("budgets: λ_tok %.4g per USD, λ_lat %.4g per second", *self.lambdas)
         module.set_tradeoff(*self.lambdas)
 
-    def _starting(self, module: Reinforce, queries: Sequence[Query]) -> tuple[float, float]:
-        if isinstance(module.policy, Router) and module.policy.warm:  # it knows every question
-            predicted = module.policy.predict(module.mas.batch(queries).to(module.device))
+    def _starting(self, module: RolloutModule, queries: Sequence[Query]) -> tuple[float, float]:
+        predicted = module.policy.predicted(module.mas.batch(queries).to(module.device))
+        if predicted is not None:  # it knows every question
             score, usd, seconds = (x.detach().double().cpu().numpy() for x in predicted)
             return assignment_prices(score, usd, seconds, self.budget)
         if self.calibration is None:
@@ -145,16 +142,13 @@ def stepped(
     return tok, lat
 
 
-def starting_prices(budget: Budget, known: Calibration, policy: object) -> tuple[float, float]:
+def starting_prices(budget: Budget, known: Calibration, policy: Policy) -> tuple[float, float]:
     """The planner's prices within what a policy may do, at least a hundredth of a point a budget.
 
     A price of 0 could never rise. For a quantile the price is that of the mean at two thirds of the
     budget: calls' seconds spread about that much.
     """
-    space = known.everything
-    if isinstance(policy, AgentBalance):
-        pools = known.pools[: policy.upper_bound]
-        space = PlanSpace(known.template, pools, policy.min_agents)
+    space = policy.plan_space(known)
     latency = budget.latency_s
     if latency is not None and budget.quantile is not None:
         latency = latency * 2 / 3

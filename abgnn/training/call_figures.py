@@ -10,8 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from abgnn.rollout.ledger.attempts import AttemptCounts
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.trace_tree import trace_text
-from abgnn.training.module import module_of, writer_of
-from abgnn.training.reinforce import Reinforce
+from abgnn.training.module import RolloutModule, module_of, writer_of
 
 
 class CallFigures(Callback):
@@ -42,7 +41,7 @@ class CallFigures(Callback):
         self._draw(trainer, module_of(pl_module), "test", trainer.global_step)
 
     @staticmethod
-    def _draw(trainer: Trainer, module: Reinforce, stage: str, step: int) -> None:
+    def _draw(trainer: Trainer, module: RolloutModule, stage: str, step: int) -> None:
         counts = module.executor.attempts.take()
         writer = writer_of(trainer)
         if writer is None:

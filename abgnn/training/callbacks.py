@@ -15,8 +15,7 @@ from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.plots.frontier import draw_plan
 from abgnn.training.evaluate import Row, evaluate, summarise
-from abgnn.training.module import module_of, writer_of
-from abgnn.training.reinforce import Reinforce
+from abgnn.training.module import RolloutModule, module_of, writer_of
 from abgnn.training.rows_table import rows_table, write_rows
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class PolicyFigures(Callback):
         writer.add_figure(f"{tag}/sampled_plan", self._plan(module), step)
 
     @staticmethod
-    def _plan(module: Reinforce) -> Any:
+    def _plan(module: RolloutModule) -> Any:
         longest = max(module.outcomes, key=lambda o: len(o.plan.agents))
         return draw_plan(longest.plan, simulated=module.label == "simulated")
 
@@ -110,7 +109,7 @@ class HeldOutTable(Callback):
         if trainer.loggers and trainer.log_dir:  # a run without a logger has no folder
             write_rows(self.rows, Path(trainer.log_dir) / "held_out.csv", label=module.label)
 
-    def _add(self, trainer: Trainer, module: Reinforce, name: str, policy: Policy) -> None:
+    def _add(self, trainer: Trainer, module: RolloutModule, name: str, policy: Policy) -> None:
         queries = trainer.datamodule.queries(self.split)  # type: ignore[attr-defined]
         outcomes = evaluate(policy, module.mas, module.executor, queries, samples=self.samples)
         module.spent_usd += sum(o.paid for o in outcomes)

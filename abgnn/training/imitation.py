@@ -14,8 +14,8 @@ from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import Action
+from abgnn.models.policy import Policy
 from abgnn.planning import Design
 from abgnn.planning.calibration import Calibration
 
@@ -36,7 +36,7 @@ class Lesson:
 
 
 def imitate(
-    policy: AgentBalance,
+    policy: Policy,
     batch: Batch,
     lessons: Sequence[Lesson],
     confidence: float,
@@ -76,7 +76,7 @@ def imitate(
     return reached[0]
 
 
-def _lesson(policy: AgentBalance, batch: Batch, lesson: Lesson) -> tuple[Tensor, float, float]:
+def _lesson(policy: Policy, batch: Batch, lesson: Lesson) -> tuple[Tensor, float, float]:
     """Loss, probability of a single choice, and log-probability of the pool where it is least."""
     if lesson.lambdas is not None:
         policy.set_tradeoff(*lesson.lambdas)
@@ -91,7 +91,7 @@ def _lesson(policy: AgentBalance, batch: Batch, lesson: Lesson) -> tuple[Tensor,
 
 
 @torch.no_grad()
-def _follows(policy: AgentBalance, batch: Batch, lesson: Lesson) -> bool:
+def _follows(policy: Policy, batch: Batch, lesson: Lesson) -> bool:
     """Whether the most probable plans are the target's, and no hop limit cuts them."""
     if lesson.lambdas is not None:
         policy.set_tradeoff(*lesson.lambdas)

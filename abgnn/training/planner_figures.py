@@ -16,12 +16,11 @@ from abgnn.planning.validation import foretold
 from abgnn.plots.beliefs import beliefs_figure
 from abgnn.plots.reliability import reliability_figure
 from abgnn.training.callbacks import HeldOutTable
-from abgnn.training.module import module_of, writer_of
+from abgnn.training.module import RolloutModule, module_of, writer_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-    from abgnn.training.reinforce import Reinforce
 
 MEASURES = {"performance": "accuracy", "cost_usd": "usd", "latency_s": "seconds"}
 
@@ -66,7 +65,7 @@ class PlannerFigures(Callback):
                 logger.log_hyperparams(dict(logger.hparams), found, step=trainer.global_step)
 
     @staticmethod
-    def _embeddings(writer: SummaryWriter, module: Reinforce) -> None:
+    def _embeddings(writer: SummaryWriter, module: RolloutModule) -> None:
         mas, tag = module.mas, module.label
         names, roles = list(mas.table.names), [role.name for role in mas.template.roles]
         profiles = mas.table.embed.flatten(1)  # [M, 3H]
@@ -74,7 +73,7 @@ class PlannerFigures(Callback):
         writer.add_embedding(mas.role_embed, metadata=roles, tag=f"{tag}/roles")
 
 
-def _taught_by(module: Reinforce) -> Calibration | None:
+def _taught_by(module: RolloutModule) -> Calibration | None:
     path = module.calibration
     return Calibration.load(path) if path is not None and Path(path).exists() else None
 

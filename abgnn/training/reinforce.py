@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch import Callback
 from torch import Tensor, nn
 
 from abgnn.data.outcome import Outcome
-from abgnn.data.plan import Plan
-from abgnn.data.query import Query, Task
+from abgnn.data.query import Query
 from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning.budgets import Budget
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 from abgnn.training.advantage import LeaveOneOut
+from abgnn.training.budget_duals import BudgetDuals
 from abgnn.training.loss import reinforce_loss
+from abgnn.training.module import RolloutModule
 from abgnn.training.reward import reward
+from abgnn.training.teacher import Teacher
 
 _log = logging.getLogger(__name__)
 
 
-class Reinforce(LightningModule):
+class Reinforce(RolloutModule):
     """Learns a policy from rollouts: policy → plans → outcomes → reward → loss.
 
     The datamodule yields lists of `Query` and scores answers. Training samples plans, everything
@@ -84,7 +82,7 @@ class Reinforce(LightningModule):
         calibration: str | None = None,
         rollout: RolloutSettings = UNGUARDED,
     ) -> None:
-        super().__init__()
+        super().__init__(policy, mas, client, rollout, max_in_flight)
         for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
             if value < 0:
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
@@ -94,94 +92,34 @@ class Reinforce(LightningModule):
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
         _drop_objects(self.hparams)
-        self.policy, self.mas, self.client = policy, mas, client
         self.advantage = advantage or LeaveOneOut()
         self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
-        self.fit_head, self.max_in_flight = fit_difficulty, max_in_flight
-        self.rollout_settings = rollout
+        self.fit_head = fit_difficulty
         self.budget, self.calibration = budget, calibration
-        self.register_buffer("rollouts", torch.zeros((), dtype=torch.long))
-        self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
         self.register_buffer("head_fitted", torch.zeros((), dtype=torch.bool))
-        self.rollouts: Tensor
-        self.spent_usd: Tensor
         self.head_fitted: Tensor
-        self.outcomes: list[Outcome] = []  # of the last step, for callbacks
-        self.decision: Choice | None = None
-        self._executor: Executor | None = None
         self._resume_rng: Tensor | None = None
         policy.set_tradeoff(lambda_tok, lambda_lat)
 
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
-        """Other λ's from now on: of the reward, and for a policy that looks at them."""
         self.lambda_tok, self.lambda_lat = lambda_tok, lambda_lat
         self.policy.set_tradeoff(lambda_tok, lambda_lat)
 
     def configure_callbacks(self) -> list[Callback]:
         """What a budget and a calibration ask for; the budget's λ's come before the teacher."""
-        from abgnn.training.budget_duals import BudgetDuals
-        from abgnn.training.teacher import Teacher
-
         added: list[Callback] = []
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
             added.append(BudgetDuals(self.budget, known))
-        teachable = isinstance(self.policy, AgentBalance) and self.policy.tradeoff is None
-        if known is not None and teachable:  # a conditioned policy is taught by Tradeoffs
+        if (
+            known is not None and self.policy.teachable and not self.policy.conditioned
+        ):  # a conditioned policy is taught by Tradeoffs
             added.append(Teacher(known))
         elif self.calibration is not None and known is None:
             _log.info("no calibration at %s: the policy's own start", self.calibration)
         return added
-
-    @property
-    def label(self) -> str:
-        """`simulated` or `live`: the first part of every logged name."""
-        return self.client.label
-
-    @property
-    def executor(self) -> Executor:
-        """What carries out plans; exists from `setup` to `teardown` of a spending stage."""
-        assert self._executor is not None, "setup() ran before the first rollout"
-        return self._executor
-
-    def setup(self, stage: str) -> None:
-        """Attach the catalogue; before a spending stage check that every endpoint can be used."""
-        self.policy.attach(self.mas.table)
-        if stage != "predict":
-            self._executor = self.new_executor(self._task(), self._settings())
-            self._executor.check()
-
-    def new_executor(self, task: Task, settings: RolloutSettings | None = None) -> Executor:
-        """An executor for this module's client and catalogue; the caller closes it."""
-        return Executor(
-            self.client,
-            self.mas.catalogue,
-            task,
-            settings=settings or self.rollout_settings,
-            max_in_flight=self.max_in_flight,
-            processes=self._trainer.world_size if self._trainer else 1,
-            framework=self.mas.framework,
-        )
-
-    def _settings(self) -> RolloutSettings:
-        """Settings of this run: live calls leave a trace beside the run's figures."""
-        live = any(self.client.endpoint(backbone) for backbone in self.mas.catalogue)
-        if self.rollout_settings.trace or not live or not self.trainer.loggers:
-            return self.rollout_settings
-        folder = self.trainer.log_dir
-        if folder is None:
-            return self.rollout_settings
-        rank = f"-rank{self.global_rank}" if self.trainer.world_size > 1 else ""
-        path = Path(folder) / f"trace{rank}.jsonl"
-        return replace(self.rollout_settings, trace=str(path))
-
-    def _task(self) -> Task:
-        task = getattr(self.trainer, "datamodule", None)
-        if not isinstance(task, Task):
-            raise ConfigError("datamodule", task, "a datamodule with score() and specimen()")
-        return task
 
     def on_fit_start(self) -> None:
         """Start the difficulty head (`start_difficulty`), once in a policy's life."""
@@ -244,30 +182,15 @@ class Reinforce(LightningModule):
         """The most probable plans as plain data (`Plan.from_dict`); nothing is executed."""
         return [plan.to_dict() for plan in self.plans(queries)]
 
-    @torch.no_grad()
-    def plans(self, queries: Sequence[Query]) -> list[Plan]:
-        """The most probable plan of each query."""
-        return self._decide(queries, 1, sample=False).plans()
-
     def configure_optimizers(self) -> torch.optim.Optimizer:
         learn = [p for p in self.policy.parameters() if p.requires_grad]
         return torch.optim.Adam(learn, lr=self.lr, fused=True)
-
-    def teardown(self, stage: str) -> None:
-        if self._executor is not None:
-            self._executor.close()
-            self._executor = None
-
-    def _decide(self, queries: Sequence[Query], samples: int, *, sample: bool) -> Choice:
-        batch = self.mas.batch(queries, samples).to(self.device)
-        decision: Choice = self.policy(batch, sample=sample)
-        return decision
 
     def _rollout(
         self, phase: str, queries: list[Query], samples: int, *, sample: bool
     ) -> tuple[Choice, list[Outcome]]:
         """Decide, execute, count the money; rollouts of later epochs are new samples."""
-        decision = self._decide(queries, samples, sample=sample)
+        decision = self.decide(queries, samples, sample=sample)
         first = self.current_epoch * samples if sample else 0
         ids = [first + k for _ in queries for k in range(samples)]
         outcomes = self.executor.run(decision.plans(), samples=ids, phase=phase)

@@ -8,8 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.errors import ConfigError
-from abgnn.models.agent_balance import AgentBalance
-from abgnn.planning import Design, PlanSpace
+from abgnn.planning import Design
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Found, Searcher
@@ -64,15 +63,14 @@ class Teacher(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module = module_of(pl_module)
         policy = module.policy
-        if not isinstance(policy, AgentBalance):
+        if not policy.teachable:
             raise ConfigError("policy", type(policy).__name__, "AgentBalance, for Teacher")
         if self._done:
             return
         found = Calibration.load(self.calibration)
         check_calibration("Teacher.calibration", found, module.mas)
         queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-        allowed = found.pools[: policy.upper_bound]
-        space = PlanSpace(found.template, allowed, policy.min_agents)
+        space = policy.plan_space(found)
         searcher = Searcher(found.model(), space)
         prices = (module.lambda_tok, module.lambda_lat)
         if module.budget is None:
@@ -80,7 +78,7 @@ class Teacher(Callback):
         else:
             self.design = within(searcher, module.budget, prices).design
         batch = module.mas.batch(some(queries)).to(pl_module.device)
-        lesson = Lesson(None, action_of(batch, self.design, allowed))
+        lesson = Lesson(None, action_of(batch, self.design, space.pools))
         reached = imitate(policy, batch, [lesson], self.confidence, self.steps, self.lr)
         self._done = True
         said = self.design.describe(found.template, found.profile.names)

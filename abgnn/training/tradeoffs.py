@@ -14,13 +14,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
-from abgnn.planning import PlanSpace
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.search import Found, Searcher
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
-from abgnn.training.module import module_of
+from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.profiles_alone import profiles_alone
-from abgnn.training.reinforce import Reinforce
 
 _log = logging.getLogger(__name__)
 Pair = tuple[float, float]
@@ -79,7 +77,7 @@ class Tradeoffs(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module = module_of(pl_module)
         policy = module.policy
-        if not isinstance(policy, AgentBalance) or policy.tradeoff is None:
+        if not (isinstance(policy, AgentBalance) and policy.conditioned):
             said = type(policy).__name__
             raise ConfigError("policy", said, "AgentBalance(conditioned=True), for Tradeoffs")
         if module.budget is not None:
@@ -102,15 +100,15 @@ class Tradeoffs(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module_of(pl_module).set_tradeoff(*self._own)
 
-    def _teach(self, trainer: Trainer, module: Reinforce, policy: AgentBalance) -> None:
+    def _teach(self, trainer: Trainer, module: RolloutModule, policy: AgentBalance) -> None:
         queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
         known = self._known(module, queries)
-        pools = known.pools[: policy.upper_bound]
-        searcher = Searcher(known.model(), PlanSpace(known.template, pools, policy.min_agents))
+        space = policy.plan_space(known)
+        searcher = Searcher(known.model(), space)
         self.found = tuple(searcher.best(*point) for point in self.points)
         batch = module.mas.batch(some(queries)).to(module.device)
         lessons = [
-            Lesson(point, action_of(batch, found.design, pools))
+            Lesson(point, action_of(batch, found.design, space.pools))
             for point, found in zip(self.points, self.found, strict=True)
         ]
         reached = imitate(policy, batch, lessons, self.confidence, self.steps, self.lr)
@@ -126,7 +124,7 @@ class Tradeoffs(Callback):
             len(self.points), designs, reached,
         )  # fmt: skip
 
-    def _known(self, module: Reinforce, queries: Sequence[Query]) -> Calibration:
+    def _known(self, module: RolloutModule, queries: Sequence[Query]) -> Calibration:
         """The calibration that there is, or the profiles alone."""
         path = self.calibration
         if path is None and module.calibration and Path(module.calibration).exists():
