@@ -87,8 +87,8 @@ class MATH(Benchmark):
 
     def parse(self, row: Row) -> Query:
         """A problem with subject and level."""
-        given = "answer" in row.fields
-        gold = row.text("answer") if given else boxed_answer(row.text("solution"))
+        stated = "answer" in row.fields
+        gold = row.text("answer") if stated else boxed_answer(row.text("solution"))
         if not gold:
             raise row.refuse("solution", "a solution with its answer in \\boxed{}")
         subject = row.fields.get("subject") or row.fields.get("type") or row.part

@@ -43,14 +43,14 @@ def judge(code: str, setup: str, tests: Sequence[str]) -> Judge | None:
         SyntaxError: no Python.
         LookupError: no test calls a function of the code.
     """
-    solution, asked = _parsed(code), _parsed("\n".join([setup, *tests]))
+    solution, harness = _parsed(code), _parsed("\n".join([setup, *tests]))
     functions = {n.name for n in solution.body if isinstance(n, ast.FunctionDef)}
-    called = [c.func.id for c in _calls(asked) if c.func.id in functions]  # type: ignore[attr-defined]
+    called = [c.func.id for c in _calls(harness) if c.func.id in functions]  # type: ignore[attr-defined]
     if not called:
         raise LookupError("no test calls a function of the code")
     entry, names = called[0], tuple(dict.fromkeys(called))
-    imports = _imports(solution, _free(asked))
-    if _free(asked) - _bound(imports) <= functions and not _needs_objects(asked, functions):
+    imports = _imports(solution, _free(harness))
+    if _free(harness) - _bound(imports) <= functions and not _needs_objects(harness, functions):
         return Judge(entry, names, "", "\n".join([*imports, setup, *tests]))
     imports += _imports(_parsed(setup), None)
     moved = _Moved(functions)
@@ -79,8 +79,8 @@ class _Moved(ast.NodeTransformer):
 
 def _calls(tree: ast.AST) -> list[ast.Call]:
     """Calls of plain names, in the order of the source."""
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    return sorted(found, key=lambda call: (call.lineno, call.col_offset))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
 def _needs_objects(tree: ast.AST, functions: set[str]) -> bool:
@@ -112,8 +112,8 @@ def _free(tree: ast.AST) -> set[str]:
 
 def _imports(tree: ast.AST, wanted: set[str] | None) -> list[str]:
     """Import statements, those that bind a wanted name (None: all)."""
-    found = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
-    sources = [ast.unparse(node) for node in found]
+    nodes = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
+    sources = [ast.unparse(node) for node in nodes]
     return [s for s in sources if wanted is None or _bound([s]) & wanted]
 
 

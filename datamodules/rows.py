@@ -140,11 +140,11 @@ def _jsonl(file: Path, text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
 def _json(file: Path, text: str) -> Iterator[tuple[int | None, str, dict[str, Any]]]:
     if not text.strip():
         return
-    found = _parsed(text, str(file))
-    if not isinstance(found, list):
-        yield None, str(file), found
+    content = _parsed(text, str(file))
+    if not isinstance(content, list):
+        yield None, str(file), content
         return
-    yield from ((i, f"{file}[{i}]", fields) for i, fields in enumerate(found))
+    yield from ((i, f"{file}[{i}]", fields) for i, fields in enumerate(content))
 
 
 def _parsed(text: str, where: str) -> Any:

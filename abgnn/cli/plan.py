@@ -76,7 +76,7 @@ def _show(mixture: Mixture, ahead: Prediction, calibration: Calibration, console
             left = head in ("team", calibration.by)
             table.add_column(head, justify="left" if left else "right")
     for part in sorted(mixture.parts, key=lambda p: p.group):
-        design, forecast = part.found.design, part.found.forecast
+        design, forecast = part.candidate.design, part.candidate.forecast
         table.add_row(
             f"{part.share:.0%}",
             *([part.group] if calibration.by else []),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from abgnn.data.backbone import Backbone
-from abgnn.data.catalogue_yaml import read_entries, said_of_prices, suggest
+from abgnn.data.catalogue_yaml import price_note, read_entries, suggest
 from abgnn.errors import ConfigError
 
 
@@ -76,8 +76,8 @@ class Catalogue:
 
     def merged(self, other: Catalogue) -> Catalogue:
         """A copy with the backbones of `other` after ours; no name may be in both."""
-        said = "; ".join(p for p in dict.fromkeys((self.priced, other.priced)) if p)
-        return Catalogue((*self.backbones, *other.backbones), said)
+        priced = "; ".join(p for p in dict.fromkeys((self.priced, other.priced)) if p)
+        return Catalogue((*self.backbones, *other.backbones), priced)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Catalogue:
@@ -92,7 +92,7 @@ class Catalogue:
         known = tuple(f.name for f in fields(Backbone))
         backbones = [_built(where, entry) for where, entry in read_entries(path, known)]
         try:
-            return cls(tuple(backbones), said_of_prices(path))
+            return cls(tuple(backbones), price_note(path))
         except ConfigError as e:
             raise ConfigError(f"{path}: {e.field}", e.value, e.allowed) from e
 

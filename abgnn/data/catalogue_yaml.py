@@ -61,7 +61,7 @@ def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, 
             yield at, {**merged, **_in_usd(merged, at, money["usd_per_unit"]), **money}
 
 
-def said_of_prices(path: str | Path) -> str:
+def price_note(path: str | Path) -> str:
     """What the file says about its prices: source, and the day of the exchange rate."""
     data: Any = load_yaml(config_path(path), str(path))
     source, day = str(data.get("source") or "").strip(), data.get("rate_date")
@@ -90,10 +90,10 @@ def check_keys(data: object, where: str, allowed: Iterable[str]) -> Mapping[str,
     return data
 
 
-def suggest(given: object, allowed: Iterable[str]) -> str:
+def suggest(value: object, allowed: Iterable[str]) -> str:
     """What may stand there, in words, the likeliest first."""
     allowed = tuple(allowed)
-    near = difflib.get_close_matches(str(given), allowed, n=1)
+    near = difflib.get_close_matches(str(value), allowed, n=1)
     return ("".join(f"did you mean {n}? " for n in near)) + f"one of {', '.join(allowed)}"
 
 

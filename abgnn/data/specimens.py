@@ -17,5 +17,5 @@ def with_header(tokens: int, answer: str) -> str:
 
 def split_header(text: str) -> tuple[int | None, str]:
     """Visible tokens (None where no header says) and the answer below the header."""
-    found = _HEADER.match(text)
-    return (int(found[1]), text[found.end() :]) if found else (None, text)
+    header = _HEADER.match(text)
+    return (int(header[1]), text[header.end() :]) if header else (None, text)

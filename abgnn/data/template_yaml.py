@@ -97,10 +97,10 @@ def load_roles(domain_or_path: str | Path, names: Iterable[str] | None = None) -
 
 def _roles_of(data: Mapping[str, Any], where: str) -> tuple[Role, ...]:
     """The roles of a template file, the deciding one moved to the end."""
-    given = data.get("roles")
-    roles = load_roles(given) if isinstance(given, str) else _role_list(given, f"{where}: roles")
+    stated = data.get("roles")
+    roles = load_roles(stated) if isinstance(stated, str) else _role_list(stated, f"{where}: roles")
     if not roles:
-        raise ConfigError(f"{where}: roles", given, "at least one role")
+        raise ConfigError(f"{where}: roles", stated, "at least one role")
     names = [role.name for role in roles]
     decision = data.get("decision", names[-1])
     if decision not in names:

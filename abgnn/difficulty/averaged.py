@@ -73,6 +73,6 @@ class AveragedEase:
 
     def _features(self, texts: Sequence[str], embed: Array, task: Sequence[str]) -> Array:
         """Counts ‖ task ‖ meaning ‖ words, `[n, …]`."""
-        told = np.array([[name == known for known in self.tasks] for name in task], dtype=float)
+        one_hot = np.array([[name == known for known in self.tasks] for name in task], dtype=float)
         words = self.topics.transform(self.words.transform(texts))
-        return np.hstack([surface_counts(texts), told, self.meaning.transform(embed), words])
+        return np.hstack([surface_counts(texts), one_hot, self.meaning.transform(embed), words])

@@ -57,8 +57,8 @@ def cross_predict(
     for seed in range(repeats):
         for fold in range(folds):
             test = number[seed] == fold
-            train, asked = np.flatnonzero(~test), np.flatnonzero(test)
-            ease[seed, test] = fit_predict(train, asked, seed)
+            train, tested = np.flatnonzero(~test), np.flatnonzero(test)
+            ease[seed, test] = fit_predict(train, tested, seed)
     return Predicted(ease, number)
 
 

@@ -24,9 +24,9 @@ def save_head(estimator: DifficultyEstimator, path: str | Path) -> None:
         for n, t in estimator.state_dict().items()
         if n not in frozen and (not n.startswith("encoder.") or _is_parameter(estimator, n))
     }
-    said = {"format": _FORMAT, "args": dict(estimator.hparams), "tasks": estimator.tasks}
+    header = {"format": _FORMAT, "args": dict(estimator.hparams), "tasks": estimator.tasks}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, str(path), metadata={"abgnn": json.dumps(said)})
+    save_file(tensors, str(path), metadata={"abgnn": json.dumps(header)})
 
 
 def load_head(path: str | Path) -> DifficultyEstimator:
@@ -37,16 +37,16 @@ def load_head(path: str | Path) -> DifficultyEstimator:
     """
     try:
         with safe_open(str(path), "pt") as file:
-            said = json.loads((file.metadata() or {}).get("abgnn", "{}"))
+            header = json.loads((file.metadata() or {}).get("abgnn", "{}"))
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ConfigError(
             "difficulty head", str(path), "a file of `abgnn difficulty fit`"
         ) from error
-    if said.get("format") != _FORMAT:
+    if header.get("format") != _FORMAT:
         raise ConfigError("difficulty head", str(path), f"a file of format {_FORMAT}")
-    estimator = DifficultyEstimator(**said["args"])
-    estimator.tasks = list(said["tasks"])
+    estimator = DifficultyEstimator(**header["args"])
+    estimator.tasks = list(header["tasks"])
     estimator.base = torch.nn.Parameter(torch.zeros(1 + len(estimator.tasks)))
     estimator.load_state_dict(tensors, strict=False)
     return estimator.eval()

@@ -68,20 +68,20 @@ def around_means(
     """
     names = np.asarray(tasks)
     mean = TaskMeans.fit(list(names[train]), ease[train])
-    said = TaskMeans.fit(list(names[train]), head[train])
-    x = head - said(list(names))
+    head_mean = TaskMeans.fit(list(names[train]), head[train])
+    x = head - head_mean(list(names))
     y = ease[train] - mean(list(names[train]))
     kappa = float(x[train] @ y) / max(float(x[train] @ x[train]), 1e-12)
     return np.clip(mean(list(names[test])) + kappa * x[test], 0.0, 1.0)
 
 
-def figures_table(found: dict[str, dict[str, Interval]], title: str) -> Table:
+def figures_table(figures: dict[str, dict[str, Interval]], title: str) -> Table:
     """For the terminal."""
     table = Table(title=title, title_justify="left", caption=_CAPTION, caption_justify="left")
     table.add_column("ease from", no_wrap=True)
     for name in ("AUROC hard", "AUROC within", "Brier", "ECE"):
         table.add_column(name, justify="right")
-    for name, row in found.items():
+    for name, row in figures.items():
         table.add_row(name, *(str(row[figure]) for figure in FIGURES))
     return table
 

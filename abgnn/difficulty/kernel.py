@@ -111,11 +111,11 @@ class KernelEase:
 
     def predict(self, texts: Sequence[str], embed: ArrayLike, task: Sequence[str]) -> Array:
         """Ease in [0, 1], `[n]`."""
-        asked = self._features(texts, embed, task)
+        features = self._features(texts, embed, task)
         residual = np.zeros(len(texts))
         for start in range(0, len(texts), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            some = _Features(*(getattr(asked, f)[rows] for f in _Features.__annotations__))
+            some = _Features(*(getattr(features, f)[rows] for f in _Features.__annotations__))
             residual[rows] = self._kernel(some, self.known) @ self.coefficient
         return np.clip(self.means(task) + residual, 0.0, 1.0)
 

@@ -74,13 +74,13 @@ def asking(questions: Sequence[str]) -> Array:
 def _signals(question: str, answer: str) -> list[float]:
     text = answer.strip()
     plain = re.sub(r"<<[^>]*>>", "", text)
-    found = [_value(n) for n in _NUMBER.findall(plain)]
+    numbers = [_value(n) for n in _NUMBER.findall(plain)]
     marked = _FINAL.findall(text)
-    final = _value(marked[-1]) if marked else (found[-1] if found else 0.0)
+    final = _value(marked[-1]) if marked else (numbers[-1] if numbers else 0.0)
     sums = [(_evaluate(left), _value(right)) for left, right in _EQUATION.findall(plain)]
     done = [(left, right) for left, right in sums if left is not None]
     wrong = sum(not math.isclose(left, right, rel_tol=0.01, abs_tol=0.011) for left, right in done)
-    asked = {_value(n) for n in _NUMBER.findall(question)}
+    in_question = {_value(n) for n in _NUMBER.findall(question)}
     results = {right for _, right in sums}
     return [
         math.log(len(text) + 1),
@@ -93,8 +93,8 @@ def _signals(question: str, answer: str) -> list[float]:
         float(bool(sums) and sums[-1][1] == final),
         math.log(len(sums) + 1),
         math.log(wrong + 1),
-        len(asked - set(found)) / max(len(asked), 1),
-        len(set(found) - asked - results) / max(len(set(found)), 1),
+        len(in_question - set(numbers)) / max(len(in_question), 1),
+        len(set(numbers) - in_question - results) / max(len(set(numbers)), 1),
         math.log(len(_HEDGE.findall(plain)) + 1),
     ]
 

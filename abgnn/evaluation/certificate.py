@@ -224,7 +224,7 @@ def _within(outcomes: Sequence[Outcome], latency_s: float) -> int:
 
 def _per_query(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
     """Mean score, USD and seconds of every query, `[n, 3]`."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    figures: dict[str, list[tuple[float, float, float]]] = {}
     for o in outcomes:
-        found.setdefault(o.plan.query.id, []).append((o.score, o.cost, o.latency))
-    return np.array([np.mean(v, axis=0) for v in found.values()]).reshape(len(found), 3)
+        figures.setdefault(o.plan.query.id, []).append((o.score, o.cost, o.latency))
+    return np.array([np.mean(v, axis=0) for v in figures.values()]).reshape(len(figures), 3)

@@ -97,10 +97,10 @@ def check_plain(plan: Plan, *, budgeted: bool = False) -> None:
 
 def reads(plan: Plan) -> tuple[tuple[int, ...], ...]:
     """Per agent, whom it reads, in agent order."""
-    found: list[list[int]] = [[] for _ in plan.agents]
+    sources: list[list[int]] = [[] for _ in plan.agents]
     for u, v in sorted(plan.edges):
-        found[v].append(u)
-    return tuple(tuple(senders) for senders in found)
+        sources[v].append(u)
+    return tuple(tuple(senders) for senders in sources)
 
 
 def waits(plan: Plan) -> tuple[tuple[int, ...], ...]:
@@ -135,16 +135,18 @@ def identifiers(roles: Sequence[Role], taken: Collection[str] = ()) -> tuple[str
     return tuple(names)
 
 
-def user_text(role: Role, question: str, heard: Sequence[tuple[str, str]], suffix: str = "") -> str:
-    """What an agent is told, as abgnn's own executor words it.
+def user_text(
+    role: Role, question: str, replies: Sequence[tuple[str, str]], suffix: str = ""
+) -> str:
+    """The user message of an agent, as abgnn's own executor words it.
 
     Args:
-        role: who is told.
+        role: of the agent that reads it.
         question: of the plan.
-        heard: name of role and reply of everyone that it reads, in agent order.
+        replies: name of role and reply of everyone that it reads, in agent order.
         suffix: of the backbone.
     """
-    received = tuple(PeerMessage(name, text) for name, text in heard)
+    received = tuple(PeerMessage(name, text) for name, text in replies)
     return Messages(role, question, received, suffix).chat()[1]["content"]
 
 
@@ -157,7 +159,7 @@ def imported(name: str, field: str) -> Any:
     module, _, attribute = name.partition(":")
     allowed = "module:attribute of something that can be imported"
     try:
-        found = getattr(import_module(module), attribute)
+        target = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(field, name, allowed) from error
-    return found() if callable(found) else found
+    return target() if callable(target) else target

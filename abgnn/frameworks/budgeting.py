@@ -120,9 +120,9 @@ def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
     """The calibration in the folder if it is of this team on these backbones, else a new one."""
     path = Path(how.folder) / "calibration.json"
     if path.is_file():
-        found = Calibration.load(path)
-        if _fits(found, mas, how):
-            return found
+        kept = Calibration.load(path)
+        if _fits(kept, mas, how):
+            return kept
     questions = how.questions
     if isinstance(questions, str | Path):
         questions = QuestionFile(questions, how.domain)
@@ -142,14 +142,14 @@ def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:
     return made
 
 
-def _fits(found: Calibration, mas: BaseMAS, how: Learning) -> bool:
+def _fits(calibration: Calibration, mas: BaseMAS, how: Learning) -> bool:
     """Whether a calibration is of these roles, backbones, prices and kind of calls."""
-    now, then = Prior.of(mas.catalogue, mas.domain), found.profile
+    now, then = Prior.of(mas.catalogue, mas.domain), calibration.profile
     return (
-        _same(found.template.roles, mas.template.roles)
+        _same(calibration.template.roles, mas.template.roles)
         and then.names == now.names
         and np.allclose([then.price_in, then.usd], [now.price_in, now.usd], atol=0)
-        and found.label == (how.client.label if how.rollouts else "profiles only")
+        and calibration.label == (how.client.label if how.rollouts else "profiles only")
     )
 
 

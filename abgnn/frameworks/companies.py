@@ -65,17 +65,17 @@ class Company(FrameworkTemplate):
         latest: dict[int, AgentAnswer] = {}
         log: list[AgentAnswer] = []  # the last one is what the next one waits for
         for agent in speakers(plan):
-            given = [u for u, v in edges if v == agent and u in latest]
-            authors = [u for u in given if (u, agent) in reviews]
+            sources = [u for u, v in edges if v == agent and u in latest]
+            authors = [u for u in sources if (u, agent) in reviews]
             task = _REVIEW.format(question=stage.query.text) if authors else None
-            reads = [latest[u] for u in given]
-            said = await stage.call(agent, reads, task=task, after=log[-1:])
-            if said is not None:
-                latest[agent] = said
-                log.append(said)
+            reads = [latest[u] for u in sources]
+            answer = await stage.call(agent, reads, task=task, after=log[-1:])
+            if answer is not None:
+                latest[agent] = answer
+                log.append(answer)
                 await self._follow(stage, authors, agent, latest, log)
-        told = [latest[u] for u in sorted(latest) if u in senders(plan)]
-        return await stage.call(plan.decision, told, after=log[-1:], last=True)
+        for_decision = [latest[u] for u in sorted(latest) if u in senders(plan)]
+        return await stage.call(plan.decision, for_decision, after=log[-1:], last=True)
 
     async def _follow(
         self,
@@ -103,10 +103,12 @@ class Company(FrameworkTemplate):
         return {(u, v) for u, v in inner_edges(plan) if (names[u], names[v]) in self._reviewed}
 
 
-def _keep(said: AgentAnswer | None, latest: dict[int, AgentAnswer], log: list[AgentAnswer]) -> None:
-    if said is not None:
-        latest[said.agent] = said
-        log.append(said)
+def _keep(
+    answer: AgentAnswer | None, latest: dict[int, AgentAnswer], log: list[AgentAnswer]
+) -> None:
+    if answer is not None:
+        latest[answer.agent] = answer
+        log.append(answer)
 
 
 class MetaGPT(Company):

@@ -78,13 +78,13 @@ class GroupChat(FrameworkTemplate):
                 able = [a for a in order if a != previous or len(order) == 1]
                 speaker, chosen = await _selected(plan, stage, able, spoken, chat)
                 after = [*after, *chosen]
-            heard = [said for said in chat if said.agent in near[speaker]]
-            said = await stage.call(speaker, heard, after=after)
-            chat += [said] if said is not None else []
+            received = [answer for answer in chat if answer.agent in near[speaker]]
+            answer = await stage.call(speaker, received, after=after)
+            chat += [answer] if answer is not None else []
             spoken[speaker] += 1
             previous = speaker
-        told = [said for said in chat if said.agent in senders(plan)]
-        return await stage.call(plan.decision, told, after=chat[-1:], last=True)
+        for_decision = [answer for answer in chat if answer.agent in senders(plan)]
+        return await stage.call(plan.decision, for_decision, after=chat[-1:], last=True)
 
 
 async def _selected(
@@ -95,20 +95,20 @@ async def _selected(
         return able[0], []
     names = {a: plan.agents[a].role.name for a in able}
     task = _SELECT.format(question=stage.query.text, names=", ".join(names.values()))
-    said = await stage.call(plan.decision, chat, task=task)
-    named = [] if said is None else _named(said.text, names)
+    choice = await stage.call(plan.decision, chat, task=task)
+    named = [] if choice is None else _named(choice.text, names)
     least = min(able, key=lambda a: spoken[a])  # the first of them
-    return named[0] if len(named) == 1 else least, [said] if said is not None else []
+    return named[0] if len(named) == 1 else least, [choice] if choice is not None else []
 
 
 def _named(text: str, names: dict[int, str]) -> list[int]:
     """Whom a text names; a name inside a longer one that is there does not count."""
-    found: list[int] = []
+    agents: list[int] = []
     for agent, name in sorted(names.items(), key=lambda item: -len(item[1])):
         if name.casefold() in text.casefold():
-            found.append(agent)
+            agents.append(agent)
             text = text.casefold().replace(name.casefold(), "\0")
-    return found
+    return agents
 
 
 class Debate(FrameworkTemplate):
@@ -144,8 +144,10 @@ class Debate(FrameworkTemplate):
         agents, near = sorted(speakers(plan)), neighbours(plan)
         latest: dict[int, AgentAnswer] = {}
         for _ in range(self.rounds):
-            heard = {a: [latest[b] for b in agents if b in latest and b in near[a]] for a in agents}
-            replies = await together(stage.call(a, heard[a]) for a in agents)
-            latest |= {said.agent: said for said in replies if said is not None}
-        told = [latest[a] for a in agents if a in latest and a in senders(plan)]
-        return await stage.call(plan.decision, told, last=True)
+            received = {
+                a: [latest[b] for b in agents if b in latest and b in near[a]] for a in agents
+            }
+            replies = await together(stage.call(a, received[a]) for a in agents)
+            latest |= {answer.agent: answer for answer in replies if answer is not None}
+        for_decision = [latest[a] for a in agents if a in latest and a in senders(plan)]
+        return await stage.call(plan.decision, for_decision, last=True)

@@ -88,10 +88,10 @@ class MacNet(FrameworkTemplate):
         carried_on = {u for u, _ in edges}
         final = tuple((u, plan.decision) for u in speakers(plan) if u not in carried_on)
 
-        async def node(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
+        async def node(agent: int, received: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             if agent == plan.decision:
-                return await stage.call(agent, tuple(heard.values()), last=True)
-            return await _artefact(stage, edges, agent, heard)
+                return await stage.call(agent, tuple(received.values()), last=True)
+            return await _artefact(stage, edges, agent, received)
 
         return (await walk(len(plan.agents), (*edges, *final), node))[plan.decision]
 
@@ -119,21 +119,23 @@ def _layered(n: int) -> Edges:
 
 
 async def _artefact(
-    stage: Stage, edges: Edges, agent: int, heard: Mapping[int, AgentAnswer]
+    stage: Stage, edges: Edges, agent: int, received: Mapping[int, AgentAnswer]
 ) -> AgentAnswer | None:
     """An agent's version; where it cannot be called, what it was given goes on as it is.
 
     Numbers of its calls: 0 its draft, or the merger; from 1 its rewritings; then instructions.
     """
-    if not heard:
+    if not received:
         return await stage.call(agent, number=0)
-    rewritten = await together(_along(stage, edges, u, agent, said) for u, said in heard.items())
+    rewritten = await together(
+        _along(stage, edges, u, agent, answer) for u, answer in received.items()
+    )
     drafts = [draft for draft in rewritten if draft is not None]
     if len(drafts) > 1:
         task = _MERGE.format(question=stage.query.text)
         merged = await stage.call(agent, drafts, task=task, number=0)
         return merged or drafts[-1]
-    return drafts[0] if drafts else list(heard.values())[-1]
+    return drafts[0] if drafts else list(received.values())[-1]
 
 
 async def _along(

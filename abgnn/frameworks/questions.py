@@ -68,8 +68,8 @@ class QuestionFile:
 def _key(answer: str, response: str) -> float | bool | None:
     """What a response comes down to, given what kind of thing the answer is."""
     if _number(answer) is not None:
-        found = _NUMBER.findall(response)
-        return _number(found[-1]) if found else None
+        numbers = _NUMBER.findall(response)
+        return _number(numbers[-1]) if numbers else None
     last = next((line for line in reversed(response.splitlines()) if line.strip()), "")
     return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", last, re.IGNORECASE) is not None
 

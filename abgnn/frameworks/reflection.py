@@ -57,28 +57,30 @@ class SelfReflection(FrameworkTemplate):
     async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
         lone = len(plan.agents) == 1
 
-        async def speak(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
+        async def speak(agent: int, received: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             decides = agent == plan.decision
-            said = await stage.call(agent, tuple(heard.values()), last=decides)
+            answer = await stage.call(agent, tuple(received.values()), last=decides)
             if decides and not lone:
-                return said
-            return await _revised(stage, said, self.rounds, decides)
+                return answer
+            return await _revised(stage, answer, self.rounds, decides)
 
         return (await walk(len(plan.agents), plan.edges, speak))[plan.decision]
 
 
 async def _revised(
-    stage: Stage, said: AgentAnswer | None, rounds: int, last: bool
+    stage: Stage, answer: AgentAnswer | None, rounds: int, last: bool
 ) -> AgentAnswer | None:
     """The answer after reflection, as far as calls were possible."""
     question = stage.query.text
     for _ in range(rounds):
-        if said is None:
+        if answer is None:
             return None
         task = _REFLECT.format(question=question)
-        found = await stage.call(said.agent, [said], task=task, last=last)
-        if found is None:
-            return said
+        reflection = await stage.call(answer.agent, [answer], task=task, last=last)
+        if reflection is None:
+            return answer
         task = _REVISE.format(question=question)
-        said = await stage.call(said.agent, [said, found], task=task, last=last) or said
-    return said
+        answer = (
+            await stage.call(answer.agent, [answer, reflection], task=task, last=last) or answer
+        )
+    return answer

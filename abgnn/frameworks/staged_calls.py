@@ -26,7 +26,7 @@ class StagedCalls:
 
     def __init__(self, plan: Plan, stage: Stage) -> None:
         self.plan, self.stage = plan, stage
-        self._said: dict[int, AgentAnswer] = {}
+        self._answers: dict[int, AgentAnswer] = {}
         self._failure: Aborted | None = None
         self._reads, self._level = reads(plan), levels(waits(plan))
 
@@ -40,24 +40,24 @@ class StagedCalls:
         Raises:
             RuntimeError: it is something else than the plan says.
         """
-        heard = [self._said[u] for u in self._reads[agent] if u in self._said]
+        received = [self._answers[u] for u in self._reads[agent] if u in self._answers]
         role, question = self.plan.agents[agent].role, self.plan.query.text
-        if shown != user_text(role, question, [(s.role, s.text) for s in heard]):
+        if shown != user_text(role, question, [(s.role, s.text) for s in received]):
             raise RuntimeError(f"{role.name} is shown other messages than the plan says")
-        before = [s for s in self._said.values() if self._level[s.agent] < self._level[agent]]
+        before = [s for s in self._answers.values() if self._level[s.agent] < self._level[agent]]
         last = agent == self.plan.decision
         try:
-            said = await self.stage.call(agent, heard, after=before, last=last)
+            answer = await self.stage.call(agent, received, after=before, last=last)
         except Aborted as failure:
             self._failure = failure
             return ""
-        if said is None:
+        if answer is None:
             return ""
-        self._said[agent] = said
-        return said.text
+        self._answers[agent] = answer
+        return answer.text
 
     def answer(self) -> AgentAnswer | None:
         """What answers the question; None where no call was possible."""
         if self._failure is not None:
             raise self._failure
-        return self._said.get(self.plan.decision)
+        return self._answers.get(self.plan.decision)

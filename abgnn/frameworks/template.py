@@ -94,9 +94,9 @@ class GraphFlowTemplate(FrameworkTemplate):
         return len(plan.agents)
 
     async def act(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
-        async def speak(agent: int, heard: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
+        async def speak(agent: int, received: Mapping[int, AgentAnswer]) -> AgentAnswer | None:
             last = agent == plan.decision
-            return await stage.call(agent, tuple(heard.values()), last=last)
+            return await stage.call(agent, tuple(received.values()), last=last)
 
         return (await walk(len(plan.agents), plan.edges, speak))[plan.decision]
 
@@ -116,8 +116,8 @@ async def walk(
     tasks: dict[int, asyncio.Future[AgentAnswer | None]] = {}
 
     async def one(agent: int) -> AgentAnswer | None:
-        given = {u: await tasks[u] for u, v in sorted(edges) if v == agent}
-        return await act(agent, {u: said for u, said in given.items() if said is not None})
+        received = {u: await tasks[u] for u, v in sorted(edges) if v == agent}
+        return await act(agent, {u: answer for u, answer in received.items() if answer is not None})
 
     for agent in topological_order(n, edges):
         tasks[agent] = asyncio.ensure_future(one(agent))
@@ -125,12 +125,12 @@ async def walk(
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """All results, side by side; where one fails the others are awaited before that is told."""
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    for result in found:
+    """All results, side by side; where one fails, its error is raised after the others have ended."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
         if isinstance(result, BaseException):
             raise result
-    return [result for result in found if not isinstance(result, BaseException)]
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def speakers(plan: Plan) -> list[int]:
@@ -151,11 +151,11 @@ def senders(plan: Plan) -> set[int]:
 
 def neighbours(plan: Plan) -> dict[int, set[int]]:
     """Per agent, itself and whom an edge joins it with, whichever way it leads."""
-    found = {agent: {agent} for agent in range(len(plan.agents))}
+    near = {agent: {agent} for agent in range(len(plan.agents))}
     for u, v in inner_edges(plan):
-        found[u].add(v)
-        found[v].add(u)
-    return found
+        near[u].add(v)
+        near[v].add(u)
+    return near
 
 
 def domain_roles(domain: str, names: list[str] | None, n: int | None = None) -> tuple[Role, ...]:

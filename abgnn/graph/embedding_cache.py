@@ -52,17 +52,17 @@ class EmbeddingCache:
         by_key = {_key(text): text for text in texts}
         try:
             with closing(self._open()) as file:
-                found = list(_rows(file, list(by_key)))
+                rows = list(_rows(file, list(by_key)))
         except sqlite3.Error as error:
             _log.warning("embeddings in %s cannot be read: %s", self.path, error)
             return {}
-        width = len(found[0][1]) if found else 0
-        found = [row for row in found if len(row[1]) == width > 0]
-        if not found:
+        width = len(rows[0][1]) if rows else 0
+        rows = [row for row in rows if len(row[1]) == width > 0]
+        if not rows:
             return {}
-        values = np.frombuffer(b"".join(value for _, value in found), dtype="<f4")
-        rows = torch.from_numpy(values.astype(np.float32).reshape(len(found), -1)).unbind(0)
-        return {by_key[key]: row for (key, _), row in zip(found, rows, strict=True)}
+        values = np.frombuffer(b"".join(value for _, value in rows), dtype="<f4")
+        embed = torch.from_numpy(values.astype(np.float32).reshape(len(rows), -1))  # [n, H]
+        return {by_key[key]: e for (key, _), e in zip(rows, embed.unbind(0), strict=True)}
 
     def put(self, texts: Sequence[str], embed: Tensor) -> None:
         """Keep the rows of `embed` `[n, H]`, one per text; all of them or none."""

@@ -111,14 +111,14 @@ class TextEncoder:
         new.sort(key=len, reverse=True)
         for start in range(0, len(new), _CHUNK):  # what is done is kept, whatever comes
             some = new[start : start + _CHUNK]
-            embed = self._encode(some)  # [n, H]
-            self._cache.update(zip(some, embed.unbind(0), strict=True))
+            new_embed = self._encode(some)  # [n, H]
+            self._cache.update(zip(some, new_embed.unbind(0), strict=True))
             if self._disk is not None:
-                self._disk.put(some, embed)
-        found = torch.stack([self._cache[t] for t in texts])  # [n, H]
+                self._disk.put(some, new_embed)
+        embed = torch.stack([self._cache[t] for t in texts])  # [n, H]
         while self._most is not None and len(self._cache) > self._most:
             del self._cache[next(iter(self._cache))]
-        return found
+        return embed
 
     def _encode(self, texts: list[str]) -> Tensor:
         if self._encoder is None:

@@ -34,15 +34,15 @@ class AtRandom(nn.Module):
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
-        self.asked: tuple[str, ...] = ()  # ids of the queries of the batch, B of them
+        self.query_ids: tuple[str, ...] = ()  # ids of the queries of the batch, B of them
 
     def ties(self, *shape: int) -> Tensor:
         """What breaks each query's ties, `[B, *shape]`."""
         drawn = {}
-        for query in dict.fromkeys(self.asked):
+        for query in dict.fromkeys(self.query_ids):
             with seeded(self.seed, f"{type(self).__name__}/{query}"):
                 drawn[query] = EPSILON * torch.rand(shape)
-        return torch.stack([drawn[query] for query in self.asked])
+        return torch.stack([drawn[query] for query in self.query_ids])
 
     def extra_repr(self) -> str:
         return f"seed={self.seed}"
@@ -120,8 +120,8 @@ class AblatedBalance(AgentBalance):
     """
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
-        asked = tuple(query.id for query in batch.query)
+        query_ids = tuple(query.id for query in batch.query)
         for part in self.children():
             if isinstance(part, AtRandom):
-                part.asked = asked
+                part.query_ids = query_ids
         return super().forward(batch, sample=sample, action=action)

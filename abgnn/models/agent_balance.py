@@ -144,9 +144,9 @@ class AgentBalance(Policy):
         for field, value in (("cost_usd", cost_usd), ("latency_s", latency_s), ("aim", aim)):
             if value is not None and not value > 0:
                 raise ConfigError(f"set_budget.{field}", value, "a number above 0")
-        found = self.tradeoff.nearest(cost_usd, latency_s, aim)
-        self.set_tradeoff(*found)
-        return found
+        point = self.tradeoff.nearest(cost_usd, latency_s, aim)
+        self.set_tradeoff(*point)
+        return point
 
     def pool_log_prob(self, difficulty: Tensor) -> Tensor:
         """log p_sel of Eq 3 for difficulties `[B]`: `[B, P]`."""
@@ -155,10 +155,10 @@ class AgentBalance(Policy):
         if self.tradeoff is not None:
             seen = self.tradeoff.pools(table.pool_embed)  # [P]
             prior = seen if prior is None else prior + seen
-        found: Tensor = self.pool_selection(
+        log_prob: Tensor = self.pool_selection(
             table.pool_embed, table.cost_curve, difficulty, self.upper_bound, prior
         )
-        return found
+        return log_prob
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs

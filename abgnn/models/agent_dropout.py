@@ -217,7 +217,7 @@ class AgentDropout(PrunedTeam):
 
     def graphs(self, size: int, *, sample: bool) -> Rounds:
         keep = self.fixed and not sample  # what survived is kept
-        found = []
+        rounds = []
         for r in range(self.rounds):
             pair = []
             for logits, mask, acyclic in (
@@ -226,5 +226,5 @@ class AgentDropout(PrunedTeam):
             ):
                 many = (survivors(logits) if keep else logits).expand(size, -1, -1)
                 pair.append(self.edges(many, mask, sample=sample, acyclic=acyclic))
-            found.append((pair[0], pair[1]))
-        return found
+            rounds.append((pair[0], pair[1]))
+        return rounds

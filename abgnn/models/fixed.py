@@ -83,8 +83,8 @@ class FixedGraph(Policy):
 
     def _backbones(self, names: list[str], wanted: list[str]) -> list[int]:
         """Backbone index of every role of the template, `T` of them."""
-        given = self.backbone
-        per_role = given if isinstance(given, list) else [given] * (len(wanted) + 1)
+        backbone = self.backbone
+        per_role = backbone if isinstance(backbone, list) else [backbone] * (len(wanted) + 1)
         for name in per_role:
             if name not in self.table.names:
                 raise ConfigError("policy.backbone", name, f"one of {list(self.table.names)}")

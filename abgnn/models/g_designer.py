@@ -92,12 +92,12 @@ class GDesigner(Policy):
         super().attach(table)
 
     def forward(
-        self, batch: Batch, *, sample: bool, given: Sequence[Tensor] | None = None
+        self, batch: Batch, *, sample: bool, action: Sequence[Tensor] | None = None
     ) -> PlannedChoice:
-        """As `Policy.forward`; `given` holds the edges of each round `[B, N, N]`, for a draw."""
+        """As `Policy.forward`; `action` holds the edges of each round `[B, N, N]`, for a draw."""
         template: Template = batch.template[0]
         logits, loss = self._design(batch, template, sample=sample)
-        fixed = [None] * self.rounds if given is None else given
+        fixed = [None] * self.rounds if action is None else action
         drawn = self._draw(logits, fixed, batch.query, sample=sample)
         edges = torch.stack([d.edges for d in drawn], 1)  # [B, R, N, N]
         return PlannedChoice(
@@ -142,7 +142,7 @@ class GDesigner(Policy):
         """Every round's edges."""
         mask = ~torch.eye(self.n_agents, dtype=torch.bool, device=logits.device)  # [N, N]
         if sample or self.inference == "threshold":
-            return [self.edges(logits, mask, sample=sample, given=g) for g in fixed]
+            return [self.edges(logits, mask, sample=sample, value=g) for g in fixed]
         alone = []
         for row, query in zip(logits, queries, strict=True):  # each question's draws are its own
             with seeded(0, query.id):
@@ -180,12 +180,12 @@ def temporal_edges(spatial: Tensor) -> Tensor:
 
 def _by_name(template: Template, pairs: list[list[str]]) -> set[tuple[int, int]]:
     names = [role.name for role in template.roles]
-    found = set()
+    edges = set()
     for pair in pairs:
         if len(pair) != 2 or not set(pair) <= set(names):
             raise ConfigError("policy.role_graph", pair, f"pairs of roles of {names}")
-        found.add((names.index(pair[0]), names.index(pair[1])))
-    return found
+        edges.add((names.index(pair[0]), names.index(pair[1])))
+    return edges
 
 
 def _figures(logits: Tensor, edges: Tensor) -> dict[str, float]:

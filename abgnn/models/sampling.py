@@ -23,20 +23,20 @@ def categorical_entropy(log_prob: Tensor) -> Tensor:
     return -(log_prob.exp() * log_prob.where(possible, torch.zeros_like(log_prob))).sum(-1)
 
 
-def flip(logits: Tensor, given: Tensor | None, *, sample: bool) -> tuple[Tensor, Tensor]:
+def flip(logits: Tensor, action: Tensor | None, *, sample: bool) -> tuple[Tensor, Tensor]:
     """Bernoulli choices `[n]`: hard (bool), and the same as floats with a relaxed gradient."""
-    if given is not None:
-        return given, given.to(logits.dtype)
+    if action is not None:
+        return action, action.to(logits.dtype)
     if sample:
         return straight_through_bernoulli(logits)
     hard = logits > 0
     return hard, hard.to(logits.dtype)
 
 
-def flip_hard(logits: Tensor, given: Tensor | None, *, sample: bool) -> Tensor:
+def flip_hard(logits: Tensor, action: Tensor | None, *, sample: bool) -> Tensor:
     """Bernoulli choices `[n]` as bool, without a gradient."""
-    if given is not None:
-        return given
+    if action is not None:
+        return action
     logits = logits.detach()
     return torch.rand_like(logits) < torch.sigmoid(logits) if sample else logits > 0
 

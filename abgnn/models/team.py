@@ -111,5 +111,5 @@ class Team:
 
 def _pairs(edges: Tensor, senders: set[int], readers: set[int]) -> tuple[tuple[int, int], ...]:
     """Edges but for those of silent senders and readers."""
-    found = [(int(u), int(v)) for u, v in edges.nonzero().tolist()]
-    return tuple((u, v) for u, v in found if u not in senders and v not in readers)
+    pairs = [(int(u), int(v)) for u, v in edges.nonzero().tolist()]
+    return tuple((u, v) for u, v in pairs if u not in senders and v not in readers)

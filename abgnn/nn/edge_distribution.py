@@ -71,7 +71,7 @@ class EdgeDistribution(nn.Module):
         *,
         sample: bool,
         acyclic: bool = True,
-        given: EdgeSample | Tensor | None = None,
+        value: EdgeSample | Tensor | None = None,
     ) -> EdgeSample:
         """Draw, or judge what is given: a former sample, or bare edges walked row by row.
 
@@ -79,26 +79,26 @@ class EdgeDistribution(nn.Module):
             ConfigError: bare edges for a learned order: the ranks that they were drawn in are
                 part of what is judged.
         """
-        if self.score is not None and isinstance(given, Tensor) and acyclic:
-            raise ConfigError("given", "bare edges", "an EdgeSample, where the order is learned")
+        if self.score is not None and isinstance(value, Tensor) and acyclic:
+            raise ConfigError("value", "bare edges", "an EdgeSample, where the order is learned")
         size, n = len(logits), self.num_agents
         mask = mask.expand(size, n, n)
         rank = torch.zeros(size, n, dtype=torch.long, device=logits.device)
         log_prob, entropy = logits.new_zeros(size), logits.new_zeros(size)
         if self.score is not None and acyclic:
-            former = given.rank if isinstance(given, EdgeSample) else None
+            former = value.rank if isinstance(value, EdgeSample) else None
             rank, log_prob, entropy = self._ranks(size, sample, former)
             mask = mask & (rank.unsqueeze(2) < rank.unsqueeze(1))
-        walk = given.walk if isinstance(given, EdgeSample) else self._walk(logits, sample, given)
-        wanted = _flip(logits, sample, given)
+        walk = value.walk if isinstance(value, EdgeSample) else self._walk(logits, sample, value)
+        wanted = _flip(logits, sample, value)
         edges, able = _grow(wanted, mask, walk) if acyclic else (wanted & mask, mask)
         drawn = EdgeSample(edges, log_prob, entropy, rank, walk)
         return _judged(logits, able, drawn)
 
-    def _walk(self, logits: Tensor, sample: bool, given: Tensor | None) -> Tensor:
+    def _walk(self, logits: Tensor, sample: bool, value: Tensor | None) -> Tensor:
         """Candidates in the order in which they are looked at, `[B, N²]`."""
         size, pairs = len(logits), self.num_agents**2
-        if self.order != "random" or given is not None:
+        if self.order != "random" or value is not None:
             return torch.arange(pairs, device=logits.device).expand(size, pairs)
         if sample:
             return torch.rand(size, pairs, device=logits.device).argsort(1)
@@ -138,10 +138,10 @@ def joined(samples: Sequence[EdgeSample]) -> EdgeSample:
     )
 
 
-def _flip(logits: Tensor, sample: bool, given: EdgeSample | Tensor | None) -> Tensor:
+def _flip(logits: Tensor, sample: bool, value: EdgeSample | Tensor | None) -> Tensor:
     """Which candidates would be taken if they were open, `[B, N, N]` bool."""
-    if given is not None:
-        return given.edges if isinstance(given, EdgeSample) else given
+    if value is not None:
+        return value.edges if isinstance(value, EdgeSample) else value
     logits = logits.detach()
     return torch.rand_like(logits) < torch.sigmoid(logits) if sample else logits > 0
 

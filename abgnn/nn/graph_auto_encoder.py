@@ -62,8 +62,8 @@ class GraphAutoEncoder(nn.Module):
         self, roles: Tensor, query: Tensor, edge_index: Tensor, *, sample: bool
     ) -> EdgeLogits:
         n, width = roles.shape[-2:]
-        asked = query.unsqueeze(1).expand(-1, n, -1)  # [B, N, H]
-        x = torch.cat([roles.expand(len(query), n, width), asked], -1)  # [B, N, 2H]
+        queries = query.unsqueeze(1).expand(-1, n, -1)  # [B, N, H]
+        x = torch.cat([roles.expand(len(query), n, width), queries], -1)  # [B, N, 2H]
         h = F.relu(self.conv1(x, edge_index))  # [B, N, 16]
         h = F.dropout(h, self.dropout, training=self.training and sample)
         h = F.log_softmax(self.conv2(h, edge_index), -1)  # [B, N, H]

@@ -91,11 +91,11 @@ class TaskScores(nn.Module):
         phi, rest = features - centre, score - mean  # [n, F], [n, M]
         same = (task[:, None] == task).to(phi.dtype)  # [n, n]
         query = (phi @ phi.T).mul_(self.shared_var + self.own_var * same)
-        found = [_ridge(self.task_var * same + a * query, rest) for a in scales]
-        least = min((error for error, _ in found), key=lambda error: float(error.mean()))
-        able = [i for i, (error, _) in enumerate(found) if _close(error - least)]
+        fits = [_ridge(self.task_var * same + a * query, rest) for a in scales]
+        least = min((error for error, _ in fits), key=lambda error: float(error.mean()))
+        able = [i for i, (error, _) in enumerate(fits) if _close(error - least)]
         best = max(able, key=lambda i: scales[i])
-        a, dual = scales[best], found[best][1]  # dual [n, M]
+        a, dual = scales[best], fits[best][1]  # dual [n, M]
         task_sum = torch.zeros_like(self.task).index_add(0, task, dual)
         own = torch.zeros_like(self.own)
         for u in set(task.tolist()):

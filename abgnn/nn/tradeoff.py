@@ -94,9 +94,9 @@ class Tradeoff(nn.Module):
         self, state_dict: dict[str, Tensor], prefix: str, *rest: object
     ) -> None:
         """A checkpoint's table may have any number of points."""
-        found = state_dict.get(f"{prefix}taught")
-        if found is not None:
-            self.taught = self.taught.new_zeros(found.shape)
+        saved = state_dict.get(f"{prefix}taught")
+        if saved is not None:
+            self.taught = self.taught.new_zeros(saved.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def extra_repr(self) -> str:

@@ -115,21 +115,21 @@ def _fitted(table: OutcomeTable, m: int) -> Price:
 
 def _size(name: str) -> float | None:
     """Billions of parameters that a name states: 7b, 1.5b, 8x7b."""
-    found = re.search(
+    size = re.search(
         r"(?<![\w.])((?:\d+x)?\d+(?:\.\d+)?)b(?![a-z0-9])", name.lower().replace("_", "-")
     )
-    return math.prod(float(part) for part in found[1].split("x")) if found else None
+    return math.prod(float(part) for part in size[1].split("x")) if size else None
 
 
 def _scores(
     table: OutcomeTable, domain: str | None
 ) -> dict[str, Mapping[str, Mapping[str, float]]]:
     tasks = np.array(table.tasks)
-    found: dict[str, defaultdict[str, dict[str, float]]] = {
+    scores: dict[str, defaultdict[str, dict[str, float]]] = {
         name: defaultdict(dict) for name in table.llms
     }
     for task in dict.fromkeys(table.tasks):
         means = table.score[tasks == task].mean(0)  # [M]
         for name, mean in zip(table.llms, means, strict=True):
-            found[name][domain or domain_of_task(task)][task] = round(100 * float(mean), 1)
-    return {name: dict(scores) for name, scores in found.items()}
+            scores[name][domain or domain_of_task(task)][task] = round(100 * float(mean), 1)
+    return {name: dict(by_task) for name, by_task in scores.items()}

@@ -68,14 +68,14 @@ def assemble(
         name: np.array([[getattr(e.cells[m], name) for m in names] for e in full], dtype=np.float64)
         for name in ARRAYS
     }
-    said = all(e.cells[m].response is not None for e in full for m in names)
+    all_answered = all(e.cells[m].response is not None for e in full for m in names)
     responses = tuple(tuple(e.cells[m].response or "" for m in names) for e in full)
     return OutcomeTable(
         tuple(e.id for e in full),
         tuple(e.text for e in full),
         tuple(e.task for e in full),
         tuple(names),
-        responses=responses if said else (),
+        responses=responses if all_answered else (),
         **arrays,
     )
 
@@ -97,13 +97,13 @@ def to_number(value: object, field: Callable[[], str]) -> float:
 
 
 def _names(entries: Sequence[Entry], where: str, llms: Sequence[str] | None) -> list[str]:
-    found = list(dict.fromkeys(name for entry in entries for name in entry.cells))
-    if not found:
+    names = list(dict.fromkeys(name for entry in entries for name in entry.cells))
+    if not names:
         raise ConfigError(where, "no LLM", "a table with outcomes of at least one LLM")
     for name in llms or ():
-        if name not in found:
-            raise ConfigError(f"{where}: llms", name, ", ".join(found))
-    return found if llms is None else list(llms)
+        if name not in names:
+            raise ConfigError(f"{where}: llms", name, ", ".join(names))
+    return names if llms is None else list(llms)
 
 
 def _check_ids(entries: Sequence[Entry], where: str) -> None:

@@ -69,8 +69,8 @@ def read_outcomes(
     if missing not in get_args(Missing):
         raise ConfigError("missing", missing, " | ".join(get_args(Missing)))
     records = read_records(path, allow_pickle=allow_pickle)
-    found = detect_layout(records[0], str(path)) if layout == "auto" else layout
-    entries = _chosen(_entries(records, found, path), tasks, str(path))
+    detected = detect_layout(records[0], str(path)) if layout == "auto" else layout
+    entries = _chosen(_entries(records, detected, path), tasks, str(path))
     fill_tokens(entries)
     if profiles is not None:
         fill_costs(entries, read_profiles(profiles), str(path))

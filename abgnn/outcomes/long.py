@@ -27,8 +27,8 @@ NUMBERS = ("score", "cost", "prompt_tokens", "completion_tokens", "latency")
 
 def columns_of(record: Record) -> dict[str, str]:
     """Our column → the file's, for those that it has."""
-    found = {ours: next((n for n in names if n in record), "") for ours, names in NAMES.items()}
-    return {ours: name for ours, name in found.items() if name}
+    columns = {ours: next((n for n in names if n in record), "") for ours, names in NAMES.items()}
+    return {ours: name for ours, name in columns.items() if name}
 
 
 def is_long(record: Record) -> bool:
@@ -62,7 +62,7 @@ def long_entries(records: Sequence[Record], where: str) -> list[Entry]:
     return list(entries.values())
 
 
-def _told(where: str, what: str, llm: str, question: str) -> str:
+def _cell_name(where: str, what: str, llm: str, question: str) -> str:
     return f"{where}: {what} of {llm}, {question}"
 
 
@@ -72,7 +72,7 @@ def _add(entry: Entry, model: str, record: Record, names: dict[str, str], where:
             f"{where}: id", entry.id, f"every id once per LLM; {model} is there twice"
         )
     values = {
-        name: to_number(record[names[name]], partial(_told, where, name, model, entry.id))
+        name: to_number(record[names[name]], partial(_cell_name, where, name, model, entry.id))
         for name in NUMBERS
         if name in names
     }

@@ -89,13 +89,13 @@ def fill_costs(entries: Sequence[Entry], prices: Mapping[str, Price], where: str
 def fill_tokens(entries: Sequence[Entry]) -> None:
     """Token counts from lengths, in place, where the table states none."""
     for entry in entries:
-        asked, typical = tokens_of(entry.text), COMPLETION.get(entry.metric, OTHERWISE)
+        prompt, typical = tokens_of(entry.text), COMPLETION.get(entry.metric, OTHERWISE)
         for cell in entry.cells.values():
             if math.isnan(cell.prompt_tokens):
-                cell.prompt_tokens = asked
+                cell.prompt_tokens = prompt
             if math.isnan(cell.completion_tokens):
-                said = cell.response
-                cell.completion_tokens = typical if said is None else tokens_of(said)
+                response = cell.response
+                cell.completion_tokens = typical if response is None else tokens_of(response)
 
 
 def _price(profile: object, where: str) -> Price:

@@ -12,7 +12,7 @@ from abgnn.errors import ConfigError
 from abgnn.outcomes.cells import Cell, Entry, to_number
 from abgnn.outcomes.files import Record
 
-COST, SAID = "|total_cost", "|model_response"
+COST, RESPONSE = "|total_cost", "|model_response"
 NO_LLM = ("", "id", "index", "split", "subject", "prompt", "task", "Unnamed: 0")
 BENCHMARKS = ("gsm8k", "mmlu", "mt_bench", "mbpp", "human_eval")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -35,14 +35,14 @@ def _routerbench_entry(record: Record, names: Sequence[str], where: str) -> Entr
     name_of = str(record["sample_id"])
     cells = {}
     for m in names:
-        score = to_number(record[m], partial(_told, where, "score", m, name_of))
-        cost = to_number(record[m + COST], partial(_told, where, "cost", m, name_of))
-        said = record.get(m + SAID)
-        cells[m] = Cell(score, cost, response=unprinted(said) if _is_text(said) else None)
+        score = to_number(record[m], partial(_cell_name, where, "score", m, name_of))
+        cost = to_number(record[m + COST], partial(_cell_name, where, "cost", m, name_of))
+        response = record.get(m + RESPONSE)
+        cells[m] = Cell(score, cost, response=unprinted(response) if _is_text(response) else None)
     return Entry(name_of, str(record["eval_name"]), unprinted(str(record["prompt"])), cells)
 
 
-def _told(where: str, what: str, llm: str, question: str) -> str:
+def _cell_name(where: str, what: str, llm: str, question: str) -> str:
     return f"{where}: {what} of {llm} on question {question}"
 
 
@@ -87,9 +87,9 @@ def _routellm_entry(record: Record, names: Sequence[str], task: str, n: int, whe
     id, text = str(record.get("id") or f"{task}/{n}"), str(record["prompt"])
     cells = {}
     for m in names:
-        score = to_number(record[m], partial(_told, where, "score", m, id))
-        said = record.get(f"{m}_response")
-        cells[m] = Cell(score, response=said if _is_text(said) else None)
+        score = to_number(record[m], partial(_cell_name, where, "score", m, id))
+        response = record.get(f"{m}_response")
+        cells[m] = Cell(score, response=response if _is_text(response) else None)
     metric = "letter" if text.rstrip().endswith("Answer:") else ""
     return Entry(id, task, text, cells, metric)
 
@@ -115,7 +115,7 @@ def _llmrouter_entry(record: Record, task: str, id: str, where: str) -> Entry:
     if not isinstance(scores, dict):
         raise ConfigError(f"{where}: scores of question {id}", scores, "{LLM: score}")
     cells = {
-        m: Cell(to_number(s, partial(_told, where, "score", m, id))) for m, s in scores.items()
+        m: Cell(to_number(s, partial(_cell_name, where, "score", m, id))) for m, s in scores.items()
     }
     text = "\n".join([str(record["query"]), *_options(record.get("choices"))])
     return Entry(id, task, text, cells, str(record.get("metric") or ""))

@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
-from abgnn.planning.search import Found, Searcher
+from abgnn.planning.search import Candidate, Searcher
 
 _DUAL_STEPS, _START = 8, 0.05
 _WEIGHTINGS = ((1, 1), (4, 0.25), (0.25, 4), (4, 4), (0.25, 0.25), (16, 16), (0.05, 0.05))
@@ -21,7 +21,7 @@ class Weighted:
     """A design, the share of all queries that it is drawn for, and which kind of them."""
 
     share: float
-    found: Found
+    candidate: Candidate
     group: str = ""
 
 
@@ -76,15 +76,15 @@ class Budget:
         """Share of the budgets that is aimed at."""
         return self.margin if self.margin is not None else 0.93 if self.strict else 0.99
 
-    def uses(self, searcher: Searcher, found: Found) -> list[float]:
+    def uses(self, searcher: Searcher, candidate: Candidate) -> list[float]:
         """What a design uses of each budget that there is, 1 being all of it."""
         used = []
         if self.cost_usd is not None:
-            used.append(found.forecast.usd / self.cost_usd)
+            used.append(candidate.forecast.usd / self.cost_usd)
         if self.latency_s is not None and self.quantile is None:
-            used.append(found.forecast.seconds / self.latency_s)
+            used.append(candidate.forecast.seconds / self.latency_s)
         elif self.latency_s is not None and self.quantile is not None:
-            used.append(searcher.slow(found.design, self.latency_s) / (1 - self.quantile))
+            used.append(searcher.slow(candidate.design, self.latency_s) / (1 - self.quantile))
         return used
 
 
@@ -116,20 +116,20 @@ class Mixture:
 
     @property
     def accuracy(self) -> float:
-        return sum(p.share * p.found.forecast.accuracy for p in self.parts)
+        return sum(p.share * p.candidate.forecast.accuracy for p in self.parts)
 
     @property
     def usd(self) -> float:
-        return sum(p.share * p.found.forecast.usd for p in self.parts)
+        return sum(p.share * p.candidate.forecast.usd for p in self.parts)
 
     @property
     def seconds(self) -> float:
-        return sum(p.share * p.found.forecast.seconds for p in self.parts)
+        return sum(p.share * p.candidate.forecast.seconds for p in self.parts)
 
     @property
     def accuracy_sd(self) -> float:
         """An upper bound: as if all parts were wrong together."""
-        return sum(p.share * p.found.forecast.accuracy_sd for p in self.parts)
+        return sum(p.share * p.candidate.forecast.accuracy_sd for p in self.parts)
 
 
 def budgeted_mix(searcher: Searcher | Sequence[Stratum], budget: Budget) -> Mixture:
@@ -144,24 +144,25 @@ def budgeted_mix(searcher: Searcher | Sequence[Stratum], budget: Budget) -> Mixt
         budget: what may be used.
     """
     strata = [Stratum("", 1.0, searcher)] if isinstance(searcher, Searcher) else list(searcher)
-    found = [(g, one) for g, more in enumerate(_candidates(strata, budget)) for one in more]
-    accuracy = np.array([one.forecast.accuracy for _, one in found])
-    uses = np.array([budget.uses(strata[g].searcher, one) for g, one in found]).T  # [budgets, n]
-    of = np.array([g for g, _ in found])
+    by_kind = _candidates(strata, budget)
+    candidates = [(g, c) for g, of_kind in enumerate(by_kind) for c in of_kind]
+    accuracy = np.array([c.forecast.accuracy for _, c in candidates])
+    uses = np.array([budget.uses(strata[g].searcher, c) for g, c in candidates]).T  # [budgets, n]
+    of = np.array([g for g, _ in candidates])
     kinds = (of == np.arange(len(strata))[:, None]).astype(float)  # [G, n]
     shares = np.array([s.share for s in strata])
     limits = np.full(len(uses), budget.aim)
     above = (uses, limits) if len(uses) else (None, None)
     solved = linprog(-accuracy, *above, kinds, shares, bounds=(0, 1))
     if solved.status == 0:
-        parts = _parts(strata, found, solved.x)
+        parts = _parts(strata, candidates, solved.x)
         return Mixture(parts, budget, True, _prices(budget, -solved.ineqlin.marginals))
-    nearest = np.zeros(len(found))  # the least excess, kind by kind
+    nearest = np.zeros(len(candidates))  # the least excess, kind by kind
     for g, share in enumerate(shares):
         worst = np.where(of == g, uses.max(0), np.inf)
         nearest[int(worst.argmin())] = share
     dear = np.full(len(uses), 20 * _START)
-    return Mixture(_parts(strata, found, nearest), budget, False, _prices(budget, dear))
+    return Mixture(_parts(strata, candidates, nearest), budget, False, _prices(budget, dear))
 
 
 def _prices(budget: Budget, duals: Array) -> tuple[float, float]:
@@ -171,45 +172,46 @@ def _prices(budget: Budget, duals: Array) -> tuple[float, float]:
     return tok, lat
 
 
-def _candidates(strata: Sequence[Stratum], budget: Budget) -> list[list[Found]]:
+def _candidates(strata: Sequence[Stratum], budget: Budget) -> list[list[Candidate]]:
     """Designs for each kind."""
     scale = [0.0 if b is None else 1 / b for b in (budget.cost_usd, budget.latency_s)]
-    found: list[dict[object, Found]] = [{} for _ in strata]
+    candidates: list[dict[object, Candidate]] = [{} for _ in strata]
 
-    def add(g: int, one: Found) -> Found:
-        found[g][one.design] = one
-        return one
+    def add(g: int, candidate: Candidate) -> Candidate:
+        candidates[g][candidate.design] = candidate
+        return candidate
 
     lambdas = [_START * s for s in scale]
     for _ in range(_DUAL_STEPS):
         best = [add(g, s.searcher.best(*lambdas)) for g, s in enumerate(strata)]
         used = np.array([
-            s.share * np.array(budget.uses(s.searcher, one))
-            for s, one in zip(strata, best, strict=True)
+            s.share * np.array(budget.uses(s.searcher, candidate))
+            for s, candidate in zip(strata, best, strict=True)
         ]).sum(0)  # fmt: skip
         steps = iter(np.clip(np.log(np.maximum(used, 1e-9)), -1, 1))
         lambdas = [x * float(np.exp(next(steps))) if x else 0.0 for x in lambdas]
     for g, stratum in enumerate(strata):
-        for one in _screened(stratum.searcher, scale):
-            add(g, one)
-    return [list(more.values()) for more in found]
+        for candidate in _screened(stratum.searcher, scale):
+            add(g, candidate)
+    return [list(by_design.values()) for by_design in candidates]
 
 
-def _screened(searcher: Searcher, scale: Sequence[float]) -> list[Found]:
+def _screened(searcher: Searcher, scale: Sequence[float]) -> list[Candidate]:
     """The library's best by several weightings, and its cheapest and fastest."""
     library = searcher.library
     weights = [(_START * a * scale[0], _START * b * scale[1]) for a, b in _WEIGHTINGS]
     best = [max(library, key=lambda f: f.forecast.utility(*w)) for w in weights]
     best.append(min(library, key=lambda f: f.forecast.usd))  # so that what can be met is met
     best.append(min(library, key=lambda f: f.forecast.seconds))
-    return [searcher.judged(found.design) for found in best]
+    return [searcher.judged(candidate.design) for candidate in best]
 
 
 def _parts(
-    strata: Sequence[Stratum], found: Sequence[tuple[int, Found]], shares: Array
+    strata: Sequence[Stratum], candidates: Sequence[tuple[int, Candidate]], shares: Array
 ) -> tuple[Weighted, ...]:
     used = [i for i in np.argsort(-shares, kind="stable") if shares[i] > 1e-6]
     total = float(shares[used].sum())
     return tuple(
-        Weighted(float(shares[i]) / total, found[i][1], strata[found[i][0]].name) for i in used
+        Weighted(float(shares[i]) / total, candidates[i][1], strata[candidates[i][0]].name)
+        for i in used
     )

@@ -149,8 +149,8 @@ def file_format(path: str | Path) -> str | None:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    found = data.get("format") if isinstance(data, dict) else None
-    return found if isinstance(found, str) else None
+    name = data.get("format") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def read_json(path: str | Path, format_: str, allowed: str) -> dict[str, Any]:

@@ -184,21 +184,21 @@ def fit_correctness(
         observed.group[observed.query],
     )
     state: _State | None = None
-    found = []
+    fits = []
     kind_effects = KIND_EFFECTS if groups > 1 else KIND_EFFECTS[:1]
     for kind_effect in kind_effects:
         for tau in TAUS:
             fit = _Fit(x, observed, profile, layout, tau, kind_effect)
             state = fit.run(state, 20 if state is None else 8)
-            found.append((state, *fit.posterior(state)))
-    evidence = np.array([e for _, _, e in found])
+            fits.append((state, *fit.posterior(state)))
+    evidence = np.array([e for _, _, e in fits])
     weight = np.exp(evidence - logsumexp(evidence))
-    thetas = np.array([s.theta for s, _, _ in found])
+    thetas = np.array([s.theta for s, _, _ in fits])
     mean = weight @ thetas
     away = thetas - mean
-    covariance = np.einsum("k,kij->ij", weight, np.array([c for _, c, _ in found]))
+    covariance = np.einsum("k,kij->ij", weight, np.array([c for _, c, _ in fits]))
     covariance += np.einsum("k,ki,kj->ij", weight, away, away)
-    spread = float(weight @ np.array([s.spread for s, _, _ in found]))
+    spread = float(weight @ np.array([s.spread for s, _, _ in fits]))
     grid = weight.reshape(len(kind_effects), len(TAUS))
     return Correctness(layout, mean, covariance, spread, grid.sum(0), grid.sum(1))
 

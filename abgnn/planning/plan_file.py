@@ -59,7 +59,7 @@ def mixture_to_dict(mixture: Mixture, calibration: Calibration) -> dict[str, Any
             {
                 "share": part.share,
                 "group": part.group,
-                **_named(part.found.design, calibration),
+                **_named(part.candidate.design, calibration),
             }
             for part in mixture.parts
         ],

@@ -66,7 +66,7 @@ def predict(
         raise ConfigError("queries", queries, "an integer from 1")
     size = _DRAWS * queries
     ahead = VirtualQueries(model, size, seed, draws=_DRAWS, predictive=True)
-    played = [ahead.run(part.found.design) for part in mixture.parts]
+    played = [ahead.run(part.candidate.design) for part in mixture.parts]
     rng = np.random.default_rng(seed + 1)
     pick = _drawn_parts(mixture, names, ahead.group, rng)
 

@@ -14,7 +14,7 @@ _LEAST_GAIN, _STEPS, _STARTS = 5e-4, 8, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """A design and what the model expects of it on virtual queries that it was not chosen on."""
 
     design: Design
@@ -38,11 +38,11 @@ class Searcher:
         self._climb = VirtualQueries(model, _CLIMB, seed + 1, group)
         self._judge = VirtualQueries(model, _JUDGE, seed + 2, group)
         screen = VirtualQueries(model, _SCREEN, seed, group)
-        self.library = [Found(design, screen.forecast(design)) for design in space.library()]
+        self.library = [Candidate(design, screen.forecast(design)) for design in space.library()]
         self._climbed: dict[Design, Forecast] = {}
         self._judged: dict[Design, Forecast] = {}
 
-    def best(self, lambda_tok: float, lambda_lat: float) -> Found:
+    def best(self, lambda_tok: float, lambda_lat: float) -> Candidate:
         """The best design for the λ's of Eq 9."""
         tops = [
             self._local(start, lambda_tok, lambda_lat)
@@ -51,11 +51,11 @@ class Searcher:
         top = max(tops, key=lambda d: self._value(d, lambda_tok, lambda_lat))
         return self.judged(top)
 
-    def judged(self, design: Design) -> Found:
+    def judged(self, design: Design) -> Candidate:
         """A design on fresh virtual queries."""
         if design not in self._judged:
             self._judged[design] = self._judge.forecast(design)
-        return Found(design, self._judged[design])
+        return Candidate(design, self._judged[design])
 
     def slow(self, design: Design, seconds: float) -> float:
         """Share of the same queries that take longer."""
@@ -95,7 +95,7 @@ def search(
     space: PlanSpace,
     weightings: Sequence[tuple[float, float]],
     seed: int = 0,
-) -> list[Found]:
+) -> list[Candidate]:
     """The best design for each (λ_tok, λ_lat)."""
     searcher = Searcher(model, space, seed)
     return [searcher.best(*pair) for pair in weightings]

@@ -125,14 +125,14 @@ def fit_bill(
     y = np.log(np.maximum(value, 1e-12)) - x @ prior
     others = np.repeat([_SD, _READ_SD, _GROUP_SD], [common, m, kinds])
     by = observed.backbone
-    found = [_ridge(x, y, by, m, 1 / np.append(np.full(m, sd), others) ** 2) for sd in TRUSTS]
-    evidence = np.array([f.evidence for f in found])
+    fits = [_ridge(x, y, by, m, 1 / np.append(np.full(m, sd), others) ** 2) for sd in TRUSTS]
+    evidence = np.array([f.evidence for f in fits])
     weight = np.exp(evidence - logsumexp(evidence))
-    away = np.array([f.away for f in found])
+    away = np.array([f.away for f in fits])
     mean = weight @ away
-    covariance: Array = np.einsum("k,kij->ij", weight, np.array([f.covariance for f in found]))
+    covariance: Array = np.einsum("k,kij->ij", weight, np.array([f.covariance for f in fits]))
     covariance += np.einsum("k,ki,kj->ij", weight, away - mean, away - mean)
-    variance: Array = weight @ np.array([f.variance for f in found])
+    variance: Array = weight @ np.array([f.variance for f in fits])
     return UsageModel(prior + mean, covariance, m, groups, variance)
 
 

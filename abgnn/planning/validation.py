@@ -22,13 +22,13 @@ def foretold(calibration: Calibration, folds: int = 4, seed: int = 0) -> Array:
         seed: of the division.
     """
     observed = calibration.observed
-    asked = np.random.default_rng(seed).permutation(np.unique(observed.query))
-    folds = min(folds, len(asked))
+    queries = np.random.default_rng(seed).permutation(np.unique(observed.query))
+    folds = min(folds, len(queries))
     assert folds > 1, "calls on at least two questions"
     slots, lead = len(calibration.template.roles), calibration.template.lead
     right = np.empty(len(observed))
     for k in range(folds):
-        out = np.isin(observed.query, asked[k::folds])
+        out = np.isin(observed.query, queries[k::folds])
         model = fit_correctness(observed.rows(~out), calibration.profile, slots, lead)
         right[out] = _probability(model, observed.rows(out), calibration)
     return right

@@ -34,8 +34,8 @@ def draw_cases(grid: Grid, path: str | Path, *, simulated: bool) -> Path:
     _heads(figure, columns, widths, width, height)
     top = height - HEAD
     for (question, row), tall in zip(grid.items(), heights, strict=True):
-        said = textwrap.fill(" ".join(question.split()), int(12.5 * width), max_lines=2)
-        figure.text(SIDE / width, top / height, said, va="top", fontsize=9, style="italic")
+        title = textwrap.fill(" ".join(question.split()), int(12.5 * width), max_lines=2)
+        figure.text(SIDE / width, top / height, title, va="top", fontsize=9, style="italic")
         left, bottom = SIDE, top - QUESTION - tall - CAPTION
         for column, wide in zip(columns, widths, strict=True):
             if column in row:

@@ -49,8 +49,8 @@ def draw_inductive(
     low = min(min(v) for v in values.values())
     axes[-1].set_xlim(max(0.0, low - 0.05), 1)
     axes[-1].set_title("mean performance within budgets", fontsize=10, color=INK)
-    said = "The same weights with other catalogues" + (" (simulated)" if simulated else "")
-    figure.suptitle(said, fontweight="bold", color=WARNING if simulated else INK)
+    title = "The same weights with other catalogues" + (" (simulated)" if simulated else "")
+    figure.suptitle(title, fontweight="bold", color=WARNING if simulated else INK)
     figure.savefig(path, dpi=150)
 
 

@@ -32,5 +32,5 @@ def shown(figure: Figure, caption: str, label: str, key: str, least: float = 0.7
     width = 96 * float(figure.get_size_inches()[0])  # CSS pixels
     limits = f"max-width: {1.25 * width:.0f}px; min-width: {least * width:.0f}px"
     drawn = tag("div", svg(figure, f"{caption} ({label})", key), style=limits)
-    told = tag("figcaption", caption, " ", badge(label))
-    return tag("figure", tag("div", drawn, class_="picture", tabindex="0"), told)
+    below = tag("figcaption", caption, " ", badge(label))
+    return tag("figure", tag("div", drawn, class_="picture", tabindex="0"), below)

@@ -30,10 +30,10 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 def tag(name: str, *content: object, **attributes: str) -> Html:
     """An element; `class_` is written `class`, other underscores are hyphens."""
-    given = "".join(
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items()
     )
-    return Html(f"<{name}{given}>{join(content)}</{name}>")
+    return Html(f"<{name}{written}>{join(content)}</{name}>")
 
 
 def badge(label: str) -> Html:

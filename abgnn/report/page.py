@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abgnn.report.markup import Html, badge, join, tag, text
-from abgnn.report.records import UNKNOWN, CertificateFile, Found
+from abgnn.report.records import UNKNOWN, CertificateFile, Runs
 from abgnn.report.sections_planning import beliefs, certificates, plans, shares
 from abgnn.report.sections_points import ablation, curves, tables
 from abgnn.report.sections_runs import configurations, reading, spending
@@ -25,17 +25,17 @@ _SECTIONS = (
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def build_page(found: Found) -> str:
+def build_page(runs: Runs) -> str:
     """The whole page; the same files give the same bytes."""
-    bodies = [(key, title, write(found)) for key, title, write in _SECTIONS]
+    bodies = [(key, title, write(runs)) for key, title, write in _SECTIONS]
     links = [tag("li", tag("a", title, href=f"#{key}")) for key, title, body in bodies if body]
-    title = f"abgnn report ({', '.join(found.labels)})"
+    title = f"abgnn report ({', '.join(runs.labels)})"
     body = join(
         (
             tag(
                 "header",
-                tag("h1", "abgnn report ", join(map(badge, found.labels), " ")),
-                *_lead(found),
+                tag("h1", "abgnn report ", join(map(badge, runs.labels), " ")),
+                *_lead(runs),
             ),
             tag("nav", tag("ul", *links), aria_label="sections"),
             tag("main", *(part for _, _, part in bodies)),
@@ -51,24 +51,26 @@ def build_page(found: Found) -> str:
     )
 
 
-def _lead(found: Found) -> list[Html]:
+def _lead(runs: Runs) -> list[Html]:
     """What must not be missed: simulated figures, a mix of labels, verdicts, notices."""
     lines: list[Html] = []
-    if any("simulated" in label for label in found.labels):
-        said = "Simulated figures come from a model of LLMs; they are no evidence about a real one."
-        lines.append(tag("p", tag("strong", said)))
-    if len(found.labels) > 1:
-        said = f"Labels are mixed ({', '.join(found.labels)}): do not compare across them."
-        lines.append(tag("p", tag("strong", said)))
-    if any(record.label == UNKNOWN for record in found.records):
+    if any("simulated" in label for label in runs.labels):
+        warning = (
+            "Simulated figures come from a model of LLMs; they are no evidence about a real one."
+        )
+        lines.append(tag("p", tag("strong", warning)))
+    if len(runs.labels) > 1:
+        warning = f"Labels are mixed ({', '.join(runs.labels)}): do not compare across them."
+        lines.append(tag("p", tag("strong", warning)))
+    if any(record.label == UNKNOWN for record in runs.records):
         lines.append(tag("p", f"“{UNKNOWN}”: the file does not say what answered its calls."))
     lines += [
         tag("p", f"{c.path}: budgets ", tag("strong", c.verdict), f" ({c.label}).")
-        for c in found.of(CertificateFile)
+        for c in runs.of(CertificateFile)
     ]
-    if found.notices:
+    if runs.notices:
         link = tag("a", "What was read", href="#read")
-        count = len(found.notices)
-        said = "1 file is not in order" if count == 1 else f"{count} files are not in order"
-        lines.append(tag("p", f"{said}: see ", link, ".", class_="notice"))
+        count = len(runs.notices)
+        warning = "1 file is not in order" if count == 1 else f"{count} files are not in order"
+        lines.append(tag("p", f"{warning}: see ", link, ".", class_="notice"))
     return lines

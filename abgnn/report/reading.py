@@ -20,11 +20,11 @@ from abgnn.report.reading_rows import read_csv
 from abgnn.report.records import (
     UNKNOWN,
     Configuration,
-    Found,
     Notice,
     Points,
     PredictedPlans,
     Record,
+    Runs,
     Spend,
 )
 from abgnn.report.spending import read_recording
@@ -41,7 +41,7 @@ ALLOWED = (
 )
 
 
-def read_runs(runs: Sequence[str]) -> Found:
+def read_runs(runs: Sequence[str]) -> Runs:
     """Everything that files and folders hold.
 
     Raises:
@@ -49,13 +49,13 @@ def read_runs(runs: Sequence[str]) -> Found:
     """
     if not runs:
         raise ConfigError("RUNS", None, ALLOWED)
-    found = Found()
+    contents = Runs()
     for path, name in _files(runs):
-        _read(path, name, found)
-    found.records = _merged(_labelled(found.records))
-    if not found.records and not found.notices:
+        _read(path, name, contents)
+    contents.records = _merged(_labelled(contents.records))
+    if not contents.records and not contents.notices:
         raise ConfigError("RUNS", list(runs), ALLOWED)
-    return found
+    return contents
 
 
 def _files(runs: Sequence[str]) -> Iterator[tuple[Path, str]]:
@@ -81,24 +81,24 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (path for name in names if (path := Path(folder) / name).is_file())
 
 
-def _read(path: Path, name: str, found: Found) -> None:
+def _read(path: Path, name: str, contents: Runs) -> None:
     reader = _reader(path)
     if reader is None:
-        found.others.append(name)
+        contents.others.append(name)
         return
     try:
         if path.suffix not in (".sqlite", ".db") and path.stat().st_size > LARGEST:
             raise ConfigError("size", path.stat().st_size, f"at most {LARGEST} bytes")
         record, remark = reader(path, name)
     except BROKEN as error:
-        found.notices.append(Notice(name, _said(error)))
+        contents.notices.append(Notice(name, _reason(error)))
         return
     if remark:
-        found.notices.append(Notice(name, remark))
+        contents.notices.append(Notice(name, remark))
     if record is None:
-        found.others.append(name)
+        contents.others.append(name)
     else:
-        found.records.append(record)
+        contents.records.append(record)
 
 
 Read = tuple[Record | None, str]  # a record, and what is to be told of the file
@@ -119,12 +119,12 @@ def _reader(path: Path) -> Callable[[Path, str], Read] | None:
 
 def _read_config(path: Path, name: str) -> Read:
     """The text as it is; a text that is no YAML is shown all the same, and told."""
-    said = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     try:
-        label, remark = _label_of(yaml.safe_load(said)), ""
+        label, remark = _label_of(yaml.safe_load(text)), ""
     except (yaml.YAMLError, RecursionError) as error:
-        label, remark = UNKNOWN, f"no YAML: {_said(error)}"
-    return Configuration(name, label, said), remark
+        label, remark = UNKNOWN, f"no YAML: {_reason(error)}"
+    return Configuration(name, label, text), remark
 
 
 def _label_of(config: Any) -> str:
@@ -180,7 +180,7 @@ def _together(a: Points, b: Points) -> Points:
     return Points(os.path.dirname(a.path) or a.path, label, a.rows + b.rows, budgets, waits)
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """What went wrong, in one short line."""
     if isinstance(error, json.JSONDecodeError):
         return f"broken or cut off: no JSON at line {error.lineno}, column {error.colno}"

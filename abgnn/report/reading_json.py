@@ -37,13 +37,13 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
     data = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(data, dict):
         return None, ""
-    said = str(data.get("format", ""))
-    if said == CALIBRATION:
+    kind = str(data.get("format", ""))
+    if kind == CALIBRATION:
         return Beliefs.of(Calibration.load(path), name), ""
-    if said == PLAN:
+    if kind == PLAN:
         return _plan(read_mixture(path), name), ""
-    if said.startswith("abgnn "):
-        return None, f"{said!r}: of another version of abgnn"
+    if kind.startswith("abgnn "):
+        return None, f"{kind!r}: of another version of abgnn"
     if {"verdict", "findings"} <= data.keys():
         return _certificate(data, name), ""
     if {"job", "result"} <= data.keys():
@@ -100,8 +100,8 @@ def _plan(data: Mapping[str, Any], name: str) -> PlanFile:
     )
 
 
-def _numbers(given: Mapping[str, Any]) -> dict[str, float | None]:
-    return {str(k): None if v is None else finite(v) for k, v in given.items()}
+def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:
+    return {str(k): None if v is None else finite(v) for k, v in values.items()}
 
 
 def _drawable(part: NamedDesign) -> Plan:

@@ -17,8 +17,8 @@ from abgnn.report.spending import spend_of
 
 def read_lines(path: Path, name: str) -> tuple[Record | None, str]:
     """A record and a remark on lines that were left out; None: no lines of ours."""
-    said = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    lines = [_parsed(line) for line in said if line.strip()]
+    text = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [_parsed(line) for line in text if line.strip()]
     good = [line for line in lines if line is not None]
     bad = len(lines) - len(good)
     remark = f"{bad} of {len(good) + bad} lines are broken or cut off, and left out" if bad else ""

@@ -170,11 +170,11 @@ class Notice:
     """What could not be read, or not in full."""
 
     path: str
-    said: str
+    text: str
 
 
 @dataclass(slots=True)
-class Found:
+class Runs:
     """Everything that was recognised, in the order of the files; `others` are the rest."""
 
     records: list[Record] = field(default_factory=list)

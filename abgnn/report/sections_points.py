@@ -12,7 +12,7 @@ from abgnn.evaluation.frontier import performance_at
 from abgnn.plots.curves import curves_figure
 from abgnn.report.figures import shown
 from abgnn.report.markup import Html, folded, join, section, table, tag
-from abgnn.report.records import CompareTable, Found, Grid, HeldOut, PointRow, Points
+from abgnn.report.records import CompareTable, Grid, HeldOut, PointRow, Points, Runs
 
 _DRAWN = 10  # methods in one figure
 _HELD = {"method", "point", "column", "mean", "minus_ours", "half_width_95"}
@@ -26,10 +26,10 @@ _AXES = (
 )
 
 
-def curves(found: Found) -> Html:
+def curves(runs: Runs) -> Html:
     """Performance against cost and against latency budgets, a pair of figures per file."""
     parts = []
-    for k, points in enumerate(found.of(Points)):
+    for k, points in enumerate(runs.of(Points)):
         named = _by_method(points.rows)
         names = _best({m: _means(rows, "cost_usd", 1e3) for m, rows in named.items()})
         left = len(named) - len(names)
@@ -43,36 +43,36 @@ def curves(found: Found) -> Html:
             parts.append(shown(figure, caption, points.label, f"curve{k}-{axis}"))
     if not parts:
         return Html()
-    said = (
+    explanation = (
         "Lines: what a budget buys, mixing the operating points of a method (Eq 12). Marks: "
         "measured points, means over seeds; pale where another serves better. Logarithmic budgets."
     )
-    return section("curves", "Performance within budgets", tag("p", said), _grid(parts))
+    return section("curves", "Performance within budgets", tag("p", explanation), _grid(parts))
 
 
-def tables(found: Found) -> Html:
+def tables(runs: Runs) -> Html:
     """P@ budgets, held-out rows and every row of every file."""
-    parts: list[Html] = [_compare_table(t) for t in found.of(CompareTable)]
-    tabled = {_folder(t.path) for t in found.of(CompareTable)}
-    for points in found.of(Points):
+    parts: list[Html] = [_compare_table(t) for t in runs.of(CompareTable)]
+    tabled = {_folder(t.path) for t in runs.of(CompareTable)}
+    for points in runs.of(Points):
         if _folder(points.path) not in tabled:
             parts += _budget_tables(points)
         parts.append(_explained(points))
         every = _rows_table(f"{points.path}: every row", points.label, points.rows)
         parts.append(folded(f"Every row of {points.path} ({len(points.rows)})", every))
-    held_out = found.of(HeldOut)
+    held_out = runs.of(HeldOut)
     for held in held_out:
         made = _rows_table(f"{held.path}: held-out questions", held.label, held.rows)
         few = len(held_out) <= _TABLES
         parts.append(made if few else folded(f"Held-out questions: {held.path}", made))
-    parts += [_as_it_is(grid) for grid in found.of(Grid) if not _is_ablation(grid.path)]
+    parts += [_as_it_is(grid) for grid in runs.of(Grid) if not _is_ablation(grid.path)]
     return section("tables", "Tables", *parts) if parts else Html()
 
 
-def ablation(found: Found) -> Html:
+def ablation(runs: Runs) -> Html:
     """Methods named so, or all of a folder named so, against the full model; tables as they are."""
-    parts = [_held_table(grid) for grid in found.of(Grid) if _is_ablation(grid.path)]
-    for points in found.of(Points):
+    parts = [_held_table(grid) for grid in runs.of(Grid) if _is_ablation(grid.path)]
+    for points in runs.of(Points):
         named = _by_method(points.rows)
         full = next((m for m in named if not _is_ablation(m)), None)
         if full is None:
@@ -151,16 +151,16 @@ def _is_ablation(name: str) -> bool:
     return name.rpartition("/")[2].lower().startswith("ablation")
 
 
-def _compare_table(found: CompareTable) -> Html:
-    columns = list(dict.fromkeys(c for cells in found.cells.values() for c in cells))
+def _compare_table(compared: CompareTable) -> Html:
+    columns = list(dict.fromkeys(c for cells in compared.cells.values() for c in cells))
     rows = [
         (method, *(_cell(cells.get(column)) for column in columns))
-        for method, cells in found.cells.items()
+        for method, cells in compared.cells.items()
     ]
     caption = (
-        f"{found.path}: percent, mean ± 95 % over seeds; * above ours, ** clearly (paired, 95 %)"
+        f"{compared.path}: percent, mean ± 95 % over seeds; * above ours, ** clearly (paired, 95 %)"
     )
-    return table(caption, found.label, ("method", *columns), rows)
+    return table(caption, compared.label, ("method", *columns), rows)
 
 
 def _cell(cell: tuple[float, float, str] | None) -> str:
@@ -173,28 +173,32 @@ def _cell(cell: tuple[float, float, str] | None) -> str:
 
 def _explained(points: Points) -> Html:
     """What T1, T2, … stand for, where the jobs say so."""
-    said = [
+    letters = [
         f"{letter}{i} = {scale * b:.3g} {unit}"
         for (_, _, unit, scale, letter), budgets in zip(
             _AXES, (points.budgets, points.waits), strict=True
         )
         for i, b in enumerate(budgets, 1)
     ]
-    return tag("p", f"Budgets per query of {points.path}: {', '.join(said)}.") if said else Html()
+    return (
+        tag("p", f"Budgets per query of {points.path}: {', '.join(letters)}.")
+        if letters
+        else Html()
+    )
 
 
 def _budget_tables(points: Points) -> list[Html]:
     """P@ of every method at the comparison's budgets, or at four that span the points."""
     named = _by_method(points.rows)
     made = []
-    for (axis, what, unit, scale, _), given in zip(
+    for (axis, what, unit, scale, _), stated in zip(
         _AXES, (points.budgets, points.waits), strict=True
     ):
-        budgets = given or _spanning([float(getattr(row, axis)) for row in points.rows])
+        budgets = stated or _spanning([float(getattr(row, axis)) for row in points.rows])
         if not budgets:
             continue
         rows = [(m, *(_at(rows, axis, b) for b in budgets)) for m, rows in named.items()]
-        chosen = "" if given else ", four that span the points"
+        chosen = "" if stated else ", four that span the points"
         caption = f"{points.path}: P@ {what} budgets in percent, mean over seeds{chosen}"
         head = ("method", *(f"≤ {scale * b:.3g} {unit}" for b in budgets))
         made.append(table(caption, points.label, head, rows))

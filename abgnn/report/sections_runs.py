@@ -7,7 +7,7 @@ import re
 from abgnn.plots.curves import bars_figure
 from abgnn.report.figures import shown
 from abgnn.report.markup import Html, badge, folded, section, table, tag
-from abgnn.report.records import Configuration, Found, Spend
+from abgnn.report.records import Configuration, Runs, Spend
 
 _SECRET = re.compile(
     r"(?im)^(\s*(?:-\s*)?[\w-]*(?:api_key|secret|password|authorization)\s*:[ \t]*)(?!null\b)\S.*$"
@@ -15,10 +15,10 @@ _SECRET = re.compile(
 _LISTED = 40
 
 
-def spending(found: Found) -> Html:
+def spending(runs: Runs) -> Html:
     """Dollars by run and phase."""
     parts = []
-    for k, spend in enumerate(found.of(Spend)):
+    for k, spend in enumerate(runs.of(Spend)):
         rows = [
             (
                 " / ".join(part for part in (p.run, p.phase) if part) or "–",
@@ -43,10 +43,10 @@ def spending(found: Found) -> Html:
     return section("spend", "Spend by phase", *parts) if parts else Html()
 
 
-def configurations(found: Found) -> Html:
+def configurations(runs: Runs) -> Html:
     """Every configuration once, folded; values that look like secrets are left out."""
     by_text: dict[str, list[Configuration]] = {}
-    for config in found.of(Configuration):
+    for config in runs.of(Configuration):
         by_text.setdefault(config.text, []).append(config)
     parts = []
     for text, same in by_text.items():
@@ -58,26 +58,26 @@ def configurations(found: Found) -> Html:
     return section("configuration", "Configuration", *parts) if parts else Html()
 
 
-def reading(found: Found) -> Html:
+def reading(runs: Runs) -> Html:
     """Notices, what was read, and what was not."""
     parts = []
-    if found.notices:
-        items = (tag("li", tag("code", n.path), ": ", n.said) for n in found.notices)
+    if runs.notices:
+        items = (tag("li", tag("code", n.path), ": ", n.text) for n in runs.notices)
         parts.append(
             tag("div", tag("h3", "Not in order"), tag("ul", *items), class_="notice", role="note")
         )
-    rows = [(record.path, _kind(type(record).__name__), record.label) for record in found.records]
+    rows = [(record.path, _kind(type(record).__name__), record.label) for record in runs.records]
     parts.append(
         folded(
             f"{len(rows)} files or folders were read",
-            table("what was read", " and ".join(found.labels), ("file", "as", "label"), rows),
+            table("what was read", " and ".join(runs.labels), ("file", "as", "label"), rows),
         )
     )
-    if found.others:
-        listed = [tag("li", tag("code", name)) for name in found.others[:_LISTED]]
-        if len(found.others) > _LISTED:
-            listed.append(tag("li", f"and {len(found.others) - _LISTED} more"))
-        summary = f"{len(found.others)} files are of no kind that a report shows"
+    if runs.others:
+        listed = [tag("li", tag("code", name)) for name in runs.others[:_LISTED]]
+        if len(runs.others) > _LISTED:
+            listed.append(tag("li", f"and {len(runs.others) - _LISTED} more"))
+        summary = f"{len(runs.others)} files are of no kind that a report shows"
         parts.append(folded(summary, tag("ul", *listed)))
     return section("read", "What was read", *parts)
 

@@ -164,7 +164,7 @@ class Sandbox:
             if not ticket.attach(worker):
                 return RunResult("killed")
             try:
-                found = worker.perform(*messages, timeout_s=timeout_s)
+                reply = worker.perform(*messages, timeout_s=timeout_s)
                 ticket.detach()
             except TimeoutError:
                 worker.stop()
@@ -172,8 +172,8 @@ class Sandbox:
             except (OSError, EOFError, ValueError):
                 worker.stop()
                 return RunResult("killed", stderr="the sandbox's worker has ended")
-        found["stderr"] = found["stderr"][-STDERR_CHARACTERS:]
-        return RunResult(**found)
+        reply["stderr"] = reply["stderr"][-STDERR_CHARACTERS:]
+        return RunResult(**reply)
 
     def _build(self) -> Build:
         if self._strength is None:

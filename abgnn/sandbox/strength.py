@@ -36,8 +36,8 @@ class View:
     @classmethod
     def of(cls, *, packages: bool) -> View:
         """The libraries that an interpreter needs, and installed packages if asked for."""
-        found = sysconfig.get_paths()
-        stdlib = (found["stdlib"], found["platstdlib"], str(Path(sys.base_prefix, "lib")))
+        places = sysconfig.get_paths()
+        stdlib = (places["stdlib"], places["platstdlib"], str(Path(sys.base_prefix, "lib")))
         libraries = _existing((*_LIBRARIES, *_LINKS, *_FILES, *stdlib))
         sites = tuple(p for p in _on_path() if Path(p).name in _PACKAGES) if packages else ()
         every = [str(s) for p in libraries for s in Path(p).glob("python3*/*-packages")]
@@ -52,8 +52,8 @@ def _on_path() -> list[str]:
 
 def _existing(paths: Iterable[str]) -> tuple[str, ...]:
     """Those that exist, each once, shorter ones first."""
-    found = {str(Path(path)) for path in paths if Path(path).exists()}
-    return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
+    existing = {str(Path(path)) for path in paths if Path(path).exists()}
+    return tuple(sorted(existing, key=lambda path: (path.count("/"), path)))
 
 
 def bubblewrap(view: View, guest: str, python: str) -> list[str]:

@@ -11,7 +11,7 @@ from abgnn.errors import ConfigError
 from abgnn.planning import Design
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.search import Found, Searcher
+from abgnn.planning.search import Candidate, Searcher
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
 from abgnn.training.module import module_of
 
@@ -85,7 +85,7 @@ class Teacher(Callback):
         _log.info("teacher: %s (probability per choice %.2f)", said, reached)
 
 
-def within(searcher: Searcher, budget: Budget, lambdas: tuple[float, float]) -> Found:
+def within(searcher: Searcher, budget: Budget, lambdas: tuple[float, float]) -> Candidate:
     """The best design at the first prices, from λ's on upwards, whose design keeps the budgets.
 
     At the prices of a mixture one design lies below the budgets and an equally good one beyond

@@ -15,7 +15,7 @@ from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.search import Found, Searcher
+from abgnn.planning.search import Candidate, Searcher
 from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
 from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.profiles_alone import profiles_alone
@@ -64,7 +64,7 @@ class Tradeoffs(Callback):
             raise ConfigError("Tradeoffs.confidence", confidence, "between 0 and 1")
         self.calibration, self.confidence = calibration, confidence
         self.steps, self.lr, self.seed = steps, lr, seed
-        self.found: tuple[Found, ...] = ()
+        self.found: tuple[Candidate, ...] = ()
         self._own: Pair = (0.0, 0.0)
         self._done = False
 
@@ -143,7 +143,7 @@ def _pair(point: Sequence[float]) -> Pair:
     return float(tok), float(lat)
 
 
-def _row(point: Pair, found: Found) -> list[float]:
+def _row(point: Pair, found: Candidate) -> list[float]:
     """λ_tok, λ_lat, accuracy, USD, seconds."""
     ahead = found.forecast
     return [*point, ahead.accuracy, ahead.usd, ahead.seconds]

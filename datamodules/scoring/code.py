@@ -31,11 +31,11 @@ def scored_program(response: str, prompt: str, entry_point: str) -> str:
 
 def _only_function(response: str, entry_point: str) -> str | None:
     """The one function that is defined at the outermost level, unless the expected one is."""
-    found = [(len(indent), name) for indent, name in _DEF.findall(response.replace("\r", ""))]
-    if not found or re.search(rf"^\s*{re.escape(entry_point)}\s*=", response, re.MULTILINE):
+    functions = [(len(indent), name) for indent, name in _DEF.findall(response.replace("\r", ""))]
+    if not functions or re.search(rf"^\s*{re.escape(entry_point)}\s*=", response, re.MULTILINE):
         return None
-    if entry_point in {name for _, name in found}:
+    if entry_point in {name for _, name in functions}:
         return None
-    outermost = min(indent for indent, _ in found)
-    names = {name for indent, name in found if indent == outermost}
+    outermost = min(indent for indent, _ in functions)
+    names = {name for indent, name in functions if indent == outermost}
     return names.pop() if len(names) == 1 else None

@@ -52,14 +52,14 @@ def final_answer(response: str) -> str | None:
     The last non-empty \\boxed; else the formula, or else the sentence, after the last "answer
     is"; else the last formula; else the last line, if it is short.
     """
-    found = boxed_answer(response) or _stated(response).strip().rstrip(".").strip()
-    return found if 0 < len(found) <= LONGEST else None
+    answer = boxed_answer(response) or _stated(response).strip().rstrip(".").strip()
+    return answer if 0 < len(answer) <= LONGEST else None
 
 
 def boxed_answer(text: str) -> str | None:
     """What the last \\boxed that is not empty holds, or None."""
     boxed = [_boxed(text, match).strip() for match in _BOXED.finditer(text)]
-    return next((found for found in reversed(boxed) if found), None)
+    return next((content for content in reversed(boxed) if content), None)
 
 
 def _boxed(response: str, match: re.Match[str]) -> str:
@@ -176,10 +176,10 @@ def rational(text: str) -> Fraction | None:
         sign, whole, top, bottom = mixed.groups()
         value = int(whole) + Fraction(int(top), int(bottom)) if int(bottom) else None
         return -value if value is not None and sign else value
-    found = _RATIONAL.fullmatch(text)
-    if not found:
+    match = _RATIONAL.fullmatch(text)
+    if not match:
         return None
-    sign, top, bottom, number, below = found.groups()
+    sign, top, bottom, number, below = match.groups()
     upper, lower = Fraction(number or top), int(bottom or below or 1)
     if not lower:
         return None

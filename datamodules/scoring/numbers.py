@@ -55,8 +55,8 @@ def last_number(response: str) -> Fraction | None:
         )[0]
         if "=" in line and (number := _after_equals(line)) is not None:
             return number
-        if found := _first(line):
-            number, end = found
+        if first := _first(line):
+            number, end = first
             return None if _UNDECIDED.match(line, end) else number
     number = _after_equals(response)
     concluded = _concluded(response)
@@ -75,8 +75,8 @@ def _concluded(response: str) -> list[Fraction]:
 
 def _after_equals(text: str) -> Fraction | None:
     for part in reversed(text.split("=")[1:]):
-        if found := _first(part):
-            return found[0]
+        if first := _first(part):
+            return first[0]
     return None
 
 
@@ -87,8 +87,8 @@ def _first(text: str) -> tuple[Fraction, int] | None:
 
 def _numbers(text: str) -> list[tuple[Fraction, int]]:
     """Every number with the place where it ends."""
-    found = ((_value(match), match.end()) for match in _NUMBER.finditer(text))
-    return [(value, end) for value, end in found if value is not None]
+    values = ((_value(match), match.end()) for match in _NUMBER.finditer(text))
+    return [(value, end) for value, end in values if value is not None]
 
 
 def _value(match: re.Match[str]) -> Fraction | None:

@@ -65,12 +65,12 @@ def option_letter(response: str, options: Sequence[str]) -> str | None:
     """
     response = response.strip()
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(options)]
-    found = _letters((_STATED, _BOXED, _BOLD, _ALONE, _LAST, _CORRECT), response, letters)
-    found += _texts(_STATED_TEXT, response, options)
+    stated = _letters((_STATED, _BOXED, _BOLD, _ALONE, _LAST, _CORRECT), response, letters)
+    stated += _texts(_STATED_TEXT, response, options)
     torn = [m.start() for m in _TORN.finditer(response) if m[1] in letters and m[2] in letters]
-    if torn and torn[-1] >= max(found, default=(0, ""))[0]:
+    if torn and torn[-1] >= max(stated, default=(0, ""))[0]:
         return None
-    return max(found)[1] if found else _hinted(response, options, letters)
+    return max(stated)[1] if stated else _hinted(response, options, letters)
 
 
 def _hinted(response: str, options: Sequence[str], letters: str) -> str | None:
@@ -98,21 +98,21 @@ def _letters(
 ) -> list[tuple[int, str]]:
     """Where a pattern's group holds one of the letters: (position, letter)."""
     matches = [match for pattern in patterns for match in pattern.finditer(response)]
-    found = [(m.start(), str(m.group(m.lastindex or 0)).upper()) for m in matches]
-    return [(at, letter) for at, letter in found if letter in letters]
+    places = [(m.start(), str(m.group(m.lastindex or 0)).upper()) for m in matches]
+    return [(at, letter) for at, letter in places if letter in letters]
 
 
 def _texts(
     pattern: re.Pattern[str], response: str, options: Sequence[str]
 ) -> list[tuple[int, str]]:
     """Where a pattern is followed by an option's text, the longest one: (position, letter)."""
-    found = []
+    places = []
     for match in pattern.finditer(response):
         rest = response[match.end() : match.end() + 1000]
         hits = [(len(o), i) for i, o in enumerate(options) if re.match(_literal(o), rest)]
         if hits:
-            found.append((match.start(), chr(ord("A") + max(hits)[1])))
-    return found
+            places.append((match.start(), chr(ord("A") + max(hits)[1])))
+    return places
 
 
 def _only_text(response: str, options: Sequence[str]) -> str | None:

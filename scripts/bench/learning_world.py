@@ -223,7 +223,7 @@ def budget_rows(world: World, pairs: list[tuple[float, float]], *, strict: bool)
     for cost, latency in pairs:
         budget = Budget(cost, latency, strict=strict)
         mixture = kept_mix(model, strata, budget, ("",)) if strict else budgeted_mix(strata, budget)
-        means = [(part.share, world.play(part.found.design)) for part in mixture.parts]
+        means = [(part.share, world.play(part.candidate.design)) for part in mixture.parts]
         yield Spent(
             sum(share * m.performance for share, m in means),
             sum(share * m.cost_usd for share, m in means) / cost,

@@ -93,7 +93,7 @@ def routing_of(mixture: Mixture, world: World, rows: Rows) -> Array:
     for r, task in enumerate(world.table.tasks[i] for i in rows):
         for part in mixture.parts:
             if part.group == task:
-                ((_, m),) = part.found.design.agents
+                ((_, m),) = part.candidate.design.agents
                 out[r, llms.index(names[m])] += part.share
     probability: Array = out / out.sum(1, keepdims=True)
     return probability

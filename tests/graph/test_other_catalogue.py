@@ -145,5 +145,7 @@ def test_an_unseen_backbone_that_is_better_and_cheaper_is_planned(
     calibration = for_catalogue(known, other)
     assert isinstance(calibration.profile, Prior)
     mixture = plan(calibration, Budget(cost_usd=1e-3))
-    used = {calibration.profile.names[m] for p in mixture.parts for _, m in p.found.design.agents}
+    used = {
+        calibration.profile.names[m] for p in mixture.parts for _, m in p.candidate.design.agents
+    }
     assert "Star" in used

@@ -224,11 +224,11 @@ def dags() -> Tensor:
 def test_probabilities_of_all_graphs_sum_to_one(variant: str) -> None:
     policy, graphs = designer(variant=variant), dags()
     assert len(graphs) == 25
-    one = policy(copies(25), sample=True, given=[graphs])
+    one = policy(copies(25), sample=True, action=[graphs])
     assert one.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
     policy = designer(variant=variant, rounds=2)  # edges anew in every round
     both = [graphs.repeat_interleave(25, 0), graphs.repeat(25, 1, 1)]
-    two = policy(copies(625), sample=True, given=both)
+    two = policy(copies(625), sample=True, action=both)
     assert two.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
@@ -236,7 +236,7 @@ def test_probabilities_of_all_graphs_sum_to_one(variant: str) -> None:
 def test_gradient_equals_the_analytic_one(variant: str) -> None:
     policy, graphs = designer(variant=variant), dags()
     worth = torch.tensor([[0.0, 1.0, -0.5], [0.3, 0.0, 0.7], [-1.0, 0.2, 0.0]])
-    exact_choice = policy(copies(25), sample=True, given=[graphs])
+    exact_choice = policy(copies(25), sample=True, action=[graphs])
     expected = (exact_choice.log_prob.exp() * (graphs * worth).sum((1, 2))).sum()
     parameters = [p for p in policy.parameters() if p.requires_grad]
     exact = torch.autograd.grad(expected, parameters, allow_unused=True)

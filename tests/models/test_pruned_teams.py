@@ -63,7 +63,7 @@ def test_log_probability_is_that_of_the_drawn_edges() -> None:
             for u, v in mine:
                 graph[0, u, v] = True
             judged = policy.edges(
-                spatial.unsqueeze(0), policy.spatial_mask, sample=True, given=graph
+                spatial.unsqueeze(0), policy.spatial_mask, sample=True, value=graph
             )
             assert torch.equal(judged.edges, graph)
             total[0] += judged.log_prob.detach()[0]
@@ -86,12 +86,12 @@ def test_gradient_agrees_with_enumeration_on_three_agents() -> None:
         for (u, v), keep in zip(pairs, kept, strict=True):
             graph[u, v] = keep
         judged = policy.edges(
-            policy.logits[:1], policy.spatial_mask, sample=True, given=graph.unsqueeze(0)
+            policy.logits[:1], policy.spatial_mask, sample=True, value=graph.unsqueeze(0)
         )
         found[judged.edges.numpy().tobytes()] = judged.edges[0]
     graphs = torch.stack(list(found.values()))
     many = policy.logits[0].expand(len(graphs), 3, 3)
-    judged = policy.edges(many, policy.spatial_mask, sample=True, given=graphs)
+    judged = policy.edges(many, policy.spatial_mask, sample=True, value=graphs)
     p, worth = (
         judged.log_prob.exp(),
         (graphs.float() * torch.arange(9.0).view(3, 3)).sum((1, 2)).cos(),
@@ -273,7 +273,7 @@ def test_given_samples_are_judged_alike() -> None:
     drawn = policy.edges(policy.logits[0].expand(5, 4, 4), policy.spatial_mask, sample=True)
     assert isinstance(drawn, EdgeSample)
     again = policy.edges(
-        policy.logits[0].expand(5, 4, 4), policy.spatial_mask, sample=True, given=drawn
+        policy.logits[0].expand(5, 4, 4), policy.spatial_mask, sample=True, value=drawn
     )
     assert torch.equal(again.log_prob, drawn.log_prob)
 

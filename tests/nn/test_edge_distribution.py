@@ -47,10 +47,10 @@ def reachable(edges: EdgeDistribution, theta: Tensor, walk: Tensor | None = None
     size = len(graphs)
     many = theta.expand(size, 3, 3)
     if walk is None:
-        return edges(many, FULL, sample=True, given=graphs)
+        return edges(many, FULL, sample=True, value=graphs)
     blank = torch.zeros(size)
     ranks = torch.zeros(size, 3, dtype=torch.long)
-    return edges(many, FULL, sample=True, given=EdgeSample(graphs, blank, blank, ranks, walk))
+    return edges(many, FULL, sample=True, value=EdgeSample(graphs, blank, blank, ranks, walk))
 
 
 def test_probabilities_of_all_reachable_graphs_sum_to_one() -> None:
@@ -84,7 +84,7 @@ def test_learned_orders_and_their_edges_sum_to_one() -> None:
         size, blank = len(graphs), torch.zeros(len(graphs))
         walk = torch.arange(9).expand(size, 9)
         given = EdgeSample(graphs, blank, blank, rank.expand(size, 3), walk)
-        judged = edges(logits().expand(size, 3, 3), FULL, sample=True, given=given)
+        judged = edges(logits().expand(size, 3, 3), FULL, sample=True, value=given)
         assert torch.equal(judged.edges, graphs)
         total = total + judged.log_prob.exp().sum()
     assert float(total) == pytest.approx(1, abs=1e-5)
@@ -105,7 +105,7 @@ def test_score_function_gradient_is_that_of_the_expectation(order: str) -> None:
     given = EdgeSample(
         torch.stack(graphs), blank, blank, torch.stack(ranks), torch.arange(9).expand(size, 9)
     )
-    judged = edges(theta.expand(size, 3, 3), FULL, sample=True, given=given)
+    judged = edges(theta.expand(size, 3, 3), FULL, sample=True, value=given)
     values, p = worth(judged.edges), judged.log_prob.exp()
     of_expectation = torch.autograd.grad((p * values).sum(), theta, retain_graph=True)[0]
     score_function = torch.autograd.grad((p.detach() * values * judged.log_prob).sum(), theta)[0]
@@ -116,7 +116,7 @@ def test_samples_follow_the_probabilities() -> None:
     torch.manual_seed(0)
     edges, theta = EdgeDistribution(3), logits()
     drawn = edges(theta.expand(20_000, 3, 3), FULL, sample=True)
-    again = edges(theta.expand(20_000, 3, 3), FULL, sample=True, given=drawn)
+    again = edges(theta.expand(20_000, 3, 3), FULL, sample=True, value=drawn)
     assert torch.equal(again.log_prob, drawn.log_prob)
     assert float((-drawn.log_prob).mean()) == pytest.approx(float(drawn.entropy.mean()), rel=0.03)
     judged = reachable(edges, theta)
@@ -235,4 +235,4 @@ def test_team_plans() -> None:
 
 def test_bare_edges_say_nothing_of_a_learned_order() -> None:
     with pytest.raises(ConfigError, match="EdgeSample"):
-        EdgeDistribution(3, "learned")(logits(), FULL, sample=True, given=FULL.unsqueeze(0))
+        EdgeDistribution(3, "learned")(logits(), FULL, sample=True, value=FULL.unsqueeze(0))

@@ -18,7 +18,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import mixture_to_dict, write_mixture
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
-from abgnn.planning.search import Found, Searcher
+from abgnn.planning.search import Candidate, Searcher
 from abgnn.training.profiles_alone import kinds_of
 from tests.planning.test_planner import ALL, TEMPLATE, M, observations, profile
 
@@ -53,7 +53,7 @@ def calibration(seen: Observations, *, apart: bool) -> Calibration:
 
 def test_each_kind_gets_the_llm_that_is_good_at_it() -> None:
     apart = plan(calibration(two_kinds(), apart=True), Budget(1e-3))
-    chosen = {p.group: {m for _, m in p.found.design.agents} for p in apart.parts}
+    chosen = {p.group: {m for _, m in p.candidate.design.agents} for p in apart.parts}
     assert 0 in chosen["x"]
     assert 1 in chosen["y"]
     together = plan(calibration(two_kinds(), apart=False), Budget(1e-3))
@@ -99,7 +99,7 @@ def test_the_next_queries_fall_within_the_interval() -> None:
         virtual = VirtualQueries(model, 64)
         alone = [Design(((0, m),), (), None) for m in (0, 1)]
         parts = [
-            Weighted(0.5, Found(d, virtual.forecast(d)), k)
+            Weighted(0.5, Candidate(d, virtual.forecast(d)), k)
             for d, k in zip(alone, "xy", strict=True)
         ]
         mixture = Mixture(tuple(parts), Budget(), feasible=True)
@@ -143,9 +143,9 @@ def test_a_latency_that_most_queries_keep() -> None:
     mean = plan(seen, Budget(None, 12.0))
     most = plan(seen, Budget(None, 12.0, 0.95))
     searcher = Searcher(seen.model(), ALL)
-    late = sum(p.share * searcher.slow(p.found.design, 12.0) for p in most.parts)
+    late = sum(p.share * searcher.slow(p.candidate.design, 12.0) for p in most.parts)
     assert late <= 0.05
-    assert sum(p.share * searcher.slow(p.found.design, 12.0) for p in mean.parts) > 0.1
+    assert sum(p.share * searcher.slow(p.candidate.design, 12.0) for p in mean.parts) > 0.1
     assert most.seconds < mean.seconds
     for bad in (0.2, 1.0):
         with pytest.raises(ConfigError, match="quantile"):

@@ -271,7 +271,7 @@ def test_mixtures_keep_both_budgets_and_beat_their_parts(
     assert sum(p.share for p in mix.parts) == pytest.approx(1)
     assert mix.usd <= 0.97 * cost * (1 + 1e-9)
     assert mix.seconds <= 0.97 * latency * (1 + 1e-9)
-    worth = [p.found.forecast.utility(*mix.prices) for p in mix.parts]
+    worth = [p.candidate.forecast.utility(*mix.prices) for p in mix.parts]
     assert worth == pytest.approx([worth[0]] * len(worth), abs=1e-6)  # none is the better buy
     assert all(
         searcher.judged(f.design).forecast.utility(*mix.prices) < worth[0] + 0.03

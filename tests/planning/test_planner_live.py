@@ -68,7 +68,7 @@ def test_at_most_300_calls_teach_which_mode_for_which_kind(
     for latency in (1.3 * fastest, 3.5 * fastest):
         mixture = plan(calibration, Budget(None, latency))
         assert mixture.feasible
-        modes.append({(p.group, p.found.design.agents[0][1]) for p in mixture.parts})
+        modes.append({(p.group, p.candidate.design.agents[0][1]) for p in mixture.parts})
         ahead = predict(calibration.model(), mixture, calibration.kinds, 60, level=LEVEL)
         measured = held_out(experiment, calibration, mixture)
         assert measured.failed == 0

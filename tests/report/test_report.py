@@ -346,7 +346,7 @@ def test_plans_that_cannot_be_drawn_are_told(tmp_path: Path) -> None:
     broken = json.loads((_saved(tmp_path)).read_text())
     broken["observed"]["backbone"][0] = 99
     (tmp_path / "calibration.json").write_text(json.dumps(broken))
-    notices = {n.path.rpartition("/")[2]: n.said for n in read_runs([str(tmp_path)]).notices}
+    notices = {n.path.rpartition("/")[2]: n.text for n in read_runs([str(tmp_path)]).notices}
     assert "CycleError" in notices["cycle.json"]
     assert "IndexError" in notices["calibration.json"]
 

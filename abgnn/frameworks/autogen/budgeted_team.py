@@ -132,8 +132,8 @@ def budgeted(
     if (questions is None) == (checkpoint is None):
         raise ConfigError("questions / checkpoint", (questions, checkpoint), "exactly one of them")
     known = Catalogue.from_yaml(catalogue)
-    found = imported(team, "team") if isinstance(team, str) else team
-    tools = any(member.role.tool for member in read_team(found, answers).members)
+    group_chat = imported(team, "team") if isinstance(team, str) else team
+    tools = any(member.role.tool for member in read_team(group_chat, answers).members)
     if tools and how.get("calibrate_usd") is not None:
         allowed = "none for a team with tools: caps do not reach calls that AutoGen makes itself"
         raise ConfigError("calibrate_usd", how["calibrate_usd"], allowed)

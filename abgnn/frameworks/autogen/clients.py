@@ -64,8 +64,8 @@ def _key(backbone: Backbone) -> str:
         return NO_KEY
     key = os.environ.get(name, "").strip()
     if not key:
-        said = f"backbone {backbone.name}: the environment variable {name} is not set"
-        raise EndpointError(said)
+        message = f"backbone {backbone.name}: the environment variable {name} is not set"
+        raise EndpointError(message)
     return key
 
 
@@ -111,7 +111,7 @@ class MeteredClient(OpenAIChatCompletionClient):
         if not usage.prompt_tokens:
             raise RuntimeError("the endpoint states no usage, so nobody knows what a call costs")
         tools = not isinstance(result.content, str)
-        self.made.append(Made(_said(result), usage, began, time.perf_counter(), tools))
+        self.made.append(Made(_text(result), usage, began, time.perf_counter(), tools))
         return result
 
     async def create_stream(
@@ -120,7 +120,7 @@ class MeteredClient(OpenAIChatCompletionClient):
         yield await self.create(messages, **kwargs)
 
 
-def _said(result: CreateResult) -> str:
+def _text(result: CreateResult) -> str:
     if isinstance(result.content, str):
         return result.content
     return "\n".join(f"{call.name}({call.arguments})" for call in result.content)

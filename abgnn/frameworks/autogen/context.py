@@ -33,10 +33,10 @@ class PlanContext(ChatCompletionContext):
 
     async def get_messages(self) -> list[LLMMessage]:
         """The user message, and what the agent did since."""
-        told = [isinstance(m, UserMessage) and m.source not in self.team for m in self._messages]
-        last = max((i for i, task in enumerate(told) if task), default=-1)
+        is_task = [isinstance(m, UserMessage) and m.source not in self.team for m in self._messages]
+        last = max((i for i, task in enumerate(is_task) if task), default=-1)
         first = last
-        while first > 0 and told[first - 1]:
+        while first > 0 and is_task[first - 1]:
             first -= 1
         question = "\n\n".join(_text(m) for m in self._messages[max(first, 0) : last + 1])
         replies: dict[str, str] = {}
@@ -46,8 +46,8 @@ class PlanContext(ChatCompletionContext):
                 replies[message.source] = _text(message)
             else:
                 own.append(message)
-        heard = [(role, replies[name]) for name, role in self.reads.items() if replies.get(name)]
-        content = user_text(self.role, question, heard, self.suffix)
+        received = [(role, replies[name]) for name, role in self.reads.items() if replies.get(name)]
+        content = user_text(self.role, question, received, self.suffix)
         return [UserMessage(content=content, source="user"), *own]
 
 

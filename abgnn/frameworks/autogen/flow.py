@@ -61,10 +61,10 @@ def members_of(like: object | None) -> Mapping[str, Member]:
     """Agents by role."""
     if like is None:
         return {}
-    found = getattr(like, "members", None)
-    if found is None:
-        found = read_team(like).members
-    return {member.role.name: member for member in found}
+    members = getattr(like, "members", None)
+    if members is None:
+        members = read_team(like).members
+    return {member.role.name: member for member in members}
 
 
 def names_of(plan: Plan) -> tuple[str, ...]:
@@ -76,10 +76,10 @@ def flow_of(
     plan: Plan, members: Mapping[str, Member], client_of: ClientOf, suffixes: list[str]
 ) -> GraphFlow:
     """A flow whose agents have these clients; see `to_autogen`."""
-    names, heard, waited = names_of(plan), reads(plan), waits(plan)
+    names, sources, waited = names_of(plan), reads(plan), waits(plan)
     agents: list[AssistantAgent] = []
     for i, chosen in enumerate(plan.agents):
-        senders = {names[u]: plan.agents[u].role.name for u in heard[i]}
+        senders = {names[u]: plan.agents[u].role.name for u in sources[i]}
         context = PlanContext(chosen.role, senders, names, suffixes[i])
         metadata = {"role": chosen.role.name, "backbone": chosen.backbone}
         metadata |= {"answers": "yes"} if i == plan.decision else {}

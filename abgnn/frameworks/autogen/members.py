@@ -108,12 +108,16 @@ def read_team(team: object, answers: str | None = None) -> Read:
 def _assistants(team: BaseGroupChat) -> dict[str, AssistantAgent]:
     """Agents by AutoGen's names, in the team's order."""
     agents: dict[str, AssistantAgent] = {}
-    for i, found in enumerate(team._participants):
-        agent = found._wrapped_agent if isinstance(found, MessageFilterAgent) else found
+    for i, participant in enumerate(team._participants):
+        agent = (
+            participant._wrapped_agent
+            if isinstance(participant, MessageFilterAgent)
+            else participant
+        )
         if not isinstance(agent, AssistantAgent):
             allowed = "AssistantAgent, or MessageFilterAgent around one"
             raise ConfigError(f"team.participants[{i}]", type(agent).__name__, allowed)
-        agents[found.name] = agent
+        agents[participant.name] = agent
     return agents
 
 
@@ -127,22 +131,22 @@ def _edges_of(team: BaseGroupChat, names: list[str]) -> list[tuple[int, int]]:
         return sorted((place[u], place[v]) for u, v in pairs - hidden)
     edges = []
     for j, agent in enumerate(team._participants):
-        heard: Sequence[str] = names[:j]
+        sources: Sequence[str] = names[:j]
         if isinstance(agent, MessageFilterAgent):
             through = {one.source for one in agent._filter.per_source}
-            heard = [name for name in heard if name in through]
-        edges += [(place[name], j) for name in heard]
+            sources = [name for name in sources if name in through]
+        edges += [(place[name], j) for name in sources]
     return edges
 
 
 def _only_waits(team: GraphFlow) -> set[tuple[str, str]]:
     """Edges of a flow of ours whose target waits for the source without reading it."""
-    found = set()
+    pairs = set()
     for agent in team._participants:
         context = getattr(agent, "_model_context", None)
         if isinstance(context, PlanContext):
-            found |= {(name, agent.name) for name in context.team if name not in context.reads}
-    return found
+            pairs |= {(name, agent.name) for name in context.team if name not in context.reads}
+    return pairs
 
 
 def _answering(
@@ -164,8 +168,8 @@ def _answering(
 
 
 def _noted(agent: object) -> dict[str, str]:
-    found = getattr(agent, "_metadata", None)
-    return found if isinstance(found, dict) else {}
+    metadata = getattr(agent, "_metadata", None)
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _member(agent: AssistantAgent) -> Member:

@@ -26,7 +26,7 @@ class Ledger:
         self.clients = clients
         self.place = {name: i for i, name in enumerate(names_of(plan))}
         self._level = levels(waits(plan))
-        self._told: list[int] = []  # agent of every message
+        self._speakers: list[int] = []  # agent of every message
         self._count = [0] * len(clients)
 
     def spoken(self, event: BaseChatMessage) -> list[Message]:
@@ -41,11 +41,11 @@ class Ledger:
 
     def rest(self) -> list[Message]:
         """Calls of agents that never got to speak."""
-        found: list[Message] = []
+        messages: list[Message] = []
         for agent in range(len(self.clients)):
             calls = self._new(agent)
-            found += self._messages(agent, calls, calls[-1].ended if calls else 0.0)
-        return found
+            messages += self._messages(agent, calls, calls[-1].ended if calls else 0.0)
+        return messages
 
     def _new(self, agent: int) -> list[Made]:
         made = self.clients[agent].made[self._count[agent] :]
@@ -54,20 +54,22 @@ class Ledger:
 
     def _messages(self, agent: int, calls: Sequence[Made], ended: float) -> list[Message]:
         """One each; a call lasts until the next one begins: tools are in it."""
-        found = []
+        messages = []
         for k, call in enumerate(calls):
             until = calls[k + 1].began if k + 1 < len(calls) else ended
-            found.append(
+            messages.append(
                 Message(agent, call.text, call.usage, until - call.began, self._after(agent))
             )
-            self._told.append(agent)
-        return found
+            self._speakers.append(agent)
+        return messages
 
     def _after(self, agent: int) -> tuple[int, ...]:
         """AutoGen waits for everybody of the levels before, and for the agent's own last call."""
         level = self._level[agent]
         return tuple(
-            k for k, other in enumerate(self._told) if other == agent or self._level[other] < level
+            k
+            for k, other in enumerate(self._speakers)
+            if other == agent or self._level[other] < level
         )
 
 

@@ -34,8 +34,8 @@ class _Team:
 
     def __init__(self, team: BaseGroupChat | str, answers: str | None = None) -> None:
         self.team = team
-        found = imported(team, "team") if isinstance(team, str) else team
-        self.read: Read = read_team(found, answers)
+        group_chat = imported(team, "team") if isinstance(team, str) else team
+        self.read: Read = read_team(group_chat, answers)
         self._by_role = {member.role.name: member for member in self.members}
 
     @property

@@ -72,8 +72,8 @@ def to_langgraph(plan: Plan, catalogue: Catalogue, client: Client | None = None)
     backbones = [_bounded(catalogue[a.backbone], a.max_tokens) for a in plan.agents]
 
     async def call(i: int, messages: Messages) -> Completion:
-        told = replace(messages, suffix=backbones[i].prompt_suffix)
-        return await caller.complete(backbones[i], told, query=plan.query, sample=0)
+        completed = replace(messages, suffix=backbones[i].prompt_suffix)
+        return await caller.complete(backbones[i], completed, query=plan.query, sample=0)
 
     return compiled(plan, call)
 
@@ -85,16 +85,16 @@ def names_of(plan: Plan) -> tuple[str, ...]:
 
 def compiled(plan: Plan, call: Call) -> Compiled:
     """A graph whose nodes call like this; see `to_langgraph`."""
-    names, heard, waited = names_of(plan), reads(plan), waits(plan)
+    names, sources, waited = names_of(plan), reads(plan), waits(plan)
     graph = StateGraph(Talk)
     for i, agent in enumerate(plan.agents):
         metadata = {
             "prompt": agent.role.prompt,
             "role": agent.role.name,
             "backbone": agent.backbone,
-            "reads": [names[u] for u in heard[i]],
+            "reads": [names[u] for u in sources[i]],
         }
-        node: Any = _node(plan, i, names, heard[i], call)
+        node: Any = _node(plan, i, names, sources[i], call)
         graph.add_node(names[i], node, metadata=metadata)
     for v, senders_of in enumerate(waited):
         starts = [names[u] for u in senders_of]
@@ -104,14 +104,14 @@ def compiled(plan: Plan, call: Call) -> Compiled:
 
 
 def _node(
-    plan: Plan, i: int, names: Sequence[str], heard: Sequence[int], call: Call
+    plan: Plan, i: int, names: Sequence[str], sources: Sequence[int], call: Call
 ) -> Callable[[Talk], Awaitable[Talk]]:
     """One agent: reads its predecessors' replies in the state, and adds its own."""
     role = plan.agents[i].role
 
     async def node(state: Talk) -> Talk:
         replies = state.get("replies", {})
-        texts = [(plan.agents[u].role.name, replies[names[u]]["text"]) for u in heard]
+        texts = [(plan.agents[u].role.name, replies[names[u]]["text"]) for u in sources]
         received = tuple(PeerMessage(name, text) for name, text in texts if text)
         made = await call(i, Messages(role, state["question"], received))
         update = Talk(replies={names[i]: _reply(made)})

@@ -26,11 +26,11 @@ def read_graph(graph: object) -> Drawn:
         raise ConfigError("graph", type(graph).__name__, "a StateGraph, compiled or not")
     roles, noted = {}, {}
     for name, node in builder.nodes.items():
-        said = noted[name] = node.metadata or {}
-        if not isinstance(said.get("prompt"), str):
+        metadata = noted[name] = node.metadata or {}
+        if not isinstance(metadata.get("prompt"), str):
             allowed = 'a node with metadata={"prompt": "You are …"}'
-            raise ConfigError(f"graph.nodes[{name}]", sorted(said), allowed)
-        roles[name] = Role(str(said.get("role", name)), said["prompt"])
+            raise ConfigError(f"graph.nodes[{name}]", sorted(metadata), allowed)
+        roles[name] = Role(str(metadata.get("role", name)), metadata["prompt"])
     pairs = _pairs(builder)
     enders = [name for name in roles if (name, END) in pairs]
     if len(enders) != 1:

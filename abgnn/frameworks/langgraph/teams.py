@@ -30,8 +30,8 @@ class _Team:
 
     def __init__(self, graph: AnyGraph | str) -> None:
         self.graph = graph
-        found = imported(graph, "graph") if isinstance(graph, str) else graph
-        self.drawn: Drawn = read_graph(found)
+        state_graph = imported(graph, "graph") if isinstance(graph, str) else graph
+        self.drawn: Drawn = read_graph(state_graph)
 
     def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
         """The graph as it stands, see `Drawn.plan`."""
@@ -105,13 +105,13 @@ class LangGraphTeam(_Team):
         client = self.client or OpenAIClient()
         graph = to_langgraph(plan, self.catalogue, client)
         place = {name: i for i, name in enumerate(names_of(plan))}
-        level, told = levels(waits(plan)), list[int]()
+        level, speakers = levels(waits(plan)), list[int]()
         try:
             async for update in graph.astream({"question": plan.query.text}, stream_mode="updates"):
                 for name, change in update.items():
                     i, reply = place[name], change["replies"][name]
-                    after = tuple(k for k, j in enumerate(told) if level[j] < level[i])
-                    told.append(i)
+                    after = tuple(k for k, j in enumerate(speakers) if level[j] < level[i])
+                    speakers.append(i)
                     yield Message(i, reply["text"], usage_of(reply), reply["seconds"], after)
         finally:
             if self.client is None:

@@ -156,18 +156,18 @@ class Bamas(Policy):
         budgets: Sequence[float] | None = None,
     ) -> PlannedChoice:
         """Decide; `action` `[B]` are patterns and `budgets` dollars that are given."""
-        given = self._budgets(batch.query, sample=sample) if budgets is None else budgets
-        log_prob = self.log_prob(batch.query_embed, given)  # [B, P]
+        dollars = self._budgets(batch.query, sample=sample) if budgets is None else budgets
+        log_prob = self.log_prob(batch.query_embed, dollars)  # [B, P]
         chosen = choose(log_prob, sample=sample) if action is None else action  # [B]
         names = [self.patterns[p] for p in chosen.tolist()]
-        rows = zip(batch.query, batch.template, names, given, strict=True)
+        rows = zip(batch.query, batch.template, names, dollars, strict=True)
         shares = {f"pattern_{p}": names.count(p) / len(names) for p in self.patterns}
         return PlannedChoice(
             [self.market.plan(*row) for row in rows],
             ("pattern",),
             log_prob.gather(1, chosen.unsqueeze(1)),  # [B, 1]
             categorical_entropy(log_prob).unsqueeze(1),
-            shown={**shares, "budget_usd": sum(given) / len(given)},
+            shown={**shares, "budget_usd": sum(dollars) / len(dollars)},
         )
 
     def log_prob(self, query: Tensor, budgets_usd: Sequence[float]) -> Tensor:
@@ -204,12 +204,12 @@ def checked_budgets(budgets: Sequence[float] | None, budget: float | None) -> tu
     return chosen
 
 
-def checked_max_tokens(given: Mapping[str, int] | None) -> dict[Job, int]:
+def checked_max_tokens(by_job: Mapping[str, int] | None) -> dict[Job, int]:
     """Tokens of a reply by job; jobs that are not given have the released number."""
-    for job, most in (given or {}).items():
+    for job, most in (by_job or {}).items():
         if job not in LIBRARY or most < 1:
             raise ConfigError(f"policy.max_tokens.{job}", most, f"tokens ≥ 1 for {LIBRARY}")
-    return {job: (given or {}).get(job, MAX_TOKENS[job]) for job in LIBRARY}
+    return {job: (by_job or {}).get(job, MAX_TOKENS[job]) for job in LIBRARY}
 
 
 def _patterns(names: Sequence[str] | None) -> tuple[Pattern, ...]:

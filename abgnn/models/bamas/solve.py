@@ -61,7 +61,7 @@ def highs(problem: Problem) -> Counts | None:
     most = max(problem.value)
     lhs = [[c / max(problem.budget, 1) for c in problem.cost]]
     lhs += [[float(c) for c in row.coefficients] for row in problem.rows]
-    found = milp(
+    solution = milp(
         [-v / most for v in problem.value],
         integrality=np.ones(len(problem.value)),
         bounds=(0, problem.upper),
@@ -70,9 +70,9 @@ def highs(problem: Problem) -> Counts | None:
         ),
         options={"mip_rel_gap": 0.0},
     )
-    if found.x is None:
+    if solution.x is None:
         return None
-    counts = tuple(int(n) for n in np.rint(found.x))
+    counts = tuple(int(n) for n in np.rint(solution.x))
     return counts if problem.feasible(counts) else None
 
 

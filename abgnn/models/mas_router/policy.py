@@ -187,12 +187,12 @@ class MasRouter(Policy):
             action=drawn,
         )
 
-    def _count(self, real: Tensor, given: Tensor | None, *, sample: bool) -> Drawn:
+    def _count(self, real: Tensor, action: Tensor | None, *, sample: bool) -> Drawn:
         """The number of agents from 1, `[B]`."""
         if not self.count.categorical:
-            number = self.count.round(real) if given is None else given
+            number = self.count.round(real) if action is None else action
             return Drawn(number, torch.zeros_like(real), torch.zeros_like(real))
-        drawn = draw(real, None if given is None else given - 1, sample=sample)
+        drawn = draw(real, None if action is None else action - 1, sample=sample)
         return drawn._replace(choice=drawn.choice + 1)
 
     def _llm_log_prob(

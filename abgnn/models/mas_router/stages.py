@@ -21,9 +21,9 @@ class Drawn(NamedTuple):
     entropy: Tensor
 
 
-def draw(log_prob: Tensor, given: Tensor | None, *, sample: bool) -> Drawn:
-    """One choice per row of log-probabilities `[B, C]`; `given` `[B]` stands instead of a draw."""
-    choice = choose(log_prob, sample=sample) if given is None else given  # [B]
+def draw(log_prob: Tensor, action: Tensor | None, *, sample: bool) -> Drawn:
+    """One choice per row of log-probabilities `[B, C]`; `action` `[B]` stands instead of a draw."""
+    choice = choose(log_prob, sample=sample) if action is None else action  # [B]
     picked = log_prob.gather(1, choice.unsqueeze(1)).squeeze(1)  # [B]
     return Drawn(choice, picked, categorical_entropy(log_prob))
 
@@ -135,7 +135,7 @@ class RoleCascade(nn.Module):
         mask: Tensor,
         count: Tensor,
         max_agents: int,
-        given: Tensor | None,
+        action: Tensor | None,
         *,
         sample: bool,
     ) -> tuple[Drawn, Tensor]:
@@ -145,7 +145,7 @@ class RoleCascade(nn.Module):
             c = F.normalize(self.lin(torch.cat([context, history], -1)), dim=-1)  # [B, D]
             score = torch.einsum("bd,brd->br", c, roles) / self.temperature
             log_prob = F.log_softmax(score.masked_fill(~mask, float("-inf")), -1)  # [B, R]
-            one = draw(log_prob, None if given is None else given[:, t], sample=sample)
+            one = draw(log_prob, None if action is None else action[:, t], sample=sample)
             active = t < count  # [B]
             picked = roles[torch.arange(len(roles), device=roles.device), one.choice]  # [B, D]
             history = self.norm(history + picked).where(active.unsqueeze(1), history)
@@ -176,11 +176,11 @@ class Allocation(nn.Module):
         return F.log_softmax(c @ llms.t() / self.temperature, -1)
 
 
-def draw_each(log_prob: Tensor, count: Tensor, given: Tensor | None, *, sample: bool) -> Drawn:
+def draw_each(log_prob: Tensor, count: Tensor, action: Tensor | None, *, sample: bool) -> Drawn:
     """An LLM for each of the first `count` `[B]` agents from `[B, A, M]`: `[B, A]`, 0 beyond."""
     n, places, _ = log_prob.shape
     one = draw(
-        log_prob.flatten(0, 1), None if given is None else given.flatten(), sample=sample
+        log_prob.flatten(0, 1), None if action is None else action.flatten(), sample=sample
     )  # [B*A]
     active = torch.arange(places, device=count.device) < count.unsqueeze(1)  # [B, A]
     choice, log_probs, entropy = (value.view(n, places) * active for value in one)

@@ -90,7 +90,7 @@ class FeedbackProgram(Program):
         *,
         last: bool,
     ) -> AgentAnswer | None:
-        reads = [said for said in (solution, critique) if said is not None]
+        reads = [answer for answer in (solution, critique) if answer is not None]
         advice = AMEND if critique is not None else REVISE
         task = f"{stage.query.text}\n\n{advice}" if reads else None
         return await stage.call(turn, reads, task=task, last=last)
@@ -105,9 +105,9 @@ class FeedbackProgram(Program):
 
 def approves(stage: Stage, reply: str, solution: str) -> bool:
     """Whether a critic's reply finds the solution correct; see `FeedbackProgram`."""
-    said = verdict(reply)
-    if said is not None:
-        return said
+    stated = verdict(reply)
+    if stated is not None:
+        return stated
     own = stage.key(reply)
     return bool(own) and own == stage.key(solution)
 
@@ -127,11 +127,11 @@ def verdict(reply: str) -> bool | None:
     for value in json_values(reply):
         for key in ("verdict", "is_correct", "correct"):
             if isinstance(value, dict) and key in value:
-                said = _word(json.dumps(value[key]))
-                if said is not None:
-                    return said
-    found = _NAMED.findall(reply) or _ALONE.findall(reply)
-    return _word(found[-1]) if found else None
+                stated = _word(json.dumps(value[key]))
+                if stated is not None:
+                    return stated
+    words = _NAMED.findall(reply) or _ALONE.findall(reply)
+    return _word(words[-1]) if words else None
 
 
 def _word(text: str) -> bool | None:

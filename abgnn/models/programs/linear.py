@@ -54,15 +54,15 @@ async def in_turn(
         so_far: an answer to start from.
         cut_from: from this place on, agents read the beginnings of all answers instead.
     """
-    said = [] if so_far is None else [so_far]
+    answers = [] if so_far is None else [so_far]
     for place, agent in enumerate(agents):
-        reads = said[-1:]
+        reads = answers[-1:]
         if cut_from is not None and place >= cut_from:
-            reads = [replace(s, text=s.text[:150]) for s in said]
+            reads = [replace(s, text=s.text[:150]) for s in answers]
         task = f"{stage.query.text}\n\n{REVISE}" if reads else None
         answer = await stage.call(agent, reads, task=task, last=place == len(agents) - 1)
         if answer is not None:
-            said.append(answer)
-        elif said:
+            answers.append(answer)
+        elif answers:
             break
-    return said[-1] if said else None
+    return answers[-1] if answers else None

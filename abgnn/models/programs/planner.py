@@ -67,7 +67,7 @@ class PlannerProgram(Program):
             return await self._by_default(stage, planned)
         kept = wanted[: self.executors] if self.as_released else fitted(wanted, self.executors)
         results = await _carry_out(stage, assigned(kept, self.executors), planned)
-        return next((said for said in reversed(results) if said is not None), None)
+        return next((result for result in reversed(results) if result is not None), None)
 
     async def _by_default(self, stage: Stage, planned: AgentAnswer | None) -> AgentAnswer | None:
         first, *rest = self._in_order()
@@ -109,8 +109,8 @@ async def _step(
 ) -> AgentAnswer | None:
     final = i == len(steps) - 1
     task = (FINAL if final else STEP).format(instruction=steps[i].instruction)
-    used = [(j + 1, said) for j in steps[i].uses if (said := results[j]) is not None]
-    reads = [replace(said, role=f"Step {number}, {said.role}") for number, said in used]
+    used = [(j + 1, result) for j in steps[i].uses if (result := results[j]) is not None]
+    reads = [replace(result, role=f"Step {number}, {result.role}") for number, result in used]
     after = [] if planned is None else [planned]
     question = f"{stage.query.text}\n\n{task}"
     return await stage.call(steps[i].executor, reads, task=question, after=after, last=final)

@@ -33,8 +33,8 @@ class SelfConsistencyProgram(Program):
             raise ConfigError("SelfConsistencyProgram.n", self.n, "a number of answers ≥ 1")
 
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
-        said = await asyncio.gather(*(stage.call(0, last=True) for _ in range(self.n)))
-        answers = [answer.text for answer in said if answer is not None]
+        replies = await asyncio.gather(*(stage.call(0, last=True) for _ in range(self.n)))
+        answers = [answer.text for answer in replies if answer is not None]
         return majority([(stage.key(text), text) for text in answers])
 
 

@@ -32,20 +32,20 @@ class StarProgram(Program):
     as_released: bool = False
 
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
-        said = await (self._sequence(stage) if self.as_released else self._at_once(stage))
-        return vote([(stage.key(s.text), s) for s in said], self.strong)
+        answers = await (self._sequence(stage) if self.as_released else self._at_once(stage))
+        return vote([(stage.key(s.text), s) for s in answers], self.strong)
 
     async def _at_once(self, stage: Stage) -> list[AgentAnswer]:
         calls = (stage.call(agent, last=True) for agent in range(self.n))
-        return [said for said in await asyncio.gather(*calls) if said is not None]
+        return [answer for answer in await asyncio.gather(*calls) if answer is not None]
 
     async def _sequence(self, stage: Stage) -> list[AgentAnswer]:
-        said: list[AgentAnswer] = []
+        answers: list[AgentAnswer] = []
         for agent in range(min(self.n, 3)):
-            answer = await stage.call(agent, after=said[-1:], last=True)
+            answer = await stage.call(agent, after=answers[-1:], last=True)
             if answer is not None:
-                said.append(answer)
-        return said
+                answers.append(answer)
+        return answers
 
 
 def vote(votes: Sequence[tuple[str, AgentAnswer]], strong: int) -> str | None:
@@ -63,8 +63,8 @@ def vote(votes: Sequence[tuple[str, AgentAnswer]], strong: int) -> str | None:
         return None
 
     def rank(key: str) -> tuple[int, int]:
-        mine = [said.agent for k, said in able if k == key]
+        mine = [answer.agent for k, answer in able if k == key]
         return len(mine), sum(agent < strong for agent in mine)
 
     winner = max(dict.fromkeys(key for key, _ in able), key=rank)  # ties: the first
-    return next(said.text for key, said in able if key == winner)
+    return next(answer.text for key, answer in able if key == winner)

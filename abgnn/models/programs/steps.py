@@ -112,11 +112,11 @@ def _uses(number: int, stated: Any, instruction: str) -> tuple[int, ...]:
 
 def _numbers(values: Iterable[Any]) -> list[int]:
     """The whole numbers among values, or at the end of texts like `step 2`."""
-    found = []
+    numbers = []
     for value in values:
         digits = re.search(r"(\d{1,3})\D*$", value) if isinstance(value, str) else None
         if isinstance(value, int) and not isinstance(value, bool):
-            found.append(value)
+            numbers.append(value)
         elif digits:
-            found.append(int(digits[1]))
-    return found
+            numbers.append(int(digits[1]))
+    return numbers

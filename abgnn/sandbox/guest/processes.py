@@ -41,10 +41,10 @@ def _children() -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     with suppress(OSError):
         return [int(child) for child in listed.read_text().split()]
-    found = []
+    children = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = status.read_text().rpartition(")")[2].split()
             if int(fields[1]) == pid:
-                found.append(int(status.parent.name))
-    return found
+                children.append(int(status.parent.name))
+    return children

@@ -111,13 +111,13 @@ def _checks(
         if kind(path) is not is_str:
             raise error("a path that is no text is refused here")
         whole: str = path if path[:1] == "/" else getcwd() + "/" + path  # type: ignore
-        found: tuple[str, ...] = ()
+        parts: tuple[str, ...] = ()
         for part in whole.split("/"):
             if part == "..":
-                found = found[:-1]
+                parts = parts[:-1]
             elif part not in ("", "."):
-                found = (*found, part)
-        return found
+                parts = (*parts, part)
+        return parts
 
     def read(path: object) -> None:
         if kind(path) is is_int:

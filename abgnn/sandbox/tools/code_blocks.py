@@ -17,8 +17,8 @@ _CODE = re.compile(  # an unindented line that is code rather than prose
 def python_block(reply: str) -> str | None:
     """The last fenced block that is Python, or of no stated language; None: there is none."""
     blocks = _FENCED.findall("\n".join(reply.splitlines()))
-    found = [code for language, code in blocks if language.strip().lower() in _PYTHON]
-    return dedent(found[-1]) if found else None
+    python = [code for language, code in blocks if language.strip().lower() in _PYTHON]
+    return dedent(python[-1]) if python else None
 
 
 def complete_program(response: str, prompt: str, entry_point: str) -> str:
@@ -47,8 +47,8 @@ def complete_program(response: str, prompt: str, entry_point: str) -> str:
 
 def preamble(prompt: str, entry_point: str) -> str:
     """What a prompt has before its function: imports and helpers."""
-    found = re.search(rf"^(?:async\s+)?def\s+{re.escape(entry_point)}\b", prompt, re.M)
-    return prompt[: found.start()] if found else ""
+    signature = re.search(rf"^(?:async\s+)?def\s+{re.escape(entry_point)}\b", prompt, re.M)
+    return prompt[: signature.start()] if signature else ""
 
 
 def _stretches(response: str) -> list[str]:

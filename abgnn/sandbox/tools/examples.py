@@ -71,10 +71,10 @@ def from_text(text: str, function: str | None = None) -> list[Step]:
     `f(1) == 2`, `f(1) ➞ 2`, `f(1) should return 2`. Only literal values count, so that prose is
     not taken for one.
     """
-    found = dict.fromkeys(_doctests(text.splitlines()))
+    steps = dict.fromkeys(_doctests(text.splitlines()))
     if function is not None:
-        found |= dict.fromkeys(_equations(text, function))
-    return list(found)
+        steps |= dict.fromkeys(_equations(text, function))
+    return list(steps)
 
 
 def _doctests(lines: list[str]) -> Iterator[Step]:
@@ -85,8 +85,8 @@ def _doctests(lines: list[str]) -> Iterator[Step]:
 
 
 def _equations(text: str, function: str) -> Iterator[Step]:
-    for found in re.finditer(rf"(?<![\w.]){re.escape(function)}\(", text):
-        line = text[found.start() :].split("\n", 1)[0]
+    for call in re.finditer(rf"(?<![\w.]){re.escape(function)}\(", text):
+        line = text[call.start() :].split("\n", 1)[0]
         ends = (end for end, c in enumerate(line, 1) if c == ")" and _is_expression(line[:end]))
         end = next(ends, None)
         if end is None or not (gives := _GIVES.match(line, end)):

@@ -26,10 +26,10 @@ class PythonTool:
         if code is None or not code.strip():
             return None
         ran = await self.sandbox.arun(code)
-        return ToolResult(shorten(_told(ran)), ran.completed, ran.seconds)
+        return ToolResult(shorten(_report(ran)), ran.completed, ran.seconds)
 
 
-def _told(ran: RunResult) -> str:
+def _report(ran: RunResult) -> str:
     output = ran.stdout.strip("\n")
     endings = {
         "completed": "" if output else "(no output)",

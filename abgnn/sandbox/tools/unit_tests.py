@@ -67,8 +67,8 @@ class UnitTestsTool:
             code = complete_program(reply, query.meta["prompt"], query.meta["entry_point"])
         tests = _HARNESS.format(steps=json.dumps([(s.source, s.expected) for s in steps]))
         ran = await self.sandbox.acheck(code, tests, sorted(names))
-        told, ok = _told(ran, sum(step.expected is not None for step in steps))
-        return ToolResult(shorten(told), ok, ran.seconds)
+        report, ok = _report(ran, sum(step.expected is not None for step in steps))
+        return ToolResult(shorten(report), ok, ran.seconds)
 
 
 def _public(query: Query) -> list[Step]:
@@ -77,14 +77,14 @@ def _public(query: Query) -> list[Step]:
     return from_text(query.text, query.meta.get("entry_point"))
 
 
-def _told(ran: RunResult, total: int) -> tuple[str, bool]:
+def _report(ran: RunResult, total: int) -> tuple[str, bool]:
     lines: list[list[Any]] = [json.loads(line) for line in ran.stdout.splitlines()]
     done = [line for line in lines if len(line) > 1]
     passed = sum(line[1] for line in done)
-    told = [f"{passed} of {total} examples pass."]
-    told += [f"{s}\n  expected {want}\n  got      {got}" for s, ok, want, got in done if not ok]
+    report = [f"{passed} of {total} examples pass."]
+    report += [f"{s}\n  expected {want}\n  got      {got}" for s, ok, want, got in done if not ok]
     if ran.status == "timeout" and len(lines[-1:]) and len(lines[-1]) == 1:
-        told.append(f"{lines[-1][0]}\n  did not end within {ran.seconds:.1f} s")
+        report.append(f"{lines[-1][0]}\n  did not end within {ran.seconds:.1f} s")
     elif not ran.completed or passed < total:
-        told += [shorten(ran.stderr.strip(), 1500)] if ran.stderr.strip() else []
-    return "\n".join(told), ran.completed and passed == total
+        report += [shorten(ran.stderr.strip(), 1500)] if ran.stderr.strip() else []
+    return "\n".join(report), ran.completed and passed == total
