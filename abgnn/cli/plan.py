@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +15,7 @@ from abgnn.experiments.experiment import build
 from abgnn.planning import Mixture, PlanSpace
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict, write_mixture
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import Prediction, predict
 
@@ -56,11 +55,11 @@ def plan_command(args: Sequence[str], console: Console) -> int:
     tiers = PlanSpace(calibration.template, calibration.pools) if given.pools else None
     mixture = plan(calibration, budget, tiers)
     ahead = predict(calibration.model(), mixture, calibration.kinds, given.queries)
-    data = mixture_to_dict(mixture, calibration) | {"predicted": asdict(ahead)}
+    made = PlanFile.of(mixture, calibration, ahead)
     if given.out:
-        write_mixture(data, given.out)
+        made.write(given.out)
     if given.json:
-        console.print_json(json.dumps(data))
+        console.print_json(json.dumps(made.to_dict()))
         return 0
     _show(mixture, ahead, calibration, console)
     if given.out:

@@ -19,7 +19,7 @@ from abgnn.experiments.experiment import Experiment, load
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.plots.cases import draw_cases
 from abgnn.training.evaluate import evaluate
@@ -122,7 +122,7 @@ def _planned(
     calibration = calibrate_experiment(experiment, rollouts, seed, by)
     for budget in budgets:
         mixture = plan(calibration, budget, seed=seed)
-        policy = PlannedMixture(mixture_to_dict(mixture, calibration), seed)
+        policy = PlannedMixture(PlanFile.of(mixture, calibration), seed)
         yield PLANNER, in_words(budget), _Ready(policy)
 
 

@@ -25,7 +25,7 @@ from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget, Mixture
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.prior import Prior
 from abgnn.rollout.clients.base import Client
@@ -93,7 +93,7 @@ class PlanChooser:
         calibration = _calibrated(mas, how)
         budget = Budget(how.cost_usd, how.latency_s)
         mixture = plan(calibration, budget)
-        policy = PlannedMixture(mixture_to_dict(mixture, calibration))
+        policy = PlannedMixture(PlanFile.of(mixture, calibration))
         return cls(mas, policy, calibration.label, mixture)
 
     @classmethod

@@ -125,7 +125,7 @@ async def walk(
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """All results, side by side; where one fails, its error is raised after the others have ended."""
+    """All results, side by side; an error is raised after all calls have ended."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

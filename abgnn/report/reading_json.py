@@ -14,12 +14,12 @@ from abgnn.planning.beliefs import Beliefs
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import FORMAT as PLAN
-from abgnn.planning.plan_file import NamedDesign, named_parts, read_mixture
+from abgnn.planning.plan_file import NamedDesign, PlanFile
 from abgnn.report.records import (
     UNKNOWN,
     CertificateFile,
-    PlanFile,
     PlanPart,
+    PlanRecord,
     PointRow,
     Points,
     Record,
@@ -41,7 +41,7 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
     if kind == CALIBRATION:
         return Beliefs.of(Calibration.load(path), name), ""
     if kind == PLAN:
-        return _plan(read_mixture(path), name), ""
+        return _plan(PlanFile.read(path), name), ""
     if kind.startswith("abgnn "):
         return None, f"{kind!r}: of another version of abgnn"
     if {"verdict", "findings"} <= data.keys():
@@ -79,22 +79,22 @@ def checked(plan: Plan) -> Plan:
     return plan
 
 
-def _plan(data: Mapping[str, Any], name: str) -> PlanFile:
-    parts = tuple(PlanPart(finite(p.share), str(p.group), _drawable(p)) for p in named_parts(data))
-    ahead = data.get("predicted") or {}
+def _plan(read: PlanFile, name: str) -> PlanRecord:
+    parts = tuple(PlanPart(finite(p.share), str(p.group), _drawable(p)) for p in read.parts)
+    ahead = read.predicted or {}
     ranges = {
         key: (finite(ahead[key]["low"]), finite(ahead[key]["high"]))
         for key in ("accuracy", "usd", "seconds")
         if key in ahead
     }
-    return PlanFile(
+    return PlanRecord(
         path=name,
-        label=str(data.get("label", UNKNOWN)),
+        label=read.label or UNKNOWN,
         parts=parts,
-        feasible=bool(data.get("feasible", True)),
-        by=str(data.get("by") or ""),
-        budget=_numbers(data.get("budget") or {}),
-        expected=_numbers(data.get("expected") or {}),
+        feasible=read.feasible,
+        by=read.by or "",
+        budget=_numbers(read.budget),
+        expected=_numbers(read.expected),
         predicted=ranges,
         queries=int(ahead.get("queries", 0)),
     )

@@ -81,7 +81,7 @@ class PlanPart:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanFile:
+class PlanRecord:
     """A file of `abgnn plan`; the figures are None where the file has none."""
 
     path: str
@@ -157,7 +157,7 @@ Record = (
     | Grid
     | CompareTable
     | Beliefs
-    | PlanFile
+    | PlanRecord
     | PredictedPlans
     | CertificateFile
     | Spend

@@ -15,7 +15,7 @@ from abgnn.plots.frontier import draw_plan
 from abgnn.plots.style import short, style
 from abgnn.report.figures import shown
 from abgnn.report.markup import Html, join, section, table, tag
-from abgnn.report.records import CertificateFile, PlanFile, PredictedPlans, Runs, Spend
+from abgnn.report.records import CertificateFile, PlanRecord, PredictedPlans, Runs, Spend
 
 _GRAPHS = 12  # of one file
 _AGENTS = 24  # of one graph: more are told, not drawn
@@ -24,7 +24,7 @@ _AGENTS = 24  # of one graph: more are told, not drawn
 def shares(runs: Runs) -> Html:
     """How often each backbone is called: by plans, predicted plans, recordings and traces."""
     counted: list[tuple[str, str, Mapping[str, float], str]] = []
-    for planned in runs.of(PlanFile):
+    for planned in runs.of(PlanRecord):
         weights: defaultdict[str, float] = defaultdict(float)
         for part in planned.parts:
             for agent in part.plan.agents:
@@ -51,7 +51,7 @@ def _shares_of(key: str, path: str, label: str, counts: Mapping[str, float], wha
 
 def plans(runs: Runs) -> Html:
     """What was planned: budgets, expectations, and every team as a graph."""
-    parts = [tag("article", *_plan_file(f"plan{k}", p)) for k, p in enumerate(runs.of(PlanFile))]
+    parts = [tag("article", *_plan_file(f"plan{k}", p)) for k, p in enumerate(runs.of(PlanRecord))]
     parts += [
         tag("article", *_predicted(f"predicted{k}", p))
         for k, p in enumerate(runs.of(PredictedPlans))
@@ -59,7 +59,7 @@ def plans(runs: Runs) -> Html:
     return section("plans", "Plans and topologies", *parts) if parts else Html()
 
 
-def _plan_file(key: str, planned: PlanFile) -> list[Html]:
+def _plan_file(key: str, planned: PlanRecord) -> list[Html]:
     rows = [
         (
             f"{part.share:.1%}",
@@ -84,7 +84,7 @@ def _plan_file(key: str, planned: PlanFile) -> list[Html]:
     ]
 
 
-def _expected(planned: PlanFile) -> Html:
+def _expected(planned: PlanRecord) -> Html:
     """Budget, expectation and 90 % interval, by quantity."""
     rows = []
     for name, unit, scale, budget, mean, ahead in (

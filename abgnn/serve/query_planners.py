@@ -17,7 +17,7 @@ from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.sources import PolicySource
@@ -143,7 +143,7 @@ class CalibratedPlanner:
             given = (budget.cost_usd, budget.latency_s)
             allowed = f"budgets that a plan can meet; {nearest}"
             raise ConfigError("cost_usd, latency_s", given, allowed)
-        policy = PlannedMixture(mixture_to_dict(found, known))
+        policy = PlannedMixture(PlanFile.of(found, known))
         policy.attach(self._mas.table)
         return _PolicyChooser(policy, self._mas)
 

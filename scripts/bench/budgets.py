@@ -41,7 +41,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, PlannedMixture, Policy
 from abgnn.planning import Budget, Design, PlanSpace
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.search import Searcher
 from abgnn.rollout import SimulatedClient
@@ -123,7 +123,7 @@ def ratios(world: World, one: Policy) -> Figures:
     for i, (cost, wait) in enumerate(BUDGETS, 1):
         budget = Budget(cost, wait)
         module = world.module(world.mas, budget=budget, calibration=world.path)
-        mixture = mixture_to_dict(plan(world.known, budget), world.known)
+        mixture = PlanFile.of(plan(world.known, budget), world.known)
         trained = world.fit(module, [], 1)
         one.set_budget(cost, wait)
         for name, policy in (

@@ -19,7 +19,7 @@ from abgnn.models import AgentBalance
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.prior import Prior
 
@@ -118,9 +118,9 @@ def test_observations_go_by_names(mas: BaseMAS, known: Calibration) -> None:
 def test_planner_finds_the_same_plan_by_name(mas: BaseMAS, known: Calibration) -> None:
     budget = Budget(cost_usd=2e-3)
     same, other = (for_catalogue(known, one) for one in (mas, reordered(mas)))
-    first, second = (mixture_to_dict(plan(c, budget), c) for c in (same, other))
-    assert first["parts"] == second["parts"]
-    assert mixture_to_dict(plan(known, budget), known)["parts"] == first["parts"]
+    first, second = (PlanFile.of(plan(c, budget), c) for c in (same, other))
+    assert first.parts == second.parts
+    assert PlanFile.of(plan(known, budget), known).parts == first.parts
 
 
 def test_gone_and_unseen_backbones(mas: BaseMAS, known: Calibration) -> None:
@@ -132,8 +132,8 @@ def test_gone_and_unseen_backbones(mas: BaseMAS, known: Calibration) -> None:
     unseen = [more.profile.names.index(n) for n in more.profile.names if n not in mas.catalogue]
     assert len(unseen) == 3
     assert not np.isin(more.observed.backbone, unseen).any()
-    made = mixture_to_dict(plan(more, Budget()), more)
-    assert made["parts"]
+    made = PlanFile.of(plan(more, Budget()), more)
+    assert made.parts
 
 
 def test_an_unseen_backbone_that_is_better_and_cheaper_is_planned(

@@ -15,7 +15,7 @@ from abgnn.models.planned import PlannedMixture
 from abgnn.planning import Design, Mixture, Observations, OutcomeModel, VirtualQueries, budgeted_mix
 from abgnn.planning.budgets import Budget, Stratum, Weighted
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict, write_mixture
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Candidate, Searcher
@@ -157,7 +157,7 @@ def test_a_latency_that_most_queries_keep() -> None:
 def test_a_policy_follows_the_kind_of_the_question(tmp_path: Path) -> None:
     seen = calibration(two_kinds(), apart=True)
     path = tmp_path / "plan.json"
-    write_mixture(mixture_to_dict(plan(seen, Budget(1e-3)), seen), path)
+    PlanFile.of(plan(seen, Budget(1e-3)), seen).write(path)
     policy = PlannedMixture(str(path))
     played = {kind: set() for kind in ("x", "y", "other")}  # type: dict[str, set[str]]
     for kind, names in played.items():

@@ -12,7 +12,7 @@ from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
 from abgnn.planning import Budget, Mixture
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
@@ -48,7 +48,7 @@ def calibration(experiment: Experiment) -> Calibration:
 def held_out(experiment: Experiment, calibration: Calibration, mixture: Mixture) -> Row:
     data, model = experiment.data, experiment.model
     data.setup("test")
-    policy = PlannedMixture(mixture_to_dict(mixture, calibration))
+    policy = PlannedMixture(PlanFile.of(mixture, calibration))
     with model.new_executor(data) as executor:
         executor.check()
         return summarise("", evaluate(policy, model.mas, executor, data.queries("test")))

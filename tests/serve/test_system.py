@@ -26,7 +26,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph
 from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict, named_parts, write_mixture
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan, strata_of
 from abgnn.rollout import Executor, SimulatedClient
 from abgnn.serve.engine import Engine
@@ -170,7 +170,7 @@ def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
 def test_a_plan_file_acts_and_budgets_bound_it(calibration: str, tmp_path: Path) -> None:
     known = Calibration.load(calibration)
     path = str(tmp_path / "plan.json")
-    write_mixture(mixture_to_dict(plan(known, Budget(1e-3)), known), path)
+    PlanFile.of(plan(known, Budget(1e-3)), known).write(path)
     with System.load(path, config=CONFIG) as system:
         assert system.budget_kind == "bound"
         assert system.run("What is a quark?").error is None
@@ -292,9 +292,9 @@ def test_one_search_serves_all_budgets(
         assert (asked.exception(60) is None) == (usd > 1e-6)
         assert planned.of(QueryBudget(usd)) is asked  # refusals are remembered, too
     assert made == [1]
-    alone = mixture_to_dict(plan(known, Budget(1e-3)), known)  # a search of its own
+    alone = PlanFile.of(plan(known, Budget(1e-3)), known)  # a search of its own
     chooser: Any = planned.of(QueryBudget(1e-3)).result()
-    assert chooser._policy.parts == named_parts(alone)
+    assert chooser._plan_file.parts == alone.parts
     planned.close()
 
 

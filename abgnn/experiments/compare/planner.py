@@ -11,7 +11,7 @@ from abgnn.models.policy import Policy
 from abgnn.planning import calls_per_rollout
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.plan_file import mixture_to_dict
+from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 
 _MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
@@ -48,5 +48,5 @@ def budget_policies(
     for cost, wait in pairs:
         mixture = plan(calibration, Budget(cost, wait, margin=_MARGIN), seed=seed)
         said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
-        found.append((said, PlannedMixture(mixture_to_dict(mixture, calibration), seed)))
+        found.append((said, PlannedMixture(PlanFile.of(mixture, calibration), seed)))
     return found
