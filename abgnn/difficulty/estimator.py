@@ -11,13 +11,14 @@ from lightning.pytorch import LightningModule
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from abgnn.data.mas import MPNET
 from abgnn.difficulty.encoder_layers import PartlyTrainedEncoder
 from abgnn.difficulty.questions import EaseBatch, EaseData
 from abgnn.difficulty.rated import difficulty_loss
 from abgnn.difficulty.task_means import TaskMeans
 from abgnn.errors import ConfigError
 from abgnn.evaluation.ease_metrics import EaseFigures
-from abgnn.graph.encoders import MPNET, TextEncoder
+from abgnn.graph.encoders import TextEncoder
 from abgnn.graph.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.plots.reliability import log_reliability

@@ -13,10 +13,11 @@ from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from abgnn.data.mas import MPNET
 from abgnn.difficulty.estimator import DifficultyEstimator
 from abgnn.difficulty.questions import TABLE, EaseData
 from abgnn.errors import ConfigError
-from abgnn.graph.encoders import MPNET, TextEncoder
+from abgnn.graph.encoders import TextEncoder
 from abgnn.outcomes.table import OutcomeTable
 
 

@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import AnyFramework, template_of
+from abgnn.data.mas import MPNET
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -19,7 +20,6 @@ from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, load, quiet
 from abgnn.frameworks.questions import QuestionFile
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.graph.encoders import MPNET
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy

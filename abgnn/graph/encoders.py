@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from abgnn.data.mas import MPNET
 from abgnn.errors import ConfigError
 from abgnn.graph.embedding_cache import EmbeddingCache, cache_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-MPNET = "sentence-transformers/all-mpnet-base-v2"
 _CHUNK = 8192  # texts between two writes
 _OFFLINE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
