@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 
-from . import judge, play
+from . import judge, run_module
 from .walls import Walls
 
 _MOST_FDS = 1024
@@ -57,10 +57,10 @@ def in_child(child: Child, source: str, names: tuple[str, ...] | None = None) ->
     code, file = 1, "program.py" if names is None else "tests.py"
     try:
         _settle(child)
-        _play(child, source, names, file)
+        _run(child, source, names, file)
         code = 0
     except BaseException as error:  # the end of the process, whatever the program raises
-        play.report(error)
+        run_module.report(error)
     finally:
         with suppress(BaseException):
             sys.stdout.flush()
@@ -89,10 +89,10 @@ def _settle(child: Child) -> None:
     child.walls.close(child.folder, math.ceil(child.timeout_s) + 1, child.memory_mb)
 
 
-def _play(child: Child, source: str, names: tuple[str, ...] | None, file: str) -> None:
+def _run(child: Child, source: str, names: tuple[str, ...] | None, file: str) -> None:
     judged = child.channel is not None
     name = "tests" if names is not None else "program" if judged else "__main__"
-    code, module = play.load(source, name, file)
+    code, module = run_module.load(source, name, file)
     if names is None and child.channel is not None:
         exec(code, module.__dict__)
         judge.serve(module.__dict__, child.channel)
@@ -102,5 +102,5 @@ def _play(child: Child, source: str, names: tuple[str, ...] | None, file: str) -
         module.__dict__[remote] = judge.Remote(remote, child.channel)
     assert child.token is not None
     assert child.proof is not None
-    play.run(code, module, child.token, child.proof)
-    play.finish()
+    run_module.run(code, module, child.token, child.proof)
+    run_module.finish()
