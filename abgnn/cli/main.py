@@ -75,9 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(HELP, markup=False, highlight=False)
         return 0
     if command == "--version":
-        from abgnn import __version__
+        from importlib.metadata import version
 
-        console.print(__version__)
+        console.print(version("abgnn"))
         return 0
     try:
         return _dispatch(command, args[1:], console)

@@ -186,13 +186,16 @@ class PlanFile:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
 
-    def check(self, names: Iterable[str]) -> None:
+    def check(self, names: Iterable[str], roles: Sequence[str] | None = None) -> None:
         """
         Raises:
-            ConfigError: a backbone that is not among the names.
+            ConfigError: a backbone that is not among the names, or a role not among the roles.
         """
         known = list(names)
         for part in self.parts:
+            for role, _ in part.agents:
+                if roles is not None and role not in roles:
+                    raise ConfigError(f"{self.path}: role", role, ", ".join(roles))
             for name in sorted(part.backbones):
                 if name not in known:
                     raise ConfigError(f"{self.path}: backbone", name, ", ".join(known))

@@ -1,10 +1,7 @@
-"""Predicted against observed ease as a picture in TensorBoard."""
+"""Predicted against observed ease, or P(right), as a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -31,12 +28,3 @@ def reliability_figure(
     axes.scatter(table[:, 0], table[:, 1], s=20 + 300 * table[:, 2] / table[:, 2].sum())
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=predicted, ylabel=observed)
     return figure
-
-
-def log_reliability(
-    loggers: Sequence[object], ease: ArrayLike, share: ArrayLike, step: int
-) -> None:
-    """Add the picture to every TensorBoard logger."""
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_figure("val/reliability", reliability_figure(ease, share), step)

@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
-from abgnn.graph.base_mas import BaseMAS
-from abgnn.models.planned import PlannedMixture
-from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.sources import PolicySource
-from abgnn.training.evaluate import most_probable
+
+if TYPE_CHECKING:
+    from abgnn.serve.policy_chooser import PolicyChooser
 
 _KEPT = 32  # budgets whose plans, or operating points, are remembered
 _MOST = 1e12
@@ -65,12 +65,12 @@ class QueryPlanners(Protocol):
 
 
 class FixedPlanner:
-    """One policy for all budgets: they become bounds of the single question."""
+    """One way to plan for all budgets: they become bounds of the single question."""
 
     kind: BudgetKind = "bound"
 
-    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
-        self._chooser = _done(_PolicyChooser(policy, mas))
+    def __init__(self, chooser: Chooser) -> None:
+        self._chooser = _done(chooser)
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._chooser
@@ -84,21 +84,21 @@ class ConditionedPlanner:
 
     kind: BudgetKind = "taught"
 
-    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
-        self._policy, self._mas = policy, mas
-        self._own = policy.operating_point
+    def __init__(self, choose: PolicyChooser) -> None:
+        self._choose, self._policy = choose, choose.policy
+        self._own = self._policy.operating_point
         self._known = _Memory(lambda budget: _done(self._chooser(budget)))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._known(budget)
 
     def _chooser(self, budget: QueryBudget) -> Chooser:
-        def choose(queries: Sequence[Query]) -> list[Plan]:
+        def choose(queries: Sequence[Query]) -> Sequence[Plan]:
             if budget:
                 self._policy.set_budget(budget.cost_usd, budget.latency_s)
             else:
                 self._policy.set_tradeoff(*self._own)
-            return most_probable(self._policy, self._mas, queries)
+            return self._choose(queries)
 
         return choose
 
@@ -111,16 +111,16 @@ class CalibratedPlanner:
 
     Args:
         calibration: what is known of the backbones.
-        mas: backbones and roles.
-        policy: for questions without a budget; None: the planner's best plan at any price.
+        template: roles, by whose names plans are carried out.
+        own: plans questions without a budget; None: the planner's best plan at any price.
     """
 
     kind: BudgetKind = "planned"
 
-    def __init__(self, calibration: Calibration, mas: BaseMAS, policy: Policy | None) -> None:
-        self._calibration, self._mas = calibration, mas
+    def __init__(self, calibration: Calibration, template: Template, own: Chooser | None) -> None:
+        self._calibration, self._template = calibration, template
         self._strata: list[Stratum] | None = None  # one search serves all budgets
-        self._own = None if policy is None else _done(_PolicyChooser(policy, mas))
+        self._own = None if own is None else _done(own)
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
         self._known = _Memory(lambda budget: self._threads.submit(self._plan, budget))
 
@@ -137,40 +137,46 @@ class CalibratedPlanner:
         known = self._calibration
         if self._strata is None:
             self._strata = strata_of(known, known.model(), known.everything)
-        found = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
-        if not found.feasible:
-            nearest = f"the nearest plan costs ${found.usd:.3g} and takes {found.seconds:.3g} s"
-            given = (budget.cost_usd, budget.latency_s)
+        mixture = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
+        if not mixture.feasible:
+            nearest = f"the nearest plan costs ${mixture.usd:.3g} and takes {mixture.seconds:.3g} s"
+            stated = (budget.cost_usd, budget.latency_s)
             allowed = f"budgets that a plan can meet; {nearest}"
-            raise ConfigError("cost_usd, latency_s", given, allowed)
-        policy = PlannedMixture(PlanFile.of(found, known))
-        policy.attach(self._mas.table)
-        return _PolicyChooser(policy, self._mas)
+            raise ConfigError("cost_usd, latency_s", stated, allowed)
+        return MixtureChooser(PlanFile.of(mixture, known), self._template)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
 
 
-def query_planners(loaded: PolicySource) -> QueryPlanners:
-    """What budgets of a single question mean for what was loaded."""
-    policy, mas = loaded.policy, loaded.module.mas.for_users()
-    if policy is not None:
-        policy.attach(mas.table)
-        policy.eval()
-    if loaded.calibration is not None:
-        return CalibratedPlanner(loaded.calibration, mas, policy)
-    assert policy is not None, "a policy, or a calibration to plan from"
-    if policy.has_operating_points:
-        return ConditionedPlanner(policy, mas)
-    return FixedPlanner(policy, mas)
+@dataclass(frozen=True, eq=False)
+class MixtureChooser:
+    """Plans by a plan file; needs no tensors."""
 
-
-class _PolicyChooser:
-    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
-        self._policy, self._mas = policy, mas
+    plan_file: PlanFile
+    template: Template
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
-        return most_probable(self._policy, self._mas, queries)
+        return self.plan_file.plans(queries, self.template)
+
+
+def query_planners(source: PolicySource) -> QueryPlanners:
+    """What budgets of a single question mean for what was loaded."""
+    mas = source.deployment.mas
+    own: Chooser | None = None
+    if source.plan is not None:
+        own = MixtureChooser(source.plan, mas.template)
+    elif source.trained is not None:
+        from abgnn.serve.policy_chooser import PolicyChooser
+
+        chooser = PolicyChooser(source.trained.policy, source.trained.mas)
+        if source.calibration is None and chooser.policy.has_operating_points:
+            return ConditionedPlanner(chooser)
+        own = chooser
+    if source.calibration is not None:
+        return CalibratedPlanner(source.calibration, mas.template, own)
+    assert own is not None, "a policy, a plan, or a calibration to plan from"
+    return FixedPlanner(own)
 
 
 def _done(chooser: Chooser) -> Future[Chooser]:

@@ -1,20 +1,21 @@
-"""From a file to a policy that can act: checkpoints, configs, plans, calibrations."""
+"""From a file to what can act: checkpoints, configs, plans, calibrations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from abgnn.errors import ConfigError
-from abgnn.experiments.experiment import load
-from abgnn.models.planned import PlannedMixture
-from abgnn.models.policy import Policy
+from abgnn.experiments.deployment import Deployment, read_deployment
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
+from abgnn.planning.plan_file import PlanFile
 from abgnn.rollout.settings import RolloutSettings
-from abgnn.training.reinforce import Reinforce
+
+if TYPE_CHECKING:
+    from abgnn.experiments.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,29 @@ class PolicySource:
     """What can act.
 
     Args:
-        module: client, backbones, roles, settings, and a policy.
-        policy: who chooses plans: the module's, or a plan file's; None: plans come from the
-            calibration alone.
+        deployment: client, backbones, roles, settings.
+        trained: a policy that chooses plans, or None.
+        plan: a plan file that chooses them, or None.
         calibration: what budgets of a single call are planned from; None: they are bounds.
     """
 
-    module: Reinforce
-    policy: Policy | None
-    calibration: Calibration | None
+    deployment: Deployment
+    trained: Trained | None = None
+    plan: PlanFile | None = None
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        names = self.deployment.mas.catalogue.names
+        roles = [role.name for role in self.deployment.mas.template.roles]
+        if self.plan is not None:
+            self.plan.check(names, roles)
+        if self.calibration is not None:
+            for name in self.calibration.profile.names:
+                if name not in names:
+                    raise ConfigError("calibration: backbone", name, ", ".join(names))
+            for role in self.calibration.template.roles:
+                if role.name not in roles:
+                    raise ConfigError("calibration: role", role.name, ", ".join(roles))
 
 
 def load_any(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
@@ -75,24 +90,27 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     Raises:
         ConfigError: no such file, a config that lacks or is too much, or files that do not fit.
     """
-    source, kind = str(source), _kind(str(source))
+    source = str(source)
+    kind = _kind(source)
     known = Calibration.load(calibration) if calibration is not None else None
     if kind in ("checkpoint", "config"):
         if config is not None:
             raise ConfigError("config", config, f"none: {source} is a {kind} and names everything")
-        asked = (source, None) if kind == "checkpoint" else (None, source)
-        module = load(*asked)
-        untrained = kind == "config" and known is not None  # the planner knows more
-        return PolicySource(module, None if untrained else module.policy, _fitting(known, module))
+        if kind == "config" and known is not None:  # the planner knows more than no training
+            return PolicySource(read_deployment(source), calibration=known)
+        from abgnn.experiments.trained import from_checkpoint, from_config
+
+        trained = from_checkpoint(source) if kind == "checkpoint" else from_config(source)
+        return PolicySource(trained.deployment, trained, calibration=known)
     if config is None:
         allowed = "a config with the client and the LLMs, for example live/smollm2.yaml"
         raise ConfigError("config", None, f"{allowed}: {source} is a {kind}")
-    module = load(None, config)
     if kind == "plan":
-        return PolicySource(module, PlannedMixture(source), _fitting(known, module))
+        plan = PlanFile.read(source)
+        return PolicySource(read_deployment(config), plan=plan, calibration=known)
     if known is not None:
         raise ConfigError("calibration", calibration, f"none: {source} is one")
-    return PolicySource(module, None, _fitting(Calibration.load(source), module))
+    return PolicySource(read_deployment(config), calibration=Calibration.load(source))
 
 
 def _kind(source: str) -> str:
@@ -102,22 +120,8 @@ def _kind(source: str) -> str:
         return "config"
     if suffix != ".json":
         return "checkpoint"
-    found = {PLAN: "plan", CALIBRATION: "calibration"}.get(file_format(source) or "")
-    if found is None:
+    kind = {PLAN: "plan", CALIBRATION: "calibration"}.get(file_format(source) or "")
+    if kind is None:
         allowed = "a file that `abgnn plan` or `abgnn calibrate` wrote, a checkpoint or a config"
         raise ConfigError("source", source, allowed)
-    return found
-
-
-def _fitting(calibration: Calibration | None, module: Reinforce) -> Calibration | None:
-    """A calibration whose roles and backbones the module knows."""
-    if calibration is None:
-        return None
-    names, roles = module.mas.catalogue.names, [r.name for r in module.mas.template.roles]
-    for name in calibration.profile.names:
-        if name not in names:
-            raise ConfigError("calibration: backbone", name, ", ".join(names))
-    for role in calibration.template.roles:
-        if role.name not in roles:
-            raise ConfigError("calibration: role", role.name, ", ".join(roles))
-    return calibration
+    return kind

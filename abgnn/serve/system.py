@@ -44,7 +44,7 @@ class System:
       made, and agents that are late are left out.
 
     Args:
-        loaded: client, backbones, roles, who plans (`System.load` makes it from files).
+        source: client, backbones, roles, who plans (`System.load` makes it from files).
         budget: for questions that state none.
         bounds: hard limits of every question, and where calls are recorded.
 
@@ -54,13 +54,13 @@ class System:
     """
 
     def __init__(
-        self, loaded: PolicySource, budget: QueryBudget | None = None, bounds: Bounds | None = None
+        self, source: PolicySource, budget: QueryBudget | None = None, bounds: Bounds | None = None
     ) -> None:
-        module = loaded.module
-        self.module, self.budget = module, budget or QueryBudget()
-        settings = (bounds or Bounds()).over(module.rollout_settings)
-        who = query_planners(loaded)
-        executor = module.new_executor(OpenQuestion(), settings)
+        deployment = source.deployment
+        self.deployment, self.budget = deployment, budget or QueryBudget()
+        settings = (bounds or Bounds()).over(deployment.rollout)
+        who = query_planners(source)
+        executor = deployment.new_executor(OpenQuestion(), settings)
         self._engine = Engine(who, executor)
         try:
             executor.check()
@@ -98,7 +98,7 @@ class System:
     @property
     def label(self) -> str:
         """`simulated`, `recorded` or `live`: what the calls are."""
-        return self.module.label
+        return self.deployment.label
 
     @property
     def budget_kind(self) -> BudgetKind:
@@ -223,7 +223,7 @@ class System:
     def _query(self, question: str | Query) -> Query:
         query = question
         if isinstance(query, str):
-            query = Query(id=f"ask/{query}", text=query, domain=self.module.mas.domain)
+            query = Query(id=f"ask/{query}", text=query, domain=self.deployment.mas.domain)
         if not isinstance(query, Query) or not query.text.strip():
             raise ConfigError("question", question, "a text that is not empty")
         return query

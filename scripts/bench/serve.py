@@ -108,6 +108,7 @@ def server(url: str, policy: str) -> Iterator[tuple[subprocess.Popen[str], int]]
 
 def work(url: str, policy: str) -> None:
     """Be the server: the general roles on two LLMs of the stub's."""
+    from abgnn.experiments.trained import Trained
     from abgnn.graph.base_mas import BaseMAS
     from abgnn.models import AgentBalance, FixedGraph
     from abgnn.rollout import OpenAIClient
@@ -115,13 +116,13 @@ def work(url: str, policy: str) -> None:
     from abgnn.serve.http.server import listen, serve
     from abgnn.serve.sources import PolicySource
     from abgnn.serve.system import System
-    from abgnn.training import Reinforce
 
     mas = BaseMAS("general", encoder="offline", n_pools=1).with_catalogue(catalogue(url))
     roles = ["Knowledgeable Expert", "Critic"]
     chosen = AgentBalance() if policy == "balance" else FixedGraph("small", roles, edges="none")
-    module = Reinforce(chosen, mas, OpenAIClient(), lambda_tok=1e-3, lambda_lat=0.0)
-    with System(PolicySource(module, chosen, None)) as system:
+    chosen.set_tradeoff(1e-3, 0.0)
+    trained = Trained(chosen, mas, OpenAIClient())
+    with System(PolicySource(trained.deployment, trained)) as system:
         system.plan("Warm up?")
         serve(Service(system), listen("127.0.0.1", 0), lambda at: print(at, flush=True))
 

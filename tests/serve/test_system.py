@@ -22,6 +22,7 @@ from abgnn.data.query import OpenQuestion, Query
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import build
+from abgnn.experiments.trained import Trained, from_config
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph
 from abgnn.planning import Budget
@@ -39,7 +40,7 @@ from abgnn.serve.query_planners import (
 )
 from abgnn.serve.sources import Bounds, PolicySource
 from abgnn.serve.system import System
-from abgnn.training import Reinforce
+from abgnn.training.evaluate import most_probable
 from tests.rollout.helpers import Scripted, backbone
 
 CONFIG = "simulated/general.yaml"
@@ -66,8 +67,8 @@ def scripted(mas: BaseMAS, seconds: float) -> tuple[System, Scripted]:
     client = Scripted(seconds=dict.fromkeys([*CHAIN, "Decision Maker"], seconds), sleeps=True)
     small = Catalogue((backbone("small", max_tokens=100),))
     policy = FixedGraph("small", CHAIN, edges="chain")
-    module = Reinforce(policy, mas.with_catalogue(small), client)
-    return System(PolicySource(module, policy, None)), client
+    trained = Trained(policy, mas.with_catalogue(small), client)
+    return System(PolicySource(trained.deployment, trained)), client
 
 
 def facts(outcome: Outcome) -> tuple[object, ...]:
@@ -76,8 +77,10 @@ def facts(outcome: Outcome) -> tuple[object, ...]:
 
 def test_run_is_what_the_policy_plans_and_the_executor_does(system: System) -> None:
     query = Query("ask/What is a quark?", "What is a quark?", "general")
-    [chosen] = system.module.plans([query])
-    with Executor(system.module.client, system.module.mas.catalogue, OpenQuestion()) as executor:
+    trained = from_config(CONFIG)
+    trained.policy.attach(trained.mas.table)
+    [chosen] = most_probable(trained.policy, trained.mas, [query])
+    with Executor(trained.client, trained.mas.catalogue, OpenQuestion()) as executor:
         [expected] = executor.run([chosen], score=False)
     assert system.plan("What is a quark?") == chosen
     assert facts(system.run("What is a quark?")) == facts(expected)
@@ -183,15 +186,17 @@ def test_a_taught_policy_changes_its_operating_point(mas: BaseMAS) -> None:
     assert policy.tradeoff is not None
     points = [[1000.0, 1e-1, 0.6, 1e-4, 5.0], [0.0, 0.0, 0.9, 1e-2, 100.0]]
     policy.tradeoff.taught = policy.tradeoff.taught.new_tensor(points)
-    module = Reinforce(policy, mas, SimulatedClient(0), lambda_tok=10.0)
-    with System(PolicySource(module, policy, None)) as system:
+    policy.set_tradeoff(10.0, 1e-3)
+    trained = Trained(policy, mas, SimulatedClient(0))
+    source = PolicySource(trained.deployment, trained)
+    with System(source) as system:
         assert system.budget_kind == "taught"
         own = system.plan("What is a quark?")
         cheap = system.run("What is a quark?", cost_usd=2e-4)
         dear = system.run("What is a quark?", cost_usd=1.0)
         assert cheap.cost < dear.cost
         assert system.plan("What is a quark?") == own
-    assert isinstance(query_planners(PolicySource(module, policy, None)), ConditionedPlanner)
+    assert isinstance(query_planners(source), ConditionedPlanner)
 
 
 def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS) -> None:
@@ -267,7 +272,7 @@ def test_a_chooser_that_fails_tells_those_who_asked() -> None:
 def test_remembered_budgets_are_planned_once(
     calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned = CalibratedPlanner(Calibration.load(calibration), mas, None)
+    planned = CalibratedPlanner(Calibration.load(calibration), mas.template, None)
     first = planned.of(QueryBudget(1e-3))
     assert planned.of(QueryBudget(1e-3)) is first
     first.result(60)
@@ -286,7 +291,7 @@ def test_one_search_serves_all_budgets(
         "abgnn.serve.query_planners.strata_of", lambda *args: made.append(1) or strata_of(*args)
     )
     known = Calibration.load(calibration)
-    planned = CalibratedPlanner(known, mas, None)
+    planned = CalibratedPlanner(known, mas.template, None)
     for usd in (5e-4, 1e-3, 1e-9):
         asked = planned.of(QueryBudget(usd))
         assert (asked.exception(60) is None) == (usd > 1e-6)
@@ -294,7 +299,7 @@ def test_one_search_serves_all_budgets(
     assert made == [1]
     alone = PlanFile.of(plan(known, Budget(1e-3)), known)  # a search of its own
     chooser: Any = planned.of(QueryBudget(1e-3)).result()
-    assert chooser._plan_file.parts == alone.parts
+    assert chooser.plan_file.parts == alone.parts
     planned.close()
 
 
@@ -343,6 +348,6 @@ def test_a_plan_never_outlives_its_deadline(mas: BaseMAS) -> None:
         outcome = system.run("Slow?", latency_s=0.3)
         base = system.plan("Slow?")
     assert outcome.latency <= 0.3 + 1e-6
-    executor = Executor(client, system.module.mas.catalogue)
+    executor = Executor(client, system.deployment.mas.catalogue)
     with executor, pytest.raises(ConfigError, match="deadline_s"):
         executor.run([replace(base, deadline_s=0.0)])

@@ -120,7 +120,7 @@ class Service:
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request)
         asked = asking(body, request.headers.getlist, self.limits)
-        asked = replace(asked, query=replace(asked.query, domain=self.system.module.mas.domain))
+        asked = replace(asked, query=replace(asked.query, domain=self.system.deployment.mas.domain))
         if self.in_flight >= self.limits.concurrent:
             said = f"{self.limits.concurrent} questions are under way; try again later"
             raise ApiError(429, said, "rate_limit_exceeded", type_="rate_limit_error")

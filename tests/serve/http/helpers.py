@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from abgnn.data.catalogue import Catalogue
+from abgnn.experiments.trained import Trained
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import OpenAIClient
@@ -21,7 +22,6 @@ from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.server import listen, make_server
 from abgnn.serve.sources import Bounds, PolicySource
 from abgnn.serve.system import System
-from abgnn.training import Reinforce
 from tests.rollout.helpers import Scripted, backbone
 
 CHAIN = ["Knowledgeable Expert", "Wiki Searcher"]
@@ -108,13 +108,13 @@ def system_of(
         "small", base_url=url, max_tokens=64, max_concurrency=64, api_key_env="STUB_KEY"
     )
     policy = FixedGraph("small", CHAIN, edges="chain")
-    module = Reinforce(
+    trained = Trained(
         policy,
         mas.with_catalogue(Catalogue((small,))),
         client,
         rollout=settings or RolloutSettings(),
     )
-    return System(PolicySource(module, policy, None), bounds=bounds)
+    return System(PolicySource(trained.deployment, trained), bounds=bounds)
 
 
 def scripted(mas: BaseMAS, seconds: float = 0.0) -> tuple[System, Scripted]:

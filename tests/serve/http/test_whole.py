@@ -27,12 +27,12 @@ pytest.importorskip("uvicorn")
 import openai
 
 from abgnn.cli.main import main
+from abgnn.experiments.trained import Trained
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, LocalClient, Recording, Retry, RolloutSettings
 from abgnn.serve.sources import PolicySource
 from abgnn.serve.system import System
-from abgnn.training import Reinforce
 from tests.rollout.test_storm import books_of, charged
 from tests.serve.http.helpers import (
     KEY,
@@ -186,9 +186,9 @@ def test_a_real_llm_behind_it() -> None:
         n_pools=1,
     )
     policy = FixedGraph("smollm2-number", ["Calculator"])
-    module = Reinforce(policy, mas, LocalClient(threads=1))
+    trained = Trained(policy, mas, LocalClient(threads=1))
     with (
-        served(System(PolicySource(module, policy, None))) as server,
+        served(System(PolicySource(trained.deployment, trained))) as server,
         openai.OpenAI(base_url=server.url, api_key="any", timeout=100) as client,
     ):
         done = client.chat.completions.create(**ask("What is 2 + 3?"))

@@ -1,0 +1,133 @@
+"""`Deployment`: what carries plans out, read from an experiment's config without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from abgnn.data.mas import MasDefinition
+from abgnn.data.outcome import CallRecord
+from abgnn.data.query import Task
+from abgnn.data.resources import config_path
+from abgnn.errors import ConfigError
+from abgnn.experiments.old_names import renamed
+from abgnn.rollout.clients.base import Client
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.settings import UNGUARDED, RolloutSettings
+
+EXECUTES = ("mas", "client", "rollout", "max_in_flight")
+LEARNS = (
+    "policy",
+    "lambda_tok",
+    "lambda_lat",
+    "lambda_len",
+    "samples",
+    "advantage",
+    "lr",
+    "entropy_weight",
+    "hop_penalty",
+    "fit_difficulty",
+    "budget",
+    "calibration",
+)
+"""Keys of a config's `model`: those that say how plans are executed, and those of learning."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What carries plans out.
+
+    Args:
+        client: how LLMs are reached, simulated or live.
+        mas: template graph and candidate backbones.
+        rollout: recording, caps, deadline, retries.
+        max_in_flight: rollouts at once.
+    """
+
+    client: Client
+    mas: MasDefinition
+    rollout: RolloutSettings = UNGUARDED
+    max_in_flight: int = 1024
+
+    @property
+    def label(self) -> str:
+        """`simulated`, `recorded` or `live`: what the calls are."""
+        return self.client.label
+
+    def new_executor(
+        self,
+        task: Task,
+        settings: RolloutSettings | None = None,
+        on_call: Callable[[CallRecord], None] | None = None,
+    ) -> Executor:
+        """An executor for this client and these backbones; the caller closes it."""
+        return Executor(
+            self.client,
+            self.mas.catalogue,
+            task,
+            settings=settings or self.rollout,
+            max_in_flight=self.max_in_flight,
+            on_call=on_call,
+            framework=self.mas.framework,
+        )
+
+
+def read_config(name: str) -> dict[str, Any]:
+    """An experiment's config as a mapping, with the seed and the `model` that it states.
+
+    Args:
+        name: a file, or a packaged config.
+
+    Raises:
+        ConfigError: no such file, no YAML, or a key of `model` that there is not.
+    """
+    try:
+        data = yaml.safe_load(config_path(name).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError("config", name, f"a YAML file ({error})") from error
+    model = data.get("model") if isinstance(data, dict) else None
+    if not isinstance(model, dict):
+        raise ConfigError("config", name, "an experiment config, with a section `model`")
+    for key in model:
+        if key not in EXECUTES + LEARNS:
+            raise ConfigError(f"{name}: model.{key}", model[key], ", ".join(EXECUTES + LEARNS))
+    config: dict[str, Any] = renamed(data)
+    return config
+
+
+def read_deployment(name: str) -> Deployment:
+    """What a config says of executing; its policy is not read, nor anything of learning."""
+    model = read_config(name)["model"]
+    return instantiated(Deployment, {key: model[key] for key in EXECUTES if key in model}, name)
+
+
+def instantiated(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """An object from plain values, with `class_path` where a class is to be chosen.
+
+    Raises:
+        ConfigError: a value that cannot be; it names the file and says what is wrong.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, "model")
+    try:
+        parsed = parser.parse_object({"model": _without_class(dict(values))})
+        made: T = parser.instantiate(parsed).model
+    except ArgumentError as error:
+        raise ConfigError(
+            "config", where, f"a config that `abgnn fit` accepts ({error})"
+        ) from error
+    return made
+
+
+def _without_class(values: dict[str, Any]) -> dict[str, Any]:
+    """`mas` by its arguments alone, so that whoever needs no tensors makes none."""
+    mas = values.get("mas")
+    if isinstance(mas, dict) and mas.get("class_path") == "abgnn.graph.BaseMAS":
+        values["mas"] = mas.get("init_args", {})
+    return values

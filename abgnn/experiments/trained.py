@@ -1,0 +1,90 @@
+"""A policy with what carries its plans out, from a checkpoint or a config; without Lightning."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from abgnn.errors import ConfigError
+from abgnn.experiments.deployment import EXECUTES, Deployment, instantiated, read_config
+from abgnn.experiments.old_names import renamed
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.policy import Policy
+from abgnn.rollout.clients.base import Client
+from abgnn.rollout.settings import UNGUARDED, RolloutSettings
+
+_TRADEOFF = {"lambda_tok": 10.0, "lambda_lat": 1e-3}  # where nothing is stated, as in Reinforce
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A policy, and what carries its plans out.
+
+    Args:
+        policy: which plan for which query.
+        mas: template graph, candidate backbones, embeddings.
+        client, rollout, max_in_flight: see `Deployment`.
+    """
+
+    policy: Policy
+    mas: BaseMAS
+    client: Client
+    rollout: RolloutSettings = UNGUARDED
+    max_in_flight: int = 1024
+
+    @property
+    def deployment(self) -> Deployment:
+        """What carries plans out."""
+        return Deployment(self.client, self.mas, self.rollout, self.max_in_flight)
+
+
+def from_config(name: str) -> Trained:
+    """The untrained policy of a config, the same that `abgnn fit` starts from."""
+    config = read_config(name)
+    seed = config.get("seed_everything")
+    if isinstance(seed, int) and not isinstance(seed, bool):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  # what a policy of a user's own may draw from
+        torch.manual_seed(seed)
+    return _made(config["model"], name)
+
+
+def from_checkpoint(path: str) -> Trained:
+    """The policy of a checkpoint of `abgnn fit`.
+
+    Raises:
+        ConfigError: no such file, no checkpoint, or one of a module that was built in Python.
+    """
+    if not Path(path).is_file():
+        raise ConfigError("--checkpoint", path, "an existing file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        model, weights = dict(checkpoint["hyper_parameters"]), checkpoint["state_dict"]
+    except Exception as error:  # torch's own errors are of many kinds
+        allowed = f"a checkpoint of `abgnn fit` ({type(error).__name__}: {error})"
+        raise ConfigError("--checkpoint", path, allowed) from error
+    if not {"policy", "mas", "client"} <= model.keys():
+        allowed = "a checkpoint of `abgnn fit`, or `Reinforce.load_from_checkpoint(path, policy=…)`"
+        raise ConfigError("--checkpoint", path, allowed)
+    trained = _made(renamed(model), path)
+    if "tradeoff" in checkpoint:
+        trained.policy.set_tradeoff(*checkpoint["tradeoff"])
+    start = "policy."
+    of_policy = {key[len(start) :]: v for key, v in weights.items() if key.startswith(start)}
+    trained.policy.load_state_dict(of_policy)
+    return trained
+
+
+def _made(model: Mapping[str, Any], where: str) -> Trained:
+    if "policy" not in model:
+        raise ConfigError(f"{where}: model.policy", None, "a policy, by its class_path")
+    values = {key: model[key] for key in ("policy", *EXECUTES) if key in model}
+    trained = instantiated(Trained, values, where)
+    trained.policy.set_tradeoff(*(float(model.get(k, v)) for k, v in _TRADEOFF.items()))
+    return trained

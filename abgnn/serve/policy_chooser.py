@@ -1,0 +1,29 @@
+"""`PolicyChooser`: the plans that a policy thinks best, for questions of users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.policy import Policy
+from abgnn.training.evaluate import most_probable
+
+
+class PolicyChooser:
+    """Plans by a policy's most probable choices; users' questions are not kept by its encoder.
+
+    Args:
+        policy: which plan for which query.
+        mas: what it chooses from.
+    """
+
+    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
+        self.policy = policy
+        self._mas = mas.for_users() if policy.reads_questions else mas
+        policy.attach(self._mas.table)
+        policy.eval()
+
+    def __call__(self, queries: Sequence[Query]) -> list[Plan]:
+        return most_probable(self.policy, self._mas, queries)
