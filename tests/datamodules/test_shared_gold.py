@@ -148,3 +148,19 @@ def test_real_responses_to_gsm8k() -> None:
     assert len(rows) == 433
     assert len(apart) == 2  # recorded by a scorer that does not see the sign
     assert all(a == -b for a, b in apart if a is not None and b is not None)
+
+
+def test_real_responses_in_other_clothes() -> None:
+    """Behind a think block, or in full width, a response is read as the same number."""
+    with (DATA / "outcomes_routellm_gsm8k_2llm.csv").open(newline="") as file:
+        said = [
+            r[f"{llm}_response"] for r in DictReader(file) for llm in ("mixtral_8x7b", "gpt4_1106")
+        ]
+    wide = {ord(narrow): ord(narrow) + 0xFEE0 for narrow in "0123456789()%$"}
+    read = [last_number(text) for text in said]
+    assert len(read) == 1554
+    thoughts = zip(said[1:] + said[:1], said, strict=True)
+    assert [last_number(f"<think>\n{a}\n</think>\n{b}") for a, b in thoughts] == read
+    assert [last_number(text.translate(wide)) for text in said] == read
+    for gap in ("\u202f", " "):
+        assert [last_number(re.sub(r"(?<=\d),(?=\d{3})", gap, text)) for text in said] == read

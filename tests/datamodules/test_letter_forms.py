@@ -1,0 +1,213 @@
+"""Letters in full width, in Chinese, among excluded ones; and what only looks like an answer."""
+
+import pytest
+
+from datamodules.scoring import option_letter
+
+CITIES = ("Paris", "London", "New York", "York")
+
+FULL_WIDTH = {
+    "Ｂ": "B",
+    "（Ｂ）": "B",
+    "（B）": "B",
+    "(Ｂ)": "B",
+    "ｂ": "B",
+    "Ｂ．": "B",
+    "Ｂ。": "B",
+    "Answer: Ｂ": "B",
+    "The answer is （Ｂ）.": "B",
+    "**Ｂ**": "B",
+    "【Ｂ】": "B",
+    r"\boxed{Ｂ}": "B",
+    r"\boxed｛Ｂ｝": "B",
+    r"\boxed{\text{（Ｂ）}}": "B",
+    "答案：Ｂ": "B",
+    "Ｂ，because A is too small": "B",
+    "ＡＢＣ": None,
+    "ＢＢＣ": None,
+    "Ｂest wishes": None,
+    "There is no Ｃ here.": None,
+    "Ｅ": None,
+    "Ａ or Ｂ": None,
+    "Ａ、Ｂ": None,
+    "Ａ，Ｂ": None,
+    "The answer is Ａ or Ｂ.": None,
+    "not Ｂ": None,
+    "２": None,
+    "Ｘ": None,
+    "Ａ．Paris\nＢ．London\nＣ．New York\nＤ．York": None,
+    "（Ａ）还是（Ｂ）？": None,
+}
+
+CHINESE = {
+    "答案是B": "B",
+    "答案：B": "B",
+    "答案: B": "B",
+    "答案B": "B",
+    "答案是：**B**": "B",
+    "**答案：B**": "B",
+    "**答案**：B": "B",
+    "答案：\n\n**B. London**": "B",
+    "【答案】B": "B",
+    "答案为B": "B",
+    "答案为 (B)。": "B",
+    "答案应该是 B。": "B",
+    "答案就是b。": "B",
+    "答案选B": "B",
+    "答案是选项B。": "B",
+    "正确答案是 B": "B",
+    "正确答案：（Ｂ）": "B",
+    "最终答案：$\\boxed{B}$": "B",
+    "正确选项是B。": "B",
+    "正确的选项为 B": "B",
+    "选B": "B",
+    "选择B": "B",
+    "选择 B。": "B",
+    "选 B 选项": "B",
+    "我选B": "B",
+    "应选B": "B",
+    "故选B。": "B",
+    "故选：B": "B",
+    "所以选 (B)": "B",
+    "综上所述，本题应选Ｂ。": "B",
+    "因此答案选 **B**。": "B",
+    "B是正确的": "B",
+    "B选项正确": "B",
+    "选项B正确。": "B",
+    "选项B是正确的，因为它在泰晤士河边。": "B",
+    "只有B符合题意。": "B",
+    "B 项是最佳答案。": "B",
+    "A错，B错，C错，选D。": "D",
+    "排除A、C、D，选B。": "B",
+    "A选项是错的，C也不对，所以选B。": "B",
+    "不是A，而是B。": "B",
+    "答案不是A，应该是B": "B",
+    "答案是B，不是A。": "B",
+    "答案是B而不是A": "B",
+    "答案是B，A是错的。": "B",
+    "答案是A。不对，答案是B。": "B",
+    "选A。等等，应该是B。": "B",
+    "我认为是C": "C",
+    "B，因为伦敦在泰晤士河边。": "B",
+    "B。因为伦敦在泰晤士河边。": "B",
+    "B、London": "B",
+    "选项B": "B",
+    "B项": "B",
+    "A. Paris\nB. London\nC. New York\nD. York\n\n故选B。": "B",
+}
+
+CHINESE_NEAR_MISSES = [
+    "选项A是错的",
+    "选项A是错误的。",
+    "选项A提到了巴黎。",
+    "不是A",
+    "不是（A）。",
+    "答案不是A。",
+    "答案并非A。",
+    "答案不可能是A",
+    "不选A",
+    "不选A; 排除A",
+    "不能选A。",
+    "不应选A。",
+    "排除A",
+    "排除（A）和（B）。",
+    "排除A、B、C。",
+    "（A）是错的",
+    "**A**是错误的。",
+    "A不正确。",
+    "A是不正确的",
+    "A是正确的吗？",
+    "如果选A，那么就错了。",
+    "如果A正确，则C也正确。",
+    "如果答案是A，就矛盾了。",
+    "答案是A还是B？",
+    "答案是A或B。",
+    "答案是A和B",
+    "选A、B",
+    "选A还是选B？",
+    "A和B都正确。",
+    "A、B正确。",
+    "AB都对",
+    "答案是C语言。",
+    "答案是维生素B。",
+    "选择A型血的人。",
+    "为什么不选A？",
+    "有人选A，有人选B。",
+    "他是A班的学生。",
+    "答案在下面。",
+    "答案是E。",
+    "无法确定答案。",
+    "下列说法正确的是（ ）\nA. Paris\nB. London\nC. New York\nD. York",
+]
+
+EXCLUDED = {
+    "Not A. Not C. So B": "B",
+    "Not A. Not C. So B.": "B",
+    "Not A, not B, so C": "C",
+    "It's not A. It must be C": "C",
+    "It's not A. It's not B. So it's D.": "D",
+    "So B.": "B",
+    "Therefore, **B**.": "B",
+    "A is too small and D too big, so (C).": "C",
+    "That leaves C.": "C",
+    "Not A, B or D, which leaves C.": "C",
+    "Not A but B": "B",
+    "not (A) but rather (C).": "C",
+    "It's **C**, not **A**.": "C",
+    "**B** instead of **A**.": "B",
+    "(C), not (A)": "C",
+    "B, not A": "B",
+    "B not A": "B",
+    "A. Not B": "A",
+    "Not A. B": "B",
+    "A? No. B? No. C": "C",
+    "**A** is wrong. **B** fits. **C** is not right.": "B",
+    "The answer (A) is wrong. The answer is (D).": "D",
+    "We can rule out A, C, and D. So B.": "B",
+    "Eliminate (A) and (B); I choose (C). (D) can't be right.": "C",
+    "The answer is **B**. Hence not **A**.": "B",
+}
+
+EXCLUDED_NEAR_MISSES = [
+    "Not A.",
+    "Not (A).",
+    "It is not **A**.",
+    "It's not A. It's not (B).",
+    "Neither (A) nor (B).",
+    "Not only A but B",
+    "Not only (A), but also B and C.",
+    "Rule out (A), (B) and (C).",
+    "(A) is wrong.",
+    "**A** isn't right.",
+    "The answer (A) is wrong.",
+    "So A or B.",
+    "So A, B and C remain.",
+    "So A is wrong.",
+    "So not A.",
+    "So far, so good.",
+    "If so, B.",
+    "B vitamins",
+    "B vitamins are needed for that.",
+    "The answer is B vitamins.",
+    "So B vitamins are what we need.",
+    "I think it is A major.",
+]
+
+
+@pytest.mark.parametrize(
+    ("response", "letter"), [*FULL_WIDTH.items(), *CHINESE.items(), *EXCLUDED.items()]
+)
+def test_stated(response: str, letter: str | None) -> None:
+    assert option_letter(response, CITIES) == letter
+
+
+@pytest.mark.parametrize("response", [*CHINESE_NEAR_MISSES, *EXCLUDED_NEAR_MISSES])
+def test_not_stated(response: str) -> None:
+    assert option_letter(response, CITIES) is None
+
+
+def test_an_option_that_begins_with_a_letter_is_read_whole() -> None:
+    assert option_letter("The answer is B vitamins.", ("B vitamins", "iron")) == "A"
+    assert option_letter("It is B cells", ("T cells", "NK cells", "B cells")) == "C"
+    assert option_letter("The answer is A and B", ("x", "y", "A and B")) == "C"
+    assert option_letter("The answer is A", ("B", "A")) == "A"
