@@ -34,6 +34,11 @@ _BEFORE = r"(?<![A-Z], )(?<![A-Z],)(?<![和与及或若否] )(?<![果设如] )(?
 STATED = (
     re.compile(_STATES + _FILL + _LETTER, re.MULTILINE),
     re.compile(_STATES + _FILL + _LOWER, re.MULTILINE),
+    re.compile(  # in short, B.
+        r"(?:综上所述|综上|所以|因此|因而|故|于是|只剩下?|剩下)[,:]?\s?(?:选项\s?)?[(\[*_]{0,4}([A-Z])"
+        r"[)\]*_]{0,4}(?=\s*(?:[.;!]|$)|,\s(?!\W?[A-Z]\b))",
+        re.MULTILINE,
+    ),
     re.compile(  # B is right
         rf"{_BEFORE}\b([A-Z]){_END}(?:选项|项)?\s?(?:才|显然|就|明显|应该){{0,2}}(?:是|为)?\s?"
         r"(?:唯一|最)?(?:正确|对|佳|合适|恰当|符合题意|符合要求|答案)(?:的|答案|选项|选择|项){0,3}"

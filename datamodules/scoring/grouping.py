@@ -16,7 +16,7 @@ _LITTLE = (
     r"remaining|is|are|was|were|by|on|at|from|with|if|after|before|every|over|a|an|the)\b"
 )
 _PHRASE_ENDS = re.compile(  # at most one word of a unit, then the phrase is over
-    rf"\s?{HAN}|[ \t]*[+*/=×÷]|\s?[%°]?(?:\s?(?:square|cubic|US)\b)?"
+    rf"\s?{HAN}|[ \t]*[+*/=×÷]|\s?[%°€$£¥]?(?:\s?(?:square|cubic|US)\b)?"
     rf"(?:\s?(?!{_LITTLE})[^\W\d_]{{1,20}}[²³]?)?"
     rf"(?:[ \t]*(?:[.,;:!?()\[\]{{}}*_$\\|\"”'’<]|$)|\s+{_LITTLE})",
     re.MULTILINE | re.IGNORECASE,

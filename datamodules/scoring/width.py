@@ -13,6 +13,10 @@ _FORMS |= {
     ord(wide): narrow
     for wide, narrow in zip("。、\u3000【】〔〕「」『』￥￡", "., []()“”“”¥£", strict=True)
 }
+_SIMPLIFIED = str.maketrans(
+    "選擇確應該為對錯負萬億於還個結顯決這題會項與誤",
+    "选择确应该为对错负万亿于还个结显决这题会项与误",
+)
 _THOUSANDS = re.compile(r"(?<=[０-９])，(?=[０-９]{3}(?![０-９]))")
 _STOPS = re.compile(r"(?:(?<=[。，；！？、])|(?<=[Ａ-Ｚ]．))(?=[^\s。，；！？、）)])")
 _SEAMS = re.compile(
@@ -34,5 +38,6 @@ def spaced(text: str) -> str:
     """`half_width`, and a space between Han characters and Latin letters or digits.
 
     To a regular expression all of these are word characters: "答案是B" has no boundary before B.
+    Traditional characters of the words that answers are stated with become simplified ones.
     """
-    return _SEAMS.sub(" ", half_width(text))
+    return _SEAMS.sub(" ", half_width(text).translate(_SIMPLIFIED))

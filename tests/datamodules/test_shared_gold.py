@@ -55,6 +55,10 @@ def test_mmlu_letters_and_texts() -> None:
         for letter, choice in zip("ABCD", q.meta["choices"], strict=True):
             said = right if letter == q.answer else wrong
             said += [(q, f"({letter})"), (q, f"So **{letter}**."), (q, f"{letter}) {choice}")]
+            wide = chr(ord(letter) + 0xFEE0)
+            said += [(q, f"（{wide}）"), (q, f"故选{letter}。")]
+            said.append((q, f"<think>\nThe answer is A. No: (B)\n</think>\n{letter}"))
+            wrong.append((q, f"It is not **{letter}**."))
             letter_like = re.search(r"\b[A-D]\b|^[a-d]$", choice)
             if len(set(q.meta["choices"])) == 4 and not letter_like:
                 said.append((q, f"The answer is: {choice}"))
