@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from abgnn.sandbox.tools.code_blocks import complete_program, preamble
+from abgnn.sandbox.tools.thoughts import without_thoughts
 
 _DEF = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
 
@@ -22,6 +23,7 @@ def scored_program(response: str, prompt: str, entry_point: str) -> str:
         prompt: imports, helpers and signature that the question gives; may be empty.
         entry_point: the function's name.
     """
+    response = without_thoughts(response)
     misnamed = _only_function(response, entry_point)
     if misnamed is None:
         return complete_program(response, prompt, entry_point)

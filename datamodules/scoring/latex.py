@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from abgnn.sandbox.tools.thoughts import without_thoughts
+from datamodules.scoring.grouping import joined
+from datamodules.scoring.width import HAN, half_width
+
 LONGEST = 400  # characters of an answer; a longer one is a loop or a proof
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\boxed\s+(\S+)")
-_STATED = re.compile(r"(?i)\banswers?\b(?:\s+(?:is|are|was)\b(?!\s+not\b)|\s*[:=])|####")
+_STATED = re.compile(
+    r"(?i)\banswers?\b(?:\s+(?:is|are|was)\b(?!\s+not\b)|\s*[:=])|####|"
+    r"答案(?!\s?(?:并?不|并非))(?:应该?|应当|就)?(?:是|为|\s?[:=])"
+)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 _DROPPED = re.compile(
@@ -22,6 +29,7 @@ _AND = re.compile(r"\\(?:text|mbox)\{\s*(?:and|or)\s*\}|\b(?:and|or)\b")
 _GAP = re.compile(r"(?<=\d)\s+(?=\d)")
 _RELATION = re.compile(r"[<>]|\\(?:pm|mp|in|leq?|geq?|lt|gt|cup|ne|neq)(?![A-Za-z])")
 _UNIT = re.compile(r"(?<=[\d})])\\(?:text|mbox|mathrm|textrm)\{[^{}]*\}(?:\^\{?\d\}?)?$")
+_MEASURE = re.compile(rf"(?<=[\d}})%$])\s?(?![万亿千百]){HAN}{{1,6}}$")  # 18米
 _WORDS = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|mathbf|operatorname)\{([^{}]*)\}")
 _NAMED = re.compile(
     r"^(?:([A-Za-z])(?:_\{?\w\}?)?|[A-Za-z]\([A-Za-z]\)|\([A-Za-z](?:,[A-Za-z])+\))"
@@ -50,8 +58,10 @@ def final_answer(response: str) -> str | None:
     """What a response ends on: LaTeX without its dollar signs, or None.
 
     The last non-empty \\boxed; else the formula, or else the sentence, after the last "answer
-    is"; else the last formula; else the last line, if it is short.
+    is"; else the last formula; else the last line, if it is short. Thoughts in think blocks are
+    not read.
     """
+    response = half_width(without_thoughts(response))
     answer = boxed_answer(response) or _stated(response).strip().rstrip(".").strip()
     return answer if 0 < len(answer) <= LONGEST else None
 
@@ -147,7 +157,7 @@ def _same_parts(left: str, right: str) -> bool | None:
 
 def normalise(text: str) -> str:
     """One way of writing an answer, for comparison as text; names of variables are kept."""
-    text = _MARKED.sub("", text.strip().rstrip(".").strip())
+    text = _MARKED.sub("", joined(_MEASURE.sub("", half_width(text).strip().rstrip(".").strip())))
     if _THOUSANDS.fullmatch(text) and not _ends(text):
         text = text.replace(",", "")
     for old, new in _REWRITTEN:

@@ -223,14 +223,34 @@ def test_no_number(response: str) -> None:
         "\\boxed{",
         "1 ",
         "no, ",
+        "not A ",
+        "rule out A, ",
+        "(A) or ",
+        "so it ",
+        "1 000 ",
+        "12 345 x ",
+        "1\u2009000\u2009",
+        "１，０００",
+        "，",
+        "Ｂ",
+        "答案",
+        "答案:*_ ",
+        "所以",
+        "选",
+        "选项",
+        "排除A、",
+        "不对，",
+        "B是",
+        "<think>",
+        "</think>",
     ],
 )
 def test_long_loops_are_read_in_time(piece: str) -> None:
     """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
     text = "x" + piece * (30_000 // len(piece)) + "x"
-    start = time.monotonic()
+    start = time.process_time()
     option_letter(text, CITIES)
     last_number(text)
     same("5", final_answer(text) or "")
     same("(1,2)", text[:400])
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2

@@ -55,6 +55,10 @@ def test_mmlu_letters_and_texts() -> None:
         for letter, choice in zip("ABCD", q.meta["choices"], strict=True):
             said = right if letter == q.answer else wrong
             said += [(q, f"({letter})"), (q, f"So **{letter}**."), (q, f"{letter}) {choice}")]
+            wide = chr(ord(letter) + 0xFEE0)
+            said += [(q, f"（{wide}）"), (q, f"故选{letter}。")]
+            said.append((q, f"<think>\nThe answer is A. No: (B)\n</think>\n{letter}"))
+            wrong.append((q, f"It is not **{letter}**."))
             letter_like = re.search(r"\b[A-D]\b|^[a-d]$", choice)
             if len(set(q.meta["choices"])) == 4 and not letter_like:
                 said.append((q, f"The answer is: {choice}"))
@@ -148,3 +152,19 @@ def test_real_responses_to_gsm8k() -> None:
     assert len(rows) == 433
     assert len(apart) == 2  # recorded by a scorer that does not see the sign
     assert all(a == -b for a, b in apart if a is not None and b is not None)
+
+
+def test_real_responses_in_other_clothes() -> None:
+    """Behind a think block, or in full width, a response is read as the same number."""
+    with (DATA / "outcomes_routellm_gsm8k_2llm.csv").open(newline="") as file:
+        said = [
+            r[f"{llm}_response"] for r in DictReader(file) for llm in ("mixtral_8x7b", "gpt4_1106")
+        ]
+    wide = {ord(narrow): ord(narrow) + 0xFEE0 for narrow in "0123456789()%$"}
+    read = [last_number(text) for text in said]
+    assert len(read) == 1554
+    thoughts = zip(said[1:] + said[:1], said, strict=True)
+    assert [last_number(f"<think>\n{a}\n</think>\n{b}") for a, b in thoughts] == read
+    assert [last_number(text.translate(wide)) for text in said] == read
+    for gap in ("\u202f", " "):
+        assert [last_number(re.sub(r"(?<=\d),(?=\d{3})", gap, text)) for text in said] == read

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from textwrap import dedent, indent
 
+from abgnn.sandbox.tools.thoughts import without_thoughts
+
 _FENCED = re.compile(r"```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON = ("", "python", "python3", "py")
 _CODE = re.compile(  # an unindented line that is code rather than prose
@@ -15,8 +17,11 @@ _CODE = re.compile(  # an unindented line that is code rather than prose
 
 
 def python_block(reply: str) -> str | None:
-    """The last fenced block that is Python, or of no stated language; None: there is none."""
-    blocks = _FENCED.findall("\n".join(reply.splitlines()))
+    """The last fenced block that is Python, or of no stated language; None: there is none.
+
+    Blocks inside `<think>…</think>` are drafts and do not count.
+    """
+    blocks = _FENCED.findall("\n".join(without_thoughts(reply).splitlines()))
     python = [code for language, code in blocks if language.strip().lower() in _PYTHON]
     return dedent(python[-1]) if python else None
 
@@ -27,13 +32,14 @@ def complete_program(response: str, prompt: str, entry_point: str) -> str:
     Of the fenced blocks (without any: of the stretches that look like code) the last one that
     defines the entry point wins; what the prompt has before the function (imports, helpers) goes
     in front. If none defines it, the last block, or the response itself, continues the prompt.
+    What stands inside `<think>…</think>` does not count.
 
     Args:
         response: what the LLM wrote.
         prompt: imports, helpers, signature and docstring, as HumanEval gives them.
         entry_point: the function's name.
     """
-    response = "\n".join(response.splitlines())
+    response = "\n".join(without_thoughts(response).splitlines())
     blocks = [code for _, code in _FENCED.findall(response)]
     stretches = [dedent(code) for code in blocks] or _stretches(response)
     defines = re.compile(
