@@ -25,7 +25,7 @@ from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning.budgets import Budget
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor
+from abgnn.rollout.executor import Executor, OnOutcome
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 from abgnn.training.advantage import LeaveOneOut
@@ -110,6 +110,7 @@ class Reinforce(LightningModule):
         self.head_fitted: Tensor
         self.outcomes: list[Outcome] = []  # of the last step, for callbacks
         self.decision: Choice | None = None
+        self.on_outcome: OnOutcome | None = None  # of every executor that is opened from then on
         self._executor: Executor | None = None
         self._resume_rng: Tensor | None = None
         policy.set_tradeoff(lambda_tok, lambda_lat)
@@ -163,6 +164,7 @@ class Reinforce(LightningModule):
             max_in_flight=self.max_in_flight,
             processes=self._trainer.world_size if self._trainer else 1,
             framework=self.mas.framework,
+            on_outcome=self.on_outcome,
         )
 
     def _settings(self) -> RolloutSettings:
