@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from abgnn.cli.arguments import parse
-from abgnn.errors import ConfigError
-from abgnn.experiments.cases import cases, write_cases
-from abgnn.experiments.compare.config import Comparison, arguments
-from abgnn.experiments.compare.job import QUIET
-from abgnn.experiments.experiment import build
-from abgnn.planning.budgets import Budget
+from abgnn.cli.arguments import Parser
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def cases_command(args: list[str], console: Console) -> int:
-    """Carry out `abgnn cases`."""
-    given = parse(
-        "cases",
-        "Plans for an easy, a medium and a hard question on a low and a high budget, executed once "
-        "each; writes one picture and cases.json.",
-        {
-            "--config": (str, None, "a compare config: its experiment, its budgets"),
-            "--checkpoint": (list, None, "a policy; repeatable"),
-            "--by": (str, "level", "entry of meta that says how hard it is"),
-            "--rollouts": (int, 320, "of the planner's calibration"),
-            "--seed": (int, None, "the config's first seed, or this"),
-            "--out": (str, None, "folder of the results"),
-        },
-        args,
+def add_arguments(parser: Parser) -> None:
+    """A compare config, and which policies are shown."""
+    parser.description = (
+        "Plans for an easy, a medium and a hard question on the lowest and the highest budget of "
+        "a comparison, executed once each; writes one picture and cases.json."
     )
-    if given.config is None:
-        raise ConfigError("--config", None, "a compare config, see configs/compare")
-    comparison = Comparison.from_yaml(given.config)
-    seed = comparison.seeds[0] if given.seed is None else given.seed
+    text = "a compare config, for example compare/simulated-general.yaml"
+    parser.add_argument("--config", required=True, metavar="NAME", help=text)
+    text = "a trained policy to show beside the planner; repeatable"
+    parser.add_argument("--checkpoint", action="append", metavar="FILE", help=text)
+    text = "entry of the questions' meta that says how hard they are; '': estimate it from the text"
+    parser.add_argument("--by", default="level", metavar="ENTRY", help=text)
+    text = "of the planner's calibration; 0: published profiles alone"
+    parser.add_argument("--rollouts", type=int, default=320, metavar="N", help=text)
+    parser.add_argument("--seed", type=int, help="left out: the config's first one")
+    text = "folder of the results; left out: the config's, with -cases after it"
+    parser.add_argument("--out", metavar="DIR", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Plan, execute, draw."""
+    from abgnn.experiments.cases import cases, write_cases
+    from abgnn.experiments.compare.config import Comparison, arguments
+    from abgnn.experiments.compare.job import QUIET
+    from abgnn.experiments.experiment import build
+    from abgnn.planning.budgets import Budget
+
+    comparison = Comparison.from_yaml(args.config)
+    seed = comparison.seeds[0] if args.seed is None else args.seed
     seeded = arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})
     experiment = build(comparison.fit, [*seeded, *QUIET])
     costs, waits = comparison.cost_budgets, comparison.latency_budgets
-    budgets = [Budget(costs[k], waits[k]) for k in (0, -1)]
-    found = cases(
+    shown = cases(
         experiment,
-        budgets,
-        by=given.by or None,
-        rollouts=given.rollouts,
+        [Budget(costs[k], waits[k]) for k in (0, -1)],
+        by=args.by or None,
+        rollouts=args.rollouts,
         seed=seed,
-        checkpoints=given.checkpoint or [],
+        checkpoints=args.checkpoint or [],
     )
-    out = given.out or f"{comparison.out}-cases"
-    write_cases(found, out, experiment.model.label, console)
+    out = args.out or f"{comparison.out}-cases"
+    write_cases(shown, out, experiment.model.label, console)
     return 0

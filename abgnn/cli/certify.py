@@ -3,51 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from abgnn.cli.arguments import Parser
 
-from abgnn.cli.arguments import parse
-from abgnn.errors import ConfigError
-from abgnn.experiments.certify import certify_policy
-from abgnn.experiments.experiment import build
-from abgnn.models.policy import Policy
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def certify_command(args: Sequence[str], console: Console) -> int:
-    """Execute held-out queries and state whether the budgets are met; 1 if one is not."""
+def add_arguments(parser: Parser) -> None:
+    """Who is judged, on which budgets."""
+    parser.description = (
+        "Execute the held-out questions and state, with confidence bounds, whether budgets are "
+        "met; exit status 1 if one is not. With a recording, known calls are free."
+    )
+    text = "an experiment config (LLMs, test questions), for example simulated/math.yaml"
+    parser.add_argument("--config", action="append", required=True, metavar="NAME", help=text)
+    text = "a file of `abgnn plan --out`; left out: the config's own policy"
+    parser.add_argument("--plan", metavar="FILE", help=text)
+    parser.add_argument("--cost", type=float, metavar="USD", help="budget: mean USD per query")
+    text = "budget: mean seconds per query"
+    parser.add_argument("--latency", type=float, metavar="S", help=text)
+    text = "judge whether this share of the queries (0.95) ends within --latency, not the mean"
+    parser.add_argument("--share", type=float, metavar="P", help=text)
+    text = "of each one-sided bound"
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help=text)
+    parser.add_argument("--out", metavar="FILE", help="JSON file of the certificate to write")
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Execute and judge; 1 if a budget is not met."""
+    from abgnn.cli.progress import progress_on
+    from abgnn.experiments.certify import certify_policy
+    from abgnn.experiments.experiment import build
     from abgnn.models.planned import PlannedMixture
+    from abgnn.models.policy import Policy
 
-    given = parse(
-        "certify",
-        "Execute held-out questions and state, with confidence bounds, whether budgets are met.",
-        {
-            "--config": (list, None, "an experiment config (client, test questions); repeatable"),
-            "--plan": (str, None, "a file of `abgnn plan`, instead of the config's own policy"),
-            "--cost": (float, None, "budget: mean USD per query"),
-            "--latency": (float, None, "budget: mean seconds per query"),
-            "--share": (float, None, "judge the share of queries within --latency instead"),
-            "--confidence": (float, 0.95, "of each one-sided bound"),
-            "--out": (str, None, "JSON file to write"),
-        },
-        args,
-    )
-    if given.config is None:
-        raise ConfigError("--config", None, "an experiment config, for example simulated/math.yaml")
-    experiment = build(given.config, ["--trainer.logger=false"])
-    policy: Policy = PlannedMixture(given.plan) if given.plan else experiment.model.policy
-    found = certify_policy(
-        experiment,
-        policy,
-        cost_usd=given.cost,
-        latency_s=given.latency,
-        share=given.share,
-        confidence=given.confidence,
-    )
-    console.print(found.text(), highlight=False)
-    if given.out:
-        path = Path(given.out)
+    experiment = build(args.config, ["--trainer.logger=false"])
+    policy: Policy = PlannedMixture(args.plan) if args.plan else experiment.model.policy
+    with progress_on(console) as progress:
+        certificate = certify_policy(
+            experiment,
+            policy,
+            progress=progress,
+            cost_usd=args.cost,
+            latency_s=args.latency,
+            share=args.share,
+            confidence=args.confidence,
+        )
+    console.print(certificate.text(), highlight=False)
+    if args.out:
+        path = Path(args.out)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
-    return 1 if found.verdict == "not met" else 0
+        path.write_text(json.dumps(certificate.to_dict(), indent=1) + "\n", encoding="utf-8")
+    return 1 if certificate.verdict == "not met" else 0

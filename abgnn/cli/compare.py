@@ -2,84 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from abgnn.cli.arguments import Parser
+from abgnn.cli.frontier import add_files
 
-from abgnn.cli.arguments import parse
-from abgnn.errors import ConfigError
-from abgnn.experiments.compare.config import Comparison
-from abgnn.experiments.compare.plugins import PluginComparison, compare_plugins, compares_plugins
-from abgnn.experiments.compare.report import write_comparison
-from abgnn.experiments.compare.run import (
-    Finished,
-    cores,
-    plan_jobs,
-    run_jobs,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.run import Finished
+    from abgnn.experiments.progress import Progress
+
+_CONFIGS = """\
+configs that ship, each of them also a template for one's own:
+  compare/simulated-general.yaml     Table 1: AgentBalance, baselines, rows that learn nothing;
+                                     also -math, -code
+  compare/ablation-general.yaml      Table 3: six variants, differences paired by seed;
+                                     also -math, -code
+  compare/plugins.yaml               Table 2: MacNet and AutoGen's group chat as they are,
+                                     and with AgentBalance plugged in
+  compare/sensitivity-general.yaml   Figure 5: one setting of the reward at a time
+  compare/recorded-llmrouter.yaml    on recorded outcomes; needs --path and --profiles"""
 
 
-def compare(comparison: Comparison, workers: int, console: Console) -> Finished:
+def add_arguments(parser: Parser) -> None:
+    """A compare config, how much of it, where to."""
+    parser.description = (
+        "Train and evaluate several methods on the same questions, worlds and number of LLM calls; "
+        "writes jobs/, points.csv, table.csv, table.tex and a picture. Started again, it does "
+        "what is missing. Exit status 1 if a job has failed."
+    )
+    parser.epilog = _CONFIGS
+    text = "a compare config, for example compare/simulated-general.yaml"
+    parser.add_argument("--config", required=True, metavar="NAME", help=text)
+    text = "folder of the results, in place of the config's"
+    parser.add_argument("--out", metavar="DIR", help=text)
+    text = "how many of the config's seeds, from the first on; left out: all"
+    parser.add_argument("--seeds", type=int, metavar="N", help=text)
+    text = "processes; left out: as many as there are cores"
+    parser.add_argument("--jobs", type=int, metavar="N", help=text)
+    add_files(parser)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Compare; 1 if a job has failed."""
+    from abgnn.cli.progress import progress_on
+    from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.plugins import (
+        PluginComparison,
+        compare_plugins,
+        compares_plugins,
+    )
+    from abgnn.experiments.compare.run import cores
+
+    files = {"path": args.path, "profiles": args.profiles}
+    workers = cores() if args.jobs is None else args.jobs
+    with progress_on(console) as progress:
+        if compares_plugins(args.config):
+            plugins = PluginComparison.from_yaml(args.config).with_seeds(args.seeds)
+            plugins = plugins.with_files(**files).with_out(args.out)
+            done = list(compare_plugins(plugins, workers, console, progress).values())
+        else:
+            comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
+            comparison = comparison.with_files(**files)
+            comparison = replace(comparison, out=args.out or comparison.out)
+            done = [compare(comparison, workers, console, progress)]
+    for finished in done:
+        _print_failed(finished, console)
+    return int(any(finished.failed for finished in done))
+
+
+def compare(
+    comparison: Comparison, workers: int, console: Console, progress: Progress | None = None
+) -> Finished:
     """Run what is missing, then write and print everything; see `Comparison`."""
+    from abgnn.experiments.compare.report import write_comparison
+    from abgnn.experiments.compare.run import plan_jobs, run_jobs
+
     label, jobs = plan_jobs(comparison)
     out = Path(comparison.out)
     console.print(f"{len(jobs)} jobs in {workers} processes; results ({label}): {out / 'jobs'}")
-    ran = run_jobs(jobs, label, out / "jobs", workers, console)
-    if ran.results:
-        write_comparison(comparison, jobs, ran.results, label, console)
-    _tell_failed(ran, console)
-    return ran
+    done = run_jobs(jobs, label, out / "jobs", workers, console, progress)
+    if done.results:
+        write_comparison(comparison, jobs, done.results, label, console)
+    return done
 
 
-def _tell_failed(ran: Finished, console: Console) -> None:
-    for job, error in ran.failed.items():
-        said = f"failed: {job.method}, {job.point}, seed {job.seed}: {error}"
-        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-
-
-def command(args: Sequence[str], console: Console) -> int:
-    """`abgnn compare`."""
-    given = parse(
-        "compare",
-        "Train and evaluate several methods on the same questions, worlds and number of LLM calls; "
-        "writes jobs/, points.csv, table.csv, table.tex and a picture. Started again, it does "
-        "what is missing.",
-        {
-            "--config": (str, None, "a compare config, for example compare/simulated-general.yaml"),
-            "--out": (str, None, "folder of the results, instead of the config's"),
-            "--seeds": (int, None, "how many of the config's seeds, from the first on (all)"),
-            "--jobs": (int, None, "processes (as many as there are cores)"),
-            "--path": (str, None, "file of the questions or recorded outcomes, instead of its own"),
-            "--profiles": (str, None, "file of the recorded LLMs' prices, instead of its own"),
-        },
-        args,
-    )
-    files = {"path": given.path, "profiles": given.profiles}
-    return compare_command(given.config, given.out, given.seeds, given.jobs, files, console)
-
-
-def compare_command(
-    config: str | None,
-    out: str | None,
-    seeds: int | None,
-    workers: int | None,
-    files: Mapping[str, str | None],
-    console: Console,
-) -> int:
-    """Carry out `abgnn compare`; 1 if a job has failed.
-
-    `files`: of the datamodule, by the name of its argument; None: as its config has it.
-    """
-    if config is None:
-        raise ConfigError("--config", None, "a compare config, see configs/compare")
-    if compares_plugins(config):
-        plugins = PluginComparison.from_yaml(config).with_seeds(seeds).with_files(**files)
-        ran = compare_plugins(plugins.with_out(out), workers or cores(), console)
-        for one in ran.values():
-            _tell_failed(one, console)
-        return int(any(one.failed for one in ran.values()))
-    comparison = Comparison.from_yaml(config).with_seeds(seeds).with_files(**files)
-    comparison = replace(comparison, out=out or comparison.out)
-    return int(bool(compare(comparison, workers or cores(), console).failed))
+def _print_failed(finished: Finished, console: Console) -> None:
+    for job, error in finished.failed.items():
+        text = f"failed: {job.method}, {job.point}, seed {job.seed}: {error}"
+        console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)

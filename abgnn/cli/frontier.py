@@ -1,35 +1,44 @@
-"""`abgnn frontier`."""
+"""`abgnn frontier`: operating points, trained one after another, and performance against budget."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from abgnn.cli.arguments import Parser
 
-from abgnn.cli.arguments import parse
-from abgnn.errors import ConfigError
-from abgnn.experiments.sweep import Sweep, run_sweep
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def command(args: Sequence[str], console: Console) -> int:
+def add_arguments(parser: Parser) -> None:
+    """A frontier config, and other files for its questions."""
+    parser.description = (
+        "Train and evaluate a set of operating points beside single LLMs and fixed graphs; writes "
+        "points.csv, tables and a picture of performance against budget."
+    )
+    text = "a frontier config, for example frontier/simulated-general.yaml, recorded/llmrouter.yaml"
+    parser.add_argument("--config", required=True, metavar="NAME", help=text)
+    add_files(parser)
+
+
+def add_files(parser: Parser) -> None:
+    """Files in place of those that a config names."""
+    text = "file of the questions or recorded outcomes, in place of the config's"
+    parser.add_argument("--path", metavar="FILE", help=text)
+    text = "file of the recorded LLMs' prices, in place of the config's"
+    parser.add_argument("--profiles", metavar="FILE", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
     """Train and evaluate operating points."""
-    given = parse(
-        "frontier",
-        "Train and evaluate a set of operating points; writes points.csv, tables and a picture.",
-        {
-            "--config": (str, None, "a frontier config, for example recorded/llmrouter.yaml"),
-            "--path": (str, None, "file of the questions or recorded outcomes, instead of its own"),
-            "--profiles": (str, None, "file of the recorded LLMs' prices, instead of its own"),
-        },
-        args,
+    from abgnn.cli.progress import progress_on
+    from abgnn.experiments.sweep import Sweep, run_sweep
+
+    files = {"path": args.path, "profiles": args.profiles}
+    sweep = Sweep.from_yaml(args.config).with_overrides(
+        [f"--data.init_args.{key}={file}" for key, file in files.items() if file]
     )
-    if given.config is None:
-        raise ConfigError("--config", None, "a frontier config, see configs/frontier")
-    files = {"path": given.path, "profiles": given.profiles}
-    run_sweep(
-        Sweep.from_yaml(given.config).with_overrides(
-            [f"--data.init_args.{key}={file}" for key, file in files.items() if file]
-        ),
-        console,
-    )
+    with progress_on(console) as progress:
+        run_sweep(sweep, console, progress)
     return 0

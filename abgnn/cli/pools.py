@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-
-from abgnn.cli.arguments import parse
-from abgnn.data.catalogue import Catalogue
+from abgnn.cli.arguments import Parser
 from abgnn.errors import ConfigError
-from abgnn.plots.pools import draw_pools
-from abgnn.pools.build import Pools, build_pools, read_pools
-from abgnn.pools.estimates import Triples, triples
-from abgnn.pools.measured import Measured
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from abgnn.data.catalogue import Catalogue
+    from abgnn.pools.build import Pools
+    from abgnn.pools.measured import Measured
+
+TABLE_5 = "pools/paper_table5.yaml"
 
 
-def command(args: Sequence[str], console: Console) -> int:
-    """Show tiers; with an experiment and `--calls`, measured ones."""
-    given = parse(
-        "pools",
-        "Calibration triples, Pareto front and resource tiers of a catalogue.",
-        {
-            "--catalogue": (str, "catalogues/paper.yaml", "YAML of backbones"),
-            "--domain": (str, "general", "general, math or code"),
-            "--n-pools": (int, 4, "tiers to build"),
-            "--out": (str, "runs/pools", "folder of the picture"),
-            "--config": (str, None, "an experiment: its catalogue, domain, client and questions"),
-            "--calls": (int, 0, "with --config: calls per backbone instead of estimates"),
-        },
-        args,
+def add_arguments(parser: Parser) -> None:
+    """A catalogue, or an experiment whose LLMs are measured."""
+    parser.description = (
+        "Performance, cost and latency of every LLM of a catalogue, which ones are on the Pareto "
+        "front, and the resource tiers that they make: a table and a picture. No LLM is called, "
+        "unless --calls says so."
     )
-    if given.config is None:
-        if given.calls:
-            raise ConfigError("--calls", given.calls, "0, or an experiment by --config")
-        pools_command(given.catalogue, given.domain, given.n_pools, given.out, console=console)
+    text = "YAML of LLMs and prices"
+    parser.add_argument("--catalogue", default="catalogues/paper.yaml", metavar="NAME", help=text)
+    parser.add_argument("--domain", default="general", help="general, math or code")
+    parser.add_argument("--n-pools", type=int, default=4, metavar="N", help="tiers to build")
+    parser.add_argument("--out", default="runs/pools", metavar="DIR", help="folder of the picture")
+    text = "an experiment in place of --catalogue and --domain; needs --calls"
+    parser.add_argument("--config", metavar="NAME", help=text)
+    text = "with --config: measure every LLM by so many calls of its own, 2 to 4 in the paper"
+    parser.add_argument("--calls", type=int, default=0, metavar="N", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Show tiers; with an experiment and `--calls`, measured ones."""
+    if args.config is None:
+        if args.calls:
+            raise ConfigError("--calls", args.calls, "0, or an experiment by --config")
+        show_pools(args.catalogue, args.domain, args.n_pools, args.out, console=console)
         return 0
-    return _measured(given, console)
+    return _measured(args, console)
 
 
-def _measured(given: Any, console: Console) -> int:
+def _measured(args: Namespace, console: Console) -> int:
     """Pools of an experiment's catalogue from a few calls of its client."""
     from abgnn.experiments.experiment import build
     from abgnn.experiments.measure import calibrate
     from abgnn.pools.measured import write_measured
 
-    experiment = build([given.config], ["--trainer.logger=false"])
-    mas, label = experiment.model.mas, f"{given.calls} {experiment.model.label} calls each"
-    measured = calibrate(experiment, given.calls)
-    path = Path(given.out) / f"measured-{experiment.model.label}.yaml"
+    experiment = build([args.config], ["--trainer.logger=false"])
+    mas, label = experiment.model.mas, f"{args.calls} {experiment.model.label} calls each"
+    measured = calibrate(experiment, args.calls)
+    path = Path(args.out) / f"measured-{experiment.model.label}.yaml"
     write_measured(measured, path, label)
-    pools_command(
+    show_pools(
         mas.catalogue_file,
         mas.domain,
-        given.n_pools,
-        given.out,
+        args.n_pools,
+        args.out,
         console=console,
         measured=measured,
         label=label,
@@ -66,16 +71,13 @@ def _measured(given: Any, console: Console) -> int:
     return 0
 
 
-TABLE_5 = "pools/paper_table5.yaml"
-
-
-def pools_command(
-    catalogue: str = "catalogues/paper.yaml",
-    domain: str = "general",
-    n_pools: int = 4,
-    out: str = "runs/pools",
+def show_pools(
+    catalogue: str,
+    domain: str,
+    n_pools: int,
+    out: str,
     *,
-    console: Console | None = None,
+    console: Console,
     measured: Measured | None = None,
     label: str = "estimated without a call",
 ) -> Pools:
@@ -90,11 +92,16 @@ def pools_command(
         measured: USD and seconds per call of backbones that were called.
         label: where cost and latency come from.
     """
-    console = console or Console()
+    from abgnn.cli.views.pools import differences, pool_table, table_5
+    from abgnn.data.catalogue import Catalogue
+    from abgnn.plots.pools import draw_pools
+    from abgnn.pools.build import build_pools
+    from abgnn.pools.estimates import triples
+
     backbones = Catalogue.from_yaml(catalogue)
-    found = triples(backbones, domain, measured)
-    pools = build_pools(found.names, found.perf, found.cost, found.latency, n_pools=n_pools)
-    console.print(pool_table(backbones, found, pools, title=f"{catalogue}, {domain}, {label}"))
+    known = triples(backbones, domain, measured)
+    pools = build_pools(known.names, known.perf, known.cost, known.latency, n_pools=n_pools)
+    console.print(pool_table(backbones, known, pools, title=f"{catalogue}, {domain}, {label}"))
     if len(pools) < n_pools:
         front = int(pools.front.sum())
         console.print(f"{len(pools)} of {n_pools} pools: the front has {front} backbones only.")
@@ -108,97 +115,10 @@ def pools_command(
     return pools
 
 
-def pool_table(
-    catalogue: Catalogue, found: Triples, pools: Pools, *, title: str | None = None
-) -> Table:
-    """One row per backbone, weak to strong: its triple, whether it is on the front, its pools."""
-    table = Table(
-        title=title,
-        caption="USD per 1000 calls, s per call. ~: guessed, no score is published.",
-    )
-    for heading in ("backbone", "type", "perf", "USD/1000", "s", "dominated by", "pools"):
-        right = heading in ("perf", "USD/1000", "s")
-        table.add_column(
-            heading, justify="right" if right else "left", no_wrap=heading == "backbone"
-        )
-    for i in np.argsort(found.perf, kind="stable").tolist():
-        name = found.names[i]
-        guess = "~" if name in found.unscored else ""
-        numbers = (f"{found.perf[i]:.3f}", f"{1000 * found.cost[i]:.3g}", f"{found.latency[i]:.3g}")
-        within = " ".join(str(p) for p in np.flatnonzero(pools.mask[:, i]))
-        above = "" if pools.front[i] else _dominator(pools, i)
-        table.add_row(
-            name,
-            catalogue[name].type,
-            guess + numbers[0],
-            *numbers[1:],
-            above,
-            within or "-",
-            style=None if pools.front[i] else "dim",
-        )
-    return table
-
-
-def table_5(pools: Pools, paper: Sequence[Sequence[str]]) -> Table:
-    """Our pools beside the paper's; in our column + is new, in the paper's - is missing here."""
-    table = Table(title="Obtained, and the paper's Table 5", show_lines=True)
-    for heading in ("pool", "obtained", "paper", "Jaccard"):
-        table.add_column(heading)
-    obtained = pools.named()
-    for p in range(max(len(obtained), len(paper))):
-        ours = obtained[p] if p < len(obtained) else ()
-        theirs = tuple(paper[p]) if p < len(paper) else ()
-        left = "\n".join(f"{' ' if name in theirs else '+'} {name}" for name in ours)
-        right = "\n".join(f"{' ' if name in ours else '-'} {name}" for name in theirs)
-        table.add_row(str(p), left, right, f"{jaccard(ours, theirs):.2f}")
-    return table
-
-
-def differences(pools: Pools, paper: Sequence[Sequence[str]]) -> str:
-    """Why our pools are not Table 5, in a few sentences."""
-    obtained = pools.named()
-    mean = np.mean([jaccard(a, b) for a, b in zip(obtained, paper, strict=False)] or [0.0])
-    theirs = {name for pool in paper for name in pool}
-    lost = [
-        f"{name} (by {_dominator(pools, i)})"
-        for i, name in enumerate(pools.names)
-        if name in theirs and not pools.front[i]
-    ]
-    kept = [name for i, name in enumerate(pools.names) if pools.front[i] and name not in theirs]
-    parts = [
-        f"Mean Jaccard overlap {mean:.2f}. Table 5 rests on a few live calls per backbone, the two "
-        "smallest served on the authors' own machine; ours on published scores, prices and "
-        "active parameters."
-    ]
-    if lost:
-        parts.append(f"By these estimates the paper's {', '.join(lost)} is dominated.")
-    if kept:
-        parts.append(f"On our front, but in none of the paper's pools: {', '.join(kept)}.")
-    parts.append(
-        "Where the paper drops the farthest member of a cluster that is too large, ours lets one "
-        "move to the next pool within 5 times its cost and latency, so the strongest stays in use."
-    )
-    return " ".join(parts)
-
-
-def jaccard(a: Sequence[str], b: Sequence[str]) -> float:
-    """Shared members over all members of two pools, in [0, 1]."""
-    return len(set(a) & set(b)) / max(len(set(a) | set(b)), 1)
-
-
-def _dominator(pools: Pools, i: int) -> str:
-    """The strongest backbone that is at least as good as i in everything."""
-    better = (
-        (pools.perf >= pools.perf[i])
-        & (pools.cost <= pools.cost[i])
-        & (pools.latency <= pools.latency[i])
-        & pools.front
-    )
-    return pools.names[int(np.argmax(np.where(better, pools.perf, -np.inf)))]
-
-
 def _papers(catalogue: Catalogue, domain: str) -> list[list[str]] | None:
     """Table 5's pools, if all their backbones are in the catalogue."""
+    from abgnn.pools.build import read_pools
+
     try:
         paper = read_pools(TABLE_5, domain)
     except ConfigError:

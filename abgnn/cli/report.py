@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from abgnn.cli.arguments import Parser
 from abgnn.errors import ConfigError
-from abgnn.report.page import build_page
-from abgnn.report.reading import read_runs
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def report_command(args: Sequence[str], console: Console) -> int:
-    """`abgnn report RUNS… [--out report.html]`.
+def add_arguments(parser: Parser) -> None:
+    """Runs, and the page."""
+    parser.description = (
+        "One self-contained HTML page: curves, tables, plans, beliefs, money, certificates and "
+        "configuration of all runs that it is pointed at. Reads files; needs no network."
+    )
+    text = "folders or files of runs: of fit, compare, calibrate, plan, certify, recordings, …"
+    parser.add_argument("runs", nargs="*", metavar="RUNS", help=text)
+    text = "the page to write"
+    parser.add_argument("--out", default="report.html", metavar="FILE", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Read the runs, write the page.
 
     Raises:
         ConfigError: nothing that is recognised, or nowhere to write.
     """
-    parser = ArgumentParser(
-        prog="abgnn report",
-        description="One self-contained HTML page of what runs have left behind.",
-    )
-    parser.add_argument("runs", nargs="*", metavar="RUNS", help="folders or files of runs")
-    parser.add_argument("--out", default="report.html", help="the page to write (report.html)")
-    given = parser.parse_args(args)
-    out = Path(given.out)
+    from abgnn.report.page import build_page
+    from abgnn.report.reading import read_runs
+
+    out = Path(args.out)
     if out.resolve().suffix.lower() not in (".html", ".htm"):  # no input is written over
-        raise ConfigError("--out", given.out, "a file whose name ends in .html")
-    found = read_runs(given.runs)
+        raise ConfigError("--out", args.out, "a file whose name ends in .html")
+    runs = read_runs(args.runs)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(build_page(found), encoding="utf-8")
+        out.write_text(build_page(runs), encoding="utf-8")
     except OSError as error:
         allowed = f"a file that can be written ({error.strerror})"
-        raise ConfigError("--out", given.out, allowed) from error
-    told = f", {len(found.notices)} notices" if found.notices else ""
-    said = f"report: {out}   ({len(found.records)} read, {len(found.others)} not shown{told}; "
-    console.print(f"{said}{' and '.join(found.labels)})", markup=False, highlight=False)
+        raise ConfigError("--out", args.out, allowed) from error
+    notices = f", {len(runs.notices)} notices" if runs.notices else ""
+    text = f"report: {out}   ({len(runs.records)} read, {len(runs.others)} not shown{notices}; "
+    console.print(f"{text}{' and '.join(runs.labels)})", markup=False, highlight=False)
     return 0

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from abgnn.cli.arguments import Parser
+from abgnn.cli.sources import add_bounds, add_sources, source_of
 
-from abgnn.cli.arguments import parse
-from abgnn.cli.sources import BOUNDS, SOURCES, source_of
-from abgnn.rollout.trace_tree import printable, trace_tree
-from abgnn.serve.sources import Bounds
-from abgnn.serve.system import System
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def command(args: Sequence[str], console: Console) -> int:
-    """Answer one question; 1 if the rollout failed."""
-    given = parse(
-        "run",
-        "Plan and execute one question; shows the trace with tokens, dollars and seconds.",
-        {
-            "question": (str, ..., "what to ask"),
-            **SOURCES,
-            "--cost": (float, None, "budget of the question in USD, see `abgnn.System`"),
-            "--latency": (float, None, "budget of the question in seconds"),
-            **BOUNDS,
-        },
-        args,
-    )
-    with System(source_of(given), bounds=Bounds.of(given)) as system:
-        outcome = system.run(given.question, cost_usd=given.cost, latency_s=given.latency)
+def add_arguments(parser: Parser) -> None:
+    """The question, what answers it, its budget."""
+    parser.description = "Plan and execute one question; show its trace: tokens, USD, seconds."
+    parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
+    add_sources(parser)
+    group = parser.add_argument_group("budget of the question, see `abgnn.System`")
+    group.add_argument("--cost", type=float, metavar="USD", help="in USD")
+    group.add_argument("--latency", type=float, metavar="S", help="in seconds")
+    add_bounds(parser)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Answer the question; 1 if its rollout failed."""
+    from abgnn.rollout.trace_tree import printable, trace_tree
+    from abgnn.serve.sources import Bounds
+    from abgnn.serve.system import System
+
+    with System(source_of(args), bounds=Bounds.of(args)) as system:
+        outcome = system.run(args.question, cost_usd=args.cost, latency_s=args.latency)
     console.print(trace_tree(outcome, system.label))
-    said = outcome.answer or f"failed: {outcome.error}"
-    console.print(printable(said), markup=False, highlight=False)
+    text = outcome.answer or f"failed: {outcome.error}"
+    console.print(printable(text), markup=False, highlight=False)
     return 0 if outcome.error is None else 1

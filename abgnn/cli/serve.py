@@ -1,61 +1,72 @@
-"""`abgnn serve`: options, key, address."""
+"""`abgnn serve`: an OpenAI-compatible endpoint: its address, its key, its limits."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Sequence
+from argparse import Namespace
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from abgnn.cli.arguments import parse
-from abgnn.cli.sources import BOUNDS, SOURCES, source_of
+from abgnn.cli.arguments import Parser
+from abgnn.cli.sources import add_bounds, add_sources, source_of
 from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.query_planners import QueryBudget
-from abgnn.serve.sources import Bounds
-from abgnn.serve.system import System
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_DESCRIPTION = """\
+An OpenAI-compatible endpoint: POST /v1/chat/completions with model `abgnn`, plain or streamed;
+/v1/models, /metrics (Prometheus), /healthz. Budgets of single questions come as headers
+X-Abgnn-Cost-Usd and X-Abgnn-Latency-S, or as `abgnn: {cost_usd, latency_s}` in the body
+(extra_body of the openai client). Needs the extra: pip install 'abgnn[serve]'."""
 
 
-def serve_command(args: Sequence[str], console: Console) -> int:
-    """Serve until told to stop."""
-    given = parse(
-        "serve",
-        "An OpenAI-compatible endpoint: POST /v1/chat/completions with model `abgnn`, plain or "
-        "streamed; /v1/models, /metrics (Prometheus), /healthz. Budgets of single questions come "
-        "as headers X-Abgnn-Cost-Usd and X-Abgnn-Latency-S, or as `abgnn: {cost_usd, latency_s}` "
-        "in the body (extra_body of the openai client).",
-        {
-            **SOURCES,
-            "--cost": (float, None, "USD, budget of questions that state none"),
-            "--latency": (float, None, "seconds, budget of questions that state none"),
-            **BOUNDS,
-            "--host": (str, "127.0.0.1", "address to listen on"),
-            "--port": (int, 8000, "port to listen on; 0: a free one"),
-            "--key-env": (str, None, "environment variable with the key that clients must show"),
-            "--concurrent": (int, ServeLimits().concurrent, "questions under way; more get 429"),
-            "--body-bytes": (int, ServeLimits().body_bytes, "of a request; more get 413"),
-            "--grace": (float, ServeLimits().grace_s, "seconds for requests after SIGTERM"),
-        },
-        args,
-    )
+def add_arguments(parser: Parser) -> None:
+    """What answers, and how it can be reached."""
+    parser.description = _DESCRIPTION
+    add_sources(parser)
+    group = parser.add_argument_group("budget of questions that state none")
+    group.add_argument("--cost", type=float, metavar="USD", help="in USD")
+    group.add_argument("--latency", type=float, metavar="S", help="in seconds")
+    add_bounds(parser)
+    group = parser.add_argument_group("server")
+    group.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    group.add_argument("--port", type=int, default=8000, help="port to listen on; 0: a free one")
+    text = "environment variable with the key that clients must show; needed beyond this machine"
+    group.add_argument("--key-env", metavar="VARIABLE", help=text)
+    text = "questions at once; further ones get 429"
+    limits = ServeLimits()
+    group.add_argument("--concurrent", type=int, default=limits.concurrent, metavar="N", help=text)
+    text = "largest request; larger ones get 413"
+    group.add_argument("--body-bytes", type=int, default=limits.body_bytes, metavar="N", help=text)
+    text = "seconds that requests have to end after SIGTERM"
+    group.add_argument("--grace", type=float, default=limits.grace_s, metavar="S", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    from abgnn.serve.query_planners import QueryBudget
+    from abgnn.serve.sources import Bounds
+    from abgnn.serve.system import System
+
     limits = ServeLimits(
-        given.body_bytes,
-        concurrent=given.concurrent,
-        connections=4 * given.concurrent,
-        grace_s=given.grace,
+        args.body_bytes,
+        concurrent=args.concurrent,
+        connections=4 * args.concurrent,
+        grace_s=args.grace,
     )
-    key = _key(given.key_env, given.host)
+    key = _key(args.key_env, args.host)
     for package in ("starlette", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise ConfigError("package", package, "installed: pip install 'abgnn[serve]'")
     from abgnn.serve.http.app import Service
     from abgnn.serve.http.server import listen, serve
 
-    with listen(given.host, given.port) as sock:
-        budget = QueryBudget(given.cost, given.latency)
-        with System(source_of(given), budget, Bounds.of(given)) as system:
+    with listen(args.host, args.port) as sock:
+        budget = QueryBudget(args.cost, args.latency)
+        with System(source_of(args), budget, Bounds.of(args)) as system:
             label = system.label
             serve(
                 Service(system, limits, key),

@@ -1,43 +1,49 @@
-"""Options of the commands that act, and the policy that they name."""
+"""Arguments of the commands that answer questions (`run`, `serve`), and the policy they name."""
 
 from __future__ import annotations
 
-from typing import Any
+from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from abgnn.cli.arguments import Options
+from abgnn.cli.arguments import Parser
 from abgnn.errors import ConfigError
-from abgnn.serve.sources import PolicySource, load_any
 
-SOURCES: Options = {
-    "--checkpoint": (str, None, "a trained policy"),
-    "--config": (str, None, "an experiment config: its untrained policy, or the LLMs of a plan"),
-    "--plan": (str, None, "a file of `abgnn plan --out`, beside --config"),
-    "--calibration": (str, None, "a file of `abgnn calibrate`: budgets are planned from it"),
-}
-"""Options of commands that act (`source_of`)."""
+if TYPE_CHECKING:
+    from abgnn.serve.sources import PolicySource
 
 
-BOUNDS: Options = {
-    "--max-usd": (float, None, "what an answer may cost at most, in USD"),
-    "--max-tokens": (int, None, "of a reply, for LLMs whose catalogue entry states none"),
-    "--deadline": (float, None, "seconds until an answer; late agents are left out"),
-    "--recording": (str, None, "SQLite file: recorded calls are free, others recorded"),
-}
-"""Options of commands that act: hard limits of every question (`Bounds.of`)."""
+def add_sources(parser: Parser) -> None:
+    """What answers (`source_of`)."""
+    group = parser.add_argument_group("what answers: a checkpoint or a config")
+    group.add_argument("--checkpoint", metavar="FILE", help="a trained policy, of `abgnn fit`")
+    text = "an experiment config: its untrained policy, or the LLMs of --plan or --calibration"
+    group.add_argument("--config", metavar="NAME", help=text)
+    group.add_argument("--plan", metavar="FILE", help="a plan of `abgnn plan --out`")
+    text = "a file of `abgnn calibrate`, from which the budget of a question is planned"
+    group.add_argument("--calibration", metavar="FILE", help=text)
 
 
-def source_of(given: Any) -> PolicySource:
-    """What `SOURCES` name: a checkpoint or a config, or a plan or calibration beside a config."""
-    checkpoint, config, plan, calibration = (
-        given.checkpoint,
-        given.config,
-        given.plan,
-        given.calibration,
-    )
-    if plan is not None:
-        if checkpoint is not None:
-            raise ConfigError("--checkpoint", checkpoint, "none beside --plan")
-        return load_any(plan, config, calibration)
-    if (checkpoint is None) == (config is None):
-        raise ConfigError("--checkpoint / --config", (checkpoint, config), "exactly one of the two")
-    return load_any(checkpoint or config, None, calibration)
+def add_bounds(parser: Parser) -> None:
+    """Hard limits of every question (`Bounds.of`)."""
+    group = parser.add_argument_group("hard limits of every question")
+    group.add_argument("--max-usd", type=float, metavar="USD", help="most that an answer may cost")
+    text = "longest reply in tokens, for LLMs whose catalogue entry states none"
+    group.add_argument("--max-tokens", type=int, metavar="N", help=text)
+    text = "seconds until an answer; agents that are late are left out"
+    group.add_argument("--deadline", type=float, metavar="S", help=text)
+    text = "SQLite file: calls that it holds are free, others are added to it"
+    group.add_argument("--recording", metavar="FILE", help=text)
+
+
+def source_of(args: Namespace) -> PolicySource:
+    """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one."""
+    from abgnn.serve.sources import load_any
+
+    if args.plan is not None:
+        if args.checkpoint is not None:
+            raise ConfigError("--checkpoint", args.checkpoint, "none beside --plan")
+        return load_any(args.plan, args.config, args.calibration)
+    if (args.checkpoint is None) == (args.config is None):
+        both = (args.checkpoint, args.config)
+        raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
+    return load_any(args.checkpoint or args.config, None, args.calibration)

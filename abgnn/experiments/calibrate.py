@@ -6,13 +6,19 @@ from dataclasses import replace
 
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.progress import Progress, watch
 from abgnn.planning import calibration_plans, observe
 from abgnn.planning.calibration import Calibration
 from abgnn.training.profiles_alone import kinds_of, profiles_alone
 
 
 def calibrate_experiment(
-    experiment: Experiment, rollouts: int = 320, seed: int = 0, by: str | None = None
+    experiment: Experiment,
+    rollouts: int = 320,
+    seed: int = 0,
+    by: str | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Run the calibration design on the training questions and keep what every call showed.
 
@@ -24,6 +30,7 @@ def calibrate_experiment(
         rollouts: of random committees.
         seed: of the design.
         by: entry of the questions' `meta` by whose values plans may differ.
+        progress: is shown every rollout.
 
     Raises:
         ConfigError: no call was answered, a question has no such entry, or a framework calls
@@ -42,6 +49,7 @@ def calibrate_experiment(
     plans = calibration_plans(queries, known.everything, names, rollouts, seed)
     if not plans:
         return known
+    watch(progress, model, len(plans))
     with model.new_executor(data) as executor:
         executor.check(plans)
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")

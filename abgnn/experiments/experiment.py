@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.cli import LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
@@ -29,23 +33,34 @@ class SaveConfigBesideFigures(SaveConfigCallback):
 
 
 class ExperimentCLI(LightningCLI):
-    """`LightningCLI` for `Reinforce` and any datamodule of queries."""
+    """`LightningCLI` for `Reinforce` and any datamodule of queries.
 
-    def __init__(self, args: Sequence[str] | None = None, run: bool = True) -> None:
+    Args:
+        args: of the command line, the subcommand first if `run`; `sys.argv` is not looked at.
+        run: carry the subcommand out; else only instantiate.
+    """
+
+    def __init__(self, args: Sequence[str], run: bool = True) -> None:
+        self._args = list(args)
         super().__init__(
             model_class=Reinforce,
             datamodule_class=LightningDataModule,
             subclass_mode_data=True,
             save_config_callback=SaveConfigBesideFigures,
             save_config_kwargs={"overwrite": True},
-            args=None if args is None else list(args),
+            parser_kwargs={"prog": "abgnn"},
+            args=self._args,
             run=run,
         )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """As LightningCLI does, which warns where the process has arguments of its own."""
+        self.config = parser.parse_args(self._args)
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint's hyperparameters go over configs, and flags of the command over both."""
         super()._parse_ckpt_path()
-        flags = _model_flags(sys.argv[2:]) if self.config.get("subcommand") else []
+        flags = _model_flags(self._args[1:]) if self.config.get("subcommand") else []
         if flags:
             command = [self.config.subcommand, *flags]
             self.config = self.parser.parse_args(command, namespace=self.config)
@@ -77,13 +92,10 @@ def build(configs: Sequence[str], overrides: Sequence[str] = ()) -> Experiment:
     """Instantiate configs, later ones over earlier ones, then `--key=value` overrides."""
     args = [part for name in configs for part in ("--config", name)] + list(overrides)
     quiet()
-    given, sys.argv = sys.argv, sys.argv[:1]  # arguments of another command are not this parser's
     try:
         cli = ExperimentCLI(resolve_configs(args), run=False)
     except SystemExit as error:  # the parser has printed what is wrong
         raise ConfigError("config", list(configs), "a config that `abgnn fit` accepts") from error
-    finally:
-        sys.argv = given
     return Experiment(cli.model, cli.datamodule, cli.trainer)
 
 

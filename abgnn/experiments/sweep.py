@@ -18,6 +18,7 @@ from abgnn.data.template import Kind
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.experiments.experiment import Experiment, build
+from abgnn.experiments.progress import Progress, watch
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.plots.frontier import draw_frontiers
@@ -27,6 +28,7 @@ from abgnn.training.rows_table import rows_table, write_rows
 
 TOPOLOGIES: tuple[Kind, ...] = ("complete", "chain", "star", "layered")
 Rows = dict[str, list[Row]]
+_PLAIN = ("--model.calibration=null", "--trainer.enable_progress_bar=false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,16 @@ def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None
             raise ConfigError(f"{where}: {key}", None, "a value; it is required")
 
 
-def run_sweep(sweep: Sweep, console: Console) -> Rows:
+def run_sweep(sweep: Sweep, console: Console, progress: Progress | None = None) -> Rows:
     """Train every point, evaluate everything, write and print table, CSV and picture."""
     rows: Rows = {}
     experiment: Experiment | None = None
     for name, overrides in sweep.variants.items():
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
-            experiment = build(
-                sweep.fit, ["--model.calibration=null", *overrides, *point.overrides()]
-            )
+            experiment = build(sweep.fit, [*_PLAIN, *overrides, *point.overrides()])
+            total = None if rows else planned_rollouts(sweep, experiment)
+            watch(progress, experiment.model, total)
             held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
             experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
             experiment.fit()
@@ -127,6 +129,20 @@ def run_sweep(sweep: Sweep, console: Console) -> Rows:
     rows |= control_rows(experiment, sweep)
     write_sweep(sweep, rows, experiment.model.label, console)
     return rows
+
+
+def planned_rollouts(sweep: Sweep, experiment: Experiment) -> int:
+    """Rollouts of a whole sweep: training, validation, held-out questions, rows that learn nothing.
+
+    The experiment is that of any one point; points that train for a different time are not known.
+    """
+    model, data = experiment.model, experiment.data
+    data.setup("fit")
+    train, val, test = (len(data.queries(split)) for split in ("train", "val", "test"))
+    epochs = max(experiment.trainer.max_epochs or 1, 1)
+    fit = epochs * (train * model.samples + val) + 2 * test * sweep.samples
+    controls = sum(1 for _ in _controls(experiment, sweep.topologies)) * test * sweep.samples
+    return len(sweep.variants) * len(sweep.points) * fit + controls
 
 
 def control_rows(experiment: Experiment, sweep: Sweep) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,8 @@ from abgnn.rollout.settings import Caps, RolloutSettings
 from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
 
+OnOutcome = Callable[[Outcome], None]
+
 
 class Executor:
     """Carries out plans for every policy and every client.
@@ -57,6 +59,8 @@ class Executor:
         on_call: told of every call as it ends, on the loop's thread (progress, logs).
         processes: executors that share the endpoints' limits (ranks of one training run).
         framework: what carries plans out instead, each agent's backbone as the plan says.
+        on_outcome: called with every outcome of `run` and `arun` as it ends, before it is scored,
+            on the loop's thread (progress).
 
     Raises:
         ConfigError: the recording or the trace cannot be opened; a cap without `max_tokens`;
@@ -74,13 +78,14 @@ class Executor:
         on_call: OnCall | None = None,
         processes: int = 1,
         framework: AnyFramework | None = None,
+        on_outcome: OnOutcome | None = None,
     ) -> None:
         if max_in_flight < 1:
             raise ConfigError("max_in_flight", max_in_flight, "an integer from 1")
         self.client, self.catalogue, self.task = client, catalogue, task
         self.settings = settings = settings or RolloutSettings()
         self.max_in_flight, self.on_call = max_in_flight, on_call
-        self.framework = framework
+        self.framework, self.on_outcome = framework, on_outcome
         self._backbones = {b.name: _bounded(b, settings.caps) for b in catalogue}
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
@@ -286,7 +291,7 @@ class Executor:
         crew: list[asyncio.Future[None]] = []
         try:
             for _ in range(min(self.max_in_flight, len(rollouts))):
-                crew.append(asyncio.ensure_future(_work(todo, outcomes)))
+                crew.append(asyncio.ensure_future(_work(todo, outcomes, self.on_outcome)))
                 await asyncio.sleep(0)  # replies are read in between: else the first ones look slow
             await asyncio.gather(*crew)
         finally:
@@ -305,10 +310,14 @@ class Executor:
         return scored
 
 
-async def _work(todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome]) -> None:
+async def _work(
+    todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome], ended: OnOutcome | None
+) -> None:
     """One of many: take the next rollout until none is left."""
     for i, rollout in todo:
         outcomes[i] = await rollout.run()
+        if ended is not None:
+            ended(outcomes[i])
 
 
 def _bounded(backbone: Backbone, caps: Caps) -> Backbone:

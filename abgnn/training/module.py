@@ -22,7 +22,7 @@ from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor
+from abgnn.rollout.executor import Executor, OnOutcome
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class RolloutModule(LightningModule):
         self.register_buffer("spent_usd", torch.zeros((), dtype=torch.float64))
         self.outcomes: list[Outcome] = []
         self.decision: Choice | None = None
+        self.on_outcome: OnOutcome | None = None  # of every executor that is opened from then on
         self._executor: Executor | None = None
 
     @abstractmethod
@@ -108,6 +109,7 @@ class RolloutModule(LightningModule):
             max_in_flight=self.max_in_flight,
             processes=self._trainer.world_size if self._trainer else 1,
             framework=self.mas.framework,
+            on_outcome=self.on_outcome,
         )
 
     @torch.no_grad()

@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from abgnn.cli.pools import (
-    differences,
-    draw_pools,
-    jaccard,
-    pools_command,
-)
+from abgnn.cli.pools import show_pools
+from abgnn.cli.views.pools import differences, jaccard
 from abgnn.data.catalogue import Catalogue
 from abgnn.errors import ConfigError
+from abgnn.plots.pools import draw_pools
 from abgnn.pools.build import Pools, build_pools
 
 
-def shown(tmp_path: Path, **options: object) -> str:
+def shown(
+    tmp_path: Path, *, catalogue: str = "catalogues/paper.yaml", domain: str = "general"
+) -> str:
     console = Console(width=120, record=True, quiet=False, file=(tmp_path / "log").open("w"))
-    pools_command(out=str(tmp_path), console=console, **options)  # type: ignore[arg-type]
+    show_pools(catalogue, domain, 4, str(tmp_path), console=console)
     return console.export_text()
 
 
@@ -46,7 +45,7 @@ def test_another_catalogue_is_not_held_against_table_5(tmp_path: Path) -> None:
 
 def test_an_unknown_domain_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="general, math, code"):
-        pools_command(domain="poetry", out=str(tmp_path / "out"))
+        show_pools("catalogues/paper.yaml", "poetry", 4, str(tmp_path / "out"), console=Console())
     assert not (tmp_path / "out").exists()
 
 

@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from abgnn.cli.main import main
-from abgnn.cli.recordings import recordings_command
+from abgnn.cli.recordings import run
+from abgnn.cli.table import find_command
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.base import Attempt, Limits
 from abgnn.rollout.ledger.read import Sums, attempts, summarise
@@ -61,7 +62,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 def shown(*args: object, width: int = 120) -> str:
     out = io.StringIO()
-    assert recordings_command([str(a) for a in args], Console(file=out, width=width)) == 0
+    parsed = find_command("recordings").parser().read([str(a) for a in args])
+    assert run(parsed, Console(file=out, width=width)) == 0
     return out.getvalue()
 
 

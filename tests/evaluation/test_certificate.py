@@ -120,7 +120,8 @@ def test_calibrate_plan_certify(
     assert alone["label"] == "profiles only"
     assert main(["plan", *budgets]) == 2
     assert main(["certify", *experiment, "--cost", "1e-9"]) == 1
-    monkeypatch.setattr("abgnn.cli.plan.evaluate", None)  # refused before anything is paid
+    # refused before anything is paid
+    monkeypatch.setattr("abgnn.experiments.certify.evaluate", None)
     for wrong in ([], ["--cost", "-1"], ["--latency", "1", "--share", "2"]):
         assert main(["certify", *experiment, *wrong]) == 2
     assert main(["plan", "c.json", "--cost", "1e-9"]) == 1

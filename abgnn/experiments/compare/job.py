@@ -84,6 +84,7 @@ class Result:
         by_query: per row and held-out question, in their order: score, USD, seconds (means over
             the rollouts), `[rows, Q, 3]`.
         seconds: that the job took here.
+        spent_usd: what all its rollouts were paid; a recorded call is free.
     """
 
     label: str
@@ -91,6 +92,7 @@ class Result:
     rows: tuple[Row, ...]
     by_query: tuple[ByQuery, ...]
     seconds: float
+    spent_usd: float = 0.0
 
 
 def digest(files: Sequence[str]) -> str:
@@ -103,10 +105,12 @@ def run_job(job: Job, folder: str) -> Result:
     """Carry a job out and write its result into `folder`, whole or not at all."""
     began = time.perf_counter()
     experiment = build(job.configs, [*job.overrides, *QUIET])
+    paid: list[float] = []
+    experiment.model.on_outcome = lambda outcome: paid.append(outcome.paid)
     calls, policies = _policies(experiment, job)
     rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)
     seconds = time.perf_counter() - began
-    result = Result(experiment.model.label, calls, rows, by_query, seconds)
+    result = Result(experiment.model.label, calls, rows, by_query, seconds, sum(paid))
     data = {"job": asdict(job), "result": asdict(result)}
     path = Path(folder) / f"{job.key}.json"
     part = path.with_suffix(f".{os.getpid()}.part")

@@ -18,6 +18,7 @@ from abgnn.experiments.compare.controls import VANILLA
 from abgnn.experiments.compare.plugin_table import Plugged, write_plugin_tables
 from abgnn.experiments.compare.report import write_comparison
 from abgnn.experiments.compare.run import Finished, plan_jobs, run_jobs
+from abgnn.experiments.progress import Progress
 
 _OWN = ("framework", "cost_budgets", "latency_budgets")  # what each system says for itself
 
@@ -81,7 +82,10 @@ def compares_plugins(name: str) -> bool:
 
 
 def compare_plugins(
-    plugins: PluginComparison, workers: int, console: Console
+    plugins: PluginComparison,
+    workers: int,
+    console: Console,
+    progress: Progress | None = None,
 ) -> dict[str, Finished]:
     """Run what is missing, system by system; then tables of each, and Table 2."""
     planned = {name: plan_jobs(c) for name, c in plugins.systems.items()}
@@ -91,7 +95,7 @@ def compare_plugins(
         (label, jobs), out = planned[name], Path(comparison.out)
         said = f"{name}: {len(jobs)} jobs in {workers} processes; results ({label}): {out / 'jobs'}"
         console.print(said, markup=False, highlight=False, soft_wrap=True)
-        ran[name] = run_jobs(jobs, label, out / "jobs", workers, console)
+        ran[name] = run_jobs(jobs, label, out / "jobs", workers, console, progress)
         if ran[name].results:
             write_comparison(comparison, jobs, ran[name].results, label, console)
             plugged[name] = Plugged(comparison, jobs, ran[name].results, label)

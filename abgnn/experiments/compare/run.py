@@ -26,6 +26,7 @@ from abgnn.experiments.compare.job import (
     run_job,
 )
 from abgnn.experiments.experiment import build, quiet
+from abgnn.experiments.progress import Progress
 from abgnn.graph.base_mas import BaseMAS
 
 
@@ -98,7 +99,12 @@ def _jobs_of(
 
 
 def run_jobs(
-    jobs: Sequence[Job], label: str, folder: Path, workers: int, console: Console
+    jobs: Sequence[Job],
+    label: str,
+    folder: Path,
+    workers: int,
+    console: Console,
+    progress: Progress | None = None,
 ) -> Finished:
     """Run what has no result yet; a job that fails, or dies, takes no other one with it."""
     if workers < 1:
@@ -109,6 +115,8 @@ def run_jobs(
     if results:
         console.print(f"{len(results)} of {len(jobs)} jobs are done already ({folder})")
     failed: dict[Job, str] = {}
+    if progress is not None:
+        progress.start(len(jobs) - len(results), "jobs")
     crew = workers
     while todo := [job for job in jobs if job not in results and job not in failed]:
         before = len(results) + len(failed)
@@ -117,6 +125,8 @@ def run_jobs(
                 results[job] = ended
             else:
                 failed[job] = ended
+            if progress is not None:
+                progress.advance(ended.spent_usd if isinstance(ended, Result) else 0.0)
             _tell(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
         if len(results) + len(failed) > before:
             crew = workers
