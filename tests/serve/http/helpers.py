@@ -124,9 +124,11 @@ def scripted(mas: BaseMAS, seconds: float = 0.0) -> tuple[System, Scripted]:
     return system_of(mas, client), client
 
 
-def real(mas: BaseMAS, url: str, settings: RolloutSettings | None = None) -> System:
+def real(
+    mas: BaseMAS, url: str, settings: RolloutSettings | None = None, timeout_s: float = 60.0
+) -> System:
     """On a server, through the openai client."""
-    return system_of(mas, OpenAIClient(timeout_s=2.5), url, settings)
+    return system_of(mas, OpenAIClient(timeout_s), url, settings)
 
 
 @contextmanager

@@ -217,15 +217,8 @@ def test_a_server_that_stops_finishes_what_is_under_way(mas: BaseMAS) -> None:
     assert llm.closed == 1
 
 
-def test_planned_budgets_that_cannot_be_met_are_told(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    from abgnn.experiments.calibrate import calibrate_experiment
-    from abgnn.experiments.experiment import build
-
-    path = str(tmp_path_factory.mktemp("serve") / "calibration.json")
-    calibrate_experiment(build([CONFIG], ["--trainer.logger=false"]), 20).save(path)
-    with served(System.load(path, config=CONFIG)) as server:
+def test_planned_budgets_that_cannot_be_met_are_told(calibration_file: str) -> None:
+    with served(System.load(calibration_file, config=CONFIG)) as server:
         for stream in (False, True):
             code, said = server.post(ask(abgnn={"cost_usd": 1e-9}, stream=stream))
             assert (code, said["error"]["param"]) == (400, "cost_usd, latency_s")
