@@ -38,6 +38,7 @@ def test_easiest_median_and_hardest(simulated: Experiment) -> None:
         three_of(simulated, queries[:2], None)
 
 
+@pytest.mark.slow
 def test_command_writes_plans_and_a_labelled_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

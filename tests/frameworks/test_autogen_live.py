@@ -43,6 +43,7 @@ def team() -> RoundRobinGroupChat:
     return RoundRobinGroupChat([*agents], max_turns=3)
 
 
+@pytest.mark.slow
 def test_train_on_an_autogen_team_and_run_the_result_in_autogen(
     smol: Catalogue, smollm2: str
 ) -> None:

@@ -39,6 +39,7 @@ POLICIES: dict[str, Policy] = {
     "single LLM": FixedGraph(SHORT, ["Calculator"]),
     "random plans": RandomGraph(),
 }
+QUICK = ("AgentBalance", "self-consistency", "single LLM")  # the others only with --slow
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,9 @@ def mas(smollm2: str) -> BaseMAS:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("name", list(POLICIES))
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in POLICIES]
+)
 def test_runs_live(name: str, mas: BaseMAS) -> None:
     policy, data = POLICIES[name], Arithmetic(n_train=2, n_val=0, n_test=2, batch_size=2)
     module = Reinforce(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -184,13 +185,19 @@ def test_a_taught_policy_changes_its_operating_point(mas: BaseMAS) -> None:
 
 
 def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS) -> None:
-    system, client = scripted(mas, 0.15)
+    system, client = scripted(mas, 0.0)
+    client.gate = Semaphore(0)
 
     async def impatient() -> None:
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(system.arun("Slow?"), 0.05)
+        asked = asyncio.ensure_future(system.arun("Slow?"))
+        while not client.running:
+            await asyncio.sleep(0.002)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
 
     asyncio.run(impatient())
+    client.gate.release(9)
     system.close()
     called = [name for name, _ in client.told]
     assert called == CHAIN[:1]  # those after it are not begun
@@ -198,11 +205,13 @@ def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS)
 
 
 def test_a_stream_that_is_left_ends_there(mas: BaseMAS) -> None:
-    system, client = scripted(mas, 0.05)
+    system, client = scripted(mas, 0.0)
+    client.gate = Semaphore(1)  # the first call ends, the second one is under way
     with system:
         for event in system.stream("Slow?"):
             if isinstance(event, CallRecord):
                 break
+        client.gate.release(9)
     assert "Decision Maker" not in [name for name, _ in client.told]
 
 

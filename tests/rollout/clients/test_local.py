@@ -72,13 +72,16 @@ class TestLive:
                 assert executor.run([plan("a", [], on="smol")])[0].error is None
             assert answers(int(server.base_url.rsplit(":")[-1].split("/")[0]))
 
-    def test_taken_port_is_told_and_close_is_idempotent(self) -> None:
+    def test_taken_port_is_told(self) -> None:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             s.listen()
             with pytest.raises(EndpointError, match=f"port {s.getsockname()[1]}"):
                 LocalServer(s.getsockname()[1]).start()
-        for _ in range(8):  # ended right after its start, again and again
+
+    @pytest.mark.parametrize("times", [2, pytest.param(8, marks=pytest.mark.slow)])
+    def test_close_right_after_the_start_and_again(self, times: int) -> None:
+        for _ in range(times):
             server = LocalServer(threads=1).start()
             server.close()
         server.close()
@@ -105,10 +108,8 @@ def test_server_ends_with_a_killed_parent() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     port = int(done.stdout.strip().rsplit(":")[-1].split("/")[0])
-    deadline = time.monotonic() + 10
-    while answers(port) and time.monotonic() < deadline:
+    while answers(port):  # until it is gone
         time.sleep(0.05)
-    assert not answers(port)
 
 
 def test_remote_endpoints_are_never_replaced_by_a_local_server() -> None:

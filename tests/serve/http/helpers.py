@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Running:
         host, _, port = self.url.removeprefix("http://").removesuffix("/v1").partition(":")
         return host, int(port)
 
-    def raw(self, sent: bytes, timeout: float = 10.0) -> bytes:
+    def raw(self, sent: bytes, timeout: float = 60.0) -> bytes:
         """All that comes back until the server closes."""
         with socket.create_connection(self.address, timeout=timeout) as sock:
             sock.sendall(sent)
@@ -129,6 +130,12 @@ def real(
 ) -> System:
     """On a server, through the openai client."""
     return system_of(mas, OpenAIClient(timeout_s), url, settings)
+
+
+def idle(server: Running) -> None:
+    """Wait until nothing is under way."""
+    while server.service.in_flight:
+        time.sleep(0.005)
 
 
 @contextmanager

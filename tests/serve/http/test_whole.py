@@ -37,6 +37,7 @@ from tests.rollout.test_storm import SHARES, TIMEOUT_S, books_of, charged
 from tests.serve.http.helpers import (
     KEY,
     ask,
+    idle,
     parsed,
     real,
     served,
@@ -164,8 +165,7 @@ def test_calls_of_clients_that_left_are_booked(
                 while len(stub.log()) <= i:
                     time.sleep(0.01)
         stub.change(slots=None)
-        while server.service.in_flight:
-            time.sleep(0.01)
+        idle(server)
         log = stub.log()
     assert len(log) == 5, "the first call of each"
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
