@@ -156,7 +156,7 @@ def test_runaways_and_cheats_score_zero_and_are_over(body: str) -> None:
     data, made = query(BODY, *ADD)
     threads, start = threading.active_count(), time.monotonic()
     assert data.score(made, f"def add(a, b):\n    {body}\n") == 0.0
-    assert time.monotonic() - start < data.sandbox.timeout_s + 4
+    assert time.monotonic() - start < data.sandbox.timeout_s + 20
     assert threading.active_count() <= threads
     assert data.score(made, BODY) == 1.0
     data.teardown()

@@ -150,6 +150,6 @@ def test_copies_and_pickles(data: HumanEval) -> None:
 @pytest.mark.parametrize("piece", ["\n", " ", "`", "```\n", "def ", "def add(\n", "x: a", ":  "])
 def test_long_loops_are_read_in_time(piece: str) -> None:
     """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
-    start = time.monotonic()
+    start = time.thread_time()  # of the CPU: others may use it too
     complete_program("if x" + piece * (30_000 // len(piece)) + "x", PROMPT, "add")
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2

@@ -248,9 +248,9 @@ def test_no_number(response: str) -> None:
 def test_long_loops_are_read_in_time(piece: str) -> None:
     """A small model repeats itself for thousands of tokens; reading that must not take seconds."""
     text = "x" + piece * (30_000 // len(piece)) + "x"
-    start = time.process_time()
+    start = time.thread_time()  # of the CPU: others may use it too
     option_letter(text, CITIES)
     last_number(text)
     same("5", final_answer(text) or "")
     same("(1,2)", text[:400])
-    assert time.process_time() - start < 2
+    assert time.thread_time() - start < 2

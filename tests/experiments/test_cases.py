@@ -22,27 +22,23 @@ from abgnn.plots import cases as cases_picture
 LOW, HIGH = Budget(3e-4, 12), Budget(6e-3, 150)
 
 
-@pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return build(["simulated/general.yaml"], list(QUIET))
-
-
-def test_easiest_median_and_hardest(experiment: Experiment) -> None:
-    experiment.data.setup("test")
-    queries = experiment.data.queries("test")
-    chosen = three_of(experiment, queries, "level")
+def test_easiest_median_and_hardest(simulated: Experiment) -> None:
+    simulated.data.setup("test")
+    queries = simulated.data.queries("test")
+    chosen = three_of(simulated, queries, "level")
     assert [(said, q.meta["level"]) for said, q in chosen.items()] == [
         ("level 1", 1),
         ("level 3", 3),
         ("level 5", 5),
     ]
-    assert len({q.id for q in three_of(experiment, queries, None).values()}) == 3
+    assert len({q.id for q in three_of(simulated, queries, None).values()}) == 3
     with pytest.raises(ConfigError, match="--by"):
-        three_of(experiment, queries, "colour")
+        three_of(simulated, queries, "colour")
     with pytest.raises(ConfigError, match="three"):
-        three_of(experiment, queries[:2], None)
+        three_of(simulated, queries[:2], None)
 
 
+@pytest.mark.slow
 def test_command_writes_plans_and_a_labelled_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +61,7 @@ def test_command_writes_plans_and_a_labelled_picture(
     assert any("4.9 mUSD, 135 s" in text for text in shown)
 
 
-def test_a_high_budget_buys_more(tmp_path: Path, experiment: Experiment) -> None:
+def test_a_high_budget_buys_more(tmp_path: Path, simulated: Experiment) -> None:
     trained = build(
         ["simulated/general.yaml"], [*QUIET, "--model.policy.init_args.conditioned=true"]
     )
@@ -79,7 +75,7 @@ def test_a_high_budget_buys_more(tmp_path: Path, experiment: Experiment) -> None
     for made, path in zip((trained, plain), paths, strict=True):
         made.trainer.strategy.connect(made.model)
         made.trainer.save_checkpoint(path)
-    found = cases(experiment, [LOW, HIGH], rollouts=0, checkpoints=[str(p) for p in paths])
+    found = cases(simulated, [LOW, HIGH], rollouts=0, checkpoints=[str(p) for p in paths])
     assert len({case.question for case in found}) == 3
     for system in ("planner", "AgentBalance, all-budgets"):
         mine = [case for case in found if case.system == system]

@@ -62,6 +62,7 @@ def test_pools_are_those_of_the_new_catalogue() -> None:
     assert mas.pools.named() == before
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
     config = yaml.safe_load(config_path("compare/inductive-general.yaml").read_text("utf-8"))
     points = {"only": {"model.lambda_tok": 0, "model.policy.init_args.upper_bound": 4}}

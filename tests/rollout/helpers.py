@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Semaphore
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.query import Query, Task
@@ -30,12 +31,14 @@ class Letters:
 class Scripted:
     """Answers `<role><sample>` after the seconds that a script gives; notes what it was told.
 
-    A role in `fails` raises what is written there. With `sleeps`, service seconds really pass.
+    A role in `fails` raises what is written there. With `sleeps`, service seconds really pass;
+    with a `gate`, a call ends when it gets one of its permits.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     fails: Mapping[str, BaseException] = field(default_factory=dict)
     sleeps: bool = False
+    gate: Semaphore | None = None
     label: str = "scripted"
     told: list[tuple[str, Messages]] = field(default_factory=list)
     running: int = 0
@@ -64,6 +67,8 @@ class Scripted:
         try:
             if self.sleeps:
                 await asyncio.sleep(self.seconds.get(name, 0.0))
+            while self.gate is not None and not self.gate.acquire(blocking=False):
+                await asyncio.sleep(0.002)
             if name in self.fails:
                 raise self.fails[name]
         finally:

@@ -8,19 +8,36 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from abgnn.data.backbone import Usage
+from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.rollout import CallError, CallRecord, Executor, Outcome, Plan
+from abgnn.rollout import CallError, Completion, Executor, Messages, Outcome, Plan
 from abgnn.rollout.loop import EventLoopThread
 from tests.rollout.helpers import Letters, Scripted, plan, query
 
 DIAMOND = plan("abcd", [(0, 1), (0, 2), (1, 3), (2, 3)])
+
+
+@dataclass
+class Waiting(Scripted):
+    """The slow one ends when the third of the short branch has, and not before."""
+
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def complete(
+        self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
+    ) -> Completion:
+        if messages.role.name == "slow":
+            await asyncio.wait_for(self.done.wait(), 60)
+        completion = await super().complete(backbone, messages, query=query, sample=sample)
+        if messages.role.name == "q3":
+            self.done.set()
+        return completion
 
 
 def execute(client: Scripted, catalogue: Catalogue, *plans: Plan) -> list[Outcome]:
@@ -41,7 +58,7 @@ def test_diamond_critical_path_and_clock(catalogue: Catalogue) -> None:
     assert outcome.answer == "d0"
     assert outcome.usage == Usage(400, 40)
     assert outcome.cost == pytest.approx(4 * (100 * 1.0 + 10 * 10.0) * 1e-6)
-    assert outcome.wall_time < 1.0
+    assert outcome.wall_time < 7.5, "seconds of a script do not pass"
 
 
 def test_what_agents_are_told(catalogue: Catalogue) -> None:
@@ -92,18 +109,11 @@ def test_rounds_read_the_previous_round_and_decide_once(catalogue: Catalogue) ->
 
 def test_starts_as_soon_as_its_own_predecessors_end(catalogue: Catalogue) -> None:
     """The short branch must not wait for the long one, level by level."""
-    client = Scripted({"slow": 0.3, "q": 0.05, "q2": 0.05, "q3": 0.05, "d": 0.0}, sleeps=True)
+    client = Waiting({"slow": 0.3, "q": 0.05, "q2": 0.05, "q3": 0.05, "d": 0.0})
     roles = ["slow", "q", "q2", "q3", "d"]
-    ended: dict[str, float] = {}
-    began = time.perf_counter()
-
-    def note(call: CallRecord) -> None:
-        ended[call.role] = time.perf_counter() - began
-
-    with Executor(client, catalogue, on_call=note) as executor:
+    with Executor(client, catalogue) as executor:
         (outcome,) = executor.run([plan(roles, [(1, 2), (2, 3), (3, 4), (0, 4)])])
-    assert ended["q3"] < 0.28
-    assert 0.29 < outcome.wall_time < 0.5
+    assert outcome.error is None, "q, q2 and q3 all ended while the slow one was still at work"
     assert outcome.latency == pytest.approx(0.3)
 
 
@@ -253,9 +263,8 @@ def test_cancelling_arun_cancels_the_calls(catalogue: Catalogue) -> None:
             while client.running:
                 await asyncio.sleep(0.01)
 
-    began = time.perf_counter()
     asyncio.run(cancelled())
-    assert time.perf_counter() - began < 5
+    assert client.running == 0
 
 
 def test_close_is_idempotent_and_final(catalogue: Catalogue) -> None:

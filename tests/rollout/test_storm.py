@@ -1,4 +1,4 @@
-"""5,000 calls through the real client, three in ten of which meet a fault of some kind."""
+"""Thousands of calls through the real client; three in ten meet a fault of some kind."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from tests.servers.fixtures import Server, spawned
 
 KEY = "sk-planted-9f3a1c"
 STALLING = ("hang", "slow", "slow-headers", "endless", "gzip-bomb", "huge")  # rarer: they take long
+_WEIGHT = {kind: 0.2 if kind in STALLING else 1.0 for kind in FAULTS}
+SHARES = {kind: 0.3 * weight / sum(_WEIGHT.values()) for kind, weight in _WEIGHT.items()}
+TIMEOUT_S = 15.0  # a good reply never takes so long, on a busy machine either; a stalled one does
 ROLES = ("Expert", "Searcher", "Historian", "Decision Maker")
 EDGES = ((0, 3), (1, 3), (2, 3))
 
@@ -57,21 +60,21 @@ def charged(log: list[dict[str, object]]) -> Counter[str]:
     return sums
 
 
-@pytest.mark.timeout(280)
-def test_fault_storm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.timing
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("rollouts", [150, pytest.param(1500, marks=pytest.mark.slow)])
+def test_fault_storm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollouts: int) -> None:
     monkeypatch.setenv("STORM_KEY", KEY)
-    weight = {kind: 0.2 if kind in STALLING else 1.0 for kind in FAULTS}
-    share = {kind: 0.3 * w / sum(weight.values()) for kind, w in weight.items()}
-    with spawned("--delay", "0.005", "--key", KEY, "--faults", json.dumps(share)) as server:
-        outcomes, sums, keys = weather(tmp_path, server, 1500)
+    with spawned("--delay", "0.005", "--key", KEY, "--faults", json.dumps(SHARES)) as server:
+        outcomes, sums, keys = weather(tmp_path, server, rollouts)
         log = server.log()
         told = charged(log)
-    assert len(log) >= 5000
+    assert len(log) >= 10 / 3 * rollouts
     met = Counter(str(line["fault"]) for line in log if line["fault"] is not None)
-    assert set(met) == set(FAULTS), "every fault was met"
+    assert set(met) >= set(FAULTS) - set(() if rollouts == 1500 else STALLING), "all were met"
     assert 0.25 < sum(met.values()) / len(log) < 0.35
 
-    assert [o.plan.query.id for o in outcomes] == [f"q/{i}" for i in range(1500)]
+    assert [o.plan.query.id for o in outcomes] == [f"q/{i}" for i in range(rollouts)]
     assert all((o.error is None) == (o.kind is None) for o in outcomes)
     assert not [o.error for o in outcomes if o.kind == "internal"], "no crash behind a type"
     # every fault that has a kind of its own was the end of some rollout; retries mend the others
@@ -105,9 +108,9 @@ def weather(folder: Path, server: Server, rollouts: int) -> tuple[list, Counter[
     )
     one = backbone(
         "small", base_url=server.base_url, api_key_env="STORM_KEY", max_tokens=64,
-        max_concurrency=64,
+        max_concurrency=32,
     )  # fmt: skip
-    client = OpenAIClient(timeout_s=2.5)
+    client = OpenAIClient(TIMEOUT_S)
     with Executor(client, Catalogue((one,)), Letters(), settings=settings) as executor:
         executor.check()
         outcomes = executor.run([storm_plan(i) for i in range(rollouts)])

@@ -55,8 +55,8 @@ def processes(marker: Path) -> list[str]:
     return found
 
 
-def settles(condition: Callable[[], bool], seconds: float = 3.0) -> bool:
-    """Whether something becomes true soon."""
+def settles(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Whether something becomes true, however busy the machine."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

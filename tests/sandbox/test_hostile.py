@@ -11,6 +11,7 @@ from abgnn.sandbox import Sandbox
 from tests.sandbox.conftest import LIMIT_S, processes, settles
 from tests.sandbox.hostile import EARLY, FALSE, HARMFUL
 
+SLACK_S = 12.0  # on a busy machine; left alone, these programs take 20 s and more
 TEST = "assert f(3) == 9\nassert f(4) == 16\n"
 
 
@@ -27,7 +28,7 @@ def test_harms_nothing(sandbox: Sandbox, marker: Path, name: str) -> None:
     assert sandbox.run("").completed
     before, start = len(processes(marker)), time.monotonic()
     ran = sandbox.run(HARMFUL[name])
-    assert time.monotonic() - start < LIMIT_S + 2
+    assert time.monotonic() - start < LIMIT_S + SLACK_S
     assert "HARM" not in ran.stdout
     assert len(ran.stdout) <= sandbox.stdout_limit
     assert len(ran.stderr) <= 2000
@@ -46,7 +47,7 @@ def test_does_not_pass(sandbox: Sandbox, marker: Path, name: str) -> None:
     before = len(processes(marker)) if sandbox.run("").completed else 0
     start = time.monotonic()
     assert not sandbox.check(FALSE[name], TEST, ["f"]).completed
-    assert time.monotonic() - start < LIMIT_S + 2
+    assert time.monotonic() - start < LIMIT_S + SLACK_S
     _leaves_nothing(sandbox, marker, before)
 
 

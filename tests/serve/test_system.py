@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -20,8 +21,6 @@ from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import OpenQuestion, Query
 from abgnn.errors import ConfigError
-from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import build
 from abgnn.experiments.trained import Trained, from_config
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph
@@ -45,15 +44,6 @@ from tests.rollout.helpers import Scripted, backbone
 
 CONFIG = "simulated/general.yaml"
 CHAIN = ["Knowledgeable Expert", "Wiki Searcher"]
-
-
-@pytest.fixture(scope="module")
-def calibration(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of 60 simulated rollouts."""
-    path = tmp_path_factory.mktemp("system") / "calibration.json"
-    made = calibrate_experiment(build([CONFIG], ["--trainer.logger=false"]), 60)
-    made.save(path)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +142,8 @@ def test_questions_that_are_none(system: System, question: object) -> None:
         system.run(question)  # type: ignore[arg-type]
 
 
-def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
-    with System.load(calibration, config=CONFIG, cost_usd=2e-3) as system:
+def test_budgets_are_planned_from_a_calibration(calibration_file: str) -> None:
+    with System.load(calibration_file, config=CONFIG, cost_usd=2e-3) as system:
         assert system.budget_kind == "planned"
         texts = [f"Which planet is number {i}?" for i in range(40)]
         mean = {}
@@ -161,7 +151,7 @@ def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
             mean[usd] = sum(system.run(t, cost_usd=usd).cost for t in texts) / len(texts)
             assert mean[usd] < 1.5 * usd
         assert mean[2e-4] < mean[2e-3]
-        found = plan(Calibration.load(calibration), Budget(2e-3))
+        found = plan(Calibration.load(calibration_file), Budget(2e-3))
         assert len(found.parts) <= 3
         assert system.plan(texts[0]) == system.plan(texts[0], cost_usd=2e-3)  # its own budget
         with pytest.raises(ConfigError, match=r"cost_usd.*nearest plan costs"):
@@ -170,14 +160,14 @@ def test_budgets_are_planned_from_a_calibration(calibration: str) -> None:
             system.run("Which?", cost_usd=1e-9)
 
 
-def test_a_plan_file_acts_and_budgets_bound_it(calibration: str, tmp_path: Path) -> None:
-    known = Calibration.load(calibration)
+def test_a_plan_file_acts_and_budgets_bound_it(calibration_file: str, tmp_path: Path) -> None:
+    known = Calibration.load(calibration_file)
     path = str(tmp_path / "plan.json")
     PlanFile.of(plan(known, Budget(1e-3)), known).write(path)
     with System.load(path, config=CONFIG) as system:
         assert system.budget_kind == "bound"
         assert system.run("What is a quark?").error is None
-    with System.load(path, config=CONFIG, calibration=calibration) as system:
+    with System.load(path, config=CONFIG, calibration=calibration_file) as system:
         assert system.budget_kind == "planned"
 
 
@@ -200,13 +190,19 @@ def test_a_taught_policy_changes_its_operating_point(mas: BaseMAS) -> None:
 
 
 def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS) -> None:
-    system, client = scripted(mas, 0.15)
+    system, client = scripted(mas, 0.0)
+    client.gate = Semaphore(0)
 
     async def impatient() -> None:
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(system.arun("Slow?"), 0.05)
+        asked = asyncio.ensure_future(system.arun("Slow?"))
+        while not client.running:
+            await asyncio.sleep(0.002)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
 
     asyncio.run(impatient())
+    client.gate.release(9)
     system.close()
     called = [name for name, _ in client.told]
     assert called == CHAIN[:1]  # those after it are not begun
@@ -214,11 +210,13 @@ def test_nobody_waits_nothing_is_called_and_what_is_paid_is_booked(mas: BaseMAS)
 
 
 def test_a_stream_that_is_left_ends_there(mas: BaseMAS) -> None:
-    system, client = scripted(mas, 0.05)
+    system, client = scripted(mas, 0.0)
+    client.gate = Semaphore(1)  # the first call ends, the second one is under way
     with system:
         for event in system.stream("Slow?"):
             if isinstance(event, CallRecord):
                 break
+        client.gate.release(9)
     assert "Decision Maker" not in [name for name, _ in client.told]
 
 
@@ -270,9 +268,9 @@ def test_a_chooser_that_fails_tells_those_who_asked() -> None:
 
 
 def test_remembered_budgets_are_planned_once(
-    calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
+    calibration_file: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned = CalibratedPlanner(Calibration.load(calibration), mas.template, None)
+    planned = CalibratedPlanner(Calibration.load(calibration_file), mas.template, None)
     first = planned.of(QueryBudget(1e-3))
     assert planned.of(QueryBudget(1e-3)) is first
     first.result(60)
@@ -284,13 +282,13 @@ def test_remembered_budgets_are_planned_once(
 
 
 def test_one_search_serves_all_budgets(
-    calibration: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
+    calibration_file: str, mas: BaseMAS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
     monkeypatch.setattr(
         "abgnn.serve.query_planners.strata_of", lambda *args: made.append(1) or strata_of(*args)
     )
-    known = Calibration.load(calibration)
+    known = Calibration.load(calibration_file)
     planned = CalibratedPlanner(known, mas.template, None)
     for usd in (5e-4, 1e-3, 1e-9):
         asked = planned.of(QueryBudget(usd))
@@ -319,20 +317,20 @@ def test_who_waits_for_a_plan_is_told_that_the_system_closed() -> None:
         planned.result(5)
 
 
-def test_sources_that_do_not_fit(calibration: str, tmp_path: Path) -> None:
+def test_sources_that_do_not_fit(calibration_file: str, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("[]")
     for source, config, said in (
         ("nowhere.ckpt", None, "existing file"),
-        (calibration, None, "config"),
+        (calibration_file, None, "config"),
         (CONFIG, CONFIG, "none"),
         (str(other), CONFIG, "abgnn plan"),
-        (calibration, "live/smollm2.yaml", "backbone"),
+        (calibration_file, "live/smollm2.yaml", "backbone"),
     ):
         with pytest.raises(ConfigError, match=said):
             System.load(source, config=config)
     with pytest.raises(ConfigError, match="calibration"):
-        System.load(calibration, config=CONFIG, calibration=calibration)
+        System.load(calibration_file, config=CONFIG, calibration=calibration_file)
 
 
 def test_the_package_stays_light() -> None:

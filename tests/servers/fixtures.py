@@ -44,7 +44,7 @@ class Server:
     def _ask(self, path: str, body: bytes | None = None) -> Any:
         url = self.base_url.removesuffix("/v1") + path
         request = urllib.request.Request(url, body, {"Connection": "close"})
-        with _DIRECT.open(request, timeout=10) as reply:
+        with _DIRECT.open(request, timeout=60) as reply:
             return json.loads(reply.read())
 
 
@@ -54,11 +54,11 @@ def running(**options: Any) -> Iterator[Server]:
     loop, stub = asyncio.new_event_loop(), Stub(Options(**options))
     thread = threading.Thread(target=loop.run_forever, name="stub", daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(stub.start(), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(stub.start(), loop).result(60)
     try:
         yield Server(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server, stub), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(server, stub), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

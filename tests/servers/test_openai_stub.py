@@ -77,9 +77,14 @@ def test_slots_queue_and_limits_refuse() -> None:
         began = time.perf_counter()
         statuses = [r[0] for r in threads.map(lambda i: ask(server, str(i)), range(6))]
         assert statuses == [200] * 6
-        assert 0.3 <= time.perf_counter() - began < 1
-        server.change(slots=None, max_in_flight=3, retry_after_s=7)
-        refused = [r for r in threads.map(lambda i: ask(server, str(i)), range(6)) if r[0] == 429]
+        assert time.perf_counter() - began >= 0.3
+        # nothing is answered until six are there
+        server.change(slots=0, max_in_flight=3, retry_after_s=7)
+        asked = [threads.submit(ask, server, str(i)) for i in range(6)]
+        while len(server.log()) < 12:
+            time.sleep(0.01)
+        server.change(slots=None)
+        refused = [r for r in (a.result() for a in asked) if r[0] == 429]
         assert [float(reply["retry-after"]) for _, reply in refused] == [7] * 3
         server.change(max_in_flight=None, rpm=2)
         statuses = [ask(server, str(i))[0] for i in range(4)]
@@ -94,8 +99,8 @@ def test_keys_are_demanded_and_not_logged(tmp_path: Path) -> None:
     assert [(line["status"], line["billed"]) for line in lines] == [(401, 0)]
 
 
-def test_a_process_of_its_own_is_fast_enough() -> None:
-    """Some hundred requests over 32 raw connections; a core does a few thousand a second."""
+def test_a_process_of_its_own_serves_many_at_once() -> None:
+    """Over 32 raw connections; `scripts/bench/serve` is where its speed is seen."""
     body = json.dumps({"messages": [{"role": "user", "content": "Why? " * 100}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
@@ -107,12 +112,9 @@ def test_a_process_of_its_own_is_fast_enough() -> None:
             await reader.readexactly(int(answer.split(b"Content-Length: ")[1].split(b"\r")[0]))
         writer.close()
 
-    async def load(port: int) -> float:
-        began = time.perf_counter()
+    async def load(port: int) -> None:
         await asyncio.gather(*(one(port, 40) for _ in range(32)))
-        return 32 * 40 / (time.perf_counter() - began)
 
     with spawned("--delay", "0") as server:
-        rate = asyncio.run(load(int(server.base_url.split(":")[2].split("/")[0])))
+        asyncio.run(load(int(server.base_url.split(":")[2].split("/")[0])))
         assert server.stats()["requests"] == 32 * 40
-    assert rate > 300, "on a machine that is shared; 1,500 and more on an idle core"

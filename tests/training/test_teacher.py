@@ -8,7 +8,6 @@ import pytest
 from lightning.pytorch import Trainer, seed_everything
 
 from abgnn.errors import ConfigError
-from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import build
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, Router
@@ -19,14 +18,6 @@ from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Teacher
 from abgnn.training.teacher import within
 from datamodules import QuickQA
-
-
-@pytest.fixture(scope="module")
-def calibrated(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("calibration") / "c.json"
-    experiment = build(["simulated/general.yaml"], ["--trainer.logger=false"])
-    calibrate_experiment(experiment, 120).save(path)
-    return str(path)
 
 
 def module(**kwargs: object) -> Reinforce:
@@ -51,8 +42,8 @@ def trainer(tmp_path: Path, teacher: Teacher, **kwargs: object) -> Trainer:
     )
 
 
-def test_policy_starts_from_the_planner_s_design(tmp_path: Path, calibrated: str) -> None:
-    made, teacher = module(), Teacher(calibrated)
+def test_policy_starts_from_the_planner_s_design(tmp_path: Path, calibration_file: str) -> None:
+    made, teacher = module(), Teacher(calibration_file)
     data = QuickQA(n_train=40, n_val=20)
     trainer(tmp_path, teacher, max_epochs=0, enable_checkpointing=False).fit(made, datamodule=data)
     assert int(made.rollouts) == 0
@@ -76,32 +67,32 @@ def test_policy_starts_from_the_planner_s_design(tmp_path: Path, calibrated: str
 
 
 def test_reinforce_goes_on_and_a_resumed_run_is_not_taught_again(
-    tmp_path: Path, calibrated: str
+    tmp_path: Path, calibration_file: str
 ) -> None:
     data = QuickQA(n_train=8, n_val=4, batch_size=4)
-    first = trainer(tmp_path, Teacher(calibrated), max_epochs=1)
+    first = trainer(tmp_path, Teacher(calibration_file), max_epochs=1)
     first.fit(module(), datamodule=data)
     path = str(tmp_path / "a.ckpt")
     first.save_checkpoint(path)
-    again = Teacher(calibrated)
+    again = Teacher(calibration_file)
     resumed = module()
     trainer(tmp_path, again, max_epochs=2).fit(resumed, datamodule=data, ckpt_path=path)
     assert again.design is None
     assert int(resumed.rollouts) == 32
 
 
-def test_wrong_calibrations_and_policies(tmp_path: Path, calibrated: str) -> None:
+def test_wrong_calibrations_and_policies(tmp_path: Path, calibration_file: str) -> None:
     data = QuickQA(n_train=8, n_val=4)
     names = list(module().mas.catalogue.names)
     other = module(policy=Router(names, ["general"]))
     with pytest.raises(ConfigError, match="AgentBalance"):
-        trainer(tmp_path, Teacher(calibrated), max_epochs=0).fit(other, datamodule=data)
+        trainer(tmp_path, Teacher(calibration_file), max_epochs=0).fit(other, datamodule=data)
     few = module()
     few.mas = BaseMAS("general", encoder="offline", exclude=["Qwen3-1.7B"], n_pools=2)
     with pytest.raises(ConfigError, match=r"Teacher\.calibration"):
-        trainer(tmp_path, Teacher(calibrated), max_epochs=0).fit(few, datamodule=data)
+        trainer(tmp_path, Teacher(calibration_file), max_epochs=0).fit(few, datamodule=data)
     with pytest.raises(ConfigError, match="confidence"):
-        Teacher(calibrated, confidence=1.0)
+        Teacher(calibration_file, confidence=1.0)
 
 
 def test_packaged_mode_adds_the_teacher() -> None:
@@ -111,8 +102,8 @@ def test_packaged_mode_adds_the_teacher() -> None:
     assert len(experiment.trainer.callbacks) > 2  # type: ignore[attr-defined]
 
 
-def test_a_design_for_budgets_keeps_them_by_itself(calibrated: str) -> None:
-    known = Calibration.load(calibrated)
+def test_a_design_for_budgets_keeps_them_by_itself(calibration_file: str) -> None:
+    known = Calibration.load(calibration_file)
     searcher = Searcher(known.model(), known.everything)
     free = searcher.best(1e-3, 1e-6)
     assert within(searcher, Budget(1.0), (1e-3, 0.0)).design == searcher.best(1e-3, 0.0).design

@@ -250,7 +250,9 @@ def written_policy(folder: Path) -> str:
     return str(folder / "fixed.yaml")
 
 
-@pytest.mark.parametrize("domain", ["general", "math", "code"])
+@pytest.mark.parametrize(
+    "domain", ["general", *(pytest.param(d, marks=pytest.mark.slow) for d in ("math", "code"))]
+)
 def test_packaged_comparisons(domain: str) -> None:
     """Every row's config is built once; every method is in the table at four budgets of each."""
     comparison = Comparison.from_yaml(f"compare/simulated-{domain}.yaml")
@@ -381,6 +383,9 @@ def started(config: str, out: Path, **kwargs: Any) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
+@pytest.mark.timing
+@pytest.mark.timeout(900)
 def test_a_killed_run_goes_on_and_a_failing_job_takes_no_other_with_it(tmp_path: Path) -> None:
     """SIGKILL after the first result; one method's policy raises while it is trained."""
     (tmp_path / "broken_policy.py").write_text(
@@ -399,9 +404,7 @@ def test_a_killed_run_goes_on_and_a_failing_job_takes_no_other_with_it(tmp_path:
     config = written(tmp_path / "small.yaml", methods=methods, seeds=[3])
     out = tmp_path / "out"
     first = started(config, out, cwd=tmp_path)
-    deadline = time.monotonic() + 120
     while len(list(out.glob("jobs/*.json"))) < 2:
-        assert time.monotonic() < deadline
         assert first.poll() is None, first.communicate()[0]
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
@@ -413,7 +416,7 @@ def test_a_killed_run_goes_on_and_a_failing_job_takes_no_other_with_it(tmp_path:
     assert 1 <= len(kept) < 4
 
     second = started(config, out, cwd=tmp_path)
-    said = second.communicate(timeout=200)[0]
+    said = second.communicate(timeout=600)[0]
     assert second.returncode == 1, said
     assert f"{len(kept)} of 5 jobs are done already" in said
     assert "failed: Broken, only, seed 3: RuntimeError: no such luck" in said

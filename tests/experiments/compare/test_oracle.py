@@ -52,6 +52,7 @@ def experiment() -> Experiment:
     return made
 
 
+@pytest.mark.slow
 def test_nothing_fixed_is_better_than_the_clairvoyant(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,20 +7,18 @@ from collections import Counter
 import pytest
 
 from abgnn.experiments.compare.config import Comparison
-from abgnn.experiments.compare.job import QUIET
 from abgnn.experiments.compare.planner import planned_policies
-from abgnn.experiments.experiment import build
+from abgnn.experiments.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
 from abgnn.training.evaluate import evaluate, summarise
 
 
 @pytest.mark.parametrize("calls", [0, 300])
-def test_one_calibration_and_a_plan_for_every_budget(calls: int) -> None:
-    experiment = build(["simulated/general.yaml"], list(QUIET))
-    made, policies = planned_policies(experiment, calls, [5e-4, 2e-3], [20.0], 0)
+def test_one_calibration_and_a_plan_for_every_budget(simulated: Experiment, calls: int) -> None:
+    made, policies = planned_policies(simulated, calls, [5e-4, 2e-3], [20.0], 0)
     assert made == pytest.approx(calls, rel=0.15)
     assert [name for name, _ in policies] == ["0.5 mUSD", "2 mUSD", "20 s", "no budget"]
-    data, model = experiment.data, experiment.model
+    data, model = simulated.data, simulated.model
     data.setup("test")
     with model.new_executor(data) as executor:
         rows = [
@@ -33,11 +31,10 @@ def test_one_calibration_and_a_plan_for_every_budget(calls: int) -> None:
     assert rows[3].performance > 0.8
 
 
-def test_shares_hold_over_queries_and_a_query_keeps_its_plan() -> None:
-    experiment = build(["simulated/general.yaml"], list(QUIET))
-    _, ((_, policy), *_) = planned_policies(experiment, 0, [5e-4], [], 0)
+def test_shares_hold_over_queries_and_a_query_keeps_its_plan(simulated: Experiment) -> None:
+    _, ((_, policy), *_) = planned_policies(simulated, 0, [5e-4], [], 0)
     assert isinstance(policy, PlannedMixture)
-    mas, queries = experiment.model.mas, experiment.data.load()
+    mas, queries = simulated.model.mas, simulated.data.load()
     policy.attach(mas.table)
     batch = mas.batch(queries)
     plans = policy(batch, sample=True).plans()

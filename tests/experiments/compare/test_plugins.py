@@ -149,6 +149,7 @@ def test_faulty_configs_are_named(tmp_path: Path, changes: dict[str, Any], said:
         PluginComparison.from_yaml(written(tmp_path / "small.yaml", **changes))
 
 
+@pytest.mark.slow
 def test_the_command_runs_every_system_and_goes_on(tmp_path: Path) -> None:
     config, out = written(tmp_path / "small.yaml"), tmp_path / "out"
     command = ["compare", "--config", config, "--out", str(out), "--jobs", "1"]

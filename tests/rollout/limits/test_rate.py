@@ -337,8 +337,8 @@ def test_bucket_keeps_its_rate_over_any_use() -> None:
 @on_a_loop
 async def test_a_free_slot_costs_little() -> None:
     limits, n = EndpointLimits(64, rpm=10**9, tpm=10**12), 5000
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(n):
         await limits.acquire(100)
         limits.release(limited=False, tokens_used=50, tokens_reserved=100)
-    assert (time.perf_counter() - began) / n < 50e-6  # about 3e-6 on an idle core
+    assert (time.thread_time() - began) / n < 50e-6  # about 3e-6 on an idle core

