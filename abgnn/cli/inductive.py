@@ -39,7 +39,8 @@ def run(args: Namespace, console: Console) -> int:
     from abgnn.experiments.compare.config import Comparison
     from abgnn.experiments.compare.job import QUIET
     from abgnn.experiments.experiment import build
-    from abgnn.experiments.inductive import UNSEEN, WITHOUT, Change, inductive, write_inductive
+    from abgnn.experiments.inductive import UNSEEN, WITHOUT, Change, inductive
+    from abgnn.experiments.inductive_table import write_inductive
 
     comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
     comparison = replace(comparison, out=args.out or comparison.out)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib import import_module
+from typing import Any, Protocol
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -71,13 +72,7 @@ class Stage(Protocol):
 
 
 class Program(ABC):
-    """Subclass as a frozen dataclass of plain values; `name` is how JSON knows it."""
-
-    name: ClassVar[str]
-    known: ClassVar[dict[str, type[Program]]] = {}
-
-    def __init_subclass__(cls) -> None:
-        Program.known[cls.name] = cls
+    """Subclass as a frozen dataclass of plain values: JSON holds it by its class path."""
 
     @abstractmethod
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
@@ -87,16 +82,48 @@ class Program(ABC):
         """
 
 
+_OLD_NAMES = {  # what plans of 0.1 have in place of a class path
+    "bamas_linear": "abgnn.models.programs.LinearProgram",
+    "bamas_star": "abgnn.models.programs.StarProgram",
+    "bamas_feedback": "abgnn.models.programs.FeedbackProgram",
+    "bamas_planner": "abgnn.models.programs.PlannerProgram",
+    "self_consistency": "abgnn.models.programs.SelfConsistencyProgram",
+}
+
+
 def program_to_dict(program: Program) -> dict[str, Any]:
     """JSON-able; `program_from_dict` restores it."""
-    return {"name": program.name, **asdict(program)}  # type: ignore[call-overload]
+    assert is_dataclass(program), "programs are dataclasses of plain values"
+    return {"class_path": _class_path(type(program)), "init_args": asdict(program)}
 
 
 def program_from_dict(data: Mapping[str, Any]) -> Program:
-    """The program that `program_to_dict` wrote; its module must have been imported."""
-    values = dict(data)
-    name = values.pop("name")
-    if name not in Program.known:
-        raise ConfigError("Plan.program", name, ", ".join(Program.known))
+    """The program that `program_to_dict` wrote.
+
+    Raises:
+        ConfigError: no class of that path, or one that is no program, or has other arguments.
+    """
+    if "name" in data:
+        values = {key: value for key, value in data.items() if key != "name"}
+        path = _OLD_NAMES.get(str(data["name"]), str(data["name"]))
+    else:
+        path, values = str(data.get("class_path")), dict(data.get("init_args", {}))
+    module, _, name = path.rpartition(".")
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError("Plan.program", path, f"the path of a program class ({error})") from error
+    if not (isinstance(kind, type) and issubclass(kind, Program)):
+        raise ConfigError("Plan.program", path, "a subclass of `abgnn.data.Program`")
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Program.known[name](**plain)
+    try:
+        return kind(**plain)
+    except TypeError as error:
+        raise ConfigError("Plan.program", plain, f"arguments of {path} ({error})") from error
+
+
+def _class_path(kind: type[Program]) -> str:
+    """By the package where it lends the class: a path that outlives the moves of files."""
+    package = kind.__module__.rpartition(".")[0]
+    lent = package and getattr(import_module(package), kind.__name__, None) is kind
+    return f"{package if lent else kind.__module__}.{kind.__qualname__}"

@@ -87,7 +87,7 @@ def check_plain(plan: Plan, *, budgeted: bool = False) -> None:
     check_graph(plan)
     at = f"Plan({plan.query.id})"
     if plan.program is not None:
-        raise ConfigError(f"{at}.program", plan.program.name, "none, in another system")
+        raise ConfigError(f"{at}.program", type(plan.program).__name__, "none, in another system")
     if plan.rounds != 1 or plan.temporal_edges or plan.by_round:
         raise ConfigError(f"{at}.rounds", plan.rounds, "one round, in another system")
     if plan.budget_usd is not None and not budgeted:

@@ -208,9 +208,10 @@ class PlanFile:
         of questions differ, a query's designs are those of its kind; a kind that was not
         calibrated gets any.
         """
-        return [self._part_of(query, seed).plan(query, template) for query in queries]
+        return [self.part_of(query, seed).plan(query, template) for query in queries]
 
-    def _part_of(self, query: Query, seed: int) -> NamedDesign:
+    def part_of(self, query: Query, seed: int = 0) -> NamedDesign:
+        """The design that a query gets."""
         kind = str(query.meta.get(self.by, "")) if self.by else ""
         able = [part for part in self.parts if part.group in ("", kind)] or self.parts
         digest = hashlib.sha256(f"{seed}/{query.id}".encode()).digest()

@@ -10,9 +10,8 @@ from functools import partial
 from itertools import count
 from threading import Event
 
-from abgnn.data.backbone import Backbone
 from abgnn.data.catalogue import Catalogue
-from abgnn.data.framework import AnyFramework, Framework
+from abgnn.data.framework import AnyFramework
 from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Task
@@ -27,10 +26,11 @@ from abgnn.rollout.ledger.memory import MemoryLedger
 from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
+from abgnn.rollout.plan_checks import bounded, check_plan, used_backbones
 from abgnn.rollout.rollout import Driver, OnCall, Rollout, RunContext
 from abgnn.rollout.schedule import Step, schedule
 from abgnn.rollout.scoring import Judgement, Scorer
-from abgnn.rollout.settings import Caps, RolloutSettings
+from abgnn.rollout.settings import RolloutSettings
 from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
 
@@ -86,7 +86,7 @@ class Executor:
         self.settings = settings = settings or RolloutSettings()
         self.max_in_flight, self.on_call = max_in_flight, on_call
         self.framework, self.on_outcome = framework, on_outcome
-        self._backbones = {b.name: _bounded(b, settings.caps) for b in catalogue}
+        self._backbones = {b.name: bounded(b, settings.caps) for b in catalogue}
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
         path = settings.recording.path
@@ -119,22 +119,8 @@ class Executor:
         if plans is not None:
             self._rollouts(plans, None, "check")
         if not self.settings.recording.offline:
-            used = self._used(plans)
+            used = used_backbones(plans, self._backbones)
             self.client.check([b for b in self.catalogue if b.name in used])
-
-    def _used(self, plans: Sequence[Plan] | None) -> set[str]:
-        """Names of backbones that may be called, fallbacks included."""
-        if plans is None:
-            return set(self._backbones)
-        used: set[str] = set()
-        todo = [agent.backbone for plan in plans for agent in plan.agents]
-        while todo:
-            name = todo.pop()
-            fallback = self._backbones[name].fallback
-            if name not in used and fallback is not None:
-                todo.append(fallback)
-            used.add(name)
-        return used
 
     def run(
         self,
@@ -246,22 +232,7 @@ class Executor:
 
     def _rollout(self, plan: Plan, context: RunContext, sample: int) -> Rollout:
         steps = schedule(plan)
-        if plan.program is not None and self.framework is not None:
-            field, allowed = f"Plan({plan.query.id}).program", "none, inside a framework"
-            raise ConfigError(field, type(plan.program).__name__, allowed)
-        if plan.deadline_s is not None and not plan.deadline_s > 0:
-            field = f"Plan({plan.query.id}).deadline_s"
-            raise ConfigError(field, plan.deadline_s, "seconds above 0, or nothing")
-        own_tools = isinstance(self.framework, Framework)
-        for i, agent in enumerate(plan.agents):
-            field = f"Plan({plan.query.id}).agents[{i}]"
-            if agent.backbone not in self._backbones:
-                allowed = ", ".join(self._backbones)
-                raise ConfigError(f"{field}.backbone", agent.backbone, allowed)
-            if agent.role.tool is not None and not own_tools:
-                self._tools.check([agent.role.tool], f"{field}.role")
-            if plan.budget_usd is not None and agent.max_tokens is None:
-                self._check_bounded(agent.backbone)
+        check_plan(plan, self._backbones, self.framework, self._tools)
         return Rollout(plan, self._driver(plan, steps), context, sample, next(self._ages))
 
     def _driver(self, plan: Plan, steps: tuple[Step, ...]) -> Driver:
@@ -271,14 +242,6 @@ class Executor:
         if self.framework is not None:
             return partial(run_framework, framework=self.framework)
         return along(steps)
-
-    def _check_bounded(self, name: str | None) -> None:
-        """Where a query has a budget, every call has a worst case."""
-        while name is not None:
-            if self._backbones[name].max_tokens is None:
-                allowed = "an integer, or rollout.caps.max_tokens, where a plan has a budget"
-                raise ConfigError(f"Backbone({name}).max_tokens", None, allowed)
-            name = self._backbones[name].fallback
 
     def _on_attempt(self, caller: Caller, attempt: Attempt) -> None:
         self.attempts.add(caller, attempt)
@@ -318,18 +281,6 @@ async def _work(
         outcomes[i] = await rollout.run()
         if ended is not None:
             ended(outcomes[i])
-
-
-def _bounded(backbone: Backbone, caps: Caps) -> Backbone:
-    """A worst case exists where money is capped."""
-    if backbone.max_tokens is not None or not (caps.any or caps.max_tokens):
-        return backbone
-    if caps.max_tokens is None:
-        field = f"Backbone({backbone.name}).max_tokens"
-        raise ConfigError(
-            field, None, "an integer, or rollout.caps.max_tokens, where money is capped"
-        )
-    return replace(backbone, max_tokens=caps.max_tokens)
 
 
 def _with(outcome: Outcome, judgement: Judgement) -> Outcome:

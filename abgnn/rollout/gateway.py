@@ -1,6 +1,6 @@
 """`Gateway`: one call of one agent, from the recording or by as many attempts as it takes.
 
-recording → circuit → slot and rate → money → client → books → again, if that may help
+recording → circuit → slot and rate → money → client → ledger → again, if that may help
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from abgnn.data.backbone import Backbone, Usage
+from abgnn.rollout.attempt import Entry, Progress, as_attempt, as_response, most_usage
 from abgnn.rollout.calls import TIME_UP, Call, Reply, replays, too_late
 from abgnn.rollout.clients.base import (
     CallError,
     Client,
     Completion,
-    CountsPrompts,
 )
 from abgnn.rollout.ledger.base import (
     Attempt,
@@ -30,40 +30,14 @@ from abgnn.rollout.ledger.base import (
 from abgnn.rollout.ledger.identity import identity
 from abgnn.rollout.ledger.money import (
     cost,
-    dollars,
-    picodollars,
-    worst_case,
 )
 from abgnn.rollout.limits.admission import Admission
 from abgnn.rollout.limits.backoff import retryable, wait_before
 from abgnn.rollout.limits.endpoint import EndpointGuard
+from abgnn.rollout.limits.run_caps import RunCaps
 from abgnn.rollout.settings import RolloutSettings
 
-_ASSUMED_TOKENS = 4096  # completion tokens at most, for the books, where no limit is stated
-
 OnAttempt = Callable[[Caller, Attempt], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What an admitted attempt holds and must give back."""
-
-    caller: Caller
-    guard: EndpointGuard | None
-    reserved: int
-    ticket: int
-    expected: int
-
-
-@dataclass(slots=True)
-class _Progress:
-    """A call under way: what its attempts have used so far."""
-
-    attempts: int = 0
-    usage: Usage = field(default_factory=Usage)
-    paid: int = 0
-    retry_time: float = 0.0
-    queue_time: float = 0.0
 
 
 class Gateway:
@@ -74,7 +48,7 @@ class Gateway:
     Args:
         client: how LLMs are reached.
         settings: what to guard against.
-        books: responses and money.
+        ledger: responses and money.
         on_attempt: told of every attempt that ended, recorded ones included (attempt 0).
         share: this process's share of rate limits and slots, 1 / number of processes.
     """
@@ -92,7 +66,7 @@ class Gateway:
         self.exhausted: str | None = None  # the refusal of a run's or a phase's cap
         self._guards: dict[str, EndpointGuard] = {}
         self._pending: dict[str, asyncio.Future[None]] = {}
-        self._limits: dict[str, Limits] = {}
+        self._caps = RunCaps(settings.caps)
         self._admission = Admission(ledger)
         self._rng = random.Random()
 
@@ -114,7 +88,7 @@ class Gateway:
                 return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
             if key not in self._pending:
                 break
-            await asyncio.wait([self._pending[key]])  # a twin is asking already
+            await asyncio.wait([self._pending[key]])  # the same call is under way
         mine = self._pending[key] = asyncio.get_running_loop().create_future()
         try:
             return await self._live(call, body)
@@ -145,7 +119,7 @@ class Gateway:
 
     async def _live(self, call: Call, body: str | None) -> Reply:
         """Attempts until one succeeds or nothing more can be done."""
-        so_far = _Progress()
+        so_far = Progress()
         while True:
             so_far.attempts += 1
             response, pause = await self._attempt(call, so_far, body)
@@ -155,7 +129,7 @@ class Gateway:
             so_far.retry_time += pause
 
     async def _attempt(
-        self, call: Call, so_far: _Progress, body: str | None
+        self, call: Call, so_far: Progress, body: str | None
     ) -> tuple[Response, float | None]:
         """One try: its response, and the seconds until the next one if there shall be one."""
         began = time.perf_counter()
@@ -170,23 +144,21 @@ class Gateway:
             result = await self._dispatch(call, so_far, entry)
         except asyncio.CancelledError:
             gone = CallError("cancelled", "", usage=None)
-            attempt = self._as_attempt(call, gone, queued)
+            attempt = as_attempt(self.client, call, gone, queued)
             self._close(call, entry, attempt, gone, None, None)
             raise
-        attempt = self._as_attempt(call, result, queued)
+        attempt = as_attempt(self.client, call, result, queued)
         so_far.usage += attempt.usage
         so_far.paid += attempt.pusd
         pause = self._pause(call, so_far, entry, result)
-        response = _as_response(result, so_far)
+        response = as_response(result, so_far)
         recorded = response if pause is None and self.settings.recording.writes else None
         self._close(call, entry, attempt, result, recorded, body)
         if pause is not None:
             so_far.retry_time += attempt.service_time
         return response, pause
 
-    async def _dispatch(
-        self, call: Call, so_far: _Progress, entry: _Entry
-    ) -> Completion | CallError:
+    async def _dispatch(self, call: Call, so_far: Progress, entry: Entry) -> Completion | CallError:
         """The client's one call, cut at the deadline."""
         left = call.seconds - so_far.retry_time
         work = self.client.complete(
@@ -208,7 +180,7 @@ class Gateway:
             return CallError("deadline", TIME_UP, usage=done.usage, service_time=left)
         return done
 
-    async def _admitted(self, call: Call, so_far: _Progress) -> _Entry:
+    async def _admitted(self, call: Call, so_far: Progress) -> Entry:
         """Pass circuit, slot, rate and caps.
 
         Raises:
@@ -218,7 +190,7 @@ class Gateway:
         # a prompt is rendered only where its length matters
         capped = self.settings.caps.any or call.query_cap.cap is not None
         metered = capped or (guard is not None and call.backbone.tpm is not None)
-        most = self._most(call) if metered else Usage()
+        most = most_usage(self.client, call) if metered else Usage()
         reserved = cost(call.backbone, most) if capped else 0
         caller = call.caller
         if so_far.attempts > 1:
@@ -237,31 +209,31 @@ class Gateway:
             if guard is not None:
                 guard.turn_back(expected)
             raise
-        return _Entry(caller, guard, reserved, ticket, expected)
+        return Entry(caller, guard, reserved, ticket, expected)
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
-        """A ticket of the books.
+        """A ticket of the ledger.
 
         Raises:
             CallError: `budget`: the cap of the run or the phase leaves too little.
         """
-        limits = self._limits_of(caller.phase)
+        limits = self._caps.limits(caller.phase)
         ticket = await self._admission.reserve(caller, reserved, limits, call.age)
         if ticket is None:
-            self.exhausted = self._cap_reached(caller.phase, reserved)
+            self.exhausted = self._caps.refusal(caller.phase, reserved)
             raise CallError("budget", self.exhausted)
         return ticket
 
     def _close(
         self,
         call: Call,
-        entry: _Entry,
+        entry: Entry,
         attempt: Attempt,
         result: Completion | CallError,
         response: Response | None,
         body: str | None,
     ) -> None:
-        """Books, purse, limits and circuit hear how an attempt ended."""
+        """Ledger, query cap, limits and circuit are told how an attempt ended."""
         self.ledger.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
         call.query_cap.settle(entry.reserved, attempt.pusd)
@@ -271,7 +243,7 @@ class Gateway:
             self.on_attempt(entry.caller, attempt)
 
     def _pause(
-        self, call: Call, so_far: _Progress, entry: _Entry, result: Completion | CallError
+        self, call: Call, so_far: Progress, entry: Entry, result: Completion | CallError
     ) -> float | None:
         """Seconds until the next attempt, or None."""
         retry = self.settings.retry
@@ -284,11 +256,11 @@ class Gateway:
         return None if pause is None or spent + pause >= call.seconds else pause
 
     def _refused(
-        self, call: Call, so_far: _Progress, refusal: CallError, body: str | None
+        self, call: Call, so_far: Progress, refusal: CallError, body: str | None
     ) -> Response:
         """No attempt was made; what earlier ones used still counts. Recorded for exact replays."""
         attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
-        response = _as_response(refusal, so_far)
+        response = as_response(refusal, so_far)
         if self.settings.recording.writes:
             ticket = self.ledger.reserve(call.caller, 0, Limits())
             assert ticket is not None, "what costs nothing is never refused"
@@ -305,56 +277,3 @@ class Gateway:
         if endpoint not in self._guards:
             self._guards[endpoint] = EndpointGuard.of(backbone, self.settings.breaker, self.share)
         return self._guards[endpoint]
-
-    def _most(self, call: Call) -> Usage:
-        """The worst case of an attempt."""
-        most = worst_case(call.messages.chat(), call.backbone.max_tokens or _ASSUMED_TOKENS)
-        if isinstance(self.client, CountsPrompts):
-            return replace(most, prompt_tokens=self.client.prompt_tokens(call.messages, call.query))
-        return most
-
-    def _as_attempt(self, call: Call, result: Completion | CallError, queued: float) -> Attempt:
-        """For the books; what nobody knows is booked at its worst."""
-        usage = self._most(call) if result.usage is None else result.usage
-        return Attempt(
-            usage=usage,
-            pusd=cost(call.backbone, usage),
-            uncertain=result.usage is None,
-            service_time=result.service_time,
-            queue_time=queued,
-            error=result.kind if isinstance(result, CallError) else None,
-        )
-
-    def _limits_of(self, phase: str) -> Limits:
-        if phase not in self._limits:
-            caps = self.settings.caps
-            run, own = caps.run_usd, caps.phase_usd.get(phase)
-            self._limits[phase] = Limits(
-                None if run is None else picodollars(run),
-                None if own is None else picodollars(own),
-            )
-        return self._limits[phase]
-
-    def _cap_reached(self, phase: str, reserved: int) -> str:
-        caps = self.settings.caps
-        named = [] if caps.run_usd is None else [f"the run's cap of ${caps.run_usd:g}"]
-        if phase in caps.phase_usd:
-            named.append(f"the cap of ${caps.phase_usd[phase]:g} for {phase}")
-        left = f"leaves no ${dollars(reserved):.6f} for this call"
-        return f"{' or '.join(named)} {left}"
-
-
-def _as_response(result: Completion | CallError, so_far: _Progress) -> Response:
-    if isinstance(result, CallError):
-        return Response(
-            text="",
-            usage=so_far.usage,
-            service_time=result.service_time,
-            retry_time=so_far.retry_time,
-            error=result.kind,
-            message=result.message,
-            status=result.status,
-        )
-    return Response(
-        result.text, so_far.usage, result.service_time, so_far.retry_time, result.finish
-    )

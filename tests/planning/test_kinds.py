@@ -164,7 +164,7 @@ def test_a_policy_follows_the_kind_of_the_question(tmp_path: Path) -> None:
     for kind, names in played.items():
         for i in range(30):
             query = Query(f"{kind}{i}", "?", "general", meta={"kind": kind})
-            names |= {m for _, m in policy._part(query).agents}
+            names |= {m for _, m in policy.plan_file.part_of(query).agents}
     assert "a" in played["x"]
     assert "b" not in played["x"]
     assert "b" in played["y"]

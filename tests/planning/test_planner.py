@@ -28,7 +28,8 @@ from abgnn.planning import (
     calls_per_rollout,
 )
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.correctness import Layout, fit_correctness, solo_ability
+from abgnn.planning.correctness import fit_correctness, solo_ability
+from abgnn.planning.correctness_layout import Layout
 from abgnn.planning.search import Searcher
 from abgnn.planning.usage_model import UsageModel, fit_bill
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import ClassVar
 
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.errors import ConfigError
@@ -51,7 +50,6 @@ class FeedbackProgram(Program):
             paid in vain.
     """
 
-    name: ClassVar[str] = "bamas_feedback"
     executors: int = 1
     critics: int = 1
     max_iterations: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from abgnn.data.program import AgentAnswer, Program, Stage
 
@@ -28,7 +27,6 @@ class LinearProgram(Program):
             (The release's shortcut for short arithmetic, one agent, is left out.)
     """
 
-    name: ClassVar[str] = "bamas_linear"
     n: int = 1
     as_released: bool = False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.models.programs.linear import in_turn
@@ -55,7 +54,6 @@ class PlannerProgram(Program):
             done. (Its plans again after an objection are left out: no critic is ever in the team.)
     """
 
-    name: ClassVar[str] = "bamas_planner"
     executors: int = 1
     strong: int = 0
     as_released: bool = False

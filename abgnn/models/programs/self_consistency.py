@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
 
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.errors import ConfigError
@@ -25,7 +24,6 @@ class SelfConsistencyProgram(Program):
         n: answers.
     """
 
-    name: ClassVar[str] = "self_consistency"
     n: int = 5
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from abgnn.data.program import AgentAnswer, Program, Stage
 
@@ -26,7 +25,6 @@ class StarProgram(Program):
             over answers to different questions.)
     """
 
-    name: ClassVar[str] = "bamas_star"
     n: int = 1
     strong: int = 0
     as_released: bool = False

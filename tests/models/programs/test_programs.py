@@ -34,7 +34,6 @@ QUERY = DATA.load()[0]
 class Pairs(Program):
     """Two solvers side by side, again and again, until the budget is gone; the last one answers."""
 
-    name: ClassVar[str] = "test_pairs"
     most: int = 10_000
 
     async def run(self, stage: Stage) -> AgentAnswer | None:

@@ -183,10 +183,9 @@ def fingerprint() -> str:
 
 
 def test_outcomes_are_the_same_in_another_process() -> None:
-    code = "from tests.rollout.test_simulated import fingerprint; print(fingerprint())"
-    root = ROOT
+    code = "from tests.rollout.clients.test_simulated import fingerprint; print(fingerprint())"
     there = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert there.stdout.strip() == fingerprint()
 

@@ -1,0 +1,76 @@
+"""What an attempt of a call holds, uses and leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from abgnn.data.backbone import Usage
+from abgnn.rollout.calls import Call
+from abgnn.rollout.clients.base import CallError, Client, Completion, CountsPrompts
+from abgnn.rollout.ledger.base import Attempt, Caller, Response
+from abgnn.rollout.ledger.money import cost, worst_case
+from abgnn.rollout.limits.endpoint import EndpointGuard
+
+_ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no limit is stated
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an admitted attempt holds and must give back."""
+
+    caller: Caller
+    guard: EndpointGuard | None
+    reserved: int
+    ticket: int
+    expected: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """A call under way: what its attempts have used so far."""
+
+    attempts: int = 0
+    usage: Usage = field(default_factory=Usage)
+    paid: int = 0
+    retry_time: float = 0.0
+    queue_time: float = 0.0
+
+
+def most_usage(client: Client, call: Call) -> Usage:
+    """The worst case of an attempt: a token for every byte of the prompt, all of `max_tokens`."""
+    most = worst_case(call.messages.chat(), call.backbone.max_tokens or _ASSUMED_TOKENS)
+    if isinstance(client, CountsPrompts):
+        return replace(most, prompt_tokens=client.prompt_tokens(call.messages, call.query))
+    return most
+
+
+def as_attempt(
+    client: Client, call: Call, result: Completion | CallError, queued: float
+) -> Attempt:
+    """For the ledger; what nobody knows is booked at its worst."""
+    usage = most_usage(client, call) if result.usage is None else result.usage
+    return Attempt(
+        usage=usage,
+        pusd=cost(call.backbone, usage),
+        uncertain=result.usage is None,
+        service_time=result.service_time,
+        queue_time=queued,
+        error=result.kind if isinstance(result, CallError) else None,
+    )
+
+
+def as_response(result: Completion | CallError, so_far: Progress) -> Response:
+    """What the rollout gets, and the recording keeps; tokens of all attempts."""
+    if isinstance(result, CallError):
+        return Response(
+            text="",
+            usage=so_far.usage,
+            service_time=result.service_time,
+            retry_time=so_far.retry_time,
+            error=result.kind,
+            message=result.message,
+            status=result.status,
+        )
+    return Response(
+        result.text, so_far.usage, result.service_time, so_far.retry_time, result.finish
+    )
