@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.query import Query
 from abgnn.difficulty import start_difficulty
 from abgnn.errors import ConfigError
+from abgnn.graph import base_mas
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
@@ -31,6 +33,8 @@ from abgnn.training.reward import reward
 from abgnn.training.teacher import Teacher
 
 _log = logging.getLogger(__name__)
+# checkpoints and saved configs of 0.1 name BaseMAS by the module that it had then
+sys.modules.setdefault("abgnn.base_mas", base_mas)
 
 
 class Reinforce(RolloutModule):
