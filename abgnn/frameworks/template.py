@@ -67,10 +67,11 @@ class FrameworkTemplate(ABC):
 
     def vanilla(self, query: Query, backbone: str) -> Plan:
         """The system as it is: all roles and edges, everybody on one backbone."""
-        roles, decision = self.template.roles, self.template.decision
-        final = tuple((u, decision) for u in range(len(roles)) if u != decision)
-        agents = tuple(Agent(role, backbone) for role in roles)
-        return Plan(query, agents, (*self.template.edges, *final), decision)
+        at = self.template.decision
+        agents = [Agent(role, backbone) for role in self.template.roles]
+        decision = agents.pop(at)
+        edges = [(u - (u > at), v - (v > at)) for u, v in self.template.edges]
+        return Plan.team(query, agents, edges, decision)
 
 
 class GraphFlowTemplate(FrameworkTemplate):
@@ -125,7 +126,7 @@ async def walk(
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """All results, side by side; where one fails, its error is raised after the others have ended."""
+    """All results, side by side; an error is raised once all others have ended."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

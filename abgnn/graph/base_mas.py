@@ -17,21 +17,16 @@ from abgnn.data.query import Query
 from abgnn.data.resources import config_path
 from abgnn.data.template_yaml import build_template, load_roles, read_template
 from abgnn.errors import ConfigError
+from abgnn.graph.backbone_set import BackboneSet
 from abgnn.graph.encoders import MPNET, TextEncoder
 from abgnn.graph.query_graph import batch_of
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.pools.build import (
-    Pools,
-    build_pools,
-    deal,
-    read_pools,
-)
-from abgnn.pools.estimates import Triples, expected_accuracy, triples
-from abgnn.pools.measured import read_measured
+from abgnn.pools.build import Pools
+from abgnn.pools.estimates import Triples
 
 
 class BaseMAS:
-    """Everything a policy chooses from, encoded once: roles, admissible edges, backbones, pools.
+    """What a policy chooses from: roles, admissible edges, backbones and their pools.
 
     Args:
         domain: `general`, `math` or `code`: picks role set, published scores and estimates.
@@ -72,14 +67,17 @@ class BaseMAS:
         pools_seed: int = 0,
         framework: AnyFramework | None = None,
     ) -> None:
-        if n_pools < 1:
-            raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
-        self.domain, self.n_pools = domain, n_pools
-        self.pools_file, self.measured_file = pools, measured
-        self.pools_seed = pools_seed
-        self.catalogue_file = catalogue
-        self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
-        self.framework = framework
+        self.domain, self.framework, self.catalogue_file = domain, framework, catalogue
+        self.encode = TextEncoder(encoder)
+        self.backbones = BackboneSet(
+            Catalogue.from_yaml(Path(catalogue)).without(exclude or []),
+            domain,
+            self.encode,
+            n_pools,
+            pools,
+            measured,
+            pools_seed,
+        )
         if framework is not None:
             self.template = template_of(framework)
             _check_domain(framework, domain)
@@ -88,7 +86,6 @@ class BaseMAS:
         else:
             chosen = load_roles(config_path(role_set) if role_set else domain, roles)
             self.template = build_template(topology, chosen)
-        self.encode = TextEncoder(encoder)
 
     def __repr__(self) -> str:
         return (
@@ -96,37 +93,31 @@ class BaseMAS:
             f"template={self.template.name!r}, roles={len(self.template.roles) - 1})"
         )
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The candidate backbones."""
+        return self.backbones.catalogue
+
+    @property
+    def triples(self) -> Triples:
+        """Performance, USD and seconds per call of every backbone."""
+        return self.backbones.triples
+
+    @property
+    def pools(self) -> Pools:
+        """Resource tiers, weak to strong (section 3.1.1)."""
+        return self.backbones.pools
+
+    @property
+    def table(self) -> BackboneTable:
+        """Catalogue and pools as tensors."""
+        return self.backbones.table
+
     def with_catalogue(self, catalogue: Catalogue) -> BaseMAS:
         """A copy that chooses from other backbones, in pools of their own (section 4.4)."""
         other = copy(self)
-        for derived in ("triples", "pools", "table"):
-            other.__dict__.pop(derived, None)
-        other.catalogue = catalogue
+        other.backbones = self.backbones.replaced(catalogue)
         return other
-
-    @cached_property
-    def triples(self) -> Triples:
-        """Performance, USD and seconds per call of every backbone."""
-        measured = read_measured(self.measured_file) if self.measured_file else None
-        return triples(self.catalogue, self.domain, measured)
-
-    @cached_property
-    def pools(self) -> Pools:
-        """Resource tiers, weak to strong (section 3.1.1)."""
-        t = self.triples
-        if self.pools_file is not None and self.pools_file != "random":
-            stated = read_pools(self.pools_file, self.domain)
-            return Pools.from_names(t.names, stated, t.perf, t.cost, t.latency)
-        built = build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
-        return built if self.pools_file is None else deal(built, self.pools_seed)
-
-    @cached_property
-    def table(self) -> BackboneTable:
-        """Catalogue and pools as tensors."""
-        texts = [text for b in self.catalogue for text in b.profiles(self.domain)]
-        embed = self.encode(texts).view(len(self.catalogue), 3, -1)  # [M, 3, H]
-        accuracy = [expected_accuracy(b, self.domain, self.catalogue) for b in self.catalogue]
-        return BackboneTable(embed, self.pools, accuracy)
 
     @cached_property
     def role_embed(self) -> Tensor:
@@ -134,10 +125,10 @@ class BaseMAS:
         return self.encode([f"{r.name}: {r.prompt}" for r in self.template.roles])
 
     def for_users(self) -> BaseMAS:
-        """A copy whose encoder forgets: questions of users are many, and their own affair."""
+        """A copy that keeps few embeddings of questions, and none on disk: users' are private."""
+        role_embed, _ = self.role_embed, self.table  # encoded first, since these are kept
         other = copy(self)
-        other.__dict__ |= {"role_embed": self.role_embed, "table": self.table}
-        other.encode = self.encode.transient()
+        other.role_embed, other.encode = role_embed, self.encode.transient()
         return other
 
     def batch(self, queries: Sequence[Query], samples: int = 1, *, encode: bool = True) -> Batch:

@@ -95,12 +95,7 @@ class AgentBalance(Policy):
         self.tradeoff = Tradeoff(in_channels) if conditioned else None
 
     def attach(self, table: BackboneTable) -> None:
-        if table.embed.size(-1) != self.in_channels:
-            raise ConfigError(
-                "policy.in_channels",
-                self.in_channels,
-                f"the encoder's width {table.embed.size(-1)}",
-            )
+        table.check_width(self.in_channels)
         super().attach(table)
 
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:

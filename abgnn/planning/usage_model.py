@@ -40,17 +40,6 @@ class UsageModel:
     groups: int
     variance: Array
 
-    @property
-    def base(self) -> Array:
-        """k, `[M]`."""
-        return self.coef[: self.backbones]
-
-    @property
-    def base_sd(self) -> Array:
-        """Standard deviation of k, `[M]`."""
-        spread: Array = np.sqrt(np.diag(self.covariance)[: self.backbones])
-        return spread
-
     def log_mean(
         self,
         backbone: int,

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from abgnn.plots.frontier import COLOURS, INK, WARNING
+from abgnn.plots.style import COLOURS, INK, WARNING
 
 Key = tuple[str, str]  # system, catalogue
 HATCHES = ("", "///", "...", "xxx")

@@ -95,14 +95,8 @@ def mode_plan(
     pairs = [(u, v) for u in range(n) for v in range(n)]
     within = [(u, v) for u, v in pairs if _sends(mode.edges, u, v)]
     between: Edges = tuple((u, v) for u, v in pairs if _sends(mode.temporal, u, v))
-    return Plan(
-        query,
-        (*agents, decision),
-        (*within, *((u, n) for u in range(n))),
-        decision=n,
-        temporal_edges=between,
-        rounds=mode.rounds,
-    )
+    team = Plan.team(query, agents, within, decision)
+    return replace(team, temporal_edges=between, rounds=mode.rounds)
 
 
 def _instructed(role: Role, mode: Mode) -> Role:
