@@ -67,7 +67,7 @@ class Plan:
         rounds: how often the graph is executed.
         by_round: one graph per round where rounds differ; then `edges` into the decision agent
             are what it reads in the last round, and the others serve pictures only.
-        program: who is called when, decided by what was answered so far (`abgnn.rollout.Program`);
+        program: who is called when, decided by the answers so far (`abgnn.data.program.Program`);
             it may call the agents only, each as often as it likes, and edges serve pictures only.
         budget_usd: dollars that this query may cost at most; a call whose worst case (every
             byte of the prompt a token, all of `max_tokens`) does not fit is not made. Backbones

@@ -1,4 +1,4 @@
-"""`FrameworkTemplate`: what systems that come ready have in common; `GraphFlowTemplate`."""
+"""`FrameworkTemplate`: the base of the ready-made systems; and `GraphFlowTemplate`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class FrameworkTemplate(ABC):
     """A known kind of system, as a `StagedFramework` for `BaseMAS` and `Executor`.
 
-    Kept agents talk as the system has it; the decision agent answers. Of a plan of one agent, only
-    that one is called. Calls that a budget or a deadline refuses are left out, and the others go on
-    with what there is; without the decision agent's call there is no answer.
+    Kept agents talk in the system's own order; the decision agent answers. Of a plan of one agent,
+    only that one is called. Calls that a budget or a deadline refuses are left out, and the others
+    go on with what there is; without the decision agent's call there is no answer.
 
     Args:
         template: roles and the edges that a policy may choose from.
@@ -107,12 +107,13 @@ async def walk(
     edges: Edges,
     act: Callable[[int, Mapping[int, AgentAnswer]], Awaitable[AgentAnswer | None]],
 ) -> list[AgentAnswer | None]:
-    """Let n agents act, each as soon as those that it reads have; what each of them gave.
+    """Let n agents act, each as soon as all that it reads have answered; returns their answers.
 
     Args:
         n: number of agents.
         edges: a DAG.
-        act: of an agent, and what it reads by sender, in agent order; who gave nothing is left out.
+        act: of an agent, and what it reads by sender, in agent order; agents without an answer are
+            left out.
     """
     tasks: dict[int, asyncio.Future[AgentAnswer | None]] = {}
 

@@ -1,4 +1,4 @@
-"""`Decision`: what a policy chose for a batch, how likely it was, and the plans it stands for."""
+"""`Choice` and `Decision`: what a policy chose for a batch, with log-probabilities and plans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Action:
 
 
 class Choice(ABC):
-    """What a policy chose for B queries, and how likely it was: all that training needs.
+    """A policy's choices for B queries with their log-probabilities, as training needs them.
 
     Attributes:
         log_probs: log-probability by factor, `[B, F]`.

@@ -17,10 +17,10 @@ Grid = Mapping[str, Mapping[str, tuple[Outcome, str]]]
 
 
 def draw_cases(grid: Grid, path: str | Path, *, simulated: bool) -> Path:
-    """A row per question, a column per system and budget; below each plan what came of it.
+    """A row per question, a column per system and budget; below each plan its outcome.
 
     Args:
-        grid: question → column → outcome and what is said below its plan.
+        grid: question → column → outcome and the text below its plan.
         path: where to; the ending says the format.
         simulated: writes so, visibly.
     """

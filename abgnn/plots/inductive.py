@@ -1,4 +1,4 @@
-"""Figure 4's layout: who is called with which catalogue, and the areas beside it."""
+"""Figure 4: shares of LLM calls per catalogue, and areas beside them."""
 
 from __future__ import annotations
 

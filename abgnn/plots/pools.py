@@ -158,7 +158,7 @@ def _label(axes: Axes, name: str, at: Array) -> Annotation:
 
 
 def _covered(box: Bbox, taken: list[Bbox], frame: Bbox) -> float:
-    """Square pixels of other things that a label would cover; to leave the frame is worst."""
+    """Square pixels of other things that a label would cover; outside the frame weighs most."""
     overlaps = (Bbox.intersection(box, other) for other in taken)
     area = sum(o.width * o.height for o in overlaps if o is not None)
     inside = Bbox.intersection(box, frame)

@@ -54,7 +54,7 @@ class Look(NamedTuple):
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Settings under which a figure is made and written; those from before come back."""
+    """The settings for making and writing a figure; earlier settings are restored."""
     with mpl.rc_context(_STYLE):
         yield
 

@@ -88,7 +88,7 @@ def mode_plan(
     """One plan: agents in the order drawn, then the decision agent, who reads them all.
 
     In Debate nobody reads the own previous answer: the released masks admit it, and its cycle test
-    then drops it. A debate of one agent is two calls that know nothing of each other.
+    then drops it. A debate of one agent is two independent calls.
     """
     n = len(roles)
     agents = [Agent(_instructed(r, mode), name) for r, name in zip(roles, backbones, strict=True)]
