@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -75,12 +75,12 @@ class Arithmetic(Numeric, QuestionDataModule):
     `meta`: level (1 to 6), kind, subject, topic (leading digit of the first operand, 0 to 9).
 
     Args:
-        n_train, n_val, n_test, batch_size: see `QuestionDataModule`.
-        seed: of the questions, the splits and the shuffling.
         n_questions: in all, dealt evenly over the levels (the first ones get what is left over).
         levels: which of 1 (one-digit addition), 2 (one-digit subtraction), 3 (one-digit
             multiplication), 4 (two-digit addition), 5 (three one-digit terms), 6 (largest of
             three); None for all.
+        splits: n_train, n_val, n_test, batch_size, seed (of the questions, too), limit, see
+            `QuestionDataModule`.
 
     Raises:
         ConfigError: an unknown or repeated level, or more questions than a level has.
@@ -89,16 +89,9 @@ class Arithmetic(Numeric, QuestionDataModule):
     domain: ClassVar[str] = "math"
 
     def __init__(
-        self,
-        n_train: int = 40,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
-        n_questions: int = 240,
-        levels: list[int] | None = None,
+        self, *, n_questions: int = 240, levels: list[int] | None = None, **splits: Any
     ) -> None:
-        super().__init__(n_train, n_val, n_test, batch_size, seed)
+        super().__init__(**splits)
         self.levels = sorted(KINDS) if levels is None else list(levels)
         if not set(self.levels) <= set(KINDS) or not 0 < len(self.levels) == len(set(self.levels)):
             raise ConfigError("Arithmetic.levels", levels, "distinct levels out of 1 to 6")

@@ -98,7 +98,7 @@ class QuestionDataModule(LightningDataModule, ABC):
         """A short response that `score` judges 1 (correct) or 0; always the same one."""
 
     def key(self, query: Query, response: str) -> str:
-        """What a response comes down to: equal keys are equal votes. Here its text but for gaps.
+        """The key of a response in a vote: equal keys are equal votes. Here its text.
 
         A simulated response's header is no part of it; subclasses read letters, numbers, code.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -24,13 +24,12 @@ class Benchmark(QuestionDataModule):
     share a question.
 
     Args:
-        n_train, n_val, n_test, batch_size, seed, limit: see `QuestionDataModule`. The splits are
-            dealt from what `split` holds.
         path: a file (jsonl, json, csv) or a folder of such files; None: the hub.
         dataset: another dataset on the hub with the same columns; then state its revision.
         revision: commit on the hub; None: the pinned one.
         subsets: configurations of the hub's dataset; None: the benchmark's.
-        split: the upstream split to read, of the hub or of a folder.
+        split: the upstream split to read, of the hub or of a folder; all splits are dealt from it.
+        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionDataModule`.
 
     Raises:
         ConfigError: see `hub_rows`, `local_rows`; a row that cannot be used, an id twice.
@@ -41,19 +40,15 @@ class Benchmark(QuestionDataModule):
 
     def __init__(
         self,
-        n_train: int = 40,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
-        limit: int | None = None,
+        *,
         path: str | None = None,
         dataset: str | None = None,
         revision: str | None = None,
         subsets: list[str] | None = None,
         split: str = "test",
+        **splits: Any,
     ) -> None:
-        super().__init__(n_train, n_val, n_test, batch_size, seed, limit)
+        super().__init__(**splits)
         if dataset not in (None, self.HUB.dataset) and revision is None:
             raise ConfigError(self._field("revision"), None, f"a commit of {dataset}")
         if not split:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from abgnn.data.query import Query
 from abgnn.sandbox import Sandbox
@@ -40,20 +40,12 @@ class HumanEval(Programming, Benchmark):
     def __init__(
         self,
         n_train: int = 20,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
-        limit: int | None = None,
+        *,
         path: str | None = None,
         dataset: str | None = None,
-        revision: str | None = None,
-        subsets: list[str] | None = None,
-        split: str = "test",
+        **benchmark: Any,
     ) -> None:
-        super().__init__(
-            n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split
-        )
+        super().__init__(n_train=n_train, path=path, dataset=dataset, **benchmark)
         self.packaged = path is None and dataset is None
         self.sandbox = Sandbox(packages=False)
 

@@ -43,10 +43,9 @@ class MATH(Benchmark):
     `verifier="plain"`, what text cannot settle is wrong.
 
     Args:
-        n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split:
-            see `Benchmark`.
         verifier: `math-verify`, or `plain`: text only.
         timeout_s: seconds for one comparison by math-verify.
+        benchmark: n_train, n_val, n_test, path, …, see `Benchmark`.
     """
 
     domain: ClassVar[str] = "math"
@@ -56,23 +55,12 @@ class MATH(Benchmark):
 
     def __init__(
         self,
-        n_train: int = 40,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
-        limit: int | None = None,
-        path: str | None = None,
-        dataset: str | None = None,
-        revision: str | None = None,
-        subsets: list[str] | None = None,
-        split: str = "test",
+        *,
         verifier: Literal["math-verify", "plain"] = "math-verify",
         timeout_s: float = 5.0,
+        **benchmark: Any,
     ) -> None:
-        super().__init__(
-            n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split
-        )
+        super().__init__(**benchmark)
         if verifier not in ("math-verify", "plain"):
             raise ConfigError("MATH.verifier", verifier, "math-verify or plain")
         if not timeout_s > 0:

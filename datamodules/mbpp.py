@@ -39,9 +39,8 @@ class MBPP(Programming, Benchmark):
     public_tests; the answer is the reference code.
 
     Args:
-        n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split:
-            see `Benchmark`.
         examples: tests to show, at least one less than a row has; 0: none.
+        benchmark: n_train, n_val, n_test, path, …, see `Benchmark`.
     """
 
     domain: ClassVar[str] = "code"
@@ -49,24 +48,8 @@ class MBPP(Programming, Benchmark):
         "google-research-datasets/mbpp", "4bb6404fdc6cacfda99d4ac4205087b89d32030c", ("full",)
     )
 
-    def __init__(
-        self,
-        n_train: int = 40,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
-        limit: int | None = None,
-        path: str | None = None,
-        dataset: str | None = None,
-        revision: str | None = None,
-        subsets: list[str] | None = None,
-        split: str = "test",
-        examples: int = 1,
-    ) -> None:
-        super().__init__(
-            n_train, n_val, n_test, batch_size, seed, limit, path, dataset, revision, subsets, split
-        )
+    def __init__(self, *, examples: int = 1, **benchmark: Any) -> None:
+        super().__init__(**benchmark)
         if examples < 0:
             raise ConfigError("MBPP.examples", examples, "an integer >= 0")
         self.examples = examples

@@ -1,4 +1,4 @@
-"""What multiple-choice benchmarks share: how options are shown, answered and judged."""
+"""`MultipleChoice`: the mixin of benchmarks whose answer is the letter of an option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What benchmarks with exact numbers as answers share."""
+"""`Numeric`: the mixin of benchmarks whose answers are exact numbers."""
 
 from __future__ import annotations
 

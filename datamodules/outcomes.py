@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -32,7 +32,7 @@ class Outcomes(QuestionDataModule):
         path, layout, tasks, llms, profiles, missing, allow_pickle: as in
             `abgnn.outcomes.layouts.read_outcomes`; the file is read when first asked for.
         domain: of all queries; None: each by its task (`domain_of_task`).
-        n_train, n_val, n_test, batch_size, seed: see `QuestionDataModule`.
+        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionDataModule`.
     """
 
     domain: ClassVar[str] = "general"
@@ -47,13 +47,9 @@ class Outcomes(QuestionDataModule):
         missing: Missing = "error",
         allow_pickle: bool = False,
         domain: Literal["general", "math", "code"] | None = None,
-        n_train: int = 40,
-        n_val: int = 20,
-        n_test: int | None = None,
-        batch_size: int = 4,
-        seed: int = 0,
+        **splits: Any,
     ) -> None:
-        super().__init__(n_train, n_val, n_test, batch_size, seed)
+        super().__init__(**splits)
         if domain is not None and domain not in DOMAINS:
             raise ConfigError("Outcomes.domain", domain, " | ".join(DOMAINS))
         self.path, self.layout, self.tasks, self.llms = path, layout, tasks, llms

@@ -1,4 +1,4 @@
-"""What programming benchmarks share: a sandbox, in which responses meet the tests."""
+"""`Programming`: the mixin of programming benchmarks, whose tests run in a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that all rooms share: questions, LLMs, teams, plans, outcomes; packaged configs."""
+"""The types that all rooms share: questions, LLMs, teams, plans, outcomes; packaged configs."""
 
 import lazy_loader
 

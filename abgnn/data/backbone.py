@@ -1,4 +1,4 @@
-"""What an LLM is, costs and may do: `Backbone`; the texts that an encoder reads about it."""
+"""`Backbone`: an LLM with its price and limits; and the texts that an encoder reads about it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Backbone:
         prompt_suffix: appended to every user message.
         max_tokens: limit of one completion; rpm, tpm: requests and tokens per minute (None: no
             limit known); max_concurrency: calls in flight.
-        fallback: the backbone that plays while the circuit of this one's endpoint is open.
+        fallback: the backbone that answers while the circuit of this one's endpoint is open.
         currency, usd_per_unit: what the prices were quoted in, for the price profile.
 
     Raises:
@@ -180,7 +180,7 @@ class Profiles(NamedTuple):
 
 
 def write_profiles(backbone: Backbone, domain: str) -> Profiles:
-    """The three texts; only scores of `domain` are told, so that nothing else distracts."""
+    """The three texts; of the scores, only those in `domain` are listed."""
     return Profiles(_performance(backbone, domain), _price(backbone), _TYPES[backbone.type])
 
 
@@ -201,7 +201,7 @@ def _performance(backbone: Backbone, domain: str) -> str:
 
 
 def _label(backbone: Backbone) -> str:
-    """The model without its vendor's prefix; mode and price are told elsewhere."""
+    """The model without its vendor's prefix; the other texts state mode and price."""
     return backbone.model.rsplit("/", 1)[-1]
 
 

@@ -1,6 +1,6 @@
-"""What an LLM is, costs and may do: `Backbone`, and the `Catalogue` read from YAML.
+"""`Catalogue`: the backbones that may be used, read from YAML.
 
-Touches one YAML file when asked to; knows nothing of endpoints, tensors or pools.
+Reads one YAML file; no endpoints, tensors or pools.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Catalogue:
     def without(self, names: Iterable[str]) -> Catalogue:
         """A copy that lacks the named backbones (or the one named), each of which must be there.
 
-        Whoever had one of them as fallback has none in the copy.
+        A backbone that had one of them as fallback has none in the copy.
         """
         gone = {self[name].name for name in ([names] if isinstance(names, str) else names)}
         left = (b for b in self.backbones if b.name not in gone)
@@ -97,7 +97,7 @@ class Catalogue:
             raise ConfigError(f"{path}: {e.field}", e.value, e.allowed) from e
 
     def _check_fallback(self, i: int) -> None:
-        """The chain of fallbacks that starts at a backbone ends."""
+        """Check that the chain of fallbacks from a backbone ends."""
         start = self.backbones[i]
         at, seen, name = f"backbones[{i}].fallback", [start.name], start.fallback
         while name is not None:

@@ -1,4 +1,4 @@
-"""How a catalogue is written down: YAML to the fields of each backbone, prices in USD.
+"""The layout of a catalogue file: from YAML to the fields of each backbone, prices in USD.
 
 currency: CNY
 usd_per_unit: 0.1408          # needed unless the currency is USD, with the day it held
@@ -91,7 +91,7 @@ def check_keys(data: object, where: str, allowed: Iterable[str]) -> Mapping[str,
 
 
 def suggest(value: object, allowed: Iterable[str]) -> str:
-    """What may stand there, in words, the likeliest first."""
+    """The allowed values in words, the nearest one first."""
     allowed = tuple(allowed)
     near = difflib.get_close_matches(str(value), allowed, n=1)
     return ("".join(f"did you mean {n}? " for n in near)) + f"one of {', '.join(allowed)}"

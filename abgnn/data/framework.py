@@ -1,4 +1,4 @@
-"""`Framework`: a multi-agent system that is not ours, and what it tells of a run."""
+"""`Framework`: a multi-agent system that is not ours, and the messages that a run of it returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from abgnn.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What an agent said, in answer to a call that the framework made itself.
+    """The reply of an agent to a call that the framework made itself.
 
     Args:
         agent: index into the plan's agents.
@@ -38,14 +38,15 @@ Messages: TypeAlias = Iterable[Message] | Awaitable[Iterable[Message]] | AsyncIt
 
 @runtime_checkable
 class Framework(Protocol):
-    """A multi-agent system with LLM calls of its own: plug it in with these three.
+    """A multi-agent system that makes its own LLM calls, plugged in by three members.
 
-    `roles` are its agents, the one whose output is the answer last; `edges` are who may tell whom,
-    as indices into `roles`, without the last one (it reads everyone who is kept). `run` answers
-    `plan.query.text` with `plan.agents` (a role and the name of a backbone each; some of the roles,
-    in their order) and gives what was said, the answer last: a list or a generator, plain (it has a
-    thread of its own) or async. What a generator gave before it failed is booked all the same.
-    (What is returned is `Messages`; `Any` here, since configs compare annotations word for word.)
+    `roles` are its agents, the one whose output is the answer last; `edges` are the admissible
+    messages, as indices into `roles`, without the last one (it reads everyone who is kept). `run`
+    answers `plan.query.text` with `plan.agents` (a role and the name of a backbone each; some of
+    the roles, in their order) and returns the messages, the answer last: a list or a generator,
+    plain (it has a thread of its own) or async. What a generator yielded before it failed is booked
+    as well. (What is returned is `Messages`; `Any` here, since configs compare annotations word for
+    word.)
     """
 
     @property
@@ -57,7 +58,7 @@ class Framework(Protocol):
 
 @runtime_checkable
 class StagedFramework(Protocol):
-    """A system whose calls go through abgnn: capped, recorded, replayed, simulated like all others.
+    """A system whose calls abgnn makes, so that they can be capped, recorded or simulated.
 
     `play` calls agents by `stage.call`, and returns what answers the question (`AgentAnswer`, or a
     text), or None where no call was possible.

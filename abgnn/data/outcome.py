@@ -1,4 +1,4 @@
-"""What execution gives back: every call (`CallRecord`) and the whole rollout (`Outcome`)."""
+"""What execution returns: `Outcome`, a rollout, and `CallRecord`, one call of it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one rollout of one plan gave.
+    """The result of one rollout of a plan.
 
     Args:
         plan: what was executed.

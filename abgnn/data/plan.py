@@ -1,4 +1,4 @@
-"""What crosses from the policy to execution (`Plan`) and what comes back (`Outcome`)."""
+"""`Plan`: what a policy decides for one query, and what execution carries out."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Plan:
         rounds: how often the graph is executed.
         by_round: one graph per round where rounds differ; then `edges` into the decision agent
             are what it reads in the last round, and the others serve pictures only.
-        program: who is called when, decided by what was answered so far (`abgnn.rollout.Program`);
+        program: who is called when, decided by the answers so far (`abgnn.data.program.Program`);
             it may call the agents only, each as often as it likes, and edges serve pictures only.
         budget_usd: dollars that this query may cost at most; a call whose worst case (every
             byte of the prompt a token, all of `max_tokens`) does not fit is not made. Backbones
@@ -86,6 +86,31 @@ class Plan:
     program: Program | None = None
     budget_usd: float | None = None
     deadline_s: float | None = None
+
+    @classmethod
+    def team(
+        cls,
+        query: Query,
+        agents: Sequence[Agent],
+        edges: Iterable[tuple[int, int]] = (),
+        decision: Agent | None = None,
+        senders: Iterable[int] | None = None,
+    ) -> Plan:
+        """One round of role agents with a decision agent, or of an agent that answers alone.
+
+        Args:
+            query: the question.
+            agents: the role agents.
+            edges: messages (u, v) among them.
+            decision: the decision agent; it becomes the last agent. None: the last of `agents`
+                (a lone agent as a rule) answers.
+            senders: the role agents that the decision agent reads; None: all of them.
+        """
+        if decision is None:
+            return cls(query, tuple(agents), tuple(edges), len(agents) - 1)
+        last = len(agents)
+        final = ((i, last) for i in (range(last) if senders is None else senders))
+        return cls(query, (*agents, decision), (*edges, *final), last)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; `from_dict` restores it (the query's gold answer and meta are left out)."""

@@ -1,4 +1,4 @@
-"""`Program`: an execution that decides as it goes whom to call next, and what to tell them."""
+"""`Program`: an execution that decides which agent to call next, and what to show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from abgnn.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswer:
-    """What an agent answered inside a program.
+    """The answer of an agent inside a program.
 
     Args:
         agent: index into the plan's agents.
@@ -32,7 +32,7 @@ class AgentAnswer:
 
 
 class Stage(Protocol):
-    """What a program may do. Calls may be awaited side by side (`asyncio.gather`)."""
+    """The calls that a program can make. They may be awaited side by side (`asyncio.gather`)."""
 
     @property
     def query(self) -> Query:
@@ -78,7 +78,7 @@ class Program(ABC):
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         """Carry out; the answer, or None if no call was possible (outcome of kind `budget`).
 
-        A text instead of what an agent said ends at the latest answer of all.
+        If it returns a text in place of an answer, the rollout ends with the latest answer of all.
         """
 
 

@@ -1,4 +1,4 @@
-"""A question, and what a task must be able to do with answers to it."""
+"""`Query`, a question, and `Task`, which scores answers to it."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ class OpenQuestion:
         return float(response.endswith("(a right answer)"))
 
     def specimen(self, query: Query, *, correct: bool) -> str:
-        """What the simulated client says: that it would be right, or wrong."""
+        """The simulated client's response: that it would be right, or wrong."""
         return "(a right answer)" if correct else "(a wrong answer)"

@@ -1,4 +1,4 @@
-"""Where configs lie: the user's own path first, else the packaged `configs/`. Reads no content."""
+"""Paths of configs: the user's own path first, else the packaged `configs/`. Reads no content."""
 
 from __future__ import annotations
 

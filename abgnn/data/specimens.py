@@ -1,6 +1,6 @@
-"""The first line of a simulated response: it says so, and how many tokens the response stands for.
+"""The header line of a simulated response, with the number of tokens that it stands for.
 
-It lets readers weigh a short text as a long one, and lets scorers see the answer alone.
+Readers count a short text as a long one by it; scorers read the answer below it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Template graphs G*: roles and the admissible edges among them (paper section 2).
 
-Reads the packaged role sets in `abgnn/roles/` and a user's own YAML; touches nothing else.
+Reads no files: `template_yaml` builds templates from role sets and YAML.
 """
 
 from __future__ import annotations

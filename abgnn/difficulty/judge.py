@@ -1,4 +1,4 @@
-"""What a head is worth on a table of outcomes, beside what can be learned from the table itself."""
+"""Figures of a head on a table of outcomes, beside what can be learned from the table itself."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ class KernelEase:
 
     with T whether two questions are of one task, :math:`K_{emb} = e^{-(1-\cos)/0.6}`, a Gaussian
     of the standardised surface counts, and the cosine of TF-IDF weighted character n-grams (lines
-    of unit tests left out). It is embedding, counts, TF-IDF and nearest neighbours in one convex
-    fit, of which nothing is drawn at random. Questions of a task that is not in the table keep
+    of unit tests left out). Embedding, counts, TF-IDF and nearest neighbours enter one convex fit,
+    without randomness. Questions of a task that is not in the table keep
     the parts over all tasks.
 
     Args:

@@ -1,4 +1,4 @@
-"""The heads that ship: difficulty at once, with the offline encoder and without any fit.
+"""The packaged difficulty heads, for the offline encoder; no fit is needed.
 
 Data, licence and figures are in the card beside the weights, `abgnn/heads/README.md`.
 """

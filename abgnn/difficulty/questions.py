@@ -52,7 +52,7 @@ class EaseData(LightningDataModule):
     Args:
         tables: outcomes; several may judge the same question by other LLMs.
         encoder: a frozen encoder that embeds all questions beforehand; None: the estimator does.
-        tasks: whether a question's benchmark is told; else only which table it is from.
+        tasks: whether questions carry their benchmark as task; else only their table.
         val_share: of questions held out, drawn at random; a text is never on both sides.
         batch_size: questions per step.
         rebalance: draw domains at 1:1:4; else questions as they are.

@@ -1,4 +1,4 @@
-"""A first signal of difficulty from rated questions, before any rollout (Appendix F's loss)."""
+"""Difficulty from rated questions, before any rollout (Appendix F's loss)."""
 
 from __future__ import annotations
 

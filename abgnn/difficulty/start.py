@@ -1,4 +1,4 @@
-"""How a policy's difficulty head starts: rated questions, else the head that ships."""
+"""The start of a policy's difficulty head: fitted to rated questions, else the packaged head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def start_difficulty(
     mean_accuracy: float,
     encoder: str,
 ) -> str:
-    """Give a fresh head a first signal, before any rollout; it learns on with the policy.
+    """Initialise a head before any rollout; it is then trained with the policy.
 
     Questions that differ in their rated `meta["level"]` are fitted. Unrated ones start from the
     shipped head, if the policy's encoder is the one that it was trained on; its level is set so

@@ -1,4 +1,4 @@
-"""Mean ease per task, shrunk towards the mean of all: where a residual starts; numpy only."""
+"""Mean ease per task, shrunk towards the mean of all; numpy only."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Numbers that judge: frontiers, areas, certificates. NumPy only."""
+"""Evaluation figures: frontiers, areas, certificates. NumPy only."""

@@ -1,4 +1,4 @@
-"""What can be read off an LLM's worked answer without knowing the right one; numpy only."""
+"""Signals in an LLM's worked answer that need no right answer; numpy only."""
 
 from __future__ import annotations
 

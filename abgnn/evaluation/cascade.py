@@ -1,7 +1,7 @@
 """Committees and cascades played on recorded outcomes, fitted and chosen on other questions.
 
-Everything that is chosen (members, order, weights) comes from the folds that a question is not
-in; thresholds come from costs, never from scores of the questions that are judged.
+Members, order and weights are chosen on the folds that a question is not in; thresholds come from
+costs, never from the scores of the questions that are judged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from abgnn.outcomes.table import OutcomeTable
 
 @dataclass(frozen=True)
 class Played:
-    """What R plays of a strategy (seeds × budgets) made of Q questions; both `[R, Q]`, USD."""
+    """Scores and USD of R plays of a strategy (seeds × budgets) on Q questions, `[R, Q]` each."""
 
     name: str
     score: Array
@@ -133,10 +133,10 @@ def read_cascade(
 ) -> tuple[Played, Played]:
     """The cheapest LLM answers; after reading its text, the best one is asked where it pays most.
 
-    Reading is `evaluation.reading`: surface signals of question and response. P(cheap right) and
-    P(best right) are ridge logistic regressions on the other folds. In a fold, questions are
-    escalated in order of the difference until the mean expected cost reaches the budget: cheapest
-    + share × (best − cheapest), costs expected being the other folds' means. Beside it, the blind
+    Reading is `answer_signals.reading`: surface signals of question and response. P(cheap right)
+    and P(best right) are ridge logistic regressions on the other folds. In a fold, questions are
+    escalated in order of the difference until the mean expected cost reaches the budget: cheapest +
+    share × (best − cheapest), costs expected being the other folds' means. Beside it, the blind
     cascade: random questions instead.
 
     Raises:

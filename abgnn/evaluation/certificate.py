@@ -1,4 +1,4 @@
-"""Certificates: are stated budgets met on held-out queries, and how sure is that?
+"""`Certificate`: whether stated budgets are met on held-out queries, with confidence bounds.
 
 One-sided bounds at a stated level: Clopper-Pearson (exact) for the share of queries within the
 latency budget; for mean cost and mean latency, whose distributions are skewed, `mean_bounds`.
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What held-out queries say about the budgets.
+    """The verdicts on the budgets from held-out queries.
 
     Args:
         findings: one per budget.

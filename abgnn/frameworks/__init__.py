@@ -1,4 +1,4 @@
-"""Systems that people already run, as templates that any policy fills in (paper section 4.3)."""
+"""Existing multi-agent systems as templates for any policy (paper section 4.3)."""
 
 import lazy_loader
 

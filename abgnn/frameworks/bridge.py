@@ -31,7 +31,7 @@ def need(package: str, extra: str) -> None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A system as it is drawn: who is there, who reads whom, and on which backbones, if it says.
+    """A system read as a graph: its roles, who reads whom, and the backbones, if stated.
 
     Args:
         name: of the kind of system.
@@ -57,7 +57,7 @@ class Drawn:
         return Template(self.name, self.roles, self.inner)
 
     def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
-        """Everybody, and all edges.
+        """The plan of all roles and all edges.
 
         Args:
             query: the question.
@@ -75,7 +75,7 @@ class Drawn:
 
 
 def check_plain(plan: Plan, *, budgeted: bool = False) -> None:
-    """Other systems carry out one round of a graph.
+    """Check that another system can carry a plan out: one round of a graph.
 
     Args:
         plan: what is to be carried out.

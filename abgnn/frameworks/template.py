@@ -1,4 +1,4 @@
-"""`FrameworkTemplate`: what systems that come ready have in common; `GraphFlowTemplate`."""
+"""`FrameworkTemplate`: the base of the ready-made systems; and `GraphFlowTemplate`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class FrameworkTemplate(ABC):
     """A known kind of system, as a `StagedFramework` for `BaseMAS` and `Executor`.
 
-    Kept agents talk as the system has it; the decision agent answers. Of a plan of one agent, only
-    that one is called. Calls that a budget or a deadline refuses are left out, and the others go on
-    with what there is; without the decision agent's call there is no answer.
+    Kept agents talk in the system's own order; the decision agent answers. Of a plan of one agent,
+    only that one is called. Calls that a budget or a deadline refuses are left out, and the others
+    go on with what there is; without the decision agent's call there is no answer.
 
     Args:
         template: roles and the edges that a policy may choose from.
@@ -67,10 +67,11 @@ class FrameworkTemplate(ABC):
 
     def vanilla(self, query: Query, backbone: str) -> Plan:
         """The system as it is: all roles and edges, everybody on one backbone."""
-        roles, decision = self.template.roles, self.template.decision
-        final = tuple((u, decision) for u in range(len(roles)) if u != decision)
-        agents = tuple(Agent(role, backbone) for role in roles)
-        return Plan(query, agents, (*self.template.edges, *final), decision)
+        at = self.template.decision
+        agents = [Agent(role, backbone) for role in self.template.roles]
+        decision = agents.pop(at)
+        edges = [(u - (u > at), v - (v > at)) for u, v in self.template.edges]
+        return Plan.team(query, agents, edges, decision)
 
 
 class GraphFlowTemplate(FrameworkTemplate):
@@ -106,12 +107,13 @@ async def walk(
     edges: Edges,
     act: Callable[[int, Mapping[int, AgentAnswer]], Awaitable[AgentAnswer | None]],
 ) -> list[AgentAnswer | None]:
-    """Let n agents act, each as soon as those that it reads have; what each of them gave.
+    """Let n agents act, each as soon as all that it reads have answered; returns their answers.
 
     Args:
         n: number of agents.
         edges: a DAG.
-        act: of an agent, and what it reads by sender, in agent order; who gave nothing is left out.
+        act: of an agent, and what it reads by sender, in agent order; agents without an answer are
+            left out.
     """
     tasks: dict[int, asyncio.Future[AgentAnswer | None]] = {}
 
@@ -125,7 +127,7 @@ async def walk(
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """All results, side by side; an error is raised after all calls have ended."""
+    """All results, side by side; an error is raised once all others have ended."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

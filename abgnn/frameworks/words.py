@@ -1,4 +1,4 @@
-"""Words of `abgnn.data` that go on being importable from `abgnn.frameworks`."""
+"""Names of `abgnn.data` that can be imported from `abgnn.frameworks`, too."""
 
 from abgnn.data.framework import AnyFramework, Framework, Message, StagedFramework, template_of
 

@@ -1,4 +1,4 @@
-"""Query graphs and what they are made of: the base framework, text encoders, embeddings on disk."""
+"""Query graphs and their parts: the base framework, text encoders, embeddings on disk."""
 
 import lazy_loader
 

@@ -32,12 +32,11 @@ def cache_folder() -> Path | None:
 class EmbeddingCache:
     """float32 vectors by text, in a file of the encoder's own, which processes may share.
 
-    A cache that cannot be read or written is no reason to fail: that is logged, and everything
-    is encoded anew.
+    If the cache cannot be read or written, that is logged and texts are encoded anew.
 
     Args:
         folder: made if need be.
-        encoder: what tells encoders apart, for example a name with the hash of its weights.
+        encoder: identity of the encoder, for example a name with the hash of its weights.
     """
 
     def __init__(self, folder: Path, encoder: str) -> None:
@@ -46,7 +45,7 @@ class EmbeddingCache:
         self.path = folder / f"embeddings-{slug}-{mark}.sqlite"
 
     def get(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """What is there of `texts`."""
+        """The cached ones of `texts` with their embeddings."""
         if not texts or not self.path.exists():
             return {}
         by_key = {_key(text): text for text in texts}

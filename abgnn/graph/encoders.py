@@ -39,7 +39,7 @@ def offline_model_dir() -> Path:
 
 
 def identity(model: str) -> str:
-    """What tells an encoder's embeddings from another's: name, and weights where they are local."""
+    """The identity of an encoder: its name, with a hash of the weights where they are local."""
     if model == "offline":
         return f"offline {_OFFLINE_SHA256}"
     folder = Path(model)
@@ -82,7 +82,7 @@ class TextEncoder:
         self._most: int | None = None
 
     def transient(self, most: int = 4096) -> TextEncoder:
-        """A copy for texts of passing interest: the last `most` in memory, nothing on disk.
+        """A copy that keeps the last `most` texts in memory and nothing on disk.
 
         It shares the loaded model and starts with what this one has in memory.
         """

@@ -1,4 +1,4 @@
-"""`surface_counts`: what can be counted in a question without understanding it; numpy only."""
+"""`surface_counts`: counts of characters, words, numbers, … of a question; numpy only."""
 
 from __future__ import annotations
 

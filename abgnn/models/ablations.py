@@ -1,4 +1,4 @@
-"""Parts of `AgentBalance` that decide nothing: the variants of the paper's Table 3.
+"""Parts of `AgentBalance` that choose at random or take all: the variants of the paper's Table 3.
 
 Each takes the place of one part by `class_path`, see configs/ablations. Variant (1), random pools,
 is `BaseMAS(pools="random")`; variant (4), role embeddings only, is `AgentEncoder(attend="none")`.
@@ -23,8 +23,8 @@ SURE = 30.0  # a logit whose log-probability is 0 in float32
 class AtRandom(nn.Module):
     """Base of parts that choose uniformly.
 
-    A draw is uniform; the most probable choice (`sample=False`) is one that each query has of its
-    own, drawn from the seed and the query's id. Both follow from log-probabilities that are equal
+    A draw is uniform; the most probable choice (`sample=False`) is drawn for each query from the
+    seed and the query's id. Both follow from log-probabilities that are equal
     up to `EPSILON` times that draw, so what REINFORCE sees is what was sampled from.
 
     Args:
@@ -114,7 +114,7 @@ class NoHopLimit(nn.Module):
 
 
 class AblatedBalance(AgentBalance):
-    """`AgentBalance` whose parts may be `AtRandom`: they learn which queries are decided for.
+    """`AgentBalance` whose parts may be `AtRandom`: they get the ids of the batch's queries.
 
     Args: as `AgentBalance`.
     """

@@ -48,8 +48,8 @@ class AgentBalance(Policy):
         channels: hidden width D.
         upper_bound: number of pools that may be used, from the weakest on; None: all (Table 6).
         delta: difficulty offset δ in [−1, 1].
-        min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent's answer is
-            the answer and no decision agent is called.
+        min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent may answer,
+            and no decision agent is called then.
         init: `profile` starts from what the profiles say (`ProfilePrior`, gates at −0.5, edges at
             −1.5, the lead role ahead); `paper` starts from random weights and no bias.
         decision_reads: all kept agents, or the sinks of their graph.
@@ -97,12 +97,7 @@ class AgentBalance(Policy):
         self.tradeoff = Tradeoff(in_channels) if conditioned else None
 
     def attach(self, table: BackboneTable) -> None:
-        if table.embed.size(-1) != self.in_channels:
-            raise ConfigError(
-                "policy.in_channels",
-                self.in_channels,
-                f"the encoder's width {table.embed.size(-1)}",
-            )
+        table.check_width(self.in_channels)
         super().attach(table)
 
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:

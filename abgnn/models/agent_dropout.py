@@ -22,7 +22,7 @@ from abgnn.nn.low_rank import low_rank_penalty
 
 
 class AgentDropout(PrunedTeam):
-    r"""A team on one LLM that learns in two phases: whom each round can do without, then what.
+    r"""A team on one LLM that learns which agents each round drops, then which edges.
 
     Phase 1, `node_steps` training steps: edges are those of the open pairs in their order; in every
     round one agent is drawn to be silent. Then the agent with the lowest mean logit of its open

@@ -1,4 +1,4 @@
-"""`Decision`: what a policy chose for a batch, how likely it was, and the plans it stands for."""
+"""`Choice` and `Decision`: what a policy chose for a batch, with log-probabilities and plans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Action:
 
 
 class Choice(ABC):
-    """What a policy chose for B queries, and how likely it was: all that training needs.
+    """A policy's choices for B queries with their log-probabilities, as training needs them.
 
     Attributes:
         log_probs: log-probability by factor, `[B, F]`.
@@ -195,13 +195,14 @@ def _plan(
     edges: list[list[int]],
     decision_reads: str,
 ) -> Plan:
-    """The plan of one graph; agents are renumbered in the template's order."""
-    place = {role: i for i, role in enumerate(kept)}
-    agents = tuple(Agent(template.roles[i], backbones[i]) for i in kept)
+    """The plan of one graph; role agents in the template's order, the decision agent last."""
+    roles = [i for i in kept if i != template.decision]
+    place = {role: i for i, role in enumerate(roles)}
+    agents = [Agent(template.roles[i], backbones[i]) for i in roles]
     links = [(place[u], place[v]) for u, v in edges]
-    if template.decision not in place:  # a lone agent: its answer is the answer
-        return Plan(query, agents, tuple(links), decision=0)
-    decision = place[template.decision]
-    senders = {u for u, _ in links} if decision_reads == "sinks" else set()
-    links += [(i, decision) for i in range(len(kept)) if i != decision and i not in senders]
-    return Plan(query, agents, tuple(links), decision)
+    if template.decision not in kept:  # a lone agent: its answer is the answer
+        return Plan.team(query, agents, links)
+    decision = Agent(template.roles[template.decision], backbones[template.decision])
+    read = {u for u, _ in links} if decision_reads == "sinks" else set()  # by role agents
+    senders = [i for i in range(len(roles)) if i not in read]
+    return Plan.team(query, agents, links, decision, senders)

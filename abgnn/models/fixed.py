@@ -94,7 +94,7 @@ class FixedGraph(Policy):
 
 
 class RandomGraph(Policy):
-    """Every choice at random: the control that knows nothing.
+    """Every choice at random: a control.
 
     Args:
         p_keep: probability that a role agent stays (the first stays if none would).

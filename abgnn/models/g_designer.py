@@ -82,11 +82,7 @@ class GDesigner(Policy):
         self.edges = EdgeDistribution(n_agents, order)
 
     def attach(self, table: BackboneTable) -> None:
-        width = table.embed.size(-1)
-        if width != self.in_channels:
-            raise ConfigError(
-                "policy.in_channels", self.in_channels, f"the encoder's width {width}"
-            )
+        table.check_width(self.in_channels)
         if self.backbone not in table.names:
             raise ConfigError("policy.backbone", self.backbone, f"one of {list(table.names)}")
         super().attach(table)

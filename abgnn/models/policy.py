@@ -1,4 +1,4 @@
-"""What every policy is: from a batch of query graphs to a `Choice`."""
+"""`Policy`: the base of all policies, from a batch of query graphs to a `Choice`."""
 
 from __future__ import annotations
 

@@ -77,11 +77,7 @@ class Router(Policy):
         self._column = torch.arange(len(backbones))
 
     def attach(self, table: BackboneTable) -> None:
-        if table.embed.size(-1) != self.in_channels:
-            width = table.embed.size(-1)
-            raise ConfigError(
-                "policy.in_channels", self.in_channels, f"the encoder's width {width}"
-            )
+        table.check_width(self.in_channels)
         for name in table.names:
             if name not in self.backbones:
                 raise ConfigError("policy.backbones", list(self.backbones), f"with {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -67,13 +67,16 @@ class Team:
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """The role agents, and the decision agent if there is more than one of them."""
+        """The N role agents."""
         template = self.template
         roles = [r for i, r in enumerate(template.roles) if i != template.decision]
-        cast = [Agent(roles[i % len(roles)], self.backbone) for i in range(self.n_agents)]
-        if self.n_agents > 1:
-            cast.append(Agent(template.roles[template.decision], self.backbone))
-        return tuple(cast)
+        return tuple(Agent(roles[i % len(roles)], self.backbone) for i in range(self.n_agents))
+
+    @property
+    def decision(self) -> Agent | None:
+        """The decision agent; None where a lone agent answers."""
+        role = self.template.roles[self.template.decision]
+        return Agent(role, self.backbone) if self.n_agents > 1 else None
 
     def plan(self, query: Query, rounds: Sequence[Round]) -> Plan:
         """The plan of one graph per round.
@@ -84,7 +87,7 @@ class Team:
                 of silent agents are left out. The decision agent reads everyone who speaks in the
                 last round.
         """
-        n, last = self.n_agents, self.n_agents if self.n_agents > 1 else 0
+        n = self.n_agents
         graphs: list[RoundGraph] = []
         quiet: set[int] = set()
         for spatial, temporal, absent in rounds:
@@ -97,16 +100,14 @@ class Team:
                 )
             )
             quiet = now
-        final = tuple((i, last) for i in range(n) if n > 1 and i not in quiet)
+        senders = [i for i in range(n) if i not in quiet]
+        team = Plan.team(query, self.agents, graphs[-1].edges, self.decision, senders)
         if len({(g.edges, g.absent) for g in graphs}) == 1 and not graphs[0].absent:
             between = {g.temporal_edges for g in graphs[1:]}
             if len(between) <= 1:  # one graph for all rounds
                 links = next(iter(between), ())
-                return Plan(
-                    query, self.agents, (*graphs[0].edges, *final), last, links, len(graphs)
-                )
-        shown = (*graphs[-1].edges, *final)
-        return Plan(query, self.agents, shown, last, (), len(graphs), tuple(graphs))
+                return replace(team, temporal_edges=links, rounds=len(graphs))
+        return replace(team, rounds=len(graphs), by_round=tuple(graphs))
 
 
 def _pairs(edges: Tensor, senders: set[int], readers: set[int]) -> tuple[tuple[int, int], ...]:

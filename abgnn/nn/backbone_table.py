@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from abgnn.errors import ConfigError
 from abgnn.pools.build import Pools
 
 
@@ -58,6 +59,16 @@ class BackboneTable(nn.Module):
         tensors["pool_embed"] = (weight @ embed.flatten(1)) / weight.sum(1, keepdim=True)
         for name, value in tensors.items():
             self.register_buffer(name, value, persistent=False)
+
+    def check_width(self, in_channels: int) -> None:
+        """Whether a policy for embeddings of this width can read the profiles.
+
+        Raises:
+            ConfigError: the encoder of the profiles has another width H.
+        """
+        width = self.embed.size(-1)
+        if width != in_channels:
+            raise ConfigError("policy.in_channels", in_channels, f"the encoder's width {width}")
 
     def pool_mean(self, values: Tensor) -> Tensor:
         """Mean over each pool's members of a per-backbone value `[M]` → `[P]`."""

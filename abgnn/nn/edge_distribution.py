@@ -73,7 +73,7 @@ class EdgeDistribution(nn.Module):
         acyclic: bool = True,
         value: EdgeSample | Tensor | None = None,
     ) -> EdgeSample:
-        """Draw, or judge what is given: a former sample, or bare edges walked row by row.
+        """Draw edges, or judge `value`: a former sample, or bare edges walked row by row.
 
         Raises:
             ConfigError: bare edges for a learned order: the ranks that they were drawn in are

@@ -1,4 +1,4 @@
-"""`EdgePredictor`: who talks to whom (Eq 7)."""
+"""`EdgePredictor`: logits of messages between agents (Eq 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one pruning routine of the family: the least likely edges of a mask are shut for good."""
+"""Pruning as AgentPrune and AgentDropout do it: the least likely edges of a mask are shut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`RoleMatching`: which backbone of the selected pool plays which role (Eq 4)."""
+"""`RoleMatching`: the backbone of the selected pool for each role (Eq 4)."""
 
 from __future__ import annotations
 

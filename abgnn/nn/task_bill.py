@@ -1,4 +1,4 @@
-"""`TaskBill`: what a call costs, in USD or seconds, from task and length; fitted, not learned."""
+"""`TaskBill`: USD or seconds of a call by task and length; fitted in closed form."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _SPREAD = 4.0  # log of what lies between such a λ and a strict one
 
 
 class Tradeoff(nn.Module):
-    r"""Roles, query and pools seen in the light of the current λ's.
+    r"""Roles, query and pools modulated by the current λ's.
 
     .. math::
         z = \tanh(W \log(1 + \lambda / \lambda_0) / 4 + b), \quad

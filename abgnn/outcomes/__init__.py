@@ -1,4 +1,4 @@
-"""Tables of recorded outcomes: what several LLMs made of the same questions."""
+"""Tables of recorded outcomes of several LLMs on the same questions."""
 
 import lazy_loader
 

@@ -18,7 +18,7 @@ NAN = math.nan
 
 @dataclass(slots=True)
 class Cell:
-    """What one LLM made of one question; nan (or None) where the table does not say."""
+    """The outcome of one LLM on one question; nan (or None) where the table has none."""
 
     score: float
     cost: float = NAN
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(slots=True)
 class Entry:
-    """One question with what the LLMs made of it."""
+    """One question with the outcomes of the LLMs."""
 
     id: str
     task: str

@@ -55,7 +55,7 @@ def _csv_rows(path: Path) -> list[Record]:
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """The csv module's bound on a field is global: it is put back."""
+    """Allow long CSV fields for a while; the csv module's bound is global, so it is restored."""
     before = csv.field_size_limit(LARGEST_FIELD)
     try:
         yield

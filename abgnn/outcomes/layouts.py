@@ -1,4 +1,4 @@
-"""`read_outcomes`: outcome tables in the layouts that are about."""
+"""`read_outcomes`: outcome tables in the published layouts."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def read_outcomes(
     profiles: str | Path | Profiles | None = None,
     missing: Missing = "error",
 ) -> OutcomeTable:
-    """Read a table of what LLMs made of the same questions.
+    """Read a table of recorded outcomes of LLMs on the same questions.
 
     Layouts: `long` (CSV or jsonl; query, task, model, score, and where known cost, prompt_tokens,
     completion_tokens, latency, id, response), `routerbench`, `routellm` (CSV, parquet, pickle)
-    and `llmrouter` (jsonl); see `outcome_long.py` and `outcome_wide.py`.
+    and `llmrouter` (jsonl); see `long.py` and `wide.py`.
 
-    What a table does not say is estimated (see `outcome_prices.py`): prompt tokens are the
+    Columns that a table lacks are estimated (see `prices.py`): prompt tokens are the
     question's characters / 4, completion tokens the response's characters / 4 or, without a
     response, a constant of the answer's kind; with `profiles`, cost is prices × tokens. Cost
     without either, and seconds, stay nan.

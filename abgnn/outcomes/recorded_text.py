@@ -1,4 +1,4 @@
-"""The first line of a recorded response: it says so, and which score the outcome table has."""
+"""The header line of a recorded response, with its score in the outcome table."""
 
 from __future__ import annotations
 

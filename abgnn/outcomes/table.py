@@ -1,6 +1,6 @@
-"""`OutcomeTable`: what several LLMs really made of the same questions; numpy only.
+"""`OutcomeTable`: recorded outcomes of several LLMs on the same questions; numpy only.
 
-Readers of known layouts are in `outcome_layouts.py`.
+Readers of known layouts are in `layouts.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Calibrate once, model every agent's answer, search plans, meet budgets; numpy and scipy only."""
+"""The planner: outcome model, search among plans, mixtures within budgets; numpy and scipy only."""
 
 import lazy_loader
 

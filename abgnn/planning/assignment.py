@@ -1,4 +1,4 @@
-"""Prices of budgets where every question may be answered by another LLM: a stratum per question."""
+"""Prices of budgets where each question is assigned its own LLM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets met in the mean, or by most queries: a mixture of few designs by a linear programme."""
+"""Mixtures of a few designs that meet budgets, in the mean or for a quantile; linear programmes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a query may cost and take; None: any.
+    """Dollars and seconds that a query may take; None: any.
 
     Args:
         cost_usd: mean USD per query.
@@ -45,8 +45,8 @@ class Budget:
         quantile: None: the mean.
         strict: aim lower, so that the budgets are kept in at least nine runs of ten
             (`abgnn.planning.planner.kept_mix`; where that is not done, at 0.93).
-        margin: share of the budgets that is aimed at: what is found is a little optimistic.
-            None: 0.99, or 0.93 if strict.
+        margin: share of the budgets that is aimed at: expectations of chosen designs are a little
+            optimistic. None: 0.99, or 0.93 if strict.
 
     Raises:
         ConfigError: a figure out of its range.
@@ -97,8 +97,8 @@ class Mixture:
         budget: what was asked for.
         feasible: whether the model expects the budgets to be met; if not, the parts are the
             designs that come nearest.
-        prices: λ_tok (per USD) and λ_lat (per second) at which nothing better is for sale: the
-            dual values of the budgets.
+        prices: λ_tok (per USD) and λ_lat (per second), the dual values of the budgets: no design
+            has a higher utility at them.
     """
 
     parts: tuple[Weighted, ...]
@@ -133,11 +133,11 @@ class Mixture:
 
 
 def budgeted_mix(searcher: Searcher | Sequence[Stratum], budget: Budget) -> Mixture:
-    """The mixture of the highest expected accuracy within what is aimed at of both budgets.
+    """The mixture of the highest expected accuracy within the aim of both budgets.
 
     Candidates come from dual steps inside the model (λ grows where a budget is exceeded) and from
     the library's best under seven weightings of the two budgets. Kinds of questions share the
-    budgets: what an easy kind does not need is spent on another.
+    budgets, so that dollars saved on an easy kind are spent on another.
 
     Args:
         searcher: among designs for all questions, or one for every kind of them.

@@ -1,4 +1,4 @@
-"""`Calibration`: one set of observed calls for every budget, as a file."""
+"""`Calibration`: the observed calls from which plans for any budget are made, as a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = {field: key for key, field in _FIELDS.items()}
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was observed, and all that is needed to plan from it.
+    """Observed calls with what planning needs beside them: prior, template, pools, kinds.
 
     Args:
         label: `simulated`, `recorded` or `live`; `profiles only` without rollouts.
@@ -144,7 +144,7 @@ def template_from_dict(data: Mapping[str, Any]) -> Template:
 
 
 def file_format(path: str | Path) -> str | None:
-    """What a JSON file says that it is; None: nothing, or no such file."""
+    """The format that a JSON file states; None: none, or no such file."""
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):

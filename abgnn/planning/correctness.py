@@ -1,4 +1,4 @@
-r"""How likely a call is right: a hierarchical logistic model with a random query effect.
+r"""P(a call is right): a hierarchical logistic model with a random query effect.
 
 .. math::
     \mathrm{logit} P(ok) = i_0 + i_1 t_m + a_m + r_j + \rho_j t_m + b \, d_q + e_g + h_{mg}
@@ -41,7 +41,7 @@ class Correctness:
         mean: `[size]`; covariance: `[size, size]`.
         query_sd: s.
         tau: posterior weights of `TAUS`, `[4]`.
-        taste: posterior weights of `KIND_EFFECTS`; with one kind of question `[1]`.
+        kind_effect: posterior weights of `KIND_EFFECTS`; with one kind of question `[1]`.
     """
 
     layout: Layout

@@ -30,16 +30,14 @@ class Design:
     decision: int | None
 
     def plan(self, query: Query, template: Template, names: Sequence[str]) -> Plan:
-        """The plan that it stands for; a decision agent reads all others."""
+        """The plan of a query."""
         place = {slot: i for i, (slot, _) in enumerate(self.agents)}
         agents = [Agent(template.roles[slot], names[m]) for slot, m in self.agents]
         edges = [(place[u], place[v]) for u, v in self.edges]
         if self.decision is None:
-            return Plan(query, tuple(agents), tuple(edges), decision=len(agents) - 1)
-        last = len(agents)
-        agents.append(Agent(template.roles[template.decision], names[self.decision]))
-        edges += [(i, last) for i in range(last)]
-        return Plan(query, tuple(agents), tuple(edges), decision=last)
+            return Plan.team(query, agents, edges)
+        decision = Agent(template.roles[template.decision], names[self.decision])
+        return Plan.team(query, agents, edges, decision)
 
     def describe(self, template: Template, names: Sequence[str]) -> str:
         """In one line, for people."""

@@ -1,4 +1,4 @@
-"""The calibration set: a random factorial design of rollouts over distinct queries."""
+"""The calibration rollouts: a random factorial design over distinct queries."""
 
 from __future__ import annotations
 

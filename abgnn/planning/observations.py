@@ -1,4 +1,4 @@
-"""`Observations`: what calibration rollouts say about every single call."""
+"""`Observations`: the calls of calibration rollouts as arrays, one row per call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Observations:
         backbone: `[n]`.
         slot: role of the template; the decision agent's is the last one, `[n]`.
         right: score of the answer, in [0, 1], `[n]`.
-        heard: messages read, `[n]`; agreeing: the share of them that is right, `[n]`.
+        n_messages: messages read, `[n]`; share_right: the share of them that is right, `[n]`.
         usd: of the call, less the price of the messages that it read, `[n]`.
         seconds: service time, `[n]`.
         visible: tokens that a reader would read, `[n]`.

@@ -18,7 +18,7 @@ from abgnn.planning.usage_model import UsageModel, fit_bill
 
 @dataclass(frozen=True)
 class OutcomeModel:
-    """What is believed of M backbones in the S roles of a template.
+    """The fitted model of M backbones in the S roles of a template.
 
     Without observations it is the profiles alone.
 

@@ -58,10 +58,9 @@ class NamedDesign:
         place = {role: i for i, (role, _) in enumerate(self.agents)}
         edges = tuple((place[u], place[v]) for u, v in self.edges)
         if self.decision is None:
-            return Plan(query, tuple(agents), edges, decision=len(agents) - 1)
-        last = len(agents)
-        agents.append(Agent(template.roles[template.decision], self.decision))
-        return Plan(query, tuple(agents), (*edges, *((i, last) for i in range(last))), last)
+            return Plan.team(query, agents, edges)
+        decision = Agent(template.roles[template.decision], self.decision)
+        return Plan.team(query, agents, edges, decision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,9 @@ def kept_mix(
 ) -> Mixture:
     """A mixture whose means over the next 100 queries keep the budgets with 95 % probability.
 
-    What is aimed at is lowered until the upper ends of the predicted means are within: the less is
-    known of what calls use, the lower. A latency quantile is aimed at as without `strict`.
+    The aim is lowered until the upper ends of the predicted means are within the budgets; the less
+    is known of what calls use, the lower it gets. A latency quantile is aimed at as without
+    `strict`.
     """
     aim = replace(budget, margin=budget.aim)
     mixture = budgeted_mix(strata, aim)

@@ -1,4 +1,4 @@
-"""What to expect of the next queries: the posterior predictive of a mixture."""
+"""The posterior predictive of a mixture over the next queries."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def predict(
     seed: int = 0,
     level: float = 0.9,
 ) -> Prediction:
-    """Play the next queries 200 times: each time with other parameters, questions and luck.
+    """Simulate the next queries 200 times, each with new parameters, questions and noise.
 
-    What the model does not know (parameters, the mix of questions) and what varies by chance over
-    so few queries are both in it; what it assumes wrongly is not.
+    The intervals hold the model's uncertainty (parameters, the mix of questions) and the chance
+    variation over so few queries, not errors of its assumptions.
 
     Args:
-        model: that the mixture was found in.
+        model: with which the mixture was planned.
         mixture: designs and shares.
         names: of the kinds of questions, in the model's numbering.
         queries: over which the means are taken.

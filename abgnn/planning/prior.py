@@ -1,4 +1,4 @@
-"""`Prior`: what is known of backbones before one call: the prior of the outcome model."""
+"""`Prior`: published figures of backbones, the outcome model's prior before any call."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Prior:
         return np.clip((self.accuracy - 0.8) / 0.15, -1.5, 1.2)
 
     def perturbed(self, noise: float, seed: int) -> Prior:
-        """A copy that is wrong: scores by N(0, noise) in logit, USD and seconds by its exp."""
+        """A copy with errors: scores by N(0, noise) in logit, USD and seconds by its exp."""
         rng = np.random.default_rng(seed)
         wrong = rng.normal(0, noise, (3, len(self.names)))
         logit = np.log(self.accuracy / (1 - self.accuracy)) + wrong[0]

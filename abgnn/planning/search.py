@@ -15,14 +15,14 @@ _LEAST_GAIN, _STEPS, _STARTS = 5e-4, 8, 2
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A design and what the model expects of it on virtual queries that it was not chosen on."""
+    """A design with its forecast on virtual queries that did not choose it."""
 
     design: Design
     forecast: Forecast
 
 
 class Searcher:
-    """Plans screened once, climbed from for any utility.
+    """A library of designs, screened once, and hill climbing from its best for any utility.
 
     Args:
         model: the outcome model.
@@ -52,7 +52,7 @@ class Searcher:
         return self.judged(top)
 
     def judged(self, design: Design) -> Candidate:
-        """A design on fresh virtual queries."""
+        """A design with its forecast on the judging virtual queries."""
         if design not in self._judged:
             self._judged[design] = self._judge.forecast(design)
         return Candidate(design, self._judged[design])

@@ -1,4 +1,4 @@
-"""Plans played in the fitted model, on virtual queries with common random numbers."""
+"""Simulation of designs in the fitted model, on virtual queries with common random numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a design did on every virtual query: chance that the answer is right, USD, seconds."""
+    """A design on every virtual query: P(the answer is right), USD, seconds."""
 
     right: Array
     usd: Array
@@ -45,9 +45,9 @@ class Played:
 
 
 class VirtualQueries:
-    """V queries of the training mix, with all the luck that plans will have on them.
+    """V queries of the training mix with their random draws (common random numbers).
 
-    Every plan meets the same queries with the same luck, so that plans differ by what they are.
+    All plans get the same queries and draws, so that differences between plans are their own.
     Query v has posterior draw v mod `draws` of the parameters: values of plans average over what
     the model does not know.
 

@@ -1,4 +1,4 @@
-r"""What a call costs, takes and says: log-linear models shrunk towards the profile.
+r"""`UsageModel`: dollars, seconds or tokens of a call, log-linear, shrunk towards the profile.
 
 .. math:: \log y = k_m + l_j + (g_0 + g_1 t_m) d_q + (b + b_m) \log_2(1 + n)
            + e_g + h_{mg} + N(0, v_m)
@@ -24,7 +24,7 @@ _SD, _READ_SD, _GROUP_SD = 0.2, 0.3, 0.3  # of roles, slopes and b; of b_m; of k
 
 @dataclass(frozen=True)
 class UsageModel:
-    """A posterior of one kind of bill.
+    """The posterior of one quantity: dollars, seconds or visible tokens of a call.
 
     Args:
         coef: mean of k `[M]`, l `[S]`, g0, g1, b, b_m `[M]`, and, with G > 1 kinds of questions,
@@ -39,17 +39,6 @@ class UsageModel:
     backbones: int
     groups: int
     variance: Array
-
-    @property
-    def base(self) -> Array:
-        """k, `[M]`."""
-        return self.coef[: self.backbones]
-
-    @property
-    def base_sd(self) -> Array:
-        """Standard deviation of k, `[M]`."""
-        spread: Array = np.sqrt(np.diag(self.covariance)[: self.backbones])
-        return spread
 
     def log_mean(
         self,
@@ -108,7 +97,7 @@ class UsageModel:
 def fit_bill(
     observed: Observations, value: Array, profile: Prior, slots: int, start: Array
 ) -> UsageModel:
-    """Ridge regression on logarithms; how far profiles are trusted is decided by the evidence.
+    """Ridge regression on logarithms; the trust in profiles is set by the evidence.
 
     Args:
         observed: the calls.

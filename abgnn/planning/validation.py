@@ -1,4 +1,4 @@
-"""How well the outcome model foretells calls of questions that it has not seen."""
+"""Cross-validation of the outcome model over questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every figure, and the one look that they share."""
+"""All figures, and the palette that they share."""
 
 import lazy_loader
 

@@ -6,8 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from abgnn.planning.beliefs import Beliefs
-from abgnn.plots.frontier import COLOURS
-from abgnn.plots.style import WIDTH, _log_axis, short, style
+from abgnn.plots.style import COLOURS, WIDTH, log_axis, short, style
 
 
 def beliefs_figure(beliefs: Beliefs) -> Figure:
@@ -47,7 +46,7 @@ def bills_figure(beliefs: Beliefs) -> Figure:
         ):
             axes.plot(values[order], y, marker, color=COLOURS[0], markersize=5)
             wide = values.max() > 20 * values.min()
-            _log_axis(axes, subs=(1.0,) if wide else (1.0, 2.0, 5.0))
+            log_axis(axes, subs=(1.0,) if wide else (1.0, 2.0, 5.0))
             axes.set_xlabel(unit)
             axes.grid(axis="x")
         left.set_yticks(y, [short(beliefs.names[m]) for m in order])

@@ -9,18 +9,19 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from abgnn.data.outcome import Outcome
-from abgnn.plots.frontier import INK, paint_plan, stamp
+from abgnn.plots.frontier import paint_plan, stamp
 from abgnn.plots.plan_layout import Layout
+from abgnn.plots.style import INK
 
 HEAD, QUESTION, CAPTION, LEAST, SIDE = 0.95, 0.45, 0.4, 3.0, 0.2  # inches
 Grid = Mapping[str, Mapping[str, tuple[Outcome, str]]]
 
 
 def draw_cases(grid: Grid, path: str | Path, *, simulated: bool) -> Path:
-    """A row per question, a column per system and budget; below each plan what came of it.
+    """A row per question, a column per system and budget; below each plan its outcome.
 
     Args:
-        grid: question → column → outcome and what is said below its plan.
+        grid: question → column → outcome and the text below its plan.
         path: where to; the ending says the format.
         simulated: writes so, visibly.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
-from abgnn.plots.frontier import COLOURS, LINES, MARKERS
-from abgnn.plots.style import WIDTH, _log_axis, short, style
+from abgnn.plots.style import COLOURS, DARK, FILL, INK, WIDTH, Look, log_axis, short, style
 
 
 def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
@@ -28,14 +26,14 @@ def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
     """
     budgets = np.concatenate([points[:, 0] for points in series.values()])
     grid = np.geomspace(budgets.min() / 1.2, budgets.max() * 1.2, 240)
-    looks = islice(zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False), len(series))
     with style():
         rows = -(-len(series) // 2)
         figure = Figure(figsize=(WIDTH, 3.1 + 0.19 * rows), layout="constrained")
         axes = figure.subplots()
-        for (name, points), (colour, marker, line) in zip(series.items(), looks, strict=True):
+        for k, (name, points) in enumerate(series.items()):
             if not len(points):
                 continue
+            colour, marker, line = Look.of(k)
             x = np.union1d(grid[grid >= points[:, 0].min()], points[:, 0])
             y = np.array([performance_at(points, budget) for budget in x])
             axes.plot(x, y, color=colour, linestyle=line, linewidth=1.5)
@@ -45,7 +43,7 @@ def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
             axes.plot(*points[wanted].T, marker=marker, **hollow)
             axes.plot([], [], marker=marker, color=colour, linestyle=line, label=short(name, 30),
                       markerfacecolor="white")  # fmt: skip
-        _log_axis(axes)
+        log_axis(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
         axes.set(xlabel=label, ylabel="performance")
         axes.grid()
@@ -59,9 +57,7 @@ def bars_figure(values: Mapping[str, float], label: str, written: Sequence[str])
     with style():
         figure = Figure(figsize=(WIDTH, 0.9 + 0.27 * len(names)), layout="constrained")
         axes = figure.subplots()
-        bars = axes.barh(
-            range(len(names)), list(values.values()), color="#9DB7CC", edgecolor="#22384F"
-        )
+        bars = axes.barh(range(len(names)), list(values.values()), color=FILL, edgecolor=DARK)
         axes.bar_label(bars, labels=list(written), padding=3, fontsize=8)
         axes.set_yticks(range(len(names)), [short(name) for name in names])
         axes.invert_yaxis()
@@ -86,7 +82,7 @@ def intervals_figure(rows: Sequence[tuple[str, float, float, float]], label: str
         axes = figure.subplots()
         spread = np.clip(np.array([value - low, high - value]), 0, None)
         axes.errorbar(value, y, xerr=spread, fmt="o", color=COLOURS[0], capsize=4)
-        axes.axvline(1, color="#222222", linestyle="--", linewidth=1.2)
+        axes.axvline(1, color=INK, linestyle="--", linewidth=1.2)
         axes.set_yticks(y, [short(row[0]) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel(label)

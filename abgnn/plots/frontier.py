@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,7 @@ from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at, upper_envelope
 from abgnn.plots.plan_layout import Layout, Pen
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6D3F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-LINES: tuple[Any, ...] = (
-    "-",
-    (0, (6, 2)),
-    (0, (1, 1.5)),
-    (0, (6, 2, 1, 2)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
-INK, WARNING = "#222222", "#A3001E"
+from abgnn.plots.style import GRID, INK, WARNING, Look
 
 
 def draw_frontiers(
@@ -88,10 +77,9 @@ def draw_frontiers(
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
-    looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
     return [
         {"color": c, "marker": m, "linestyle": line, "linewidth": 1.8, "markersize": 6.5}
-        for c, m, line in islice(looks, count)
+        for c, m, line in map(Look.of, range(count))
     ]
 
 
@@ -128,7 +116,7 @@ def _panel(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlim(start, stop)
     ax.set_xlabel(label)
-    ax.grid(color="#E6E6E6", linewidth=0.8)
+    ax.grid(color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -189,7 +177,7 @@ def draw_plan(plan: Plan, *, simulated: bool, title: str | None = None) -> Figur
 
 def paint_plan(ax: Axes, plan: Plan, layout: Layout, shift: float) -> None:
     """Messages, then boxes, on axes whose units are inches and whose y is 0 at half height."""
-    pen = Pen(ax, shift, COLOURS)
+    pen = Pen(ax, shift)
     for source, segments in layout.segments.items():
         pen.lines(source, segments)
     for i, agent in enumerate(plan.agents):

@@ -1,4 +1,4 @@
-"""Figure 4's layout: who is called with which catalogue, and the areas beside it."""
+"""Figure 4: shares of LLM calls per catalogue, and areas beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from abgnn.plots.frontier import COLOURS, INK, WARNING
+from abgnn.plots.style import COLOURS, INK, WARNING
 
 Key = tuple[str, str]  # system, catalogue
 HATCHES = ("", "///", "...", "xxx")

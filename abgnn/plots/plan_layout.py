@@ -11,6 +11,7 @@ from matplotlib.path import Path as Curve
 
 from abgnn.data.plan import Plan
 from abgnn.data.template import topological_order
+from abgnn.plots.style import COLOURS, DARK, INK, PALE
 
 BOX = (1.55, 0.62)  # width, height
 GAP_X, GAP_Y, LANE = 0.75, 0.28, 0.2
@@ -87,12 +88,12 @@ class Layout:
 class Pen:
     """Draws boxes and lines on axes whose units are inches."""
 
-    def __init__(self, ax: Axes, shift: float, colours: Sequence[str]) -> None:
-        self.ax, self.shift, self.colours = ax, shift, colours
+    def __init__(self, ax: Axes, shift: float) -> None:
+        self.ax, self.shift = ax, shift
 
     def lines(self, source: int, segments: Sequence[Segment]) -> None:
         """The lines of one sender, leaving and arriving horizontally."""
-        colour = self.colours[source % len(self.colours)]
+        colour = COLOURS[source % len(COLOURS)]
         for (x0, y0), (x1, y1), arrow in segments:
             x0, x1 = x0 + self.shift, x1 + self.shift
             middle = (x0 + x1) / 2
@@ -108,7 +109,7 @@ class Pen:
         """One agent: its role above its backbone."""
         x, y = place[0] + self.shift, place[1]
         corner = (x - BOX[0] / 2, y - BOX[1] / 2)
-        face, text = ("#22384F", "white") if dark else ("#F3F6F9", "#222222")
+        face, text = (DARK, "white") if dark else (PALE, INK)
         patch = FancyBboxPatch(
             corner, *BOX, boxstyle="round,pad=0,rounding_size=0.08", facecolor=face, edgecolor=text
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,25 +17,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from abgnn.data.arrays import Array
+from abgnn.plots.style import Look
 from abgnn.pools.build import Pools
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")  # Okabe and Ito
-MARKERS = "os^DvP"
-STYLES = ("-", "--", "-.", ":")
 # Where a label may go, from its point: right, left, above, below, then the corners.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.8, 1), (0.8, -1), (-0.8, 1), (-0.8, -1))
-
-
-class Look(NamedTuple):
-    """Colour, marker and line style of a pool; all three tell pools apart."""
-
-    colour: str
-    marker: str
-    line: str
-
-    @classmethod
-    def of(cls, p: int) -> Look:
-        return cls(COLOURS[p % 6], MARKERS[p % 6], STYLES[p % 4])
 
 
 def draw_pools(pools: Pools, path: str | Path, *, title: str = "") -> Path:
@@ -173,7 +158,7 @@ def _label(axes: Axes, name: str, at: Array) -> Annotation:
 
 
 def _covered(box: Bbox, taken: list[Bbox], frame: Bbox) -> float:
-    """Square pixels of other things that a label would cover; to leave the frame is worst."""
+    """Square pixels of other things that a label would cover; outside the frame weighs most."""
     overlaps = (Bbox.intersection(box, other) for other in taken)
     area = sum(o.width * o.height for o in overlaps if o is not None)
     inside = Bbox.intersection(box, frame)

@@ -1,7 +1,7 @@
 """Resource tiers: Pareto front, k-medoids, balancing (paper section 3.1.1, Appendix B).
 
-Works on arrays with one entry per backbone; no catalogue, no torch. Reads a file only to learn
-pools that someone states (`read_pools`).
+Works on arrays with one entry per backbone; no catalogue, no torch. The only file read is one of
+stated pools (`read_pools`).
 """
 
 from __future__ import annotations

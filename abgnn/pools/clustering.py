@@ -1,6 +1,6 @@
 """k-medoids on a distance matrix, by a library of the user's choice, and balanced cluster sizes.
 
-Knows points by their index only, and nothing about backbones.
+Points are indices; nothing here depends on backbones.
 """
 
 from __future__ import annotations

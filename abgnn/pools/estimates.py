@@ -1,7 +1,7 @@
-"""Performance, cost and latency of one call per backbone, not calling it (section 3.1.1, App. B).
+"""Performance, cost and latency of a call of each backbone, estimated (section 3.1.1, App. B).
 
 The figures are estimates from published scores, prices and parameters; a few live calls
-(`live_triples`) replace the estimated cost and latency. Touches nothing but its arguments.
+(`live_triples`) replace the estimated cost and latency. Reads no files.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ NEAREST: Mapping[str, tuple[str, float, float]] = MappingProxyType(
 
 
 def expected_accuracy(backbone: Backbone, domain: str, peers: Iterable[Backbone] = ()) -> float:
-    """Accuracy in [0, 1] that a reward can be reckoned with.
+    """Expected accuracy of a lone call in [0, 1], for rewards.
 
     `estimates.performance` averages hard and easy benchmarks, which is right for ranking but too
     low and too spread out as an accuracy. Here the benchmark nearest to the task is taken; without

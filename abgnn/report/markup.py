@@ -60,7 +60,7 @@ def table(
 
 
 def folded(summary: object, *content: object) -> Html:
-    """What is shown on demand."""
+    """Content that is shown on demand."""
     return tag("details", tag("summary", summary), *content)
 
 

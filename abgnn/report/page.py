@@ -1,4 +1,4 @@
-"""The page: sections in order, labels in the title, one style sheet, nothing from outside."""
+"""The page: sections in order, labels in the title, one style sheet, no external resources."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def build_page(runs: Runs) -> str:
 
 
 def _lead(runs: Runs) -> list[Html]:
-    """What must not be missed: simulated figures, a mix of labels, verdicts, notices."""
+    """The lead: simulated figures, a mix of labels, verdicts, notices."""
     lines: list[Html] = []
     if any("simulated" in label for label in runs.labels):
         warning = (

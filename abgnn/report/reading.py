@@ -1,4 +1,4 @@
-"""Which files of a run are recognised, and by what; anything broken becomes a notice."""
+"""Reading the files of runs: which are recognised, and by what; a broken one becomes a notice."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _read(path: Path, name: str, contents: Runs) -> None:
         contents.records.append(record)
 
 
-Read = tuple[Record | None, str]  # a record, and what is to be told of the file
+Read = tuple[Record | None, str]  # a record, and a remark on the file
 
 
 def _reader(path: Path) -> Callable[[Path, str], Read] | None:
@@ -118,7 +118,7 @@ def _reader(path: Path) -> Callable[[Path, str], Read] | None:
 
 
 def _read_config(path: Path, name: str) -> Read:
-    """The text as it is; a text that is no YAML is shown all the same, and told."""
+    """The text as it is; one that is no YAML is shown too, with a remark."""
     text = path.read_text(encoding="utf-8")
     try:
         label, remark = _label_of(yaml.safe_load(text)), ""
@@ -159,7 +159,7 @@ def _with_label(record: Record, beside: set[str]) -> Record:
 
 
 def _merged(records: Sequence[Record]) -> list[Record]:
-    """Jobs of one comparison become one record; they only tell budgets if its points are there."""
+    """Jobs of one comparison become one record; beside its points.csv they only add budgets."""
     kept: dict[tuple[str, str], Record] = {}
     for record in records:
         if not isinstance(record, Points):

@@ -109,11 +109,8 @@ def _drawable(part: NamedDesign) -> Plan:
     agents = [Agent(Role(str(role), "–"), str(backbone)) for role, backbone in part.agents]
     place = {role: i for i, (role, _) in enumerate(part.agents)}
     edges = [(place[u], place[v]) for u, v in part.edges]
-    if part.decision is not None:
-        edges += [(i, len(agents)) for i in range(len(agents))]
-        agents.append(Agent(Role("decision", "–"), str(part.decision)))
-    query = Query("any question", "", "")
-    return checked(Plan(query, tuple(agents), tuple(edges), decision=len(agents) - 1))
+    decision = None if part.decision is None else Agent(Role("decision", "–"), str(part.decision))
+    return checked(Plan.team(Query("any question", "", ""), agents, edges, decision))
 
 
 def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:

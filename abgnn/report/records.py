@@ -134,7 +134,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a recording or a trace says of money, and who was called how often."""
+    """Dollars by phase and calls by backbone, from a recording or a trace."""
 
     path: str
     label: str
@@ -167,7 +167,7 @@ Record = (
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What could not be read, or not in full."""
+    """A file that could not be read, or not in full."""
 
     path: str
     text: str

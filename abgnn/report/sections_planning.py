@@ -18,7 +18,7 @@ from abgnn.report.markup import Html, join, section, table, tag
 from abgnn.report.records import CertificateFile, PlanRecord, PredictedPlans, Runs, Spend
 
 _GRAPHS = 12  # of one file
-_AGENTS = 24  # of one graph: more are told, not drawn
+_AGENTS = 24  # of one graph: more are counted, not drawn
 
 
 def shares(runs: Runs) -> Html:

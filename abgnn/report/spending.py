@@ -1,4 +1,4 @@
-"""Who was paid what: sums by phase and calls by backbone, of a recording or a trace."""
+"""Spending: sums by phase and calls by backbone, of a recording or a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of a program came to."""
+"""`RunResult`: status, output and time of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["completed", "error", "timeout", "killed"]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run of a program came to.
+    """The result of running a program.
 
     Args:
         status: `completed`: it ran to its last statement without an error, and proved it;

@@ -21,12 +21,12 @@ _log = logging.getLogger(__name__)
 
 
 class Sandbox:
-    """Runs programs that nobody has read, each in a process of its own.
+    """Runs generated programs that nobody has reviewed, each in a process of its own.
 
     Every program gets a fresh process, forked from a warm worker, in an empty folder, with an
     empty environment, without network, under limits of memory, CPU time, file size, files,
     threads and output. It starts no process and signals nobody; when it ends, or its time is up,
-    everything below it is killed. How hard the walls are, is the `strength`:
+    everything below it is killed. How strong the walls are is the `strength`:
 
     - `process`: limits, a system call filter (seccomp), Landlock and an audit hook, each where
       the platform has it; as root, the user id of nobody where that id can read Python;
@@ -121,7 +121,7 @@ class Sandbox:
 
     @property
     def strength(self) -> Strength:
-        """What programs are confined by here; found out at the first use, and logged."""
+        """How programs are confined on this machine; tried out at the first use, and logged."""
         return self._build().strength
 
     def close(self) -> None:
@@ -198,13 +198,13 @@ class _Ticket:
         self._worker: Worker | None = None
 
     def attach(self, worker: Worker) -> bool:
-        """Say who runs it; False if it is cancelled already."""
+        """Note the worker that runs it; False if it is cancelled already."""
         with self._lock:
             self._worker = worker
             return not self._cancelled
 
     def detach(self) -> None:
-        """It has run: its worker is somebody else's now."""
+        """Its run is over: the worker may serve another."""
         with self._lock:
             self._worker = None
 

@@ -1,4 +1,4 @@
-"""How strong a sandbox this machine can make, found out by making one."""
+"""The strength of sandbox that this machine can make, by trying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a response settles on, and whether it is right: letters, numbers, LaTeX, programs."""
+"""The final answer of a response, and its comparison: letters, numbers, LaTeX, programs."""
 
 from datamodules.scoring.numbers import last_number
 from datamodules.scoring.options import option_letter

@@ -112,11 +112,12 @@ class World:
     @contextmanager
     def wrong_profiles(self) -> Iterator[None]:
         """The system with this world's profiles in place of the published ones."""
-        kept, self.mas.__dict__["table"] = self.mas.table, self.table
+        backbones = self.mas.backbones
+        kept, backbones.table = backbones.table, self.table
         try:
             yield
         finally:
-            self.mas.__dict__["table"] = kept
+            backbones.table = kept
 
 
 def _copies(queries: Sequence[Query], n: int) -> list[Query]:

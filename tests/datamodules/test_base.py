@@ -70,7 +70,11 @@ def test_loaders_yield_lists_and_shuffle_train_only() -> None:
     flat = [q for b in batches for q in b]
     assert flat != data.queries("train")
     assert {q.id for q in flat} == {q.id for q in data.queries("train")}
-    assert flat == [q for b in Arithmetic(10, 6, 5, 4, 1).train_dataloader() for q in b]
+    assert flat == [
+        q
+        for b in Arithmetic(n_train=10, n_val=6, n_test=5, batch_size=4, seed=1).train_dataloader()
+        for q in b
+    ]
     loader = data.train_dataloader()
     assert [q for b in loader for q in b] != [q for b in loader for q in b]
     assert [q for b in data.val_dataloader() for q in b] == data.queries("val")

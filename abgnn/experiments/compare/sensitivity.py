@@ -16,7 +16,8 @@ from rich.table import Table
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.table import interval
-from abgnn.plots.frontier import COLOURS, MARKERS, stamp
+from abgnn.plots.frontier import stamp
+from abgnn.plots.style import COLOURS, GRID, MARKERS
 
 METRICS: Mapping[str, tuple[str, float]] = {
     "performance": ("accuracy in %", 100.0),
@@ -113,7 +114,7 @@ def _panel(ax: Axes, mine: Sequence[Reading], scale: float, row: int) -> None:
         linewidth=1.8,
     )
     ax.set_xticks(range(len(mine)), [r.value for r in mine])
-    ax.grid(color="#E6E6E6", linewidth=0.8)
+    ax.grid(color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -110,7 +110,7 @@ def budgeted(
     answers: str | None = None,
     **how: Any,
 ) -> BudgetedTeam:
-    """A team as it stands, and from now on within budgets.
+    """The team, run within budgets from now on.
 
     Random teams of its agents answer the questions once, on all backbones (120 rollouts; what they
     showed is kept in a folder and not paid again). From that the planner finds the agents,

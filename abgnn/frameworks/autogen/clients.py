@@ -1,4 +1,4 @@
-"""LLM clients of AutoGen's: OpenAI's as the catalogue says, with a meter, or on abgnn's stage."""
+"""AutoGen's LLM clients: OpenAI's by the catalogue, one that meters, one that calls a function."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Made:
 
 
 class MeteredClient(OpenAIChatCompletionClient):
-    """`openai_client` that notes every call in `made`; nobody watches, so nothing is streamed.
+    """`openai_client` that records every call in `made`; nothing is streamed.
 
     Args:
         backbone, max_tokens: see `openai_client`.
@@ -127,7 +127,7 @@ def _text(result: CreateResult) -> str:
 
 
 class AnsweringClient(ChatCompletionClient):
-    """A client that is one function: what is said to these messages; no tools, no streams."""
+    """A client whose replies come from one function of the messages; no tools, no streams."""
 
     def __init__(self) -> None:
         self._used = RequestUsage(0, 0)

@@ -13,7 +13,7 @@ from abgnn.frameworks.bridge import user_text
 
 
 class PlanContext(ChatCompletionContext):
-    """What a `GraphFlow` tells everybody, cut down to what a plan's edges say.
+    """Of all messages of a `GraphFlow`, those that the plan's edges bring to the agent.
 
     The latest task and the replies to it become one user message, in the words of abgnn's own
     executor; the agent's tool calls and their results follow as they are.

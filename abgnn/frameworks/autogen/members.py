@@ -1,4 +1,4 @@
-"""What an AutoGen team is, LLMs aside: its agents, and who may read whom."""
+"""Reading an AutoGen team: its agents, and who may read whom."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Read:
-    """What a team comes down to.
+    """Agents and edges of a team.
 
     Args:
         name: of the kind of team.

@@ -1,4 +1,4 @@
-"""A flow under way: what happens in it, and what its calls were."""
+"""Running a flow: its events, and its calls as messages of a framework."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from abgnn.frameworks.bridge import levels, waits
 
 
 class Ledger:
-    """From what the meters noted to messages of a framework."""
+    """Turns the calls that the meters recorded into messages of a framework."""
 
     def __init__(self, plan: Plan, clients: Sequence[MeteredClient]) -> None:
         self.clients = clients

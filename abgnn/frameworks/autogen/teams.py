@@ -59,10 +59,10 @@ class _Team:
 class AutoGenTeam(_Team):
     """A `Framework`: plans run as flows of AutoGen's, whose own clients call the LLMs; tools work.
 
-    Every call is booked as AutoGen tells it, tokens by the provider's usage and seconds as measured
-    per call, with the tools' in it; a call whose provider states no usage fails. Caps, recordings
-    and replay do not reach such calls; the deadline does. What tools ask of LLMs of their own is
-    not counted. Tool names are in the roles as `tool`.
+    Every call is booked as AutoGen reports it, tokens by the provider's usage and seconds as
+    measured per call, with the tools' in it; a call whose provider states no usage fails. Caps,
+    recordings and replay do not reach such calls; the deadline does. What tools ask of LLMs of
+    their own is not counted. Tool names are in the roles as `tool`.
 
     Args:
         team: a team, or `module:attribute` of one or of a function that makes one.
@@ -93,7 +93,7 @@ class AutoGenTeam(_Team):
         return self.read.drawn.inner
 
     async def run(self, plan: Plan) -> AsyncIterator[Message]:
-        """Carry a plan out; every call is told once its agent has spoken."""
+        """Carry a plan out; yields each call once its agent has spoken."""
         check_plain(plan)
         http = openai.DefaultAsyncHttpxClient(verify=self._ssl)
         backbones = [self.catalogue[agent.backbone] for agent in plan.agents]

@@ -101,7 +101,7 @@ class LangGraphTeam(_Team):
         return self.drawn.inner
 
     async def run(self, plan: Plan) -> AsyncIterator[Message]:
-        """Carry a plan out; every node is told when it is done."""
+        """Carry a plan out; yields a message for each node when it is done."""
         client = self.client or OpenAIClient()
         graph = to_langgraph(plan, self.catalogue, client)
         place = {name: i for i, name in enumerate(names_of(plan))}

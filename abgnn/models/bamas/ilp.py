@@ -1,7 +1,7 @@
 """Which agents a budget buys: BAMAS's integer program (arXiv 2511.21572), as released.
 
-Numbers are exact (`Fraction`, int): whether a team fits a budget is no matter of rounding. Costs
-and budgets share one unit, micro-USD.
+Numbers are exact (`Fraction`, int), so that rounding never decides whether a team fits a budget.
+Costs and budgets share one unit, micro-USD.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def buy(
 
 
 def factor(pattern: Pattern, group: Group) -> Fraction:
-    """f, which says whose strength counts for most."""
+    """f, the weight of a job's strength."""
     if pattern == "planner":
         return Fraction("1.001") if group.job == "planner" else Fraction(1)
     if group.job == "executor":

@@ -125,11 +125,7 @@ class Bamas(Policy):
         return self._market
 
     def attach(self, table: BackboneTable) -> None:
-        width = table.embed.size(-1)
-        if width != self.in_channels:
-            raise ConfigError(
-                "policy.in_channels", self.in_channels, f"the encoder's width {width}"
-            )
+        table.check_width(self.in_channels)
         lacking = [name for name in table.names if name not in self.catalogue]
         if lacking:
             raise ConfigError("policy.catalogue", self.catalogue.names, f"with {lacking}")

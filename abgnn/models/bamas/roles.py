@@ -1,4 +1,4 @@
-"""Who the agents are: the task's own lead role carries out, a planner and a critic are added."""
+"""The roles by job: executors have the task's lead role; planner and critic are added."""
 
 from __future__ import annotations
 

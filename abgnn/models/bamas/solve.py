@@ -1,4 +1,4 @@
-"""Small integer programs, solved exactly: HiGHS finds a solution, a search over integers proves it.
+"""Small integer programs, solved exactly: by HiGHS, then by an integer search from its solution.
 
 HiGHS works in doubles, with tolerances of 1e-6: weights that grow like products (`tier_weights`)
 outgrow them, and so may a budget that is met to the last cent. The search starts from what HiGHS

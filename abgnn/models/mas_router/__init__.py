@@ -1,4 +1,4 @@
-"""MasRouter (arXiv 2502.11133): how many agents, which roles, which LLM, in turn."""
+"""MasRouter (arXiv 2502.11133): the number of agents, their roles and LLMs, chosen in turn."""
 
 import lazy_loader
 

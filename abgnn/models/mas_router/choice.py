@@ -1,4 +1,4 @@
-"""What MasRouter's cascade drew, and the plans that this stands for."""
+"""The draws of MasRouter's cascade, and their plans."""
 
 from __future__ import annotations
 

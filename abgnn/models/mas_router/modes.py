@@ -88,21 +88,15 @@ def mode_plan(
     """One plan: agents in the order drawn, then the decision agent, who reads them all.
 
     In Debate nobody reads the own previous answer: the released masks admit it, and its cycle test
-    then drops it. A debate of one agent is two calls that know nothing of each other.
+    then drops it. A debate of one agent is two independent calls.
     """
     n = len(roles)
     agents = [Agent(_instructed(r, mode), name) for r, name in zip(roles, backbones, strict=True)]
     pairs = [(u, v) for u in range(n) for v in range(n)]
     within = [(u, v) for u, v in pairs if _sends(mode.edges, u, v)]
     between: Edges = tuple((u, v) for u, v in pairs if _sends(mode.temporal, u, v))
-    return Plan(
-        query,
-        (*agents, decision),
-        (*within, *((u, n) for u in range(n))),
-        decision=n,
-        temporal_edges=between,
-        rounds=mode.rounds,
-    )
+    team = Plan.team(query, agents, within, decision)
+    return replace(team, temporal_edges=between, rounds=mode.rounds)
 
 
 def _instructed(role: Role, mode: Mode) -> Role:

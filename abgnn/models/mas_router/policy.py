@@ -118,11 +118,7 @@ class MasRouter(Policy):
         self.task_texts = TextTable(list(TASKS.values()), in_channels, encoder)
 
     def attach(self, table: BackboneTable) -> None:
-        width = table.embed.size(-1)
-        if width != self.in_channels:
-            raise ConfigError(
-                "policy.in_channels", self.in_channels, f"the encoder's width {width}"
-            )
+        table.check_width(self.in_channels)
         self.mode_texts.fill()
         self.task_texts.fill()
         super().attach(table)

@@ -1,4 +1,4 @@
-"""Programs: executions that decide as they go, one per file."""
+"""Programs: executions that choose their calls while they run, one per file."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Feedback collaboration: a critic reads every solution, and whoever is next amends it."""
+"""Feedback collaboration: a critic reads each solution, and the next executor amends it."""
 
 from __future__ import annotations
 

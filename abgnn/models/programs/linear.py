@@ -1,4 +1,4 @@
-"""Linear collaboration: one after the other, each going on from the answer before."""
+"""Linear collaboration: agents one after the other, each improving on the answer before."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ class PlannerProgram(Program):
 
     The plan by default, where no plan can be read or no planner was admitted: executors answer in
     turn, each improving on the answer before, the strongest last; the first of them reads the
-    planner's reply and is told that it is no plan. So it goes with simulated planners, who answer
-    the question instead.
+    planner's reply, marked as no plan. This is the case with simulated planners, which answer the
+    question instead.
 
     Args:
         executors: how many, the first agents of the plan, strongest first; the planner follows.

@@ -1,4 +1,4 @@
-"""Self-consistency: independent answers of one agent, and a majority vote over what they say."""
+"""Self-consistency: independent answers of one agent, and a majority vote by key."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _PURGED = ("guest", "ctypes", "_ctypes")  # a program would have to import them,
 
 @dataclass(frozen=True)
 class Child:
-    """What a child gets.
+    """The settings and descriptors of a child.
 
     Args:
         walls, folder, timeout_s, memory_mb: how it is confined, and where.

@@ -1,7 +1,7 @@
 """Plain data as JSON, exactly, and nothing else.
 
-What crosses from the program to its judge is rebuilt from numbers, texts and containers: an object
-whose class says that it equals everything arrives as what it holds, or not at all.
+Values from the program are rebuilt for its judge from numbers, texts and containers, so that no
+class of the program (one that equals everything, for example) reaches the tests.
 """
 
 from __future__ import annotations

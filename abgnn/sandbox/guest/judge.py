@@ -1,8 +1,8 @@
-"""Tests here, the program there: two processes that share nothing but a pipe.
+"""The tests and the program in two processes that share nothing but a pipe.
 
 The tests run in a process that has never seen the program. A function of the program is called
-through the pipe, and what comes back is plain data (`codec`). So whatever the program patches,
-overrides or ends, it does to itself; to pass, its functions must return what the tests expect.
+through the pipe, and what comes back is plain data (`codec`). So the program can only
+patch, override or end itself; to pass, its functions must return what the tests expect.
 """
 
 from __future__ import annotations

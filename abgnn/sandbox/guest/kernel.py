@@ -1,4 +1,4 @@
-"""The few Linux calls that Python has no name for, through ctypes.
+"""The few Linux system calls that Python lacks, through ctypes.
 
 Every function raises OSError where the kernel, the C library or the platform refuses.
 """

@@ -1,4 +1,4 @@
-"""A worker: enters its namespaces, then runs one job after the other until nobody asks any more.
+"""A worker: enters its namespaces, then runs one job after the other until its input ends.
 
 Started with one argument, a JSON object: see `Config`. Commands come on stdin, replies go to
 stdout; the first reply says whether the worker stands.

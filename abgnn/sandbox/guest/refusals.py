@@ -1,7 +1,7 @@
-"""The inner wall: an audit hook, which cannot be taken off once it is set.
+"""The inner wall: an audit hook, which cannot be removed once it is set.
 
-It works on every platform and under every strength, and it tells the program in plain words what
-was refused. It is Python within the program's own interpreter, so the kernel's walls come first.
+It works on every platform and under every strength, and its errors say in plain words what was
+refused. It is Python within the program's own interpreter, so the kernel's walls come first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One program from fork to verdict: children, pipes, time, and the end of all that it started."""
+"""Running one program: fork, pipes, time limit, result, and killing all that it started."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STDERR_LIMIT = 16 << 10  # bytes of the tail that is kept
 
 @dataclass
 class Capture:
-    """What a pipe brought: its first or its last `limit` bytes; the rest is read and dropped."""
+    """The content of a pipe: its first or its last `limit` bytes; the rest is read and dropped."""
 
     limit: int
     tail: bool = False
@@ -45,7 +45,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class House:
-    """What one worker has for all its jobs.
+    """The parts of a worker that all its jobs share.
 
     Args:
         walls: what children close behind themselves.

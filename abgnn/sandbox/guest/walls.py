@@ -1,4 +1,4 @@
-"""What closes in on a child between its fork and its program."""
+"""The walls (limits, rights, filters) that confine a child before its program runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the code in what an LLM wrote."""
+"""The code in an LLM's reply."""
 
 from __future__ import annotations
 

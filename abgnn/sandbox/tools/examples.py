@@ -1,4 +1,4 @@
-"""The public examples of a programming question: what its text says that calls should return."""
+"""The public examples of a programming question: calls and their results, from its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a role's tool is (the paper's plugin): it reads a reply, and has something to say to it."""
+"""`Tool`: a role's tool (the paper's plugin), which reads a reply and returns a text on it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LIMIT = 4000  # characters that an LLM is told
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool found out.
+    """The result of a tool.
 
     Args:
-        text: what the agent and its readers are told; `LIMIT` characters at most.
+        text: shown to the agent and its readers; `LIMIT` characters at most.
         ok: whether the code ran to its end, or all examples passed.
         seconds: wall time of the run; queueing not counted.
     """
@@ -32,7 +32,7 @@ class Tool(Protocol):
     name: str
 
     async def use(self, query: Query, reply: str) -> ToolResult | None:
-        """What the tool says to a reply; None: the reply holds nothing for it."""
+        """Use the tool on a reply; None: the reply holds nothing for it."""
         ...
 
 
