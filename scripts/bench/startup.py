@@ -46,7 +46,7 @@ class Measured:
     """One line of the table.
 
     Args:
-        code: what the process runs, after it has been told to write down what it has loaded.
+        code: what the process runs, after the part that writes down what it has loaded.
         args: its arguments.
         seconds: CPU seconds of each run.
         loaded: which of `WATCHED` the last run has loaded.
