@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
@@ -138,7 +138,7 @@ def _paired(full: Sequence[PointRow], other: Sequence[PointRow]) -> str:
         return "no common points"
     if len(gaps) < 2:
         return f"{gaps.mean():+.3f} (one seed)"
-    half = student.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
+    half = stdtrit(len(gaps) - 1, 0.975) * gaps.std(ddof=1) / len(gaps) ** 0.5
     return f"{gaps.mean():+.3f} ± {half:.3f}"
 
 

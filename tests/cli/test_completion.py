@@ -1,4 +1,4 @@
-"""Completion scripts: what a shell offers, asked of the shell itself."""
+"""Completion scripts: what a real shell offers with them."""
 
 from __future__ import annotations
 

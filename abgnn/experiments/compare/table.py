@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
@@ -200,7 +200,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     mean = float(np.mean(values))
     if n < 2:
         return mean, float("nan")
-    return mean, float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return mean, float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
 
 
 def budgets_of(comparison: Comparison, axis: Axis) -> tuple[float, ...]:
