@@ -59,7 +59,7 @@ def test_it_takes_few_files(recipe: Recipe) -> None:
 def test_their_own_tests_pass(tree: Path) -> None:
     """In one process, for what they import takes most of the time."""
     files = [name for recipe in RECIPES for name in recipe.tests]
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-rA"]
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-rA", "--durations=8"]
     shown = run(tree, "-m", "pytest", *options, *files)
     for name in files:
         assert re.search(rf"^PASSED {re.escape(name)}::", shown, re.M), name

@@ -1,6 +1,6 @@
 """The heads that ship: difficulty at once, with the offline encoder and without any fit.
 
-Data, licence and figures are in the card beside the weights, `abgnn/heads/README.md`.
+Data, licence and figures are in the card beside the weights, `abgnn/difficulty/heads/README.md`.
 """
 
 from __future__ import annotations
