@@ -21,7 +21,13 @@ from tests.paths import ROOT
 
 READMES = sorted(
     path
-    for pattern in ("*.md", "abgnn/**/*.md", "datamodules/**/*.md", "configs/*.md", "scripts/**/*.md")
+    for pattern in (
+        "*.md",
+        "abgnn/**/*.md",
+        "datamodules/**/*.md",
+        "configs/*.md",
+        "scripts/**/*.md",
+    )
     for path in ROOT.glob(pattern)
     if path.name == "README.md"
 )
@@ -56,6 +62,12 @@ def blocks(readme: Path) -> list[Block]:
         section = [name for start, name in heads if start < match.start()]
         found.append(Block(match[1], match[2].strip(), match[3], section[-1] if section else ""))
     return found
+
+
+def without_recipes(readme: Path) -> str:
+    """The text but for the recipes, whose files and commands do not exist yet."""
+    text = readme.read_text(encoding="utf-8")
+    return re.sub(r"^## Recipe: .*?(?=^## |\Z)", "", text, flags=re.M | re.S)
 
 
 @dataclass(frozen=True)
