@@ -1,6 +1,6 @@
 """The packaged difficulty heads, for the offline encoder; no fit is needed.
 
-Data, licence and figures are in the card beside the weights, `abgnn/heads/README.md`.
+Data, licence and figures are in the card beside the weights, `abgnn/difficulty/heads/README.md`.
 """
 
 from __future__ import annotations

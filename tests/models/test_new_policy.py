@@ -1,8 +1,7 @@
-"""A policy takes one file and one config: the README's example, trained, compared and judged."""
+"""A policy takes one file and one config: the recipe's, trained, compared and judged."""
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -13,21 +12,20 @@ import yaml
 from abgnn.cli.main import main
 from abgnn.experiments.experiment import build
 from tests.paths import ROOT
+from tests.readmes import recipes
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONFIGS = ["simulated/general.yaml", "by_length.yaml"]
 
 
 @pytest.fixture(autouse=True)
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The two files that the README shows, in the current folder."""
-    section = README.split("### A policy of your own")[1].split("\n### ")[0]
-    for language, name in (("python", "my_policy.py"), ("yaml", "by_length.yaml")):
-        [text] = re.findall(rf"```{language}\n(.*?)```", section, re.S)
-        assert text.startswith(f"# {name}")
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    """Policy and config of the recipe, in the current folder, outside the package."""
+    [recipe] = recipes(ROOT / "abgnn/models/README.md")
+    config = recipe.new["configs/baselines/by_length.yaml"].replace("abgnn.models", "my_policy")
+    (tmp_path / "my_policy.py").write_text(recipe.new["abgnn/models/by_length.py"], "utf-8")
+    (tmp_path / "by_length.yaml").write_text(config, "utf-8")
     monkeypatch.delitem(sys.modules, "my_policy", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
 
