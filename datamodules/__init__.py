@@ -1,25 +1,5 @@
-"""Question sets: each yields `abgnn.data.query.Query` objects and judges responses to them."""
+"""Question sets: each yields `abgnn.data.Query` objects and judges responses to them."""
 
-from datamodules.arithmetic import Arithmetic
-from datamodules.base import QuestionDataModule
-from datamodules.benchmark import Benchmark
-from datamodules.gsm8k import GSM8K
-from datamodules.human_eval import HumanEval
-from datamodules.math import MATH
-from datamodules.mbpp import MBPP
-from datamodules.mmlu import MMLU
-from datamodules.outcomes import Outcomes
-from datamodules.quick_qa import QuickQA
+import lazy_loader
 
-__all__ = [
-    "GSM8K",
-    "MATH",
-    "MBPP",
-    "MMLU",
-    "Arithmetic",
-    "Benchmark",
-    "HumanEval",
-    "Outcomes",
-    "QuestionDataModule",
-    "QuickQA",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

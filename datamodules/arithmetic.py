@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from datamodules.base import QuestionDataModule
 from datamodules.numeric import Numeric
+from datamodules.question_set import QuestionSet
 
 Operands = tuple[int, ...]
 
@@ -69,7 +69,7 @@ KINDS: MappingProxyType[int, Kind] = MappingProxyType(
 )
 
 
-class Arithmetic(Numeric, QuestionDataModule):
+class Arithmetic(Numeric, QuestionSet):
     """Six levels of arithmetic; no two questions hold the same numbers in another order.
 
     `meta`: level (1 to 6), kind, subject, topic (leading digit of the first operand, 0 to 9).
@@ -80,7 +80,7 @@ class Arithmetic(Numeric, QuestionDataModule):
             multiplication), 4 (two-digit addition), 5 (three one-digit terms), 6 (largest of
             three); None for all.
         splits: n_train, n_val, n_test, batch_size, seed (of the questions, too), limit, see
-            `QuestionDataModule`.
+            `QuestionSet`.
 
     Raises:
         ConfigError: an unknown or repeated level, or more questions than a level has.

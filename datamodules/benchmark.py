@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from datamodules.base import QuestionDataModule
 from datamodules.hub import Hub, hub_rows
+from datamodules.question_set import QuestionSet
 from datamodules.rows import Row, local_rows
 
 _log = logging.getLogger(__name__)
 
 
-class Benchmark(QuestionDataModule):
+class Benchmark(QuestionSet):
     """A published benchmark: questions without examples (few-shot free), dealt into own splits.
 
     Rows come from local files if `path` is given, else from the hub. A subclass states `HUB` and
@@ -29,7 +29,7 @@ class Benchmark(QuestionDataModule):
         revision: commit on the hub; None: the pinned one.
         subsets: configurations of the hub's dataset; None: the benchmark's.
         split: the upstream split to read, of the hub or of a folder; all splits are dealt from it.
-        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionDataModule`.
+        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionSet`.
 
     Raises:
         ConfigError: see `hub_rows`, `local_rows`; a row that cannot be used, an id twice.

@@ -13,7 +13,7 @@ from abgnn.outcomes.cells import Missing
 from abgnn.outcomes.layouts import Layout, read_outcomes
 from abgnn.outcomes.recorded_text import recorded_score, with_score
 from abgnn.outcomes.table import OutcomeTable
-from datamodules.base import QuestionDataModule
+from datamodules.question_set import QuestionSet
 
 DOMAINS = ("general", "math", "code")
 WHERE = (
@@ -22,7 +22,7 @@ WHERE = (
 )
 
 
-class Outcomes(QuestionDataModule):
+class Outcomes(QuestionSet):
     """Questions whose answers by several LLMs are recorded; splits are stratified by task.
 
     `meta`: subject (the task), row (in `table`). A response is scored by what the table says of
@@ -32,7 +32,7 @@ class Outcomes(QuestionDataModule):
         path, layout, tasks, llms, profiles, missing, allow_pickle: as in
             `abgnn.outcomes.layouts.read_outcomes`; the file is read when first asked for.
         domain: of all queries; None: each by its task (`domain_of_task`).
-        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionDataModule`.
+        splits: n_train, n_val, n_test, batch_size, seed, limit, see `QuestionSet`.
     """
 
     domain: ClassVar[str] = "general"

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import yaml
 
 from abgnn.data.query import Query
-from datamodules.base import QuestionDataModule
 from datamodules.multiple_choice import MultipleChoice, choice_text
+from datamodules.question_set import QuestionSet
 
 
-class QuickQA(MultipleChoice, QuestionDataModule):
+class QuickQA(MultipleChoice, QuestionSet):
     """Six subjects, five levels, six questions each, with keys checked by hand.
 
     `meta`: subject, area (`stem`, `hum`, `soc`, `law`), level (1 known to a schoolchild, to 5
     known to an expert), topic (0 to 9 within the subject), choices. The answer is a letter.
-    Arguments: see `QuestionDataModule`.
+    Arguments: see `QuestionSet`.
     """
 
     domain: ClassVar[str] = "general"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from abgnn.cli.arguments import Parser
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from abgnn.evaluation.certificate import Certificate
 
 
 def add_arguments(parser: Parser) -> None:
@@ -36,17 +40,9 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, console: Console) -> int:
     """Execute and judge; 1 if a budget is not met."""
     from abgnn.cli.progress import progress_on
-    from abgnn.experiments.certify import certify_policy
-    from abgnn.experiments.experiment import build
-    from abgnn.models.planned import PlannedMixture
-    from abgnn.models.policy import Policy
 
-    experiment = build(args.config, ["--trainer.logger=false"])
-    policy: Policy = PlannedMixture(args.plan) if args.plan else experiment.model.policy
     with progress_on(console) as progress:
-        certificate = certify_policy(
-            experiment,
-            policy,
+        certificate = _judge(args)(
             progress=progress,
             cost_usd=args.cost,
             latency_s=args.latency,
@@ -59,3 +55,24 @@ def run(args: Namespace, console: Console) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(certificate.to_dict(), indent=1) + "\n", encoding="utf-8")
     return 1 if certificate.verdict == "not met" else 0
+
+
+def _judge(args: Namespace) -> Callable[..., Certificate]:
+    """Who judges: a plan on one config needs no PyTorch; configs over configs are Lightning's."""
+    if args.plan and len(args.config) == 1:
+        from abgnn.experiments.certify_plan import certify_plan, read_questions
+        from abgnn.experiments.deployment import read_deployment
+        from abgnn.planning.plan_file import PlanFile
+        from datamodules.plain import PLAIN
+
+        [name] = args.config
+        plan = PlanFile.read(args.plan)
+        return partial(certify_plan, read_deployment(name), read_questions(name, PLAIN), plan)
+    from abgnn.experiments.certify import certify_policy
+    from abgnn.experiments.experiment import build
+    from abgnn.models.planned import PlannedMixture
+    from abgnn.models.policy import Policy
+
+    experiment = build(args.config, ["--trainer.logger=false"])
+    policy: Policy = PlannedMixture(args.plan) if args.plan else experiment.model.policy
+    return partial(certify_policy, experiment, policy)

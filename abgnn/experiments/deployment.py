@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,13 +10,12 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from abgnn.data.mas import MasDefinition
-from abgnn.data.outcome import CallRecord
 from abgnn.data.query import Task
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.experiments.old_names import renamed
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor
+from abgnn.rollout.executor import Executor, OnOutcome
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 
 EXECUTES = ("mas", "client", "rollout", "max_in_flight")
@@ -64,7 +63,7 @@ class Deployment:
         self,
         task: Task,
         settings: RolloutSettings | None = None,
-        on_call: Callable[[CallRecord], None] | None = None,
+        on_outcome: OnOutcome | None = None,
     ) -> Executor:
         """An executor for this client and these backbones; the caller closes it."""
         return Executor(
@@ -73,7 +72,7 @@ class Deployment:
             task,
             settings=settings or self.rollout,
             max_in_flight=self.max_in_flight,
-            on_call=on_call,
+            on_outcome=on_outcome,
             framework=self.mas.framework,
         )
 

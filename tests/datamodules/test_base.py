@@ -10,7 +10,7 @@ import torch
 from abgnn.data.query import Query, Task
 from abgnn.errors import ConfigError
 from datamodules import Arithmetic, HumanEval, QuestionDataModule, QuickQA
-from datamodules.base import stratified_order
+from datamodules.question_set import stratified_order
 
 SETS = [Arithmetic, HumanEval, QuickQA]
 

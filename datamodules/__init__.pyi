@@ -1,0 +1,11 @@
+from .base import QuestionDataModule as QuestionDataModule
+from .benchmark import Benchmark as Benchmark
+from .modules import GSM8K as GSM8K
+from .modules import MATH as MATH
+from .modules import MBPP as MBPP
+from .modules import MMLU as MMLU
+from .modules import Arithmetic as Arithmetic
+from .modules import HumanEval as HumanEval
+from .modules import Outcomes as Outcomes
+from .modules import QuickQA as QuickQA
+from .question_set import QuestionSet as QuestionSet
