@@ -101,6 +101,7 @@ def commands() -> dict[str, Measured]:
         ["pools"],
         ["certify", "--config", CONFIG, "--plan", "plan.json", "--cost", "1"],
         ["run", "What is a quark?", "--config", CONFIG],
+        ["run", "What is a quark?", "--config", CONFIG, "--plan", "plan.json"],
     ]
     lines = {f"abgnn {' '.join(args)}": Measured(_MAIN, args) for args in [*helps, *others]}
     return {**lines, "from abgnn import System": Measured("from abgnn import System")}
