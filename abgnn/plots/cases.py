@@ -9,8 +9,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from abgnn.data.outcome import Outcome
-from abgnn.plots.frontier import INK, paint_plan, stamp
+from abgnn.plots.frontier import paint_plan, stamp
 from abgnn.plots.plan_layout import Layout
+from abgnn.plots.style import INK
 
 HEAD, QUESTION, CAPTION, LEAST, SIDE = 0.95, 0.45, 0.4, 3.0, 0.2  # inches
 Grid = Mapping[str, Mapping[str, tuple[Outcome, str]]]
