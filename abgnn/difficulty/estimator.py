@@ -33,7 +33,7 @@ class DifficultyEstimator(LightningModule):
 
     with the embedding e, standardised surface counts c, and the logit of the mean ease of the
     question's task, :math:`b_t`, so that the MLP is a residual without an intercept. A task that
-    was not in training, or is not told, has the mean over all questions. Loss: ½ BCE + ½ MSE.
+    was not in training, or is unknown, has the mean over all questions. Loss: ½ BCE + ½ MSE.
 
     Args:
         encoder: a sentence-transformers model, or `offline`.

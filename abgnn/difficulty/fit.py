@@ -30,8 +30,8 @@ class FitSettings:
         train_layers: transformer layers that learn, from the last; 0: frozen, and fast.
         channels: hidden width of the head.
         surface: whether the head sees surface counts.
-        tasks: whether the estimator is told a question's task. Else it is told the table during
-            training, and afterwards speaks of the first table's LLMs.
+        tasks: whether a question's task is an input. Else the input is the table in training, and
+            afterwards always the first table.
         lr_encoder, lr_head, weight_decay: of AdamW.
         batch_size: questions per step.
         epochs: at most; the weights of the least validation loss are kept, and training stops

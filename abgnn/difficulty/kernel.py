@@ -141,7 +141,7 @@ class KernelEase:
 
 
 def _prose(texts: Sequence[str]) -> list[str]:
-    """Without lines of unit tests: their made-up values would outweigh what is asked."""
+    """Without lines of unit tests: their made-up values would outweigh the question."""
     return [_TESTS.sub("", text).strip() or text for text in texts]
 
 

@@ -19,7 +19,7 @@ from abgnn.graph.surface_features import surface_counts
 from abgnn.outcomes.catalogue import domain_of_task
 from abgnn.outcomes.table import OutcomeTable
 
-TABLE = "table {}"  # what stands for the task if tasks are not told
+TABLE = "table {}"  # in place of the task if tasks are left out
 DOMAIN_SHARES = {"code": 1.0, "math": 1.0, "general": 4.0}  # Appendix F
 
 

@@ -28,13 +28,13 @@ _SELECT = (
 class GroupChat(FrameworkTemplate):
     """AutoGen's group chats: agents speak one after the other into one conversation.
 
-    A speaker waits for the one before, and hears what those have said so far whom an edge joins it
-    with (all of them, in the system as it is), and itself. The decision agent reads the whole
-    conversation.
+    A speaker waits for the one before, and reads all earlier messages of its neighbours (agents
+    joined to it by an edge; in the system as it is, all) and its own. The decision agent reads the
+    whole conversation.
 
     Round robin: everybody speaks once a round, in the template's order. Selector: before every turn
     the decision agent is asked who is next; nobody speaks twice in a row. A reply that does not
-    name exactly one of them gives the word to whoever has spoken least.
+    name exactly one of them selects the agent that has spoken least.
 
     Calls: rounds · agents + 1, and with a selector one more for each turn with a choice.
 
@@ -90,7 +90,7 @@ class GroupChat(FrameworkTemplate):
 async def _selected(
     plan: Plan, stage: Stage, able: Sequence[int], spoken: Counter[int], chat: Sequence[AgentAnswer]
 ) -> tuple[int, list[AgentAnswer]]:
-    """Who is next, and what was said to that."""
+    """The next speaker, and the reply that chose it."""
     if len(able) == 1:
         return able[0], []
     names = {a: plan.agents[a].role.name for a in able}

@@ -121,7 +121,7 @@ def _layered(n: int) -> Edges:
 async def _artefact(
     stage: Stage, edges: Edges, agent: int, received: Mapping[int, AgentAnswer]
 ) -> AgentAnswer | None:
-    """An agent's version; where it cannot be called, what it was given goes on as it is.
+    """An agent's version; where it cannot be called, its latest input goes on unchanged.
 
     Numbers of its calls: 0 its draft, or the merger; from 1 its rewritings; then instructions.
     """

@@ -66,7 +66,7 @@ class QuestionFile:
 
 
 def _key(answer: str, response: str) -> float | bool | None:
-    """What a response comes down to, given what kind of thing the answer is."""
+    """The number that a response ends on, or whether its last line has the answer's text."""
     if _number(answer) is not None:
         numbers = _NUMBER.findall(response)
         return _number(numbers[-1]) if numbers else None

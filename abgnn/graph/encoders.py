@@ -104,7 +104,7 @@ class TextEncoder:
             self._cache.update(self._disk.get(new))
             new = [t for t in new if t not in self._cache]
         elif self._most is not None:
-            for text in texts:  # those asked last are kept
+            for text in texts:  # the latest ones are kept
                 if text in self._cache:
                     self._cache[text] = self._cache.pop(text)
         # long ones first: texts of a batch are alike in length, so little of it is padding

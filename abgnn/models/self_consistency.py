@@ -1,4 +1,4 @@
-"""`SelfConsistency`: one LLM asked several times, its answers put to a vote; learns nothing."""
+"""`SelfConsistency`: several answers of one LLM and a majority vote; learns nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SelfConsistency(Policy):
         return PlannedChoice(plans, (), nothing, nothing)
 
     def answers(self) -> int:
-        """How many answers are asked for per question."""
+        """Answers per question."""
         names = self.table.names
         if self.backbone not in names:
             raise ConfigError("policy.backbone", self.backbone, f"one of {list(names)}")

@@ -94,7 +94,7 @@ class Mixture:
 
     Args:
         parts: at most three, and one more for every further kind of questions; shares sum to 1.
-        budget: what was asked for.
+        budget: that it was planned for.
         feasible: whether the model expects the budgets to be met; if not, the parts are the
             designs that come nearest.
         prices: λ_tok (per USD) and λ_lat (per second), the dual values of the budgets: no design

@@ -31,7 +31,7 @@ Call: TypeAlias = Callable[[int, Messages], Awaitable[Completion]]
 
 
 class Reply(TypedDict):
-    """What a node said, and what it used."""
+    """A node's reply and its usage."""
 
     text: str
     prompt_tokens: int

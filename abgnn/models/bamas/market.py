@@ -23,7 +23,7 @@ NOBODY = LinearProgram(0)
 
 @dataclass(frozen=True)
 class Market:
-    """What agents cost, and which of them a budget buys for a pattern; teams are found once.
+    """What agents cost, and which of them a budget buys for a pattern; teams are cached.
 
     Args:
         tiers: strongest first.

@@ -151,7 +151,7 @@ class Bamas(Policy):
         action: Tensor | None = None,
         budgets: Sequence[float] | None = None,
     ) -> PlannedChoice:
-        """Decide; `action` `[B]` are patterns and `budgets` dollars that are given."""
+        """Decide; `action` `[B]`: patterns to judge; `budgets`: dollars per query."""
         dollars = self._budgets(batch.query, sample=sample) if budgets is None else budgets
         log_prob = self.log_prob(batch.query_embed, dollars)  # [B, P]
         chosen = choose(log_prob, sample=sample) if action is None else action  # [B]
@@ -201,7 +201,7 @@ def checked_budgets(budgets: Sequence[float] | None, budget: float | None) -> tu
 
 
 def checked_max_tokens(by_job: Mapping[str, int] | None) -> dict[Job, int]:
-    """Tokens of a reply by job; jobs that are not given have the released number."""
+    """Tokens of a reply by job; missing jobs have the released number."""
     for job, most in (by_job or {}).items():
         if job not in LIBRARY or most < 1:
             raise ConfigError(f"policy.max_tokens.{job}", most, f"tokens ≥ 1 for {LIBRARY}")

@@ -1,8 +1,8 @@
 """Small integer programs, solved exactly: by HiGHS, then by an integer search from its solution.
 
 HiGHS works in doubles, with tolerances of 1e-6: weights that grow like products (`tier_weights`)
-outgrow them, and so may a budget that is met to the last cent. The search starts from what HiGHS
-found, so that it has little left to look at; it is exact whatever HiGHS said.
+outgrow them, and so may a budget that is met to the last cent. The search starts from HiGHS's
+solution, so that it has little left to look at; it is exact whatever that solution is.
 """
 
 from __future__ import annotations

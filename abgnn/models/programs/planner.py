@@ -36,7 +36,7 @@ UNREADABLE = (
 class PlannerProgram(Program):
     """BAMAS's planner-driven pattern (arXiv 2511.21572): steps that refer to earlier results.
 
-    The planner is told who is there and replies with steps; each goes to an executor of its own and
+    The planner reads who is there and replies with steps; each goes to an executor of its own and
     starts when what it uses is there. Steps beyond the executors bought are done together by the
     last one (the release stops short of them); executors beyond the steps draft the last one, so
     that whoever carries it out reads their drafts. A step that the budget does not admit is left

@@ -49,8 +49,8 @@ class StarProgram(Program):
 def vote(votes: Sequence[tuple[str, AgentAnswer]], strong: int) -> str | None:
     """The text that wins among (key, answer); None: no votes.
 
-    Answers without a key count only if none has one. A text, not what its agent said: a vote ends
-    with its last answer.
+    Answers without a key count only if none has one. The result is a text, not an
+    `AgentAnswer`, since a vote ends when the last answer is there.
 
     Args:
         votes: in the order of the plan.

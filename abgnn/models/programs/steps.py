@@ -19,7 +19,7 @@ class PlannedStep:
 
     Args:
         instruction: what is to be done.
-        executor: who is asked for, from 0; −1: nobody in particular.
+        executor: the one that the planner named, from 0; −1: nobody in particular.
         uses: earlier steps whose results it needs, from 0.
     """
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from abgnn.data.query import Query
 
-LIMIT = 4000  # characters that an LLM is told
+LIMIT = 4000  # characters that an LLM reads
 
 
 @dataclass(frozen=True, slots=True)
