@@ -138,6 +138,17 @@ def idle(server: Running) -> None:
         time.sleep(0.005)
 
 
+def left(server: Running, clients: int) -> None:
+    """Wait until the server has noticed that so many clients went away."""
+    while f"}} {clients}.0" not in line_of(server, "abgnn_abandoned_total"):
+        time.sleep(0.005)
+
+
+def line_of(server: Running, metric: str) -> str:
+    text = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n").decode()
+    return next((line for line in text.splitlines() if line.startswith(metric)), "")
+
+
 @contextmanager
 def served(
     system: System, limits: ServeLimits | None = None, key: str | None = None

@@ -27,6 +27,7 @@ from tests.serve.http.helpers import (
     Running,
     ask,
     idle,
+    left,
     scripted,
     served,
     whole,
@@ -184,6 +185,8 @@ def test_a_client_that_goes_away_stops_the_calls(mas: BaseMAS) -> None:
                 sock.sendall(whole(ask(stream=stream)))
                 while not llm.running:
                     time.sleep(0.005)
+            left(server, 1)
+            llm.gate.release(99)
             idle(server)
             text = server.raw(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert [name for name, _ in llm.told] == CHAIN[:1]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.rollout import Completion
 from abgnn.rollout.clients.base import CallError
 from abgnn.serve.http.limits import ServeLimits
+from abgnn.serve.http.server import PatientProtocol
 from tests.rollout.helpers import Scripted
 from tests.serve.http.helpers import (
     HEAD,
@@ -158,12 +160,17 @@ def test_readers_that_stall_are_let_go(
     async def wordy(self: Scripted, *args: Any, **kwargs: Any) -> Completion:
         return replace(await original(self, *args, **kwargs), text=long)
 
+    lost, noted = Event(), PatientProtocol.connection_lost
+
+    def note(self: PatientProtocol, exc: Exception | None) -> None:
+        noted(self, exc)
+        lost.set()
+
     monkeypatch.setattr(Scripted, "complete", wordy)
+    monkeypatch.setattr(PatientProtocol, "connection_lost", note)
     with socket.create_connection(server.address, timeout=60) as sock:
         sock.sendall(whole(ask("Long?")))
-        while not server.service.in_flight:
-            time.sleep(0.005)
-        idle(server)  # nobody has read a byte
+        assert lost.wait(60), "though nobody has read a byte"
         assert len(read_all(sock)) < len(long)
     monkeypatch.undo()
 

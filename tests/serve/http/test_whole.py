@@ -38,6 +38,7 @@ from tests.serve.http.helpers import (
     KEY,
     ask,
     idle,
+    left,
     parsed,
     real,
     served,
@@ -164,6 +165,7 @@ def test_calls_of_clients_that_left_are_booked(
                 sock.sendall(whole(ask(f"Q{i}?")))
                 while len(stub.log()) <= i:
                     time.sleep(0.01)
+        left(server, 5)
         stub.change(slots=None)
         idle(server)
         log = stub.log()
