@@ -59,11 +59,6 @@ class SharedConnection:
         with self._lock:
             self._close()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the file is open."""
-        return self._db is not None
-
     def _connected(self) -> sqlite3.Connection:
         if self._stamp is not None and stamp(self.path) != self._stamp:
             self._close()  # somebody writes: from now on with regard to the log
