@@ -1,4 +1,4 @@
-"""From an experiment to a calibration: rollouts of the design, and what every call showed."""
+"""From an experiment to a calibration: rollouts of the design and their observations."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def calibrate_experiment(
     *,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Run the calibration design on the training questions and keep what every call showed.
+    """Run the calibration design on the training questions; observe every call.
 
     Calls pass the experiment's recording and caps, phase `calibrate`: a run that was stopped
-    pays only for what is missing. Without rollouts the profiles are all that is known.
+    pays only for what is missing. Without rollouts it holds the profiles only.
 
     Args:
         experiment: client, catalogue, roles and questions.
         rollouts: of random committees.
         seed: of the design.
         by: entry of the questions' `meta` by whose values plans may differ.
-        progress: is shown every rollout.
+        progress: notified of every rollout.
 
     Raises:
-        ConfigError: no call was answered, a question has no such entry, or a framework calls
-            agents otherwise than the planner foretells.
+        ConfigError: no call was answered, a question has no such entry, or the planner cannot
+            forecast which agents the framework calls.
     """
     model, data = experiment.model, experiment.data
     mas = model.mas

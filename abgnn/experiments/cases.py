@@ -29,11 +29,11 @@ PLANNER = "planner"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one system did with one question on one budget.
+    """A system's plan for one question on one budget, executed.
 
     Args:
         system: planner, or the policy's class (with its file's name if there are several).
-        budget: what a query may cost and take on average, in words; empty: none was given.
+        budget: what a query may cost and take on average, in words; empty: none is stated.
         question: how hard it is, in words, and its text.
         outcome: of its plan, executed once.
     """
@@ -58,27 +58,27 @@ def cases(
     Args:
         experiment: client, catalogue, roles and questions.
         budgets: of means per query over all questions: a hard one may cost more.
-        by: entry of the questions' `meta` that says how hard they are, by which the planner's
+        by: entry of the questions' `meta` with their difficulty, by which the planner's
             plans differ; None: the text's estimated difficulty picks the questions.
         rollouts: of the planner's calibration; 0: from profiles alone.
         seed: of calibration and plans.
-        checkpoints: trained policies that are shown too. One that knows budgets
-            (`AgentBalance(conditioned=True)`) plans for each, another has one plan.
+        checkpoints: trained policies that are shown too. A conditioned one
+            (`AgentBalance(conditioned=True)`) plans for each budget, another has one plan.
     """
     model, data = experiment.model, experiment.data
     data.setup("test")
     chosen = three_of(experiment, data.queries("test"), by)
     systems = [*_planned(experiment, budgets, rollouts, seed, by), *_trained(checkpoints, budgets)]
-    found: list[Case] = []
+    executed: list[Case] = []
     with model.new_executor(data) as executor:
         executor.check()
         for system, budget, prepare in systems:
             outcomes = evaluate(prepare(), model.mas, executor, list(chosen.values()))
-            found += [
-                Case(system, budget, f"{said}: {first_line(query)}", outcome)
-                for (said, query), outcome in zip(chosen.items(), outcomes, strict=True)
+            executed += [
+                Case(system, budget, f"{hardness}: {first_line(query)}", outcome)
+                for (hardness, query), outcome in zip(chosen.items(), outcomes, strict=True)
             ]
-    return found
+    return executed
 
 
 def three_of(experiment: Experiment, queries: Sequence[Query], by: str | None) -> dict[str, Query]:
@@ -96,7 +96,7 @@ def three_of(experiment: Experiment, queries: Sequence[Query], by: str | None) -
         hard = standard_difficulty(experiment.model.mas, queries)
         ordered = sorted(queries, key=lambda q: hard[q.id])
         named = [("easy", 0), ("medium", len(ordered) // 2), ("hard", -1)]
-        return {said: ordered[place] for said, place in named}
+        return {hardness: ordered[place] for hardness, place in named}
     levels = sorted({query.meta[by] for query in queries})
     places = sorted({0, len(levels) // 2, len(levels) - 1})
     return {
@@ -104,8 +104,8 @@ def three_of(experiment: Experiment, queries: Sequence[Query], by: str | None) -
     }
 
 
-class _Ready:
-    """A policy, and the budget that it is told before it plans."""
+class _BudgetedPolicy:
+    """A policy, and the budget that it is set to before it plans."""
 
     def __init__(self, policy: Policy, budget: Budget | None = None) -> None:
         self.policy, self.budget = policy, budget
@@ -118,61 +118,63 @@ class _Ready:
 
 def _planned(
     experiment: Experiment, budgets: Sequence[Budget], rollouts: int, seed: int, by: str | None
-) -> Iterator[tuple[str, str, _Ready]]:
+) -> Iterator[tuple[str, str, _BudgetedPolicy]]:
     calibration = calibrate_experiment(experiment, rollouts, seed, by)
     for budget in budgets:
         mixture = plan(calibration, budget, seed=seed)
         policy = PlannedMixture(PlanFile.of(mixture, calibration), seed)
-        yield PLANNER, in_words(budget), _Ready(policy)
+        yield PLANNER, in_words(budget), _BudgetedPolicy(policy)
 
 
 def _trained(
     checkpoints: Sequence[str], budgets: Sequence[Budget]
-) -> Iterator[tuple[str, str, _Ready]]:
+) -> Iterator[tuple[str, str, _BudgetedPolicy]]:
     for path in checkpoints:
         policy = load(path, None).policy
         name = type(policy).__name__ + (f", {Path(path).stem}" if len(checkpoints) > 1 else "")
         if policy.has_operating_points:
-            yield from ((name, in_words(budget), _Ready(policy, budget)) for budget in budgets)
+            yield from (
+                (name, in_words(budget), _BudgetedPolicy(policy, budget)) for budget in budgets
+            )
         else:
-            yield name, "", _Ready(policy)
+            yield name, "", _BudgetedPolicy(policy)
 
 
 def in_words(budget: Budget) -> str:
     """For example `0.46 mUSD, 19 s`."""
     cost, wait = budget.cost_usd, budget.latency_s
-    said = [f"{1e3 * cost:.3g} mUSD"] if cost else []
-    return ", ".join([*said, *([f"{wait:g} s"] if wait else [])])
+    parts = [f"{1e3 * cost:.3g} mUSD"] if cost else []
+    return ", ".join([*parts, *([f"{wait:g} s"] if wait else [])])
 
 
-def write_cases(found: Sequence[Case], folder: str | Path, label: str, console: Console) -> Path:
+def write_cases(executed: Sequence[Case], folder: str | Path, label: str, console: Console) -> Path:
     """A table, cases.json with the plans, and the picture, which is returned."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     table = Table(title=f"plans and what came of them ({label})", title_justify="left")
     for head in ("question", "system", "budget", "team", "mUSD", "s", ""):
         table.add_column(head, justify="right" if head in ("mUSD", "s") else "left")
-    for case in found:
+    for case in executed:
         o = case.outcome
         team = ", ".join(f"{a.role.name}: {a.backbone}" for a in o.plan.agents)
         figures = (f"{1e3 * o.cost:.3g}", f"{o.latency:.1f}", verdict(o))
         table.add_row(case.question.partition(":")[0], case.system, case.budget, team, *figures)
     console.print(table)
-    data = [_plain(case, label) for case in found]
+    data = [_plain(case, label) for case in executed]
     (out / "cases.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     grid: dict[str, dict[str, tuple[Outcome, str]]] = {}
-    for case in found:
+    for case in executed:
         o = case.outcome
         column = f"{case.system}\n{case.budget or 'no budget given'}"
-        said = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
-        grid.setdefault(case.question, {})[column] = o, said
+        caption = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
+        grid.setdefault(case.question, {})[column] = o, caption
     picture = draw_cases(grid, out / f"cases-{label}.png", simulated=label == "simulated")
     console.print(f"{out}/cases.json, {picture.name} ({label})", highlight=False, soft_wrap=True)
     return picture
 
 
 def first_line(query: Query) -> str:
-    """The question without its choices and what is said about the answer's form."""
+    """The question without its choices and instructions."""
     return query.text.strip().partition("\n")[0]
 
 
@@ -184,5 +186,5 @@ def verdict(outcome: Outcome) -> str:
 def _plain(case: Case, label: str) -> dict[str, object]:
     o = case.outcome
     measured = {"cost_usd": o.cost, "latency_s": o.latency, "score": o.score, "error": o.error}
-    asked = {"system": case.system, "budget": case.budget, "question": case.question}
-    return {"source": label, **asked, **measured, "plan": o.plan.to_dict()}
+    setting = {"system": case.system, "budget": case.budget, "question": case.question}
+    return {"source": label, **setting, **measured, "plan": o.plan.to_dict()}

@@ -1,4 +1,4 @@
-"""`Deployment`: what carries plans out, read from an experiment's config without torch."""
+"""`Deployment`: client, backbones and settings of a config, read without torch."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ LEARNS = (
     "budget",
     "calibration",
 )
-"""Keys of a config's `model`: those that say how plans are executed, and those of learning."""
+"""Keys of a config's `model`: those of executing plans, and those of learning."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What carries plans out.
+    """Client, backbones and settings by which plans are executed.
 
     Args:
-        client: how LLMs are reached, simulated or live.
+        client: makes the calls, simulated or live.
         mas: template graph and candidate backbones.
         rollout: recording, caps, deadline, retries.
         max_in_flight: rollouts at once.
@@ -56,7 +56,7 @@ class Deployment:
 
     @property
     def label(self) -> str:
-        """`simulated`, `recorded` or `live`: what the calls are."""
+        """How calls are made: `simulated`, `recorded` or `live`."""
         return self.client.label
 
     def new_executor(
@@ -84,7 +84,7 @@ def read_config(name: str) -> dict[str, Any]:
         name: a file, or a packaged config.
 
     Raises:
-        ConfigError: no such file, no YAML, or a key of `model` that there is not.
+        ConfigError: no such file, no YAML, or an unknown key of `model`.
     """
     try:
         data = yaml.safe_load(config_path(name).read_text(encoding="utf-8"))
@@ -101,16 +101,16 @@ def read_config(name: str) -> dict[str, Any]:
 
 
 def read_deployment(name: str) -> Deployment:
-    """What a config says of executing; its policy is not read, nor anything of learning."""
+    """The deployment in a config; its policy and the settings of learning are not read."""
     model = read_config(name)["model"]
     return instantiated(Deployment, {key: model[key] for key in EXECUTES if key in model}, name)
 
 
 def instantiated(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """An object from plain values, with `class_path` where a class is to be chosen.
+    """An object from plain values, with `class_path` where a class can be chosen.
 
     Raises:
-        ConfigError: a value that cannot be; it names the file and says what is wrong.
+        ConfigError: an invalid value; it names the file and states the reason.
     """
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, "model")
@@ -125,7 +125,7 @@ def instantiated(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _without_class(values: dict[str, Any]) -> dict[str, Any]:
-    """`mas` by its arguments alone, so that whoever needs no tensors makes none."""
+    """`mas` by its arguments alone, so that no tensors are made where none are needed."""
     mas = values.get("mas")
     if isinstance(mas, dict) and mas.get("class_path") == "abgnn.graph.BaseMAS":
         values["mas"] = mas.get("init_args", {})

@@ -36,8 +36,8 @@ class ExperimentCLI(LightningCLI):
     """`LightningCLI` for `Reinforce` and any datamodule of queries.
 
     Args:
-        args: of the command line, the subcommand first if `run`; `sys.argv` is not looked at.
-        run: carry the subcommand out; else only instantiate.
+        args: of the command line, the subcommand first if `run`; `sys.argv` is not read.
+        run: run the subcommand; else only instantiate.
     """
 
     def __init__(self, args: Sequence[str], run: bool = True) -> None:
@@ -54,11 +54,11 @@ class ExperimentCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """As LightningCLI does, which warns where the process has arguments of its own."""
+        """As LightningCLI does, without its warning where the process has arguments of its own."""
         self.config = parser.parse_args(self._args)
 
     def _parse_ckpt_path(self) -> None:
-        """A checkpoint's hyperparameters go over configs, and flags of the command over both."""
+        """A checkpoint's hyperparameters override configs; the command's flags override both."""
         super()._parse_ckpt_path()
         flags = _model_flags(self._args[1:]) if self.config.get("subcommand") else []
         if flags:
@@ -68,16 +68,16 @@ class ExperimentCLI(LightningCLI):
 
 def _model_flags(args: Sequence[str]) -> list[str]:
     """Every `--model.…` among arguments, with its value."""
-    found: list[str] = []
+    flags: list[str] = []
     for i, arg in enumerate(args):
         if arg.startswith("--model"):
-            found += [arg] if "=" in arg else [arg, *args[i + 1 : i + 2]]
-    return found
+            flags += [arg] if "=" in arg else [arg, *args[i + 1 : i + 2]]
+    return flags
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a config describes."""
+    """The model, datamodule and trainer of a config."""
 
     model: Reinforce
     data: Any
@@ -100,7 +100,7 @@ def build(configs: Sequence[str], overrides: Sequence[str] = ()) -> Experiment:
 
 
 def quiet() -> None:
-    """Silence what libraries say about themselves: deprecations inside them, advertisements."""
+    """Silence libraries' messages about themselves: deprecations inside them, advertisements."""
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
     warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
     for name in ("lightning.pytorch.utilities.rank_zero", "sentence_transformers"):

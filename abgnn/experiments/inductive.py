@@ -36,7 +36,7 @@ WIDE = 4  # times the last budget: about where the base MAS of Appendix D stands
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Which backbones go and come.
+    """Which backbones are removed and added.
 
     Args:
         without: names that are removed in the first variant.
@@ -78,8 +78,8 @@ class Measured:
 def scored(catalogue: Catalogue, domain: str) -> Catalogue:
     """A copy for the simulated world, where a backbone must have a score.
 
-    Who has none published is as good there as its peers let expect. Policies and planner never
-    see that score.
+    One without a published score gets the score expected from its peers. Policies and planner do
+    not see that score.
     """
     return Catalogue(
         tuple(
@@ -109,7 +109,7 @@ def inductive(
         comparison: experiment, operating points, budgets, seeds.
         change: of the catalogue.
         checkpoints: trained policies instead of training, one per operating point.
-        console: says what is done.
+        console: shows progress.
     """
     label, jobs = plan_jobs(comparison)
     for seed in comparison.seeds:
@@ -117,23 +117,23 @@ def inductive(
         if not mine:
             raise ConfigError("ours", comparison.ours, "a method with operating points")
         experiment, policies = _policies(mine, checkpoints, seed)
-        asked = Calls(experiment, comparison)
+        evaluation = Calls(experiment, comparison)
         known = calibrate_with(experiment, comparison.train_calls, seed)
-        found: list[Measured] = []
+        measured: list[Measured] = []
         for name, catalogue in change.variants(experiment.model.mas.catalogue).items():
             console.print(f"seed {seed}, catalogue {name}: {len(catalogue)} LLMs ({label})")
             mas = experiment.model.mas.with_catalogue(catalogue)
             systems = [(comparison.ours, *pair) for pair in policies]
             systems += [(PLANNER, *pair) for pair in _planned(known, mas, comparison, seed)]
             systems += [(SINGLE, *pair) for pair in _singles(mas)]
-            found += asked.on(mas, name, seed, systems)
-        yield found
+            measured += evaluation.on(mas, name, seed, systems)
+        yield measured
 
 
 def _policies(
     jobs: Sequence[Job], checkpoints: Sequence[str], seed: int
 ) -> tuple[Experiment, list[tuple[str, Policy]]]:
-    """What is evaluated: trained here with the jobs' calls, or loaded."""
+    """The policies to evaluate: trained here with the jobs' calls, or loaded."""
     experiment, policies = build(jobs[0].configs, [*jobs[0].overrides, *QUIET]), []
     if checkpoints:
         return experiment, [(Path(c).stem, load(c, None).policy) for c in checkpoints]

@@ -25,7 +25,7 @@ def figures(comparison: Comparison, rows: Sequence[Measured]) -> dict[str, float
     """P@ budgets and areas of one system on one catalogue with one seed.
 
     `AUC` runs to `WIDE` times the last budget, `narrow` to the last budget, both with the system's
-    own value at the end: Appendix D's base point is another one on every catalogue. Both are mean
+    own value at the end, since Appendix D's base point differs between catalogues. Both are mean
     performances.
     """
     values: dict[str, float] = {}
@@ -43,28 +43,28 @@ def _points(rows: Sequence[Measured], axis: str) -> NDArray[np.float64]:
     return np.array([(getattr(m.row, axis), m.row.performance) for m in rows])
 
 
-def shares(found: Sequence[Measured], system: str, catalogue: str) -> dict[str, float]:
+def shares(measured: Sequence[Measured], system: str, catalogue: str) -> dict[str, float]:
     """Share of LLM calls by backbone, over all points and seeds."""
     total: Counter[str] = Counter()
-    for m in found:
+    for m in measured:
         if m.system == system and m.catalogue == catalogue:
             total.update(m.calls)
     return {name: count / total.total() for name, count in total.most_common()}
 
 
 def write_inductive(
-    comparison: Comparison, found: Sequence[Measured], label: str, console: Console
+    comparison: Comparison, measured: Sequence[Measured], label: str, console: Console
 ) -> Path:
     """points.csv, shares.csv, tables and the picture in Figure 4's layout; returns the latter."""
     out = Path(comparison.out)
     out.mkdir(parents=True, exist_ok=True)
-    _write_points(out / "points.csv", found, label)
+    _write_points(out / "points.csv", measured, label)
     by_seed: dict[tuple[str, str], list[dict[str, float]]] = {}
-    for (system, catalogue, _), rows in _grouped(found).items():
+    for (system, catalogue, _), rows in _grouped(measured).items():
         by_seed.setdefault((system, catalogue), []).append(figures(comparison, rows))
     console.print(_table(by_seed, f"the same weights, other catalogues ({label})"))
     console.print(_differences(by_seed, f"minus {ORIGINAL}, paired by seed, ± 95 % ({label})"))
-    used = {key: shares(found, *key) for key in by_seed if key[0] != SINGLE}
+    used = {key: shares(measured, *key) for key in by_seed if key[0] != SINGLE}
     _write_shares(out / "shares.csv", used, label)
     means = {
         key: {axis: interval([v[axis] for v in values])[0] for axis in ("narrow_tok", "narrow_lat")}
@@ -77,9 +77,9 @@ def write_inductive(
     return picture
 
 
-def _grouped(found: Sequence[Measured]) -> dict[tuple[str, str, int], list[Measured]]:
+def _grouped(measured: Sequence[Measured]) -> dict[tuple[str, str, int], list[Measured]]:
     groups: dict[tuple[str, str, int], list[Measured]] = {}
-    for m in found:
+    for m in measured:
         groups.setdefault((m.system, m.catalogue, m.seed), []).append(m)
     return groups
 
@@ -116,12 +116,12 @@ def _differences(
     return table
 
 
-def _write_points(path: Path, found: Sequence[Measured], label: str) -> None:
+def _write_points(path: Path, measured: Sequence[Measured], label: str) -> None:
     names = [f.name for f in fields(Row)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "system", "catalogue", "seed", *names])
-        for m in found:
+        for m in measured:
             row = asdict(m.row)
             writer.writerow([label, m.system, m.catalogue, m.seed, *(row[n] for n in names)])
 

@@ -12,8 +12,8 @@ from abgnn.pools.measured import Measured
 def calibrate(experiment: Experiment, calls: int) -> Measured:
     """Backbone → mean USD and mean service seconds of `calls` training questions.
 
-    The template's lead role asks. Failed calls are left out; a backbone whose calls all fail is a
-    ConfigError, for nothing would be known of it.
+    The calls are in the template's lead role. Failed ones are left out; a backbone whose calls all
+    fail is a ConfigError.
     """
     mas, data = experiment.model.mas, experiment.data
     if calls < 1:

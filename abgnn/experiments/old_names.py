@@ -1,4 +1,4 @@
-"""Names that classes had before 0.2: configs, checkpoints and runs that name them go on working."""
+"""Class names before 0.2, so that configs, checkpoints and runs with them go on working."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MOVED = {
     "abgnn.rollout.local_client.LocalClient": "abgnn.rollout.LocalClient",
     "abgnn.frameworks.ready.GraphFlowTemplate": "abgnn.frameworks.GraphFlowTemplate",
 }
-"""Full name of a class then, name now."""
+"""Full name of a class before 0.2 → its name now."""
 
 
 def renamed(value: Any) -> Any:
-    """A copy of plain data in which every `class_path` is one of today."""
+    """A copy of plain data in which every `class_path` is up to date."""
     if isinstance(value, dict):
         return {
             key: MOVED.get(item, item)

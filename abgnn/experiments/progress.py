@@ -1,4 +1,4 @@
-"""`Progress`: whoever shows how an experiment goes on, the command line for one."""
+"""`Progress`: the interface of progress displays, such as the command line's."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Is told how much there is to do, and of every piece that is done. Any thread may call it."""
+    """Shows how much there is to do, and every piece that is done. Any thread may call it."""
 
     def start(self, total: int, pieces: str, left_usd: float | None = None) -> None:
-        """So many rollouts (or jobs) are to come; `left_usd` may be spent, None: no cap."""
+        """Start with `total` rollouts (or jobs); `left_usd` may be spent, None: no cap."""
         ...
 
     def advance(self, paid_usd: float) -> None:
-        """One of them is done, and was paid so much."""
+        """One of them is done, and its cost was paid."""
         ...
 
 
 def watch(progress: Progress | None, model: Reinforce, total: int | None = None) -> None:
-    """Let `progress` see the rollouts of all executors that a module opens from now on.
+    """Report the rollouts of all executors that a module opens from now on to `progress`.
 
     Args:
-        progress: None: nobody looks.
-        model: who opens executors.
+        progress: None: no report.
+        model: opens the executors.
         total: rollouts to come; None: `progress` has started already.
     """
     if progress is None:

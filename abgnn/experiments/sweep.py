@@ -1,4 +1,4 @@
-"""A frontier: train and evaluate a set of operating points, beside rows that learn nothing."""
+"""A frontier: train and evaluate a set of operating points, beside untrained controls."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class OperatingPoint:
 
     def overrides(self) -> list[str]:
         """As arguments of `abgnn fit`."""
-        given = {"policy.init_args.upper_bound": self.upper_bound,
+        values = {"policy.init_args.upper_bound": self.upper_bound,
                  "policy.init_args.delta": self.delta,
                  "lambda_tok": self.lambda_tok, "lambda_lat": self.lambda_lat}  # fmt: skip
-        return [f"--model.{key}={value}" for key, value in given.items() if value is not None]
+        return [f"--model.{key}={value}" for key, value in values.items() if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What `abgnn frontier` reads.
+    """The config of `abgnn frontier`.
 
     Args:
         fit: configs of the experiment, as for `abgnn fit`.
@@ -132,9 +132,9 @@ def run_sweep(sweep: Sweep, console: Console, progress: Progress | None = None) 
 
 
 def planned_rollouts(sweep: Sweep, experiment: Experiment) -> int:
-    """Rollouts of a whole sweep: training, validation, held-out questions, rows that learn nothing.
+    """Rollouts of a whole sweep: training, validation, held-out questions, controls.
 
-    The experiment is that of any one point; points that train for a different time are not known.
+    The experiment is that of one point; all are taken to train for as many epochs.
     """
     model, data = experiment.model, experiment.data
     data.setup("fit")
@@ -146,7 +146,7 @@ def planned_rollouts(sweep: Sweep, experiment: Experiment) -> int:
 
 
 def control_rows(experiment: Experiment, sweep: Sweep) -> Rows:
-    """Rows that learn nothing: single LLMs, random plans, fixed graphs with one LLM each."""
+    """Untrained controls: single LLMs, random plans, fixed graphs with one LLM each."""
     model, data = experiment.model, experiment.data
     executor = model.new_executor(data)
     queries = data.queries("test")

@@ -1,4 +1,4 @@
-"""A policy with what carries its plans out, from a checkpoint or a config; without Lightning."""
+"""`Trained`: a policy and its deployment, from a checkpoint or a config; without Lightning."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from abgnn.models.policy import Policy
 from abgnn.rollout.clients.base import Client
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 
-_TRADEOFF = {"lambda_tok": 10.0, "lambda_lat": 1e-3}  # where nothing is stated, as in Reinforce
+_TRADEOFF = {"lambda_tok": 10.0, "lambda_lat": 1e-3}  # the defaults of Reinforce
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A policy, and what carries its plans out.
+    """A policy and its deployment.
 
     Args:
-        policy: which plan for which query.
+        policy: chooses plans.
         mas: template graph, candidate backbones, embeddings.
         client, rollout, max_in_flight: see `Deployment`.
     """
@@ -40,7 +40,7 @@ class Trained:
 
     @property
     def deployment(self) -> Deployment:
-        """What carries plans out."""
+        """Client, backbones and settings, without the policy."""
         return Deployment(self.client, self.mas, self.rollout, self.max_in_flight)
 
 
@@ -50,7 +50,7 @@ def from_config(name: str) -> Trained:
     seed = config.get("seed_everything")
     if isinstance(seed, int) and not isinstance(seed, bool):
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  # what a policy of a user's own may draw from
+        np.random.seed(seed)  # noqa: NPY002  # a user's own policy may draw from it
         torch.manual_seed(seed)
     return _made(config["model"], name)
 

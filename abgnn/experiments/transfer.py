@@ -1,4 +1,4 @@
-"""What was observed of some backbones, for a catalogue of others (paper section 4.4)."""
+"""Observations of some backbones, for a catalogue of others (paper section 4.4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def for_profile(observed: Observations, names: tuple[str, ...], profile: Prior) 
 
     Args:
         observed: calls of the backbones `names`.
-        names: what `observed.backbone` counts.
+        names: of the backbones, indexed by `observed.backbone`.
         profile: other backbones, any of the same among them, in any order.
     """
     place = {name: m for m, name in enumerate(profile.names)}
@@ -28,12 +28,11 @@ def for_profile(observed: Observations, names: tuple[str, ...], profile: Prior) 
 
 
 def for_catalogue(calibration: Calibration, mas: BaseMAS) -> Calibration:
-    """The calibration for another catalogue, without a call: backbones go by their names.
+    """The calibration for another catalogue, without a call: backbones are matched by name.
 
-    Those that were not calibrated enter by their profiles, at the trust that the calibrated ones
-    have earned for profiles; roles, messages and questions stay as they were learned. Calls of
-    backbones that are gone are left out. The order of the catalogue is no matter: plans are the
-    same in any.
+    New ones enter by their profiles, with the trust in profiles that the calibrated ones support;
+    roles, messages and questions stay as they were learned. Calls of backbones that are not in the
+    catalogue are left out. Plans do not depend on the catalogue's order.
 
     Args:
         calibration: of another catalogue, with the same roles.
@@ -51,7 +50,7 @@ def for_catalogue(calibration: Calibration, mas: BaseMAS) -> Calibration:
 
 
 def _ordered(catalogue: Catalogue, first: tuple[str, ...]) -> Catalogue:
-    """The backbones in an order of their own: those of `first` as there, then the rest by name."""
+    """The backbones in a fixed order: those of `first` as there, then the rest by name."""
     place = {name: i for i, name in enumerate(first)}
     new = len(place)
     backbones = sorted(catalogue, key=lambda b: (place.get(b.name, new), b.name))

@@ -1,4 +1,4 @@
-"""Executing plans: no torch in here, and nothing that a plan or a reply could change."""
+"""Executing plans: `Executor` and all behind it. No torch in here."""
 
 import lazy_loader
 

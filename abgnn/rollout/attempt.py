@@ -1,4 +1,4 @@
-"""What an attempt of a call holds, uses and leaves behind."""
+"""The state of one attempt of a call, and its translation for ledger and rollout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no li
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an admitted attempt holds and must give back."""
+    """The resources that an admitted attempt holds until it ends."""
 
     caller: Caller
     guard: EndpointGuard | None
@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Progress:
-    """A call under way: what its attempts have used so far."""
+    """A call under way: the sums over its attempts so far."""
 
     attempts: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -47,7 +47,7 @@ def most_usage(client: Client, call: Call) -> Usage:
 def as_attempt(
     client: Client, call: Call, result: Completion | CallError, queued: float
 ) -> Attempt:
-    """For the ledger; what nobody knows is booked at its worst."""
+    """The attempt for the ledger; unknown usage is booked at the worst case."""
     usage = most_usage(client, call) if result.usage is None else result.usage
     return Attempt(
         usage=usage,
@@ -60,7 +60,7 @@ def as_attempt(
 
 
 def as_response(result: Completion | CallError, so_far: Progress) -> Response:
-    """What the rollout gets, and the recording keeps; tokens of all attempts."""
+    """The response for the rollout and the recording, with the tokens of all attempts."""
     if isinstance(result, CallError):
         return Response(
             text="",

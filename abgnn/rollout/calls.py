@@ -1,4 +1,4 @@
-"""What rollouts ask of the gateway, and what a recorded response is worth to them."""
+"""`Call` and `Reply`, between rollout and gateway; when a recorded response can be replayed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ TIME_UP = "the query's time is up"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a rollout asks for.
+    """A call that a rollout wants made.
 
     Args:
-        caller: who asks; key and attempt are filled in by the gateway.
+        caller: who calls; key and attempt are filled in by the gateway.
         backbone, messages, query: the call.
-        twin: how many like calls of the same rollout come before it.
+        repeat: how many like calls of the same rollout come before it.
         seconds: what the deadline leaves, on the plan's clock.
-        purse: the rollout's own cap.
-        age: of the rollout; older ones (lower) are served first where there is a queue.
-        stop: once it is set, nobody waits for the answer any more.
+        query_cap: the rollout's own cap.
+        age: of the rollout; the oldest (lowest number) is served first where calls queue.
+        stop: once it is set, the answer is no longer needed.
     """
 
     caller: Caller
@@ -48,7 +48,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a call: a response, or an error in it; attempts 0 if recorded; pusd paid now."""
+    """The result of a call: a response, perhaps an error; attempts 0 if recorded; pusd paid now."""
 
     response: Response
     attempts: int = 0
@@ -56,19 +56,19 @@ class Reply:
     queue_time: float = 0.0
 
 
-def replays(found: Response, recording: Recording, seconds: float) -> bool:
-    """Passing failures are tried again where live calls are allowed; paid ones are not."""
-    if recording.offline or found.error is None:
+def replays(recorded: Response, recording: Recording, seconds: float) -> bool:
+    """Whether a recorded response is used; passing failures are retried where calls may be live."""
+    if recording.offline or recorded.error is None:
         return True
-    if found.error == "deadline":
-        return seconds <= found.retry_time + found.service_time
-    return found.error in ("empty", "filter", "oversize", "malformed", "usage")
+    if recorded.error == "deadline":
+        return seconds <= recorded.retry_time + recorded.service_time
+    return recorded.error in ("empty", "filter", "oversize", "malformed", "usage")
 
 
-def too_late(found: Response, seconds: float) -> Response:
-    """A recorded reply that would not have come in time."""
-    left = max(seconds - found.retry_time, 0.0)
-    return replace(found, text="", service_time=left, error="deadline", message=TIME_UP)
+def too_late(recorded: Response, seconds: float) -> Response:
+    """The deadline error in place of a recorded reply that would not have come in time."""
+    left = max(seconds - recorded.retry_time, 0.0)
+    return replace(recorded, text="", service_time=left, error="deadline", message=TIME_UP)
 
 
 def endpoint_failed(response: Response) -> bool:

@@ -46,19 +46,19 @@ class Executor:
     `temporal_edges`; the decision agent is called once, after the last round. A failing call
     costs its own rollout only: that outcome has an `error`, score 0, and the money spent.
 
-    Every call passes the `Gateway`, which the settings rule: recording, caps, deadline, retries,
-    rate limits, circuit breaker. Usable as a context manager; `close` also frees what the client
-    holds.
+    Every call passes the `Gateway`, which enforces the settings: recording, caps, deadline,
+    retries, rate limits, circuit breaker. Usable as a context manager; `close` also frees what the
+    client holds.
 
     Args:
-        client: how LLMs are reached; told of `task`.
+        client: makes the calls; `task` is bound to it.
         catalogue: the backbones that plans may name.
         task: scores answers; None leaves every score 0.
-        settings: what rollouts are guarded by.
+        settings: recording, caps, deadline, retries.
         max_in_flight: rollouts at once, per `run`.
-        on_call: told of every call as it ends, on the loop's thread (progress, logs).
+        on_call: called with every call's record as it ends, on the loop's thread (progress, logs).
         processes: executors that share the endpoints' limits (ranks of one training run).
-        framework: what carries plans out instead, each agent's backbone as the plan says.
+        framework: carries plans out instead, with each agent's backbone as the plan states.
         on_outcome: called with every outcome of `run` and `arun` as it ends, before it is scored,
             on the loop's thread (progress).
 
@@ -104,16 +104,16 @@ class Executor:
 
     @property
     def exhausted(self) -> str | None:
-        """What the cap of the run or of a phase has refused, if it has; nothing more to expect."""
+        """The refusal of the run's or a phase's cap, if it refused a call; else None."""
         return self._gateway.exhausted
 
     def check(self, plans: Sequence[Plan] | None = None) -> None:
-        """Before money is spent: can the backbones of these plans (default: all) be called?
+        """Check that the backbones of these plans (default: all) can be called; costs nothing.
 
-        A replay calls nobody, so it asks nobody.
+        A replay makes no calls, so endpoints are not checked then.
 
         Raises:
-            ConfigError: what a plan or the catalogue says cannot be.
+            ConfigError: a plan or the catalogue is wrong.
             EndpointError: an endpoint is down, refuses us, or its key variable is missing.
         """
         if plans is not None:
@@ -161,9 +161,9 @@ class Executor:
             plan: what to execute.
             sample: which of the K rollouts of its query it is.
             phase: the account that pays.
-            on_call: told of every call of this plan as it ends, on the loop's thread.
-            stop: set it when nobody waits for the answer any more: no call is begun from then on,
-                and those under way are awaited and booked, for they are paid.
+            on_call: called with every call's record of this plan, on the loop's thread.
+            stop: set it when the answer is no longer needed: no call starts from then on, and those
+                under way are awaited and booked, since they are paid.
 
         Raises:
             ConfigError: as `run`.
@@ -214,7 +214,7 @@ class Executor:
         on_call: OnCall | None = None,
         stop: Event | None = None,
     ) -> list[Rollout]:
-        """Everything that can be wrong with plans is found here, before the first call."""
+        """The rollouts of plans, all of which are checked before the first call."""
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
@@ -236,7 +236,7 @@ class Executor:
         return Rollout(plan, self._driver(plan, steps), context, sample, next(self._ages))
 
     def _driver(self, plan: Plan, steps: tuple[Step, ...]) -> Driver:
-        """What decides who is called when: the plan's program, the framework, or its graph."""
+        """The driver: the plan's program, the framework, or the plan's graph."""
         if plan.program is not None:
             return partial(run_on_stage, decide=plan.program.run)
         if self.framework is not None:
@@ -274,13 +274,13 @@ class Executor:
 
 
 async def _work(
-    todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome], ended: OnOutcome | None
+    todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome], on_outcome: OnOutcome | None
 ) -> None:
-    """One of many: take the next rollout until none is left."""
+    """One worker: run the next rollout until none is left."""
     for i, rollout in todo:
         outcomes[i] = await rollout.run()
-        if ended is not None:
-            ended(outcomes[i])
+        if on_outcome is not None:
+            on_outcome(outcomes[i])
 
 
 def _with(outcome: Outcome, judgement: Judgement) -> Outcome:

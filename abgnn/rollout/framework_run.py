@@ -1,4 +1,4 @@
-"""`Framework`: how a system that is not ours carries out a plan, and what it tells of it."""
+"""Runs a plan in a `Framework` (a multi-agent system that is not ours) and books its calls."""
 
 from __future__ import annotations
 
@@ -22,64 +22,68 @@ async def run_framework(rollout: Rollout, framework: AnyFramework) -> AgentAnswe
     try:
         if isinstance(framework, StagedFramework):
             return await run_on_stage(rollout, lambda stage: framework.play(plan, stage))
-        return await _told(rollout, framework)
+        return await _book_messages(rollout, framework)
     except Aborted:
         return None
-    except Exception as error:  # somebody else's code: neighbours go on
+    except Exception as error:  # foreign code: other rollouts go on
         rollout.fail("internal", f"{type(framework).__name__}: {type(error).__name__}: {error}")
         return None
 
 
 class MessageRecorder:
-    """Books what a framework called by itself, message by message."""
+    """Books the calls that a framework made itself, message by message."""
 
     def __init__(self, rollout: Rollout) -> None:
-        self.rollout, self.said = rollout, list[AgentAnswer]()
+        self.rollout, self.answers = rollout, list[AgentAnswer]()
         self._last: dict[int, AgentAnswer] = {}
 
-    def tell(self, message: Message) -> None:
-        n, i = len(self.rollout.plan.agents), len(self.said)
+    def record(self, message: Message) -> None:
+        n, i = len(self.rollout.plan.agents), len(self.answers)
         if not 0 <= message.agent < n:
             raise ConfigError(f"messages[{i}].agent", message.agent, f"an index below {n}")
         if message.after is not None and not all(0 <= k < i for k in message.after):
             raise ConfigError(f"messages[{i}].after", message.after, f"places below {i}")
-        start = max((said.end for said in self._waited(message)), default=0.0)
-        said = self.rollout.book(message.agent, message.text, message.usage, message.seconds, start)
-        self.said.append(said)
-        self._last[message.agent] = said
+        start = max((earlier.end for earlier in self._waited(message)), default=0.0)
+        answer = self.rollout.book(
+            message.agent, message.text, message.usage, message.seconds, start
+        )
+        self.answers.append(answer)
+        self._last[message.agent] = answer
 
     def _waited(self, message: Message) -> list[AgentAnswer]:
         if message.after is not None:
-            return [self.said[k] for k in message.after]
+            return [self.answers[k] for k in message.after]
         senders = [u for u, v in self.rollout.plan.edges if v == message.agent]
         return [self._last[u] for u in (*senders, message.agent) if u in self._last]
 
 
-async def _told(rollout: Rollout, framework: Framework) -> AgentAnswer | None:
-    """What is said is booked as it comes, so that a failure later on loses none of it."""
-    teller = MessageRecorder(rollout)
+async def _book_messages(rollout: Rollout, framework: Framework) -> AgentAnswer | None:
+    """Run the framework; messages are booked as they come, so that a later failure loses none."""
+    recorder = MessageRecorder(rollout)
     until = rollout.deadline.allowed_until(decides=True)
     try:
         await asyncio.wait_for(
-            _run(framework, rollout.plan, teller), None if isinf(until) else until
+            _run(framework, rollout.plan, recorder), None if isinf(until) else until
         )
     except asyncio.TimeoutError:
         rollout.fail("deadline", f"deadline: {type(framework).__name__} took more than {until:g} s")
         return None
-    if not teller.said:
+    if not recorder.answers:
         rollout.fail("empty", f"{type(framework).__name__} said nothing")
         return None
-    return teller.said[-1]
+    return recorder.answers[-1]
 
 
-async def _run(framework: Framework, plan: Plan, teller: MessageRecorder) -> None:
+async def _run(framework: Framework, plan: Plan, recorder: MessageRecorder) -> None:
     plain = not (iscoroutinefunction(framework.run) or isasyncgenfunction(framework.run))
-    found: Messages = await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
-    if isinstance(found, AsyncIterable):
-        async for said in found:
-            teller.tell(said)
+    messages: Messages = (
+        await asyncio.to_thread(framework.run, plan) if plain else framework.run(plan)
+    )
+    if isinstance(messages, AsyncIterable):
+        async for message in messages:
+            recorder.record(message)
         return
-    rest = iter(await found if isawaitable(found) else found)
+    rest = iter(await messages if isawaitable(messages) else messages)
     following: Callable[[], Message | None] = partial(next, rest, None)
-    while (message := await asyncio.to_thread(following)) is not None:
-        teller.tell(message)
+    while (next_message := await asyncio.to_thread(following)) is not None:
+        recorder.record(next_message)

@@ -1,6 +1,6 @@
-"""`Gateway`: one call of one agent, from the recording or by as many attempts as it takes.
+"""`Gateway`: answers one call of an agent, from the recording or by live attempts.
 
-recording → circuit → slot and rate → money → client → ledger → again, if that may help
+The order: recording → circuit → slot and rate → money → client → ledger → perhaps a retry.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ OnAttempt = Callable[[Caller, Attempt], None]
 
 
 class Gateway:
-    """Guards every call: recorded ones are free, live ones capped, limited, tried again, booked.
+    """Answers calls: recorded ones free, live ones within caps and rate limits, retried, booked.
 
     Belongs to one event loop.
 
     Args:
-        client: how LLMs are reached.
-        settings: what to guard against.
+        client: makes the calls.
+        settings: recording, caps, retries, circuit breaker.
         ledger: responses and money.
-        on_attempt: told of every attempt that ended, recorded ones included (attempt 0).
+        on_attempt: called with every attempt that ended, recorded ones included (attempt 0).
         share: this process's share of rate limits and slots, 1 / number of processes.
     """
 
@@ -81,9 +81,9 @@ class Gateway:
         if not recording.reads:
             return await self._live(call, body)
         while True:
-            found = self.ledger.lookup(key)
-            if found is not None and replays(found, recording, call.seconds):
-                return self._replayed(call, found)
+            recorded = self.ledger.lookup(key)
+            if recorded is not None and replays(recorded, recording, call.seconds):
+                return self._replayed(call, recorded)
             if recording.offline:
                 return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
             if key not in self._pending:
@@ -99,7 +99,7 @@ class Gateway:
     def book(
         self, caller: Caller, backbone: Backbone, text: str, usage: Usage, seconds: float
     ) -> Reply:
-        """A call that was made elsewhere: it is paid already, so no cap refuses it."""
+        """Book a call that was made elsewhere: it is paid already, so no cap refuses it."""
         attempt = Attempt(usage, cost(backbone, usage), False, seconds, 0.0, None)
         ticket = self.ledger.reserve(caller, 0, Limits())
         assert ticket is not None, "what costs nothing is never refused"
@@ -108,17 +108,17 @@ class Gateway:
             self.on_attempt(caller, attempt)
         return Reply(Response(text, usage, seconds), 1, attempt.pusd)
 
-    def _replayed(self, call: Call, found: Response) -> Reply:
+    def _replayed(self, call: Call, recorded: Response) -> Reply:
         if self.on_attempt is not None:
             caller = replace(call.caller, attempt=0)
-            attempt = Attempt(found.usage, 0, False, found.service_time, 0.0, found.error)
+            attempt = Attempt(recorded.usage, 0, False, recorded.service_time, 0.0, recorded.error)
             self.on_attempt(caller, attempt)
-        if found.error is None and found.retry_time + found.service_time > call.seconds:
-            found = too_late(found, call.seconds)
-        return Reply(found)
+        if recorded.error is None and recorded.retry_time + recorded.service_time > call.seconds:
+            recorded = too_late(recorded, call.seconds)
+        return Reply(recorded)
 
     async def _live(self, call: Call, body: str | None) -> Reply:
-        """Attempts until one succeeds or nothing more can be done."""
+        """Make attempts until one succeeds or no retry is allowed."""
         so_far = Progress()
         while True:
             so_far.attempts += 1
@@ -131,7 +131,7 @@ class Gateway:
     async def _attempt(
         self, call: Call, so_far: Progress, body: str | None
     ) -> tuple[Response, float | None]:
-        """One try: its response, and the seconds until the next one if there shall be one."""
+        """One attempt: its response, and the seconds until the next one, or None for the last."""
         began = time.perf_counter()
         try:
             entry = await self._admitted(call, so_far)
@@ -172,10 +172,10 @@ class Gateway:
             return CallError("deadline", TIME_UP, usage=None, service_time=min(seconds, left))
         except CallError as failure:
             return failure
-        except Exception as bug:  # a client's bug becomes a typed outcome: neighbours go on
-            said, usage = f"{type(bug).__name__}: {bug}", None if entry.guard else Usage()
+        except Exception as bug:  # a client's bug fails this call only
+            message, usage = f"{type(bug).__name__}: {bug}", None if entry.guard else Usage()
             seconds = time.perf_counter() - began
-            return CallError("internal", said, usage=usage, service_time=seconds)
+            return CallError("internal", message, usage=usage, service_time=seconds)
         if done.service_time > left:  # on a clock of its own: simulated seconds
             return CallError("deadline", TIME_UP, usage=done.usage, service_time=left)
         return done
@@ -184,7 +184,7 @@ class Gateway:
         """Pass circuit, slot, rate and caps.
 
         Raises:
-            CallError: `circuit`, `budget`, or `cancelled`: nobody waits for the answer any more.
+            CallError: `circuit`, `budget`, or `cancelled` (the rollout's `stop` is set).
         """
         guard = self._guard(call.backbone)
         # a prompt is rendered only where its length matters
@@ -233,7 +233,7 @@ class Gateway:
         response: Response | None,
         body: str | None,
     ) -> None:
-        """Ledger, query cap, limits and circuit are told how an attempt ended."""
+        """Report the end of an attempt to ledger, query cap, limits and circuit."""
         self.ledger.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
         call.query_cap.settle(entry.reserved, attempt.pusd)
@@ -258,7 +258,7 @@ class Gateway:
     def _refused(
         self, call: Call, so_far: Progress, refusal: CallError, body: str | None
     ) -> Response:
-        """No attempt was made; what earlier ones used still counts. Recorded for exact replays."""
+        """The response where no attempt was admitted; the usage of earlier ones counts."""
         attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
         response = as_response(refusal, so_far)
         if self.settings.recording.writes:

@@ -1,4 +1,4 @@
-"""Drives a rollout along its plan's graph: an agent starts when all that it reads is there."""
+"""Drives a rollout along its plan's graph: an agent starts when all its messages are there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GraphRun:
     """One plan's steps under way.
 
     A step starts the moment the last step that it reads has ended. Role agents that the deadline
-    cuts off are no failure: their readers go on without them.
+    cuts off are no failure: the agents that read them go on without.
     """
 
     def __init__(self, rollout: Rollout, steps: tuple[Step, ...]) -> None:
@@ -57,7 +57,7 @@ class GraphRun:
         return free
 
     async def _act(self, i: int) -> AgentTurn:
-        """One agent: its call, and further ones while its tool has something to say."""
+        """Run one agent: its call, and further ones while its tool returns output."""
         step = self.steps[i]
         reads = [self._ended(j) for j in (*step.earlier, *step.reads)]
         decides = step.agent == self.plan.decision
@@ -65,7 +65,7 @@ class GraphRun:
         record = await self.rollout.work(turn, self._messages(step))
         if record is not None:
             self._failed(record, decides)
-        if turn.text is None:  # whoever reads it goes on from the deadline
+        if turn.text is None:  # its readers go on from the deadline
             turn.end, turn.clock = max(turn.end, turn.until), max(turn.clock, turn.until)
             self.rollout.late.add(step.agent)
             if decides:

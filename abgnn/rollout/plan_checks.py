@@ -1,4 +1,4 @@
-"""What can be wrong with a plan, found before the first call of any."""
+"""Checks of plans before the first call."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def check_plan(
     framework: AnyFramework | None,
     tools: Toolbox,
 ) -> None:
-    """All but the graph, which its schedule checks.
+    """Check all but the graph, which `schedule` checks.
 
     Raises:
-        ConfigError: a program inside a framework, no time at all, a backbone or a tool that there
-            is not, a call without a worst case where the query has a budget.
+        ConfigError: a program inside a framework, a deadline of 0, an unknown backbone or tool, a
+            call without a worst case where the query has a budget.
     """
     if plan.program is not None and framework is not None:
         field, allowed = f"Plan({plan.query.id}).program", "none, inside a framework"
@@ -43,7 +43,7 @@ def check_plan(
 
 
 def _check_bounded(name: str | None, backbones: Mapping[str, Backbone]) -> None:
-    """Where a query has a budget, every call has a worst case, also a fallback's."""
+    """Where a query has a budget, every call needs a worst case, also a fallback's."""
     while name is not None:
         if backbones[name].max_tokens is None:
             allowed = "an integer, or rollout.caps.max_tokens, where a plan has a budget"

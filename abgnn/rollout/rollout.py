@@ -1,4 +1,4 @@
-"""The execution of one plan: which call starts when, what it reads, what it cost."""
+"""`Rollout`: the execution of one plan, its calls on two clocks, their money, the outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,17 @@ Driver: TypeAlias = "Callable[[Rollout], Awaitable[Predecessor | None]]"
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the rollouts of one run have in common; once `stop` is set they make no more calls."""
+    """What the rollouts of one run share.
+
+    Args:
+        gateway: makes and books their calls.
+        tools: the tools that roles may name.
+        backbones: by name, with the `max_tokens` that caps need.
+        phase: the account that pays.
+        on_call: called with every call's record as it ends.
+        task: of the queries; programs compare answers by its `key`.
+        framework: carries plans out instead, if any.
+        stop: once it is set, no further call starts."""
 
     gateway: Gateway
     tools: Toolbox
@@ -43,7 +53,7 @@ class RunContext:
 
 
 class Predecessor(Protocol):
-    """What readers need of an answer: when it was there, on both clocks; None: not in time."""
+    """An answer for those who wait for it: its end on both clocks; text None: not in time."""
 
     @property
     def end(self) -> float: ...
@@ -55,7 +65,7 @@ class Predecessor(Protocol):
 
 @dataclass(slots=True)
 class AgentTurn:
-    """An agent at work, and in the end what its readers need.
+    """An agent's turn, and in the end its answer.
 
     Two clocks, both seconds since the plan's start: `end` is the latency's (service and tools),
     `clock` the deadline's (failed attempts and the waits between them on top).
@@ -72,13 +82,13 @@ class AgentTurn:
 class Rollout:
     """One plan under way: its calls, its clocks, its money; `run` once.
 
-    Who is called when is the driver's affair: the plan's graph (`graph_run`), its program
+    The driver decides who is called when: the plan's graph (`graph_run`), its program
     (`stage`), or a framework (`framework_run`). After a failing call nothing new is dispatched, and
     the calls in flight are awaited, since they will be billed.
 
     Args:
         plan: what to execute.
-        driver: makes the plan's calls and returns what answers the question, or None.
+        driver: makes the plan's calls and returns the answer to the question, or None.
         context: gateway, tools, backbones, phase.
         sample: which of the K rollouts of the query.
         age: its place among all rollouts; where calls wait, the lowest goes first.
@@ -98,25 +108,25 @@ class Rollout:
         self.late: set[int] = set()  # agents that the deadline kept from answering
 
     async def run(self) -> Outcome:
-        """Execute; a call that fails is told in the outcome. Raises only when cancelled."""
+        """Execute; a failing call is reported in the outcome. Raises only when cancelled."""
         began = time.perf_counter()
         answer = await self.driver(self)
         return self._outcome(answer, time.perf_counter() - began)
 
     def turn(
-        self, step: Step, repeat: int, heard: Sequence[Predecessor], *, decides: bool
+        self, step: Step, repeat: int, waits_for: Sequence[Predecessor], *, decides: bool
     ) -> AgentTurn:
-        """An agent that starts when the last of what it waits for has ended."""
+        """The turn of an agent that starts when the last answer it waits for has ended."""
         return AgentTurn(
             step,
             repeat,
             self.deadline.allowed_until(decides=decides),
-            end=max((h.end for h in heard), default=0.0),
-            clock=max((h.clock for h in heard), default=0.0),
+            end=max((w.end for w in waits_for), default=0.0),
+            clock=max((w.clock for w in waits_for), default=0.0),
         )
 
     async def work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
-        """An agent's calls until its tool has nothing more to say; the one that failed, if any."""
+        """Make an agent's calls until its tool has no further output; the failed one, if any."""
         while turn.clock < turn.until:
             record = await self._called(turn, messages)
             if record.error is not None:
@@ -152,16 +162,16 @@ class Rollout:
             reply = await self.context.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
-            self._told(record)
+            self._book_record(record)
             if not endpoint_failed(reply.response) or backbone.fallback is None:
                 turn.end = record.end
                 return record
             backbone = backbones[backbone.fallback]
 
-    def fail(self, kind: ErrorKind, said: str) -> None:
-        """Nothing new is dispatched from now on; the first failure is the one that is told."""
+    def fail(self, kind: ErrorKind, message: str) -> None:
+        """Stop dispatching calls; the outcome reports the first failure."""
         if self._error is None:
-            self._error = kind, said
+            self._error = kind, message
 
     @property
     def failed(self) -> bool:
@@ -169,13 +179,13 @@ class Rollout:
         return self._error is not None
 
     def forget(self, record: CallRecord) -> None:
-        """A call that was never made, since the query's budget did not admit it."""
+        """Remove the record of a call that the query's budget did not admit, so never made."""
         self._records.remove(record)
 
     async def _tooled(
         self, turn: AgentTurn, record: CallRecord, messages: Messages
     ) -> Messages | None:
-        """Let the role's tool work on a reply; what the agent is told then, or None to go on."""
+        """Run the role's tool on a reply; the agent's next messages, or None: its turn is over."""
         role = self.plan.agents[turn.step.agent].role
         if role.tool is None:
             return None
@@ -195,17 +205,17 @@ class Rollout:
     def book(
         self, agent: int, text: str, usage: Usage, seconds: float, start: float
     ) -> AgentAnswer:
-        """A call that somebody else made for this rollout: metered as if it were ours."""
+        """Book a call that a framework made for this rollout, as if it were ours."""
         backbone = self.context.backbones[self.plan.agents[agent].backbone]
         number = sum(record.agent == agent for record in self._records)
         turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
         caller = self._caller(turn, backbone, 0)
         reply = self.context.gateway.book(caller, backbone, text, usage, seconds)
         record = _record(caller, reply, backbone, start)
-        self._told(record)
+        self._book_record(record)
         return AgentAnswer(agent, caller.role, text, record.end, record.end)
 
-    def _told(self, record: CallRecord) -> None:
+    def _book_record(self, record: CallRecord) -> None:
         self._records.append(record)
         if self.context.on_call is not None:
             self.context.on_call(record)

@@ -65,7 +65,7 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
 def repeats(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
     """Per step, how many earlier steps have the same role on the same backbone.
 
-    Like calls of one rollout are calls of their own, told apart by this number.
+    This number distinguishes like calls of one rollout.
     """
     seen: Counter[tuple[str, str, str]] = Counter()
     numbers = []
@@ -110,7 +110,7 @@ def _check_acyclic(plan: Plan, field: str, edges: Edges) -> None:
 
 
 def _check_rounds(plan: Plan) -> None:
-    """Every round's graph is one, and nobody reads who was silent."""
+    """Check every round's graph, and that no agent reads a silent one."""
     if len(plan.by_round) != plan.rounds:
         raise ConfigError(
             _at(plan, "by_round"), len(plan.by_round), f"one per round, {plan.rounds}"

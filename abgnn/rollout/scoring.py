@@ -1,4 +1,4 @@
-"""Judging answers off the event loop: every distinct answer once, slow scorers side by side."""
+"""Judging answers off the event loop: every distinct answer once, slow scorers in parallel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Scorer:
 
     Equal answers to one query are scored once (a simulated response's header is no part of the
     answer). A batch costs a few thread hops in all, not one per answer, so cheap scorers stay
-    cheap. A scorer that raises gives a text that names the exception.
+    cheap. Where the scorer raises, the judgement is a text that names the exception.
 
     Args:
         task: owns `score`.
@@ -76,7 +76,7 @@ class Scorer:
     def _judge(self, item: _Item) -> Judgement:
         try:
             return float(self.task.score(*item))
-        except Exception as bug:  # money was spent on the neighbours: told in one outcome
+        except Exception as bug:  # money was spent on the others: only this outcome fails
             return f"score: {type(bug).__name__}: {bug}"
 
     def _remember(self, new: list[_Item], known: dict[_Item, Judgement]) -> None:

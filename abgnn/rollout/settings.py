@@ -1,6 +1,6 @@
-"""How rollouts are guarded: what is recorded, what may be spent, how long, what is tried again.
+"""Settings of rollouts: recording, caps, deadline, retries, circuit breaker, tools.
 
-Plain settings that a config can state; nothing here acts.
+Plain dataclasses that a config can state.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Recording:
-    """Where calls and the money paid for them are written.
+    """The file that calls and their cost are recorded in.
 
     Args:
         path: one SQLite file, made if need be; None: nothing is written, every call is live.
-        mode: `live` calls and only keeps the books; `record` calls and records anew; `replay`
+        mode: `live` calls and books money only; `record` calls and records anew; `replay`
             answers from the file alone and spends nothing; `replay-or-live` calls what is not
             recorded yet.
         run: the account that calls are booked to. The cap of a run counts all that was ever
@@ -135,7 +135,7 @@ class Retry:
         attempts: at most, the first one included.
         base_s, max_s: the wait before the n-th retry is drawn from U(0, min(max_s, base_s·2ⁿ))
             (full jitter), and never less than the server's Retry-After.
-        retry_after_max_s: a server that asks for more patience than this is not asked again.
+        retry_after_max_s: if a server asks for a longer wait, the call is not retried.
     """
 
     attempts: int = 4
@@ -154,9 +154,9 @@ class Retry:
 
 @dataclass(frozen=True)
 class Breaker:
-    """When an endpoint is left alone: after failures in a row, for a while, then one call probes.
+    """Circuit breaker: after failures in a row no calls for a while, then one call probes.
 
-    Meanwhile the backbone's `fallback` plays, if its catalogue entry names one.
+    Meanwhile the backbone's `fallback` is called, if its catalogue entry names one.
 
     Args:
         failures: in a row (5xx, connection, time-out) that open the circuit; 0: never.
@@ -179,7 +179,7 @@ class Tools:
 
     Args:
         turns: how often an agent reads its tool's output and replies anew; 0: the output is
-            appended to the reply, for whoever reads that.
+            appended to the reply, for the agents that read it.
         timeout_s: of one run, in seconds.
         require: the weakest sandbox that will do; a weaker machine is refused at the start.
     """
@@ -198,7 +198,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class RolloutSettings:
-    """All of it. The defaults record nothing, cap nothing, and try failed calls again.
+    """All settings of rollouts. The defaults record nothing, cap nothing, and retry failed calls.
 
     Args:
         recording: SQLite file, mode and run.

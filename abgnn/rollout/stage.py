@@ -1,4 +1,4 @@
-"""The stage on which a `Program` acts: its calls, made and metered like all others."""
+"""The `Stage` of a `Program`: makes its calls, metered like all others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ROUND = 1024  # repeats of an agent's later calls are numbered from here on
 
 
 class Aborted(Exception):
-    """A call failed: whoever decides ends here."""
+    """A call failed, so the program ends."""
 
 
 async def run_on_stage(
     rollout: Rollout, decide: Callable[[Stage], Awaitable[AgentAnswer | str | None]]
 ) -> AgentAnswer | None:
-    """Let a program act; what it answered. Calls under way when it ends are awaited."""
+    """Run a program; its answer. Calls under way when it ends are awaited."""
     stage = _Stage(rollout)
     try:
         answer = await decide(stage)
@@ -31,19 +31,19 @@ async def run_on_stage(
     finally:
         await stage.settle()
     if isinstance(answer, str):
-        last = max(stage.said, key=lambda s: s.end, default=None)
+        last = max(stage.answers, key=lambda a: a.end, default=None)
         answer = last and AgentAnswer(last.agent, last.role, answer, last.end, last.clock)
     if answer is None and not rollout.failed:
         late = bool(rollout.late)
-        said = "no time was left for the answer" if late else "the query's budget admits no call"
-        rollout.fail("deadline" if late else "budget", said)
+        reason = "no time was left for the answer" if late else "the query's budget admits no call"
+        rollout.fail("deadline" if late else "budget", reason)
     return answer
 
 
 class _Stage:
     def __init__(self, rollout: Rollout) -> None:
         self._rollout, self._plan = rollout, rollout.plan
-        self.said: list[AgentAnswer] = []
+        self.answers: list[AgentAnswer] = []
         self._calls: Counter[int] = Counter()
         self._under_way: set[asyncio.Task[AgentAnswer | None]] = set()
 
@@ -81,7 +81,7 @@ class _Stage:
         return await asyncio.shield(work)
 
     async def settle(self) -> None:
-        """Wait for calls that nobody waits for any more: they are billed all the same."""
+        """Wait for calls still under way: they are billed even if their answers are not used."""
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
@@ -98,9 +98,9 @@ class _Stage:
         if turn.text is None:
             return None
         role = self._plan.agents[turn.step.agent].role.name
-        said = AgentAnswer(turn.step.agent, role, turn.text, turn.end, turn.clock)
-        self.said.append(said)
-        return said
+        answer = AgentAnswer(turn.step.agent, role, turn.text, turn.end, turn.clock)
+        self.answers.append(answer)
+        return answer
 
     def _repeat(self, agent: int) -> int:
         """How many earlier agents have the same role on the same backbone."""

@@ -1,4 +1,4 @@
-"""Tools of agents, run where their roles say so, and recorded like calls (they cost no money)."""
+"""`Toolbox`: runs the tools that roles name, recorded like calls (they cost no money)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # tools and sandbox are loaded when a role names one
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a tool said: `output` for the agent, seconds, and whether the agent may reply anew."""
+    """A tool's result: `output` for the agent, seconds, and whether the agent may reply anew."""
 
     output: str
     seconds: float
@@ -39,7 +39,7 @@ class Toolbox:
 
     Args:
         settings: tools, and whether their results are recorded.
-        books: where to.
+        ledger: where they are recorded.
     """
 
     def __init__(self, settings: RolloutSettings, ledger: Ledger) -> None:
@@ -60,7 +60,7 @@ class Toolbox:
         if name is None:
             return None
         turns = self.settings.tools.turns
-        if turns and turn >= turns:  # the agent has had its say on the tool's output
+        if turns and turn >= turns:  # the agent has replied to the tool's output already
             return None
         result = await self._result(name, query, reply, caller)
         if result is None:
@@ -76,18 +76,18 @@ class Toolbox:
         parameters = {"query": query.text, "timeout_s": self.settings.tools.timeout_s}
         request = {"model": f"tool:{name}", "messages": reply, "parameters": parameters}
         key, body = identity(request, caller.sample)
-        found = self.ledger.lookup(key) if recording.reads else None
-        if found is not None:
+        recorded = self.ledger.lookup(key) if recording.reads else None
+        if recorded is not None:
             from abgnn.sandbox.tools import ToolResult
 
-            return ToolResult(found.text, found.error is None, found.service_time)
+            return ToolResult(recorded.text, recorded.error is None, recorded.service_time)
         result = await self._run(name, query, reply)
         if result is not None and recording.writes:
             self._record(replace(caller, key=key, model=f"tool:{name}"), body, result)
         return result
 
     async def _run(self, name: str, query: Query, reply: str) -> ToolResult | None:
-        """A sandbox that fails tells the agent so; the rollout goes on."""
+        """Run the tool; if the sandbox fails, the agent reads that and the rollout goes on."""
         from abgnn.sandbox import SandboxError
         from abgnn.sandbox.tools import ToolResult
 

@@ -1,6 +1,6 @@
-"""A rollout as a tree: who said what, read from whom, with tokens, dollars and seconds.
+"""A rollout as a tree of its calls, with tokens, dollars and seconds.
 
-Prompts and replies are data: markup and control characters in them are shown, never obeyed.
+Markup and control characters in prompts and replies are shown, not interpreted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def trace_text(outcome: Outcome, label: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal would obey (escape sequences, carriage returns, bells)."""
+    """Text without terminal control characters (escape sequences, carriage returns, bells)."""
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
@@ -64,7 +64,7 @@ def _tokens(call: CallRecord) -> str:
 
 
 def _notes(call: CallRecord) -> str:
-    """What was out of the ordinary."""
+    """What was unusual about a call."""
     notes = []
     if call.attempts == 0:
         notes.append("recorded" if _is_recorded(call) else "not made")

@@ -1,4 +1,4 @@
-"""Words of `abgnn.data` that go on being importable from `abgnn.rollout`."""
+"""Types of `abgnn.data` that can also be imported from `abgnn.rollout`."""
 
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Agent, Plan, RoundGraph

@@ -1,4 +1,4 @@
-"""Answering questions with what was trained: `System`, and the server in front of it."""
+"""Answering questions: `System`, and the HTTP server for it."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""`Engine`: questions under way, from a budget to a chooser, a plan, an outcome."""
+"""`Engine`: answers questions by threads, from budget to chooser, plan and outcome."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from abgnn.serve.plan_batcher import Chooser, PlanBatcher
 from abgnn.serve.query_planners import QueryBudget, QueryPlanners
 
 Event: TypeAlias = Plan | CallRecord | Outcome
-"""What is told of a question: the plan, every call as it ends, and last the outcome."""
+"""The events of a question: the plan, every call as it ends, and last the outcome."""
 
-Tell: TypeAlias = Callable[[Event], None]
+OnEvent: TypeAlias = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answering:
-    """A question under way: its outcome to come, and a way to say that nobody waits any more."""
+    """A question under way: the future of its outcome; set `stop` when it is no longer needed."""
 
     outcome: Future[Outcome] = field(default_factory=Future)
     stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Engine:
-    """Hands questions on from thread to thread; nothing here waits, but `close`.
+    """Passes questions from thread to thread; only `close` waits.
 
     Args:
-        choosers: who plans on which budget.
-        executor: who carries plans out.
+        query_planners: choose the plans, by budget.
+        executor: carries plans out.
     """
 
     def __init__(self, query_planners: QueryPlanners, executor: Executor) -> None:
@@ -45,10 +45,10 @@ class Engine:
         self._lock, self._closed = threading.Lock(), False
 
     def plan(self, query: Query, budget: QueryBudget) -> Future[Plan]:
-        """The plan to come; nothing is spent. A ConfigError is the future's exception."""
+        """The future of the plan; nothing is spent. A ConfigError is the future's exception."""
         planned: Future[Plan] = Future()
 
-        def ask(chosen: Future[Chooser]) -> None:
+        def submit(chosen: Future[Chooser]) -> None:
             if chosen.cancelled():
                 planned.set_exception(RuntimeError("the system was closed"))
                 return
@@ -68,16 +68,18 @@ class Engine:
             else:
                 planned.set_result(self._bounded(done.result(), budget))
 
-        self.query_planners.of(budget).add_done_callback(ask)
+        self.query_planners.of(budget).add_done_callback(submit)
         return planned
 
-    def start(self, query: Query, budget: QueryBudget, tell: Tell | None = None) -> Answering:
-        """Begin to answer and return at once.
+    def start(
+        self, query: Query, budget: QueryBudget, on_event: OnEvent | None = None
+    ) -> Answering:
+        """Start to answer and return at once.
 
         Args:
             query: the question.
-            budget: of it alone.
-            tell: called with the plan and every call, on threads of the engine's own.
+            budget: of this question alone.
+            on_event: called with the plan and every call, on threads of the engine's own.
 
         Raises:
             RuntimeError: it was closed.
@@ -89,15 +91,15 @@ class Engine:
             self._under_way.add(answering)
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
         planned = self.plan(query, budget)
-        planned.add_done_callback(lambda done: self._execute(done, answering, tell))
+        planned.add_done_callback(lambda done: self._execute(done, answering, on_event))
         return answering
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.
 
         Args:
-            finish: answer what was asked; else make no further calls. Those under way are awaited
-                in either case, for they are paid.
+            finish: answer the questions under way; else make no further calls. Calls under way are
+                awaited in either case, since they are paid.
         """
         with self._lock:
             self._closed, under_way = True, list(self._under_way)
@@ -116,12 +118,14 @@ class Engine:
         usd = [b for b in (plan.budget_usd, budget.cost_usd) if b is not None]
         return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)
 
-    def _execute(self, planned: Future[Plan], answering: Answering, tell: Tell | None) -> None:
+    def _execute(
+        self, planned: Future[Plan], answering: Answering, on_event: OnEvent | None
+    ) -> None:
         try:
             plan = planned.result()
-            if tell is not None:
-                tell(plan)
-            answered = self.executor.submit(plan, on_call=tell, stop=answering.stop)
+            if on_event is not None:
+                on_event(plan)
+            answered = self.executor.submit(plan, on_call=on_event, stop=answering.stop)
         except BaseException as error:  # raised where the answer is awaited
             answering.outcome.set_exception(error)
             return

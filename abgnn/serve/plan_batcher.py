@@ -16,25 +16,25 @@ Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Request:
     chooser: Chooser
     query: Query
     planned: Future[Plan] = field(default_factory=Future)
 
 
 class PlanBatcher:
-    """Policies and encoders are not made for several threads: they all act on one thread here.
+    """Runs policies and encoders, which are not thread-safe, on one thread.
 
-    Questions that wait while a batch is planned are the next batch, one per chooser: nobody waits
-    for a batch to fill up. The thread is a daemon and starts with the first question.
+    Questions that wait while a batch is planned are the next batch, one per chooser; a batch is
+    not held until it is full. The thread is a daemon and starts with the first question.
 
     Args:
-        most: questions in a batch.
+        most: questions in a batch, at most.
     """
 
     def __init__(self, most: int = 32) -> None:
         self.most = most
-        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -43,24 +43,24 @@ class PlanBatcher:
         """A question's plan; what the chooser raises is the future's exception.
 
         Args:
-            chooser: from questions to a plan each; told apart by identity.
+            chooser: from questions to a plan each; compared by identity.
             query: the question.
 
         Raises:
             RuntimeError: the batcher was closed.
         """
-        asked = _Asked(chooser, query)
+        request = _Request(chooser, query)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the system was closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="abgnn-plan", daemon=True)
                 self._thread.start()
-            self._queue.put(asked)
-        return asked.planned
+            self._queue.put(request)
+        return request.planned
 
     def close(self) -> None:
-        """Plan what was asked before, then end the thread; may be called again."""
+        """Plan the questions submitted so far, then end the thread; may be called again."""
         with self._lock:
             if self._closed:
                 return
@@ -76,20 +76,20 @@ class PlanBatcher:
             while len(waiting) < self.most and not self._queue.empty():
                 waiting.append(self._queue.get())
             open_ = None not in waiting
-            batches: dict[int, list[_Asked]] = {}
-            for asked in waiting:
-                if asked is not None and asked.planned.set_running_or_notify_cancel():
-                    batches.setdefault(id(asked.chooser), []).append(asked)
+            batches: dict[int, list[_Request]] = {}
+            for request in waiting:
+                if request is not None and request.planned.set_running_or_notify_cancel():
+                    batches.setdefault(id(request.chooser), []).append(request)
             for batch in batches.values():
                 _plan(batch)
 
 
-def _plan(batch: Sequence[_Asked]) -> None:
+def _plan(batch: Sequence[_Request]) -> None:
     try:
-        plans = batch[0].chooser([asked.query for asked in batch])
-    except Exception as error:  # told to whoever asked; the thread goes on
-        for asked in batch:
-            asked.planned.set_exception(error)
+        plans = batch[0].chooser([request.query for request in batch])
+    except Exception as error:  # goes to the futures; the thread goes on
+        for request in batch:
+            request.planned.set_exception(error)
         return
-    for asked, plan in zip(batch, plans, strict=True):
-        asked.planned.set_result(plan)
+    for request, plan in zip(batch, plans, strict=True):
+        request.planned.set_result(plan)

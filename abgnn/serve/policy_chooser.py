@@ -1,4 +1,4 @@
-"""`PolicyChooser`: the plans that a policy thinks best, for questions of users."""
+"""`PolicyChooser`: a policy's most probable plans, for questions of users."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from abgnn.training.evaluate import most_probable
 
 
 class PolicyChooser:
-    """Plans by a policy's most probable choices; users' questions are not kept by its encoder.
+    """Plans by a policy's most probable choices; the encoder does not store users' questions.
 
     Args:
-        policy: which plan for which query.
-        mas: what it chooses from.
+        policy: chooses the plans.
+        mas: the template and LLMs that it chooses from.
     """
 
     def __init__(self, policy: Policy, mas: BaseMAS) -> None:

@@ -1,4 +1,4 @@
-"""Who plans a question on which budgets: the policy, the planner, or a taught operating point."""
+"""`QueryPlanners`: from a question's budget to what plans it (policy, planner, operating point)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from abgnn.serve.sources import PolicySource
 if TYPE_CHECKING:
     from abgnn.serve.policy_chooser import PolicyChooser
 
-_KEPT = 32  # budgets whose plans, or operating points, are remembered
+_KEPT = 32  # budgets whose plans, or operating points, are cached
 _MOST = 1e12
 
 BudgetKind = Literal["planned", "taught", "bound"]
@@ -31,7 +31,7 @@ BudgetKind = Literal["planned", "taught", "bound"]
 
 @dataclass(frozen=True, slots=True)
 class QueryBudget:
-    """What one question shall cost and take; None: as the system was made.
+    """The budget of one question; None: the system's own.
 
     Args:
         cost_usd: USD.
@@ -56,7 +56,7 @@ class QueryBudget:
 
 
 class QueryPlanners(Protocol):
-    """From a budget to a chooser, which may take its time."""
+    """From a budget to the future of its chooser."""
 
     kind: BudgetKind
 
@@ -65,7 +65,7 @@ class QueryPlanners(Protocol):
 
 
 class FixedPlanner:
-    """One way to plan for all budgets: they become bounds of the single question."""
+    """One chooser for all budgets, which become bounds of the single question."""
 
     kind: BudgetKind = "bound"
 
@@ -80,7 +80,7 @@ class FixedPlanner:
 
 
 class ConditionedPlanner:
-    """A policy that was taught all budgets: the operating point that suits one best."""
+    """A policy conditioned on budgets: chooses its operating point that suits one best."""
 
     kind: BudgetKind = "taught"
 
@@ -107,11 +107,11 @@ class ConditionedPlanner:
 
 
 class CalibratedPlanner:
-    """The planner's mixture for each budget, found on a thread of its own and remembered.
+    """The planner's mixture for each budget, computed on a thread of its own and cached.
 
     Args:
-        calibration: what is known of the backbones.
-        template: roles, by whose names plans are carried out.
+        calibration: the beliefs about the backbones.
+        template: the roles of plans, by name.
         own: plans questions without a budget; None: the planner's best plan at any price.
     """
 
@@ -161,7 +161,7 @@ class MixtureChooser:
 
 
 def query_planners(source: PolicySource) -> QueryPlanners:
-    """What budgets of a single question mean for what was loaded."""
+    """The query planners for what was loaded, which decide what a question's budget means."""
     mas = source.deployment.mas
     own: Chooser | None = None
     if source.plan is not None:
@@ -186,7 +186,7 @@ def _done(chooser: Chooser) -> Future[Chooser]:
 
 
 class _Memory:
-    """The choosers of the budgets that were asked for last, and the refusals."""
+    """The choosers, or the refusals, of the latest budgets."""
 
     def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:
         self._make, self._lock = make, Lock()

@@ -1,4 +1,4 @@
-"""From a file to what can act: checkpoints, configs, plans, calibrations."""
+"""`PolicySource`: what a checkpoint, config, plan or calibration file brings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one question may cost and take, and where its calls are recorded; None: as trained."""
+    """Hard limits of one question, and where its calls are recorded; None: as trained."""
 
     usd: float | None = None
     seconds: float | None = None
@@ -28,9 +28,9 @@ class Bounds:
     max_tokens: int | None = None
 
     @classmethod
-    def of(cls, given: Any) -> Bounds:
-        """What `BOUNDS` say."""
-        return cls(given.max_usd, given.deadline, given.recording, given.max_tokens)
+    def of(cls, args: Any) -> Bounds:
+        """From the command line's arguments."""
+        return cls(args.max_usd, args.deadline, args.recording, args.max_tokens)
 
     def over(self, settings: RolloutSettings) -> RolloutSettings:
         """Settings with these bounds in place of theirs."""
@@ -48,13 +48,13 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class PolicySource:
-    """What can act.
+    """Something that can plan questions, with the deployment to answer them.
 
     Args:
         deployment: client, backbones, roles, settings.
         trained: a policy that chooses plans, or None.
         plan: a plan file that chooses them, or None.
-        calibration: what budgets of a single call are planned from; None: they are bounds.
+        calibration: what plans the budgets of single questions; None: they are bounds.
     """
 
     deployment: Deployment
@@ -77,18 +77,18 @@ class PolicySource:
 
 
 def load_any(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
-    """What a file stands for.
+    """The policy source in a file.
 
     Args:
         source: a checkpoint of `abgnn fit`, a config, or a file of `abgnn plan` or `abgnn
             calibrate`.
-        config: for plans and calibrations, which know no endpoints: a config with the client,
+        config: for plans and calibrations, which name no endpoints: a config with the client,
             the catalogue and the roles.
         calibration: a file of `abgnn calibrate` beside a checkpoint or a plan; beside a config it
             takes the place of its untrained policy.
 
     Raises:
-        ConfigError: no such file, a config that lacks or is too much, or files that do not fit.
+        ConfigError: no such file, a config that is missing or not needed, or files that do not fit.
     """
     source = str(source)
     kind = _kind(source)
@@ -96,7 +96,7 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     if kind in ("checkpoint", "config"):
         if config is not None:
             raise ConfigError("config", config, f"none: {source} is a {kind} and names everything")
-        if kind == "config" and known is not None:  # the planner knows more than no training
+        if kind == "config" and known is not None:  # in place of the untrained policy
             return PolicySource(read_deployment(source), calibration=known)
         from abgnn.experiments.trained import from_checkpoint, from_config
 

@@ -18,33 +18,33 @@ from abgnn.serve.engine import (
     Answering,
     Engine,
     Event,
-    Tell,
+    OnEvent,
 )
 from abgnn.serve.query_planners import BudgetKind, QueryBudget, query_planners
 from abgnn.serve.sources import Bounds, PolicySource, load_any
 
-_Told: TypeAlias = Event | Future[Outcome]
+_StreamItem: TypeAlias = Event | Future[Outcome]
 
 
 class System:
     """Plans and answers questions; safe in notebooks, event loops and many threads at once.
 
     Questions that come at the same time are encoded and planned in one batch; calls are made on
-    a loop of the system's own. Everything that guards rollouts holds: recording, caps, deadlines,
-    retries, as trained or as `Bounds` say. A failed rollout is an outcome with an `error`.
+    a loop of the system's own. Recording, caps, deadlines and retries are as trained, or as
+    `Bounds` state. A failed rollout is an outcome with an `error`.
 
     A budget of a single question (`cost_usd`, `latency_s`) is, see `budget_kind`:
 
     - `planned`: with a calibration. The question is answered by the planner's mixture for these
       budgets, which holds them in the mean over many questions; a budget that no plan can meet
-      is a ConfigError. New budgets take seconds to plan; those asked last are remembered.
-    - `taught`: for a policy that one training taught all budgets (`AgentBalance(conditioned)`):
-      its operating point that suits them, in the mean too.
+      is a ConfigError. New budgets take seconds to plan; the latest ones are cached.
+    - `taught`: for a policy trained for all budgets (`AgentBalance(conditioned)`): its operating
+      point that suits them, in the mean too.
     - `bound`: for every other policy. The plan stays; calls whose worst case does not fit are not
       made, and agents that are late are left out.
 
     Args:
-        source: client, backbones, roles, who plans (`System.load` makes it from files).
+        source: client, backbones, roles and what plans (`System.load` makes it from files).
         budget: for questions that state none.
         bounds: hard limits of every question, and where calls are recorded.
 
@@ -59,9 +59,9 @@ class System:
         deployment = source.deployment
         self.deployment, self.budget = deployment, budget or QueryBudget()
         settings = (bounds or Bounds()).over(deployment.rollout)
-        who = query_planners(source)
+        planners = query_planners(source)
         executor = deployment.new_executor(OpenQuestion(), settings)
-        self._engine = Engine(who, executor)
+        self._engine = Engine(planners, executor)
         try:
             executor.check()
         except BaseException:
@@ -97,7 +97,7 @@ class System:
 
     @property
     def label(self) -> str:
-        """`simulated`, `recorded` or `live`: what the calls are."""
+        """How calls are made: `simulated`, `recorded` or `live`."""
         return self.deployment.label
 
     @property
@@ -112,7 +112,7 @@ class System:
         cost_usd: float | None = None,
         latency_s: float | None = None,
     ) -> Plan:
-        """Who would answer, and who would tell whom; nothing is spent."""
+        """The plan that would answer the question; nothing is spent."""
         budget = self._budget(cost_usd, latency_s)
         return self._engine.plan(self._query(question), budget).result()
 
@@ -126,11 +126,11 @@ class System:
         """Answer a question. An interrupt ends it after the calls under way.
 
         Args:
-            question: a text, or a `Query` whose `meta` tells its kind, where plans ask for it.
+            question: a text, or a `Query` whose `meta` states its kind, where plans need it.
             cost_usd, latency_s: a budget for this question alone, see the class.
 
         Raises:
-            ConfigError: an empty question, or a budget that is none or cannot be met.
+            ConfigError: an empty question, or a budget that is invalid or cannot be met.
         """
         answering = self.start(question, cost_usd=cost_usd, latency_s=latency_s)
         try:
@@ -159,11 +159,11 @@ class System:
         cost_usd: float | None = None,
         latency_s: float | None = None,
     ) -> Iterator[Event]:
-        """The plan, every call as it ends, and last the outcome; closed early, it ends there."""
-        told: SimpleQueue[_Told] = SimpleQueue()
-        answering = self.start(question, told.put, cost_usd=cost_usd, latency_s=latency_s)
-        answering.outcome.add_done_callback(told.put)
-        return _drain(told, answering)
+        """The plan, every call as it ends, and last the outcome; once closed, no further calls."""
+        items: SimpleQueue[_StreamItem] = SimpleQueue()
+        answering = self.start(question, items.put, cost_usd=cost_usd, latency_s=latency_s)
+        answering.outcome.add_done_callback(items.put)
+        return _drain(items, answering)
 
     async def astream(
         self,
@@ -173,16 +173,16 @@ class System:
         latency_s: float | None = None,
     ) -> AsyncIterator[Event]:
         """As `stream`, on any loop."""
-        loop, told = asyncio.get_running_loop(), asyncio.Queue[_Told]()
+        loop, items = asyncio.get_running_loop(), asyncio.Queue[_StreamItem]()
 
-        def tell(event: _Told) -> None:
-            with suppress(RuntimeError):  # the loop was closed: nobody listens
-                loop.call_soon_threadsafe(told.put_nowait, event)
+        def on_event(event: _StreamItem) -> None:
+            with suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(items.put_nowait, event)
 
-        answering = self.start(question, tell, cost_usd=cost_usd, latency_s=latency_s)
-        answering.outcome.add_done_callback(tell)
+        answering = self.start(question, on_event, cost_usd=cost_usd, latency_s=latency_s)
+        answering.outcome.add_done_callback(on_event)
         try:
-            while not isinstance(event := await told.get(), Future):
+            while not isinstance(event := await items.get(), Future):
                 yield event
             yield event.result()
         finally:
@@ -191,26 +191,26 @@ class System:
     def start(
         self,
         question: str | Query,
-        tell: Tell | None = None,
+        on_event: OnEvent | None = None,
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
     ) -> Answering:
-        """Begin to answer and return at once; what the others are made of.
+        """Start to answer and return at once; the other methods use it.
 
         Args:
             question, cost_usd, latency_s: as for `run`.
-            tell: called with the plan and every call, on threads of the system's own.
+            on_event: called with the plan and every call, on threads of the system's own.
         """
         budget = self._budget(cost_usd, latency_s)
-        return self._engine.start(self._query(question), budget, tell)
+        return self._engine.start(self._query(question), budget, on_event)
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.
 
         Args:
-            finish: answer what was asked; else make no further calls. Those under way are awaited
-                in either case, for they are paid.
+            finish: answer the questions under way; else make no further calls. Calls under way are
+                awaited in either case, since they are paid.
         """
         self._engine.close(finish=finish)
 
@@ -233,9 +233,9 @@ class System:
         return QueryBudget(stated.cost_usd or own.cost_usd, stated.latency_s or own.latency_s)
 
 
-def _drain(told: SimpleQueue[_Told], answering: Answering) -> Iterator[Event]:
+def _drain(items: SimpleQueue[_StreamItem], answering: Answering) -> Iterator[Event]:
     try:
-        while not isinstance(event := told.get(), Future):
+        while not isinstance(event := items.get(), Future):
             yield event
         yield event.result()
     finally:

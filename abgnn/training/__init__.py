@@ -1,4 +1,4 @@
-"""Learning a policy from rollouts."""
+"""Training a policy from rollouts."""
 
 import lazy_loader
 

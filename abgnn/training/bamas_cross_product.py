@@ -1,4 +1,4 @@
-"""Every question with every budget and every pattern, carried out: what is learned from offline."""
+"""Outcomes of every question with every budget and every pattern, for offline training."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CrossProduct:
         cost: USD, `[Q, B, P]`.
         feasible: whether a call was made at all, `[Q, B, P]` bool: a team was bought, and the
             budget admitted one of its agents.
-        valid: whether the outcome says anything, `[Q, B, P]` bool: false where a call failed or a
-            cap of the run stopped it. (In the release a failed call is a wrong answer.)
+        valid: whether the outcome can be learned from, `[Q, B, P]` bool: false where a call
+            failed or a cap of the run stopped it. (In the release a failed call is a wrong answer.)
     """
 
     queries: Sequence[Query]
@@ -51,8 +51,8 @@ def collect(
 ) -> CrossProduct:
     """Carry out the cross product of the policy's budgets and patterns, as released.
 
-    All calls pass the executor: with a recording they are written down, and a run that was
-    stopped is taken up by collecting again, at no cost for what is there.
+    All calls pass the executor: with a recording they are recorded, and a run that was stopped is
+    continued by collecting again, at no cost for recorded calls.
 
     Args:
         policy: budgets, patterns and teams.
@@ -80,6 +80,6 @@ def collect(
 
 
 def _valid(outcome: Outcome, *, stopped: bool) -> bool:
-    """Whether nothing failed but, at most, the query's own budget."""
+    """Whether no call failed, except for the query's own budget."""
     own_budget = outcome.kind == "budget" and not stopped
     return outcome.error is None or own_budget

@@ -22,7 +22,7 @@ class CompositeReward:
     Args:
         task: R_task of a right answer; a wrong one has −task (1500 for MBPP). Scores between are
             interpolated.
-        overflow: −R_budget of a query that cost more than B, which cannot be here (1500 for
+        overflow: −R_budget of a query that cost more than B, which is impossible here (1500 for
             MATH, 2000 for MBPP).
         saving: R_budget of a right answer within B is saving · (1 − cost / B).
         infeasible: −R where there was no team (150 for MBPP).
@@ -57,9 +57,9 @@ class OfflineSettings:
         lr_every, lr_factor: the learning rate is multiplied by the factor every so many epochs.
         entropy_weight: of the bonus, on the reward's scale.
         baseline: `none` as released; `mean` subtracts from R the mean over the patterns of the
-            same question and budget; `standard` also divides by the standard deviation of what
-            is left over all cells, so that rewards are of the size of the entropy bonus.
-        estimator: `logged` as released: −mean ln π(t) R over the cells, whatever π says of them;
+            same question and budget; `standard` also divides by the standard deviation of the
+            differences over all cells, so that rewards are of the size of the entropy bonus.
+        estimator: `logged` as released: −mean ln π(t) R over the cells, without weights by π;
             `expected`: −mean Σ_t π(t) R(t), the gradient of the policy's own reward, exact since
             all patterns were carried out. Only the second one maximises the reward: the first
             weighs patterns as if all were chosen equally often, and with R < 0 it has no bound.
@@ -138,7 +138,7 @@ def fit_offline(
 
 
 def advantage(rewards: Tensor, usable: Tensor, baseline: str) -> Tensor:
-    """Rewards less the baseline, `[Q, B, P]`; 0 where there is nothing to learn from."""
+    """Rewards less the baseline, `[Q, B, P]`; 0 in cells that are not used."""
     kept = rewards.where(usable, torch.zeros_like(rewards))
     if baseline == "none":
         return kept
@@ -194,7 +194,7 @@ def _usable(policy: Bamas, data: CrossProduct) -> Tensor:
 def _batches(usable: Tensor, settings: OfflineSettings, generator: torch.Generator) -> list[Tensor]:
     """Cells `[n, 3]` in a new order, cut into batches.
 
-    The expected estimator has a cell per question and budget: all patterns are in its sum.
+    The expected estimator has a cell per question and budget: its sum is over all patterns.
     """
     if settings.estimator == "expected":
         first = usable.long().argmax(-1, keepdim=True)

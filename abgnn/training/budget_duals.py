@@ -1,4 +1,4 @@
-"""`BudgetDuals`: λ's that follow stated budgets, from the planner's prices on by dual steps."""
+"""`BudgetDuals`: adjusts λ's to stated budgets by dual steps, from the planner's prices."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _FEWEST = 8  # rollouts that a dual step is made on
 
 
 class BudgetDuals(Callback):
-    r"""Stated budgets in place of λ's (what `Reinforce(budget=…)` adds to a run).
+    r"""Stated budgets in place of λ's (`Reinforce(budget=…)` adds this callback).
 
     .. math:: \lambda \leftarrow \lambda \exp(\eta \, \mathrm{clip}(\log(use / aim), -1, 1))
 
     after every training step, for cost and latency each, on the last `window` rollouts. The λ's
     start as the prices that the planner's linear programme puts on the budgets, from a calibration
-    or from the profiles alone; for a `Router` with a warm start, which knows every training
+    or from the profiles alone; for a `Router` with a warm start, which predicts every training
     question, as the prices of the best assignment of questions to LLMs. Use of cost is its mean
     over rollouts, use of latency its mean or the quantile that the budget names. Checkpoints keep
     the λ's and the rollouts; ranks of a distributed run share them.
@@ -73,7 +73,7 @@ class BudgetDuals(Callback):
 
     def _starting(self, module: RolloutModule, queries: Sequence[Query]) -> tuple[float, float]:
         predicted = module.policy.predicted(module.mas.batch(queries).to(module.device))
-        if predicted is not None:  # it knows every question
+        if predicted is not None:  # predictions for every question
             score, usd, seconds = (x.detach().double().cpu().numpy() for x in predicted)
             return assignment_prices(score, usd, seconds, self.budget)
         if self.calibration is None:
@@ -143,7 +143,7 @@ def stepped(
 
 
 def starting_prices(budget: Budget, known: Calibration, policy: Policy) -> tuple[float, float]:
-    """The planner's prices within what a policy may do, at least a hundredth of a point a budget.
+    """The planner's prices in the policy's plan space, at least 0.01 points of score per budget.
 
     A price of 0 could never rise. For a quantile the price is that of the mean at two thirds of the
     budget: calls' seconds spread about that much.

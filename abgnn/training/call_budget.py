@@ -1,4 +1,4 @@
-"""`CallBudget`: training ends when it has made a number of LLM calls, the same for every method."""
+"""`CallBudget`: stops training after a number of LLM calls, the same for every method."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from abgnn.training.module import module_of
 class CallBudget(Callback):
     """Stops training after the step with which `max_calls` LLM calls were made.
 
-    Counted are the calls of training steps, and those that callbacks after this one make before
-    the first step (a warm start, which may use the budget up); put it first. The last step is
+    It counts the calls of training steps, and those that callbacks after it make before the first
+    step (a warm start, which may use up the budget); put it first. The last step is
     finished, so that `calls` may exceed the budget by less than one step. Checkpoints keep the
-    count, and a resumed run goes on with it.
+    count, and a resumed run continues it.
 
     Args:
         max_calls: LLM calls.
@@ -34,17 +34,17 @@ class CallBudget(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         executor = module_of(pl_module).executor
-        told = executor.on_call
+        on_call = executor.on_call
 
         def count(record: CallRecord) -> None:
             self.calls += self._starting
-            if told is not None:
-                told(record)
+            if on_call is not None:
+                on_call(record)
 
         self._starting, executor.on_call = True, count
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._starting = False  # from here on steps are counted, and nothing else
+        self._starting = False  # from here on only steps are counted
         self._stop_if_spent(trainer)
 
     def on_train_batch_end(

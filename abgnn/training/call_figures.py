@@ -1,4 +1,4 @@
-"""What calls cost and how they went, in TensorBoard: tokens, money by phase, waits, failures."""
+"""`CallFigures`: calls in TensorBoard: tokens, money by phase, waits, failures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class CallFigures(Callback):
 
 
 def figures(counts: AttemptCounts) -> dict[str, float]:
-    """Names and values of what is drawn."""
+    """Names and values of the figures."""
     usage = counts.usage
     values: dict[str, float] = {
         "attempts": counts.attempts,

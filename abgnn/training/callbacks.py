@@ -1,4 +1,4 @@
-"""What a training run shows: figures for TensorBoard, and a table before and after."""
+"""Callbacks that report a training run: figures for TensorBoard, a table before and after."""
 
 from __future__ import annotations
 

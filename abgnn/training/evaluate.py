@@ -1,4 +1,4 @@
-"""Running a policy on held-out queries, and what came of it in one row."""
+"""Evaluation of a policy on held-out queries, as one row of means."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Row:
     """Means over the evaluated queries.
 
     Args:
-        name: what was evaluated.
+        name: of the policy or LLM.
         performance: mean score in [0, 1].
         performance_se: its standard error over queries.
         cost_usd: mean USD per query.
@@ -66,7 +66,7 @@ def evaluate(
 ) -> list[Outcome]:
     """Run a policy's plans, `samples` rollouts of each query; queries in order, K in a row.
 
-    `first_sample` numbers the rollouts, so that evaluation can use noise that training never saw;
+    `first_sample` numbers the first rollout, so that evaluation can use noise unseen in training;
     `phase` is the account that pays.
     """
     policy.attach(mas.table)
@@ -107,7 +107,7 @@ def summarise(name: str, outcomes: Sequence[Outcome]) -> Row:
 
 @torch.no_grad()
 def most_probable(policy: Policy, mas: BaseMAS, queries: Sequence[Query]) -> list[Plan]:
-    """The plan of each question that a policy thinks best; nothing is spent."""
+    """A policy's most probable plan for each question; nothing is spent."""
     batch = mas.batch(queries, encode=policy.reads_questions)
     plans: list[Plan] = policy(batch, sample=False).plans()
     return plans

@@ -1,4 +1,4 @@
-"""Imitation: a policy learns to choose given designs, one for each trade-off it is shown."""
+"""Imitation: a policy learns to choose given designs, one for each trade-off."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _QUESTIONS = 40  # that are imitated on, at most: a design is the same for all
 
 @dataclass(frozen=True)
 class Lesson:
-    """What to choose on every graph of a batch when these are the λ's.
+    """The action to choose on every graph of a batch at given λ's.
 
     Args:
-        lambdas: λ_tok and λ_lat; None: as they are, nothing is set.
+        lambdas: λ_tok and λ_lat; None: unchanged.
         target: pool, backbones, gates, edges.
     """
 
@@ -45,10 +45,10 @@ def imitate(
 ) -> float:
     """Raise the probability of actions; returns that of a single choice, geometric mean.
 
-    Every other step is on varied queries (`varied`), for the actions are meant for questions that
-    are not seen here; for the same reason their pools are to be chosen at difficulties from 0.1
-    to 0.9 (at the ends an inner pool shares the probability with its neighbour, whatever is
-    learned). The hop limit is raised as far as the actions' paths need. Ends when for every lesson
+    Every other step is on varied queries (`varied`), since the actions are also for questions that
+    are not seen here; for the same reason their pools are trained at difficulties from 0.1 to 0.9
+    (at the ends an inner pool always shares the probability with its neighbour). The hop limit is
+    raised as far as the actions' paths need. Ends when for every lesson
     the probability is `confidence` and the most probable plans are the action's, on given and on
     varied queries, or after `steps`.
 
@@ -95,10 +95,10 @@ def _follows(policy: Policy, batch: Batch, lesson: Lesson) -> bool:
     """Whether the most probable plans are the target's, and no hop limit cuts them."""
     if lesson.lambdas is not None:
         policy.set_tradeoff(*lesson.lambdas)
-    asked = policy(batch, sample=False, action=lesson.target)
-    if bool((asked.penalty > 0).any()):
+    imitated = policy(batch, sample=False, action=lesson.target)
+    if bool((imitated.penalty > 0).any()):
         return False
-    return bool(policy(batch, sample=False).plans() == asked.plans())
+    return bool(policy(batch, sample=False).plans() == imitated.plans())
 
 
 def varied(batch: Batch, generator: torch.Generator) -> Batch:
@@ -113,7 +113,7 @@ def varied(batch: Batch, generator: torch.Generator) -> Batch:
 
 
 def action_of(batch: Batch, design: Design, pools: Sequence[Sequence[int]]) -> Action:
-    """The action that stands for a design on every graph; who is left out plays nobody's part."""
+    """The action for a design on every graph; agents outside the design have closed gates."""
     used = {m for _, m in design.agents} | ({design.decision} - {None})
     pool = next(p for p, members in enumerate(pools) if used <= set(members))
     of, size = dict(design.agents), batch.num_graphs
@@ -133,15 +133,15 @@ def action_of(batch: Batch, design: Design, pools: Sequence[Sequence[int]]) -> A
 
 
 def some(queries: Sequence[Query]) -> Sequence[Query]:
-    """At most 40 of them, evenly spread."""
+    """At most 40 of the queries, evenly spread."""
     return queries[:: -(-len(queries) // _QUESTIONS)]
 
 
-def check_calibration(field: str, found: Calibration, mas: BaseMAS) -> None:
-    """Whether a calibration is of the same backbones and roles; ConfigError names both."""
+def check_calibration(field: str, calibration: Calibration, mas: BaseMAS) -> None:
+    """Check that a calibration is of the same backbones and roles; ConfigError names both."""
     names, roles = list(mas.catalogue.names), [r.name for r in mas.template.roles]
-    if list(found.profile.names) != names:
-        raise ConfigError(field, list(found.profile.names), f"a calibration of {names}")
-    known = [role.name for role in found.template.roles]
+    if list(calibration.profile.names) != names:
+        raise ConfigError(field, list(calibration.profile.names), f"a calibration of {names}")
+    known = [role.name for role in calibration.template.roles]
     if known != roles:
         raise ConfigError(field, known, f"a calibration of the roles {roles}")

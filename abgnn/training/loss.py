@@ -32,8 +32,8 @@ def reinforce_loss(
             loss its gradient raises the limit and, through the shared representation, moves gates
             and edges as a side effect; in the reward it shortens paths, and the limit stays where
             it was initialised, in the middle of its range.
-        executed: `[B·K]` bool; rollouts that a cap has stopped say nothing about their plan, and
-            teach nothing. None: all were executed.
+        executed: `[B·K]` bool; rollouts that a cap has stopped are left out, since they say nothing
+            about their plan. None: all were executed.
     """
     if hop_penalty == "reward":
         rewards = rewards - lambda_len * decision.penalty.detach()

@@ -1,4 +1,4 @@
-"""`RolloutModule`: what is trained from rollouts, and what callbacks may know of it."""
+"""`RolloutModule`: base class of modules trained from rollouts, as callbacks see them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 class RolloutModule(LightningModule):
-    """A policy with all that it takes to execute its plans; how it learns is the subclass's.
+    """A policy and what executes its plans; subclasses define the training.
 
     Args:
-        policy: which plan for which query.
+        policy: chooses plans.
         mas: template graph and candidate backbones.
-        client: how LLMs are reached, simulated or live.
+        client: makes the calls, simulated or live.
         rollout: recording, caps, deadline, retries.
         max_in_flight: rollouts at once.
 
     Attributes:
         lambda_tok, lambda_lat: reward lost per USD and per second of a query.
-        budget: what is stated in place of the λ's, or None.
+        budget: stated in place of the λ's, or None.
         calibration: a file that `abgnn calibrate` wrote, or None.
         outcomes, decision: of the last step.
-        rollouts: how many training has made (a buffer); spent_usd: USD for all of them.
+        rollouts: number made in training (a buffer); spent_usd: USD for all of them.
     """
 
     lambda_tok: float
@@ -74,7 +74,7 @@ class RolloutModule(LightningModule):
 
     @abstractmethod
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
-        """Other λ's from now on: of the reward, and for a policy that looks at them."""
+        """Set the λ's of the reward, and of a policy that is conditioned on them."""
 
     @property
     def label(self) -> str:
@@ -83,7 +83,7 @@ class RolloutModule(LightningModule):
 
     @property
     def executor(self) -> Executor:
-        """What carries out plans; exists from `setup` to `teardown` of a spending stage."""
+        """The executor of plans; exists from `setup` to `teardown` of a spending stage."""
         assert self._executor is not None, "setup() ran before the first rollout"
         return self._executor
 
@@ -124,7 +124,7 @@ class RolloutModule(LightningModule):
         return decision
 
     def _settings(self) -> RolloutSettings:
-        """Settings of this run: live calls leave a trace beside the run's figures."""
+        """Settings of this run: live calls are traced in the run's folder."""
         live = any(self.client.endpoint(backbone) for backbone in self.mas.catalogue)
         if self.rollout_settings.trace or not live or not self.trainer.loggers:
             return self.rollout_settings
@@ -143,12 +143,12 @@ class RolloutModule(LightningModule):
 
 
 def module_of(module: LightningModule) -> RolloutModule:
-    """The module that a callback of ours is used with."""
+    """The `RolloutModule` that a callback is used with."""
     assert isinstance(module, RolloutModule), "these callbacks belong to modules with rollouts"
     return module
 
 
 def writer_of(trainer: Trainer) -> SummaryWriter | None:
-    """TensorBoard's writer of a run that has one."""
+    """TensorBoard's writer of a run, or None."""
     loggers = [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)]
     return loggers[0].experiment if loggers else None

@@ -1,4 +1,4 @@
-"""What is known of the backbones, and what a run came to, in TensorBoard."""
+"""`PlannerFigures`: profiles, the planner's beliefs and the run's result in TensorBoard."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ MEASURES = {"performance": "accuracy", "cost_usd": "usd", "latency_s": "seconds"
 class PlannerFigures(Callback):
     """Profiles and roles in the projector; the run's result beside its settings (HPARAMS).
 
-    With a calibration also what its outcome model believes of every backbone, and its reliability:
+    With a calibration also its outcome model's beliefs about every backbone, and its reliability:
     predicted P(right) of the observed calls, each by a model that has not seen its question,
     against the observed share, with the expected calibration error (ECE). All names begin with
-    where answers are from: the run's label, and of the calibration its own.
+    the run's label (`simulated`, …), those of the calibration with its own.
 
     The result is `HeldOutTable`'s last row if that callback is there, else the last validation;
-    nothing is called for it.
+    no further calls are made.
 
     Args:
-        calibration: a file of `abgnn calibrate`; None: the one that the run is taught by, if any.
+        calibration: a file of `abgnn calibrate`; None: the run's own, if any.
 
     Raises:
-        ConfigError: it cannot be read; said before training.
+        ConfigError: it cannot be read; raised before training.
     """
 
     def __init__(self, calibration: str | None = None) -> None:
@@ -52,17 +52,17 @@ class PlannerFigures(Callback):
             return
         module = module_of(pl_module)
         self._embeddings(writer, module)
-        calibration = self.calibration or _taught_by(module)
+        calibration = self.calibration or _teachers_calibration(module)
         if calibration is not None:
             draw_calibration(writer, calibration, trainer.global_step)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """After `HeldOutTable`, whose last rows come when training ends."""
+        """Runs after `HeldOutTable`, whose last rows are made when training ends."""
         label = module_of(pl_module).label
-        found = {f"{label}/held_out/{n}": v for n, v in held_out(trainer, label).items()}
+        metrics = {f"{label}/held_out/{n}": v for n, v in held_out(trainer, label).items()}
         for logger in trainer.loggers:
-            if found and isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(dict(logger.hparams), found, step=trainer.global_step)
+            if metrics and isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(dict(logger.hparams), metrics, step=trainer.global_step)
 
     @staticmethod
     def _embeddings(writer: SummaryWriter, module: RolloutModule) -> None:
@@ -73,7 +73,7 @@ class PlannerFigures(Callback):
         writer.add_embedding(mas.role_embed, metadata=roles, tag=f"{tag}/roles")
 
 
-def _taught_by(module: RolloutModule) -> Calibration | None:
+def _teachers_calibration(module: RolloutModule) -> Calibration | None:
     path = module.calibration
     return Calibration.load(path) if path is not None and Path(path).exists() else None
 

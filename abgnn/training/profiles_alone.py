@@ -1,4 +1,4 @@
-"""What the planner knows without one call."""
+"""`profiles_alone`: a calibration without calls."""
 
 from __future__ import annotations
 

@@ -40,13 +40,13 @@ sys.modules.setdefault("abgnn.base_mas", base_mas)
 class Reinforce(RolloutModule):
     """Learns a policy from rollouts: policy → plans → outcomes → reward → loss.
 
-    The datamodule yields lists of `Query` and scores answers. Training samples plans, everything
-    else takes the most probable ones; `predict` returns plans and spends nothing.
+    The datamodule yields lists of `Query` and scores answers. Training samples plans, all other
+    stages take the most probable ones; `predict` returns plans and spends nothing.
 
     Args:
-        policy: which plan for which query.
+        policy: chooses plans.
         mas: template graph and candidate backbones.
-        client: how LLMs are reached, simulated or live.
+        client: makes the calls, simulated or live.
         lambda_tok: reward lost per USD of a query.
         lambda_lat: reward lost per second of a query.
         lambda_len: weight of the hop penalty (0.2 in the paper).
@@ -55,16 +55,16 @@ class Reinforce(RolloutModule):
         lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
-        fit_difficulty: start the difficulty head from the questions' rated levels, or from the head
-            that ships, before the first step (`abgnn.difficulty.start_difficulty`).
+        fit_difficulty: start the difficulty head from the questions' rated levels, or from the
+            packaged head, before the first step (`abgnn.difficulty.start_difficulty`).
         max_in_flight: rollouts at once.
         budget: USD and seconds per query in place of λ's, which then follow it (`BudgetDuals`);
             `lambda_tok` and `lambda_lat` are not used.
-        calibration: a file that `abgnn calibrate` wrote. If it is there, AgentBalance starts from
-            the planner's design (`Teacher`); if not, from its own start. None: never.
+        calibration: a file that `abgnn calibrate` wrote. If it exists, AgentBalance starts from
+            the planner's design (`Teacher`), else from its initialisation. None: never.
         rollout: recording, caps, deadline, retries. When a cap is reached the step ends, its
-            refused rollouts teach nothing, and training stops with a checkpoint. Runs that call
-            endpoints write `trace.jsonl` into their folder if no other trace is named.
+            refused rollouts are left out of the loss, and training stops with a checkpoint. Runs
+            that call endpoints write `trace.jsonl` into their folder if no other trace is named.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Reinforce(RolloutModule):
         self.policy.set_tradeoff(lambda_tok, lambda_lat)
 
     def configure_callbacks(self) -> list[Callback]:
-        """What a budget and a calibration ask for; the budget's λ's come before the teacher."""
+        """Callbacks for budget and calibration; the budget's λ's are set before the teacher."""
         added: list[Callback] = []
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
@@ -126,7 +126,7 @@ class Reinforce(RolloutModule):
         return added
 
     def on_fit_start(self) -> None:
-        """Start the difficulty head (`start_difficulty`), once in a policy's life."""
+        """Start the difficulty head (`start_difficulty`), once per policy."""
         head = getattr(self.policy, "difficulty", None)
         if not self.fit_head or self.head_fitted or not isinstance(head, DifficultyHead):
             return
@@ -148,7 +148,7 @@ class Reinforce(RolloutModule):
             self.set_tradeoff(*checkpoint["tradeoff"])
 
     def on_train_start(self) -> None:
-        """A resumed run goes on sampling where the checkpoint stopped."""
+        """Restore the sampling state of the checkpoint in a resumed run."""
         if self._resume_rng is not None:
             torch.set_rng_state(self._resume_rng.cpu())
             self._resume_rng = None
@@ -204,18 +204,20 @@ class Reinforce(RolloutModule):
         return decision, outcomes
 
     def _check_replay(self, outcomes: list[Outcome]) -> None:
-        """Nothing can be learned, or measured, from calls that a replay lacks."""
+        """Raise ConfigError for calls that a replay lacks: their rollouts have no result."""
         lacking = [o for o in outcomes if o.kind == "unrecorded"]
         if lacking:
             recording = self.rollout_settings.recording
-            said = f"replay-or-live: {len(lacking)} of {len(outcomes)} rollouts ask for calls that "
-            said += f"{recording.path} lacks; the first is of query {lacking[0].plan.query.id}"
-            raise ConfigError("rollout.recording.mode", recording.mode, said)
+            message = (
+                f"replay-or-live: {len(lacking)} of {len(outcomes)} rollouts ask for calls that "
+            )
+            message += f"{recording.path} lacks; the first is of query {lacking[0].plan.query.id}"
+            raise ConfigError("rollout.recording.mode", recording.mode, message)
 
     def _executed(self, outcomes: list[Outcome]) -> Tensor | None:
-        """Which rollouts no cap has stopped; a cap of the run that is reached ends the training.
+        """Which rollouts no cap has stopped; training ends when the run's cap is reached.
 
-        All ranks stop with the first: the others would wait for its gradients for ever.
+        All ranks stop with the first one: they would wait for its gradients for ever.
         """
         exhausted = self.executor.exhausted is not None
         if self.trainer.strategy.reduce_boolean_decision(exhausted, all=False):
@@ -267,7 +269,7 @@ def _mean(values: Any) -> float:
 
 
 def _drop_objects(hparams: Any) -> None:
-    """Keep only plain data as hyperparameters: what a Python caller built is passed at loading."""
+    """Keep only plain data as hyperparameters: a Python caller's objects are passed at loading."""
     for key in [k for k, v in hparams.items() if not isinstance(v, (dict, list, str, int, float))]:
         if hparams[key] is not None:
             del hparams[key]

@@ -1,4 +1,4 @@
-"""Rows as a terminal table and as CSV; whatever is simulated says so."""
+"""Rows as a terminal table and as CSV, labelled as simulated, recorded or live."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows_table(
 
 
 def write_rows(rows: Sequence[Row], path: Path, *, label: str) -> None:
-    """Write rows as CSV with a first column that says where they come from."""
+    """Write rows as CSV with the label in the first column."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

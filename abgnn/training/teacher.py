@@ -1,4 +1,4 @@
-"""`Teacher`: the planner's design as the policy's start, before the first REINFORCE step."""
+"""`Teacher`: imitation of the planner's design, before the first REINFORCE step."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _DEARER, _TRIES = 1.6, 16
 
 
 class Teacher(Callback):
-    """Imitation: AgentBalance learns to choose the design that the planner found for its λ's.
+    """AgentBalance learns, by imitation, to choose the planner's design for its λ's.
 
     The design is searched inside the outcome model of a calibration (`abgnn calibrate`), within
-    the pools that the policy may use. No rollout is made; REINFORCE goes on from there on live
-    rewards, as the unbiased corrector. Done once in a policy's life: a resumed run goes on. For
+    the pools that the policy may use. No rollout is made; REINFORCE then corrects the policy on
+    live rewards, without bias. It is done once per policy: a resumed run does not repeat it. For
     stated budgets (`Reinforce(budget=…)`) it is a design that keeps them by itself (`within`).
 
     Args:
         calibration: a file that `abgnn calibrate` wrote, of the same backbones and roles.
         confidence: imitation ends when the policy gives each single choice of a design this
-            probability in the (geometric) mean and would choose the design if it did not draw;
-            what is left is for exploration.
+            probability in the (geometric) mean and its most probable plan is the design; the rest
+            is for exploration.
         steps: of Adam, at most.
         lr: its learning rate.
 
@@ -67,11 +67,11 @@ class Teacher(Callback):
             raise ConfigError("policy", type(policy).__name__, "AgentBalance, for Teacher")
         if self._done:
             return
-        found = Calibration.load(self.calibration)
-        check_calibration("Teacher.calibration", found, module.mas)
+        calibration = Calibration.load(self.calibration)
+        check_calibration("Teacher.calibration", calibration, module.mas)
         queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-        space = policy.plan_space(found)
-        searcher = Searcher(found.model(), space)
+        space = policy.plan_space(calibration)
+        searcher = Searcher(calibration.model(), space)
         prices = (module.lambda_tok, module.lambda_lat)
         if module.budget is None:
             self.design = searcher.best(*prices).design
@@ -81,24 +81,24 @@ class Teacher(Callback):
         lesson = Lesson(None, action_of(batch, self.design, space.pools))
         reached = imitate(policy, batch, [lesson], self.confidence, self.steps, self.lr)
         self._done = True
-        said = self.design.describe(found.template, found.profile.names)
-        _log.info("teacher: %s (probability per choice %.2f)", said, reached)
+        described = self.design.describe(calibration.template, calibration.profile.names)
+        _log.info("teacher: %s (probability per choice %.2f)", described, reached)
 
 
 def within(searcher: Searcher, budget: Budget, lambdas: tuple[float, float]) -> Candidate:
     """The best design at the first prices, from λ's on upwards, whose design keeps the budgets.
 
-    At the prices of a mixture one design lies below the budgets and an equally good one beyond
-    them; a policy that decides for one must not take that.
+    At the prices of a mixture one design lies below the budgets and an equally good one above
+    them; a policy that chooses a single design must not choose that one.
     """
-    found = searcher.best(*lambdas)
+    candidate = searcher.best(*lambdas)
     for _ in range(_TRIES):
-        uses = iter(budget.uses(searcher, found))
+        uses = iter(budget.uses(searcher, candidate))
         stated = (budget.cost_usd is not None, budget.latency_s is not None)
         over = [known and next(uses) > budget.aim for known in stated]
         if not any(over):
             break
         tok, lat = (x * _DEARER if o else x for x, o in zip(lambdas, over, strict=True))
         lambdas = (tok, lat)
-        found = searcher.best(*lambdas)
-    return found
+        candidate = searcher.best(*lambdas)
+    return candidate

@@ -1,4 +1,4 @@
-"""`Tradeoffs`: one policy for all budgets: the planner's design for each of several λ's."""
+"""`Tradeoffs`: one policy for all budgets, trained at several λ's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Tradeoffs(Callback):
     """A conditioned AgentBalance learns a design for every point, and REINFORCE at all of them.
 
     Before the first step the planner searches the design for each (λ_tok, λ_lat), and the policy
-    imitates them all; what the planner expects of each is kept in the policy, where
+    imitates them all; the policy keeps the planner's forecast of each, in which
     `AgentBalance.set_budget` looks budgets up. Every training step is then at a point drawn for
     it; validation, tests and the end of training are at the λ's of the experiment.
 
@@ -39,7 +39,7 @@ class Tradeoffs(Callback):
         points: pairs of λ_tok (per USD) and λ_lat (per second); None: from strict to free
             (`POINTS`: Table 6 of arXiv 2512.11426 and two more).
         calibration: a file that `abgnn calibrate` wrote; None: that of the experiment
-            (`model.calibration`) if it is there, or else profiles alone.
+            (`model.calibration`) if that file exists, or else profiles alone.
         confidence, steps, lr: of the imitation, as for `Teacher`.
         seed: of the points that steps draw.
 
@@ -64,7 +64,7 @@ class Tradeoffs(Callback):
             raise ConfigError("Tradeoffs.confidence", confidence, "between 0 and 1")
         self.calibration, self.confidence = calibration, confidence
         self.steps, self.lr, self.seed = steps, lr, seed
-        self.found: tuple[Candidate, ...] = ()
+        self.candidates: tuple[Candidate, ...] = ()
         self._own: Pair = (0.0, 0.0)
         self._done = False
 
@@ -78,8 +78,8 @@ class Tradeoffs(Callback):
         module = module_of(pl_module)
         policy = module.policy
         if not (isinstance(policy, AgentBalance) and policy.conditioned):
-            said = type(policy).__name__
-            raise ConfigError("policy", said, "AgentBalance(conditioned=True), for Tradeoffs")
+            name = type(policy).__name__
+            raise ConfigError("policy", name, "AgentBalance(conditioned=True), for Tradeoffs")
         if module.budget is not None:
             raise ConfigError("model.budget", module.budget, "null: Tradeoffs draws the λ's")
         self._own = (module.lambda_tok, module.lambda_lat)
@@ -105,27 +105,30 @@ class Tradeoffs(Callback):
         known = self._known(module, queries)
         space = policy.plan_space(known)
         searcher = Searcher(known.model(), space)
-        self.found = tuple(searcher.best(*point) for point in self.points)
+        self.candidates = tuple(searcher.best(*point) for point in self.points)
         batch = module.mas.batch(some(queries)).to(module.device)
         lessons = [
-            Lesson(point, action_of(batch, found.design, space.pools))
-            for point, found in zip(self.points, self.found, strict=True)
+            Lesson(point, action_of(batch, candidate.design, space.pools))
+            for point, candidate in zip(self.points, self.candidates, strict=True)
         ]
         reached = imitate(policy, batch, lessons, self.confidence, self.steps, self.lr)
         assert policy.tradeoff is not None
         policy.tradeoff.taught = torch.tensor(
-            [_row(point, found) for point, found in zip(self.points, self.found, strict=True)],
+            [
+                _row(point, candidate)
+                for point, candidate in zip(self.points, self.candidates, strict=True)
+            ],
             device=module.device,
         )
         module.set_tradeoff(*self._own)
-        designs = len({found.design for found in self.found})
+        designs = len({candidate.design for candidate in self.candidates})
         _log.info(
             "trade-offs: %d points, %d designs (probability per choice at least %.2f)",
             len(self.points), designs, reached,
         )  # fmt: skip
 
     def _known(self, module: RolloutModule, queries: Sequence[Query]) -> Calibration:
-        """The calibration that there is, or the profiles alone."""
+        """The calibration, if there is one, or the profiles alone."""
         path = self.calibration
         if path is None and module.calibration and Path(module.calibration).exists():
             path = module.calibration
@@ -143,7 +146,7 @@ def _pair(point: Sequence[float]) -> Pair:
     return float(tok), float(lat)
 
 
-def _row(point: Pair, found: Candidate) -> list[float]:
+def _row(point: Pair, candidate: Candidate) -> list[float]:
     """λ_tok, λ_lat, accuracy, USD, seconds."""
-    ahead = found.forecast
+    ahead = candidate.forecast
     return [*point, ahead.accuracy, ahead.usd, ahead.seconds]

@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 class WarmStart(Callback):
-    """Imitation first: a `Router` starts from observed outcomes of lone LLMs.
+    """A `Router` starts from the observed outcomes of single LLMs.
 
-    The rollouts are of the training phase: counted, recorded and paid like all others, once in a
-    policy's life (a resumed run has them in its weights).
+    The rollouts are of the training phase: counted, recorded and paid like all others, once
+    per policy (a resumed run has them in its weights).
 
     Args:
         scores: start from the scores; else from what calls cost alone, all scores equal.

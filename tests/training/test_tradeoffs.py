@@ -99,7 +99,7 @@ def test_a_resumed_run_is_not_taught_again(tmp_path: Path, checkpoint: str) -> N
     again = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
     resumed = module()
     trainer(tmp_path, again, max_epochs=2).fit(resumed, datamodule=data(), ckpt_path=checkpoint)
-    assert again.found == ()
+    assert again.candidates == ()
     assert len(resumed.policy.tradeoff.taught) == 3  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""The layout of the paper's Table 3: every method at one operating point, held against ours."""
+"""The layout of the paper's Table 3: every method at one operating point, compared with ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Compared:
     """One method at the operating point.
 
     Args:
@@ -38,9 +38,9 @@ class Held:
     less: Mapping[str, tuple[float, float]]
 
 
-def held_against_ours(
+def compared_with_ours(
     comparison: Comparison, point: str, results: Mapping[Job, Result]
-) -> list[Held]:
+) -> list[Compared]:
     """Performance, mUSD and seconds per query, and Eq 9's reward with the λ's of our point.
 
     Methods without that point, or without a result, are left out.
@@ -54,7 +54,9 @@ def held_against_ours(
             seen.setdefault(job.method, {})[job.seed] = _figures(result.rows[0], *weights)
     against = seen.get(comparison.ours, {})
     methods = [method.name for method in comparison.methods if method.name in seen]
-    return [_held(name, seen[name], {} if name == comparison.ours else against) for name in methods]
+    return [
+        _compared(name, seen[name], {} if name == comparison.ours else against) for name in methods
+    ]
 
 
 def _figures(row: Row, lambda_tok: float, lambda_lat: float) -> Figures:
@@ -63,11 +65,11 @@ def _figures(row: Row, lambda_tok: float, lambda_lat: float) -> Figures:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _held(name: str, mine: Mapping[int, Figures], ours: Mapping[int, Figures]) -> Held:
+def _compared(name: str, mine: Mapping[int, Figures], ours: Mapping[int, Figures]) -> Compared:
     mean = {c: interval([figures[c] for figures in mine.values()])[0] for c in COLUMNS}
     paired = [seed for seed in mine if seed in ours]
     less = {c: interval([mine[s][c] - ours[s][c] for s in paired]) for c in COLUMNS if paired}
-    return Held(name, len(mine), mean, less)
+    return Compared(name, len(mine), mean, less)
 
 
 def write_ablation(
@@ -76,7 +78,7 @@ def write_ablation(
     """The table on the console and ablation.csv, if the comparison names a point for it."""
     if comparison.ablation is None:
         return
-    lines = held_against_ours(comparison, comparison.ablation, results)
+    lines = compared_with_ours(comparison, comparison.ablation, results)
     console.print(_table(lines, f"{comparison.ablation}: means per query ({label})"))
     console.print(
         f"(in brackets: minus {comparison.ours}, paired by seed, ± 95 % interval; "
@@ -96,7 +98,7 @@ def write_ablation(
                 writer.writerow([*row, *values])
 
 
-def _table(lines: Sequence[Held], title: str) -> Table:
+def _table(lines: Sequence[Compared], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("method", no_wrap=True)
     for column in COLUMNS:
@@ -106,7 +108,7 @@ def _table(lines: Sequence[Held], title: str) -> Table:
     return table
 
 
-def _cell(line: Held, column: str) -> str:
+def _cell(line: Compared, column: str) -> str:
     digits = 1 if column == "s" else 2 if column == "mUSD" else 3
     text = f"{line.mean[column]:.{digits}f}"
     if column not in line.less:

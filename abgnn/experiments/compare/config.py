@@ -1,4 +1,4 @@
-"""What `abgnn compare` reads: methods, how each is trained, budgets, seeds. Touches files only."""
+"""The config of `abgnn compare`: methods, how each is trained, budgets, seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEEDED = ("seed_everything", "data.init_args.seed", "model.client.init_args.worl
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A row of the table; exactly one of the last three says what its operating points are.
+    """A row of the table; exactly one of the last three defines its operating points.
 
     Args:
         name: of the row.
@@ -31,7 +31,7 @@ class Method:
         points: name → keys of `abgnn fit`; each is trained on its own.
         per_backbone: keys that are set to every backbone of the catalogue in turn, a training
             run each; their upper envelope is the method's frontier (paper, Appendix C).
-        plain: policies that learn nothing, see `plain_policies`.
+        plain: untrained policies, see `plain_policies`.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Method:
     @classmethod
     def read(cls, name: str, data: object, where: str) -> Method:
         """The method that a config's entry describes."""
-        given = mapping(data, where, [f.name for f in fields(cls)][1:])
-        method = cls(name=name, **{k: _value(k, v, f"{where}.{k}") for k, v in given.items()})
+        entry = mapping(data, where, [f.name for f in fields(cls)][1:])
+        method = cls(name=name, **{k: _value(k, v, f"{where}.{k}") for k, v in entry.items()})
         ways = {"points": method.points, "per_backbone": method.per_backbone, "plain": method.plain}
         if sum(map(bool, ways.values())) != 1:
             stated = [way for way, value in ways.items() if value]
@@ -68,23 +68,23 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared with what.
+    """A comparison of methods at equal budgets and equal training calls.
 
     Args:
         fit: configs of the experiment, as for `abgnn fit`.
         methods: rows of the table, in order.
         cost_budgets: mean USD per query of P@T1, P@T2, …
         latency_budgets: mean seconds per query of P@L1, P@L2, …
-        ours: the row that the others are held against.
-        base: the plain row whose dearest point ends the window of AUC (Appendix D).
+        ours: the row that the others are compared with.
+        base: the plain row whose most expensive point ends the window of AUC (Appendix D).
         seeds: of questions, world, weights and sampling; a repetition each.
         seeded: keys of `abgnn fit` that are set to the seed.
-        set: keys of `abgnn fit` for all methods; a method's own go before them.
+        set: keys of `abgnn fit` for all methods; a method's own override them.
         train_calls: LLM calls for training at every operating point.
         samples: rollouts per held-out query.
-        max_epochs: of a training run that does not use its calls up before.
+        max_epochs: of a training run that does not use up its calls before.
         drawn: methods in the picture; empty: all.
-        ablation: one of our operating points, at which all methods are held against ours in a
+        ablation: one of our operating points, at which all methods are compared with ours in a
             table of its own (paper, Table 3); None: no such table.
         varied: methods whose points are values of one parameter, drawn against them (paper,
             Figure 5); empty: no such picture.
@@ -111,8 +111,8 @@ class Comparison:
     def __post_init__(self) -> None:
         names = [method.name for method in self.methods]
         stated = {"ours": [self.ours], "base": [self.base]}
-        for key, given in (*stated.items(), ("drawn", self.drawn), ("varied", self.varied)):
-            for name in given:
+        for key, chosen in (*stated.items(), ("drawn", self.drawn), ("varied", self.varied)):
+            for name in chosen:
                 if name not in names:
                     raise ConfigError(key, name, f"one of the methods {names}")
         if not self.methods[names.index(self.base)].plain:
@@ -134,16 +134,16 @@ class Comparison:
         """Read a compare config.
 
         Raises:
-            ConfigError: an unknown or missing key, a method that cannot be, a bad value.
+            ConfigError: an unknown or missing key, an invalid method, a bad value.
         """
         path = config_path(name)
         return cls.read(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
 
     @classmethod
-    def read(cls, given: object, file: str) -> Comparison:
+    def read(cls, content: object, file: str) -> Comparison:
         """The comparison that a config's content describes; errors name the file."""
         known = [f.name for f in fields(cls)]
-        data = mapping(given, file, known)
+        data = mapping(content, file, known)
         for key in known[:5]:
             if key not in data:
                 raise ConfigError(f"{file}: {key}", None, "a value; it is required")
@@ -158,9 +158,9 @@ class Comparison:
         return cls(**plain)
 
     def with_files(self, **files: str | None) -> Comparison:
-        """A copy whose datamodule reads these files instead of its config's; None: as it was."""
-        given = {f"data.init_args.{key}": file for key, file in files.items() if file}
-        return replace(self, set={**self.set, **given})
+        """A copy whose datamodule reads these files instead of its config's; None: unchanged."""
+        paths = {f"data.init_args.{key}": file for key, file in files.items() if file}
+        return replace(self, set={**self.set, **paths})
 
     def with_seeds(self, count: int | None) -> Comparison:
         """A copy that stops after the first `count` seeds; None: all."""

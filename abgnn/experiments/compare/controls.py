@@ -1,4 +1,4 @@
-"""Rows of a comparison that learn nothing: single LLMs, self-consistency, fixed graphs."""
+"""Untrained rows of a comparison: single LLMs, self-consistency, fixed graphs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from abgnn.models.self_consistency import SelfConsistency
 CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
 ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
 VANILLA = "vanilla"
-PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare_planner`
+PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare.planner`
 
 
 def plain_kinds() -> tuple[str, ...]:
-    """What `plain` may be: the names below, or a topology of fixed graphs."""
+    """The values of `plain`: the names below, or a topology of fixed graphs."""
     return (
         PLANNER,
         *ORACLES,
@@ -40,7 +40,7 @@ def plain_policies(
     - `single LLM, any role`: every backbone alone in every role.
     - `self-consistency`: every backbone, as many answers as each budget (USD per query) buys.
     - `random`: random roles, backbones and edges for every query.
-    - `vanilla`: all roles and edges of the template, whatever system it is of.
+    - `vanilla`: all roles and edges of the template.
     - a topology: all roles on every single backbone; `complete` is the base MAS.
     """
     names, roles = mas.catalogue.names, mas.template.roles

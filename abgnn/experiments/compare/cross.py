@@ -1,7 +1,7 @@
 """P@ budgets without hindsight: operating points chosen on some questions, judged on others.
 
-An envelope over points that were measured on the same questions by which it is judged is too good
-by chance, the more so the more points a method has (eleven backbones, or sixty roles of them,
+An envelope over points that were measured on the same questions by which it is judged is
+optimistic, and more so the more points a method has (eleven backbones, or sixty roles of them,
 against four operating points). Here the mixture that Eq 12 implies for a budget is fixed on one
 half of the held-out questions, and its performance is read off on the other half.
 """
@@ -54,7 +54,7 @@ def mixture(points: Array, budget: float) -> Array:
 
     Args:
         points: (budget, performance) `[J, 2]`.
-        budget: what may be spent, a mean per query.
+        budget: mean per query.
     """
     vertices = upper_envelope(np.concatenate([points, [ORIGIN]]))
     vertices = vertices[: int(vertices[:, 1].argmax()) + 1]
@@ -69,19 +69,19 @@ def mixture(points: Array, budget: float) -> Array:
         weight = float((budget - left[0]) / (vertices[right][0] - left[0]))
         pairs = [(left, 1 - weight), (vertices[right], weight)]
     for vertex, weight in pairs:
-        found = np.flatnonzero((points == vertex).all(1))
-        share[found[:1]] += weight  # none is found for (0, 0)
+        matching = np.flatnonzero((points == vertex).all(1))
+        share[matching[:1]] += weight  # none matches (0, 0)
     return share
 
 
 def cross_performance(by_query: Array, axis: int, budget: float, seed: int) -> float:
-    """Mean over halvings of what the mixture chosen on one half reaches on the other.
+    """Mean performance on one half of the mixture chosen on the other, over halvings.
 
     Args:
         by_query: score, USD, seconds per point and question `[J, Q, 3]`.
         axis: 1 (USD) or 2 (seconds).
         budget: mean per query.
-        seed: of the halvings, so that all methods meet the same ones.
+        seed: of the halvings, the same for all methods.
     """
     rng, n = np.random.default_rng(seed), by_query.shape[1]
     reached = []

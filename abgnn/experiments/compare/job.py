@@ -25,7 +25,7 @@ from abgnn.training.call_budget import CallBudget
 from abgnn.training.evaluate import Row, evaluate, summarise
 
 QUIET = (
-    "--model.calibration=null",  # calls that nobody counted would teach
+    "--model.calibration=null",  # else the policy would learn from calls that are not counted
     "--trainer.logger=false",
     "--trainer.enable_progress_bar=false",
     "--trainer.enable_model_summary=false",
@@ -40,17 +40,17 @@ ByQuery = tuple[tuple[float, float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that decides what a job gives.
+    """Everything that determines a job's result.
 
     Args:
         method, point, seed: which cell of the comparison.
         configs, overrides: of `abgnn fit`; the seed is among the overrides.
-        plain: kind of rows that learn nothing (`plain_policies`), or None: train.
+        plain: kind of untrained rows (`plain_policies`), or None: train.
         train_calls: LLM calls for training.
         samples: rollouts per held-out query.
         budgets: USD per query, for rows at equal cost and for plans.
         waits: seconds per query, for plans.
-        world: digest of what lies in files: configs and catalogue.
+        world: digest of the files: configs and catalogue.
     """
 
     method: str
@@ -68,14 +68,14 @@ class Job:
     @property
     def key(self) -> str:
         """Hash of all settings: the result's file name."""
-        said = {k: v for k, v in asdict(self).items() if k != "waits" or v}
-        text = json.dumps(said, sort_keys=True)
+        settings = {k: v for k, v in asdict(self).items() if k != "waits" or v}
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job gave.
+    """The result of a job.
 
     Args:
         label: `simulated`, `recorded` or `live`.
@@ -84,7 +84,7 @@ class Result:
         by_query: per row and held-out question, in their order: score, USD, seconds (means over
             the rollouts), `[rows, Q, 3]`.
         seconds: that the job took here.
-        spent_usd: what all its rollouts were paid; a recorded call is free.
+        spent_usd: paid for all its rollouts; a recorded call is free.
     """
 
     label: str
@@ -102,7 +102,7 @@ def digest(files: Sequence[str]) -> str:
 
 
 def run_job(job: Job, folder: str) -> Result:
-    """Carry a job out and write its result into `folder`, whole or not at all."""
+    """Run a job and write its result into `folder` atomically."""
     began = time.perf_counter()
     experiment = build(job.configs, [*job.overrides, *QUIET])
     paid: list[float] = []
@@ -120,7 +120,7 @@ def run_job(job: Job, folder: str) -> Result:
 
 
 def read_result(job: Job, folder: Path) -> Result | None:
-    """The result that an earlier run has left; None: there is none, or not a whole one."""
+    """The result of an earlier run; None: there is none, or it is incomplete."""
     path = folder / f"{job.key}.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))["result"]
@@ -140,7 +140,7 @@ def _train(experiment: Experiment, calls: int) -> int:
 
 
 def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Policy]]]:
-    """Calls that were made to learn, and what was learned, one point of the frontier each."""
+    """Number of training calls, and the policies, one point of the frontier each."""
     model = experiment.model
     if job.plain is None:
         return _train(experiment, job.train_calls), [(job.point, model.policy)]
@@ -161,7 +161,7 @@ def _evaluated(
             (name, evaluate(policy, model.mas, executor, queries, samples=job.samples))
             for name, policy in policies
         ]
-        if executor.exhausted is not None:  # what a cap has refused is no figure of a method
+        if executor.exhausted is not None:  # refusals of a cap would distort a method's figures
             raise ConfigError("rollout.caps", executor.exhausted, "caps that all methods fit into")
     for _, mine in outcomes:
         _check_outcomes(mine)
@@ -169,14 +169,14 @@ def _evaluated(
 
 
 def _check_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """A bug is no figure of a method. Other failures are: no budget left, a reply cut off, …"""
+    """Raise for bugs; other failures count for the method: no budget left, a reply cut off, …"""
     bugs = [outcome for outcome in outcomes if outcome.kind == "internal"]
     if bugs:
         raise RuntimeError(f"{len(bugs)} of {len(outcomes)} rollouts: {bugs[0].error}")
 
 
 def _by_query(outcomes: Sequence[Outcome], samples: int) -> ByQuery:
-    """Means over each question's rollouts, which stand in a row."""
+    """Means over each question's rollouts, which are adjacent."""
     triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])  # [Q * samples, 3]
     means: list[list[float]] = triples.reshape(-1, samples, 3).mean(1).tolist()
     return tuple((score, cost, latency) for score, cost, latency in means)

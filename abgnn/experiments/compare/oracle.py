@@ -1,7 +1,7 @@
-"""What could be reached: oracles over a library of plans, which look at the test questions.
+"""Oracles over a library of plans, which look at the test questions: upper limits.
 
-No method may do that; these rows of a comparison say how much is left. They choose by rollouts of
-their own and are judged on others, so that luck of a single rollout is no part of the limit.
+No method may do that; these rows of a comparison show how much could be gained. They choose by
+rollouts of their own and are judged on others, so that a lucky rollout does not count.
 """
 
 from __future__ import annotations
@@ -74,16 +74,16 @@ def oracle_policies(kind: str, experiment: Experiment) -> list[tuple[str, Policy
 
 def envelope_of(means: Array) -> list[int]:
     """Which of D points (score, USD, seconds) `[D, 3]` are on either envelope."""
-    found: set[int] = set()
+    vertices: set[int] = set()
     for axis in (1, 2):
         points = means[:, [axis, 0]]
         for vertex in upper_envelope(points):
-            found.add(int(np.flatnonzero((points == vertex).all(1))[0]))
-    return sorted(found)
+            vertices.add(int(np.flatnonzero((points == vertex).all(1))[0]))
+    return sorted(vertices)
 
 
 def shrunk(score: Array, samples: int, weight: float = 2.0) -> Array:
-    """Mean scores `[D, Q]` drawn to what design and question are like: few rollouts may be luck."""
+    """Mean scores `[D, Q]` shrunk to the means of design and question: few rollouts may be luck."""
     prior = score.mean(1, keepdims=True) + score.mean(0, keepdims=True) - score.mean()
     made: Array = (samples * score + weight * prior.clip(0, 1)) / (samples + weight)
     return made

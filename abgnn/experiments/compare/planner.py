@@ -14,7 +14,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 
-_MARGIN = 0.93  # of a budget: what is found is a little optimistic, and P@T is at most T
+_MARGIN = 0.93  # of a budget: forecasts are a little optimistic, and P@T is at most T
 
 
 def planned_policies(
@@ -24,7 +24,7 @@ def planned_policies(
     waits: Sequence[float],
     seed: int,
 ) -> tuple[int, list[tuple[str, Policy]]]:
-    """Calls that the calibration made, and a plan for each budget (USD or seconds per query).
+    """Number of calibration calls, and a plan for each budget (USD or seconds per query).
 
     Without training calls the plans are from the profiles alone.
     """
@@ -43,10 +43,10 @@ def budget_policies(
     calibration: Calibration, costs: Sequence[float], waits: Sequence[float], seed: int
 ) -> list[tuple[str, Policy]]:
     """A plan for each budget (USD or seconds per query), and one without any."""
-    found: list[tuple[str, Policy]] = []
+    policies: list[tuple[str, Policy]] = []
     pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
     for cost, wait in pairs:
         mixture = plan(calibration, Budget(cost, wait, margin=_MARGIN), seed=seed)
-        said = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
-        found.append((said, PlannedMixture(PlanFile.of(mixture, calibration), seed)))
-    return found
+        name = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
+        policies.append((name, PlannedMixture(PlanFile.of(mixture, calibration), seed)))
+    return policies

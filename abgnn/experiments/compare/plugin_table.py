@@ -1,4 +1,4 @@
-"""Table 2's layout and the paired differences to each system as it is; nothing is left unsaid."""
+"""Table 2's layout and the paired differences to each system as it is, losses included."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from abgnn.experiments.compare.cross import cross_figures
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.table import columns, figures_of, interval
 
-TIGHT = ("P@T1", "P@T2", "P@L1", "P@L2")  # where a plug-in has to show what it is good for
+TIGHT = ("P@T1", "P@T2", "P@L1", "P@L2")  # the tightest budgets, where plug-ins matter most
 
 
 @dataclass(frozen=True, slots=True)
 class Plugged:
-    """What came of one system's comparison."""
+    """The results of one system's comparison."""
 
     comparison: Comparison
     jobs: Sequence[Job]
@@ -121,7 +121,7 @@ def write_plugin_tables(plugged: Mapping[str, Plugged], out: Path, console: Cons
     if not plugged:
         return
     label = next(iter(plugged.values())).label
-    found = [d for name, one in plugged.items() for d in differences(name, one)]
+    compared = [d for name, one in plugged.items() for d in differences(name, one)]
     rows = _rows(plugged)
     out.mkdir(parents=True, exist_ok=True)
     for budgets, letters in (("token-cost", ("P@T", "AUC_tok")), ("latency", ("P@L", "AUC_lat"))):
@@ -129,11 +129,11 @@ def write_plugin_tables(plugged: Mapping[str, Plugged], out: Path, console: Cons
         console.print(_console_table(rows, letters, title))
     title = f"minus vanilla, paired by seed, in points, at the two tightest budgets ({label})"
     for prefix, how in (("", ""), ("cross ", ", without hindsight")):
-        console.print(_difference_table(found, prefix, title + how))
-    for said in _reservations(found, label):
-        console.print(said, markup=False, highlight=False)
+        console.print(_difference_table(compared, prefix, title + how))
+    for sentence in _reservations(compared, label):
+        console.print(sentence, markup=False, highlight=False)
     _write_rows(out / "table2.csv", rows, label)
-    _write_differences(out / "differences.csv", found, label)
+    _write_differences(out / "differences.csv", compared, label)
     (out / "table2.tex").write_text(_latex(rows, label), encoding="utf-8")
     files = f"{out}/table2.csv, table2.tex, differences.csv ({label})"
     console.print(files, markup=False, highlight=False, soft_wrap=True)
@@ -154,30 +154,30 @@ def _rows(plugged: Mapping[str, Plugged]) -> Rows:
     return rows
 
 
-def _reservations(found: Sequence[Difference], label: str) -> Iterator[str]:
+def _reservations(compared: Sequence[Difference], label: str) -> Iterator[str]:
     """Per system and method, in words, where it is not shown to beat the system as it is."""
     by_row: dict[tuple[str, str], list[Difference]] = {}
-    for d in found:
+    for d in compared:
         by_row.setdefault((d.system, d.method), []).append(d)
     where = "does not beat vanilla"
-    if any(math.isnan(d.half) for d in found):
+    if any(math.isnan(d.half) for d in compared):
         where = "has no higher mean than vanilla"
         yield f"one seed has no interval: nothing here is shown to beat vanilla ({label})"
     for (system, method), cells in by_row.items():
         plain = [d for d in cells if "narrow" not in d.column]
         lost = [d for d in plain if not d.beats and (d.mean <= 0 or not math.isnan(d.half))]
-        said = "; ".join(f"{d.place}: {d.verdict} ({d.text})" for d in lost)
-        yield f"{system}, {method}, where it {where}: {said or 'nowhere'} ({label})"
+        places = "; ".join(f"{d.place}: {d.verdict} ({d.text})" for d in lost)
+        yield f"{system}, {method}, where it {where}: {places or 'nowhere'} ({label})"
 
 
-def _difference_table(found: Sequence[Difference], prefix: str, title: str) -> Table:
+def _difference_table(compared: Sequence[Difference], prefix: str, title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for head in ("system", "method"):
         table.add_column(head, no_wrap=True)
     for column in TIGHT:
         table.add_column(column, justify="right", no_wrap=True)
     by_row: dict[tuple[str, str], dict[str, Difference]] = {}
-    for d in found:
+    for d in compared:
         by_row.setdefault((d.system, d.method), {})[d.column] = d
     for (system, method), cells in by_row.items():
         mine = [cells.get(prefix + column) for column in TIGHT]
@@ -200,7 +200,7 @@ def _console_table(rows: Rows, letters: tuple[str, ...], title: str) -> Table:
 
 
 def _calls(calls: Sequence[float]) -> str:
-    """Of a question, at the method's points."""
+    """The range of calls per question over the method's points."""
     low, high = f"{min(calls):.3g}", f"{max(calls):.3g}"
     return low if low == high else f"{low} to {high}"
 
@@ -241,10 +241,10 @@ def _write_rows(path: Path, rows: Rows, label: str) -> None:
                 writer.writerow([label, row.system, row.method, column, mean, half])
 
 
-def _write_differences(path: Path, found: Sequence[Difference], label: str) -> None:
+def _write_differences(path: Path, compared: Sequence[Difference], label: str) -> None:
     names = ("system", "method", "column", "seeds", "method_mean", "vanilla_mean", "mean", "half")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["source", *names, "verdict"])
-        for d in found:
+        for d in compared:
             writer.writerow([label, *(getattr(d, name) for name in names), d.verdict])

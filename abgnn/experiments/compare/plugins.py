@@ -1,4 +1,4 @@
-"""Table 2 of the paper: systems as they are against the same systems with a policy plugged in."""
+"""Table 2 of the paper: systems as they are, compared with a policy plugged into them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from abgnn.experiments.compare.report import write_comparison
 from abgnn.experiments.compare.run import Finished, plan_jobs, run_jobs
 from abgnn.experiments.progress import Progress
 
-_OWN = ("framework", "cost_budgets", "latency_budgets")  # what each system says for itself
+_OWN = ("framework", "cost_budgets", "latency_budgets")  # keys of each system
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,15 @@ class PluginComparison:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         data = mapping(content, path.name, ["frameworks", *shared])
         where = f"{path.name}: frameworks"
-        given = data.pop("frameworks", None)
-        if not isinstance(given, dict) or not given:
-            raise ConfigError(where, given, "a mapping from a name to a framework and its budgets")
+        entries = data.pop("frameworks", None)
+        if not isinstance(entries, dict) or not entries:
+            raise ConfigError(
+                where, entries, "a mapping from a name to a framework and its budgets"
+            )
         out = str(data.get("out", "runs/compare-plugins"))
         made = {
-            str(n): _system(data, g, f"{where}[{n}]", path.name, f"{out}/{_slug(str(n))}")
-            for n, g in given.items()
+            str(n): _system(data, entry, f"{where}[{n}]", path.name, f"{out}/{_slug(str(n))}")
+            for n, entry in entries.items()
         }
         return cls(made, out)
 
@@ -64,11 +66,11 @@ class PluginComparison:
         return replace(self, systems={n: c.with_seeds(count) for n, c in self.systems.items()})
 
     def with_files(self, **files: str | None) -> PluginComparison:
-        """A copy whose datamodule reads these files; None: as it was."""
+        """A copy whose datamodule reads these files; None: unchanged."""
         return replace(self, systems={n: c.with_files(**files) for n, c in self.systems.items()})
 
     def with_out(self, out: str | None) -> PluginComparison:
-        """A copy that writes into another folder; None: as it was."""
+        """A copy that writes into another folder; None: unchanged."""
         if out is None:
             return self
         moved = {n: replace(c, out=f"{out}/{_slug(n)}") for n, c in self.systems.items()}
@@ -87,14 +89,15 @@ def compare_plugins(
     console: Console,
     progress: Progress | None = None,
 ) -> dict[str, Finished]:
-    """Run what is missing, system by system; then tables of each, and Table 2."""
+    """Run the missing jobs, system by system; then write the tables of each, and Table 2."""
     planned = {name: plan_jobs(c) for name, c in plugins.systems.items()}
     ran: dict[str, Finished] = {}
     plugged: dict[str, Plugged] = {}
     for name, comparison in plugins.systems.items():
         (label, jobs), out = planned[name], Path(comparison.out)
-        said = f"{name}: {len(jobs)} jobs in {workers} processes; results ({label}): {out / 'jobs'}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        jobs_at = f"results ({label}): {out / 'jobs'}"
+        line = f"{name}: {len(jobs)} jobs in {workers} processes; {jobs_at}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
         ran[name] = run_jobs(jobs, label, out / "jobs", workers, console, progress)
         if ran[name].results:
             write_comparison(comparison, jobs, ran[name].results, label, console)
@@ -104,9 +107,9 @@ def compare_plugins(
 
 
 def _system(
-    shared: Mapping[str, Any], given: object, where: str, file: str, out: str
+    shared: Mapping[str, Any], entry: object, where: str, file: str, out: str
 ) -> Comparison:
-    own = mapping(given, where, _OWN)
+    own = mapping(entry, where, _OWN)
     for key in _OWN:
         if key not in own:
             raise ConfigError(f"{where}.{key}", None, "a value; it is required")

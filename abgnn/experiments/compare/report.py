@@ -1,4 +1,4 @@
-"""A comparison on the console, as CSV, LaTeX and picture; all say where the answers are from."""
+"""A comparison on the console, as CSV, LaTeX and picture; all labelled simulated or live."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def write_comparison(
         log_x=True,
         simulated=label == "simulated",
     )
-    said = f"{out}/points.csv, table.csv, table.tex, {picture.name} ({label})"
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    files = f"{out}/points.csv, table.csv, table.tex, {picture.name} ({label})"
+    console.print(files, markup=False, highlight=False, soft_wrap=True)
 
 
 def _limit_tables(lines: Sequence[Line], limit: str, label: str) -> list[Table]:

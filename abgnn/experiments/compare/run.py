@@ -1,4 +1,4 @@
-"""The jobs of a comparison, in parallel processes; what is done already is not done again."""
+"""The jobs of a comparison, in parallel processes; jobs with a result are not repeated."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from abgnn.graph.base_mas import BaseMAS
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What came of all jobs.
+    """The results and failures of all jobs.
 
     Args:
-        label: where the answers come from: `simulated`, `recorded` or `live`.
+        label: how calls are made: `simulated`, `recorded` or `live`.
         results: of the jobs that succeeded, in the order of the jobs.
-        failed: what went wrong, by job.
+        failed: error messages by job.
     """
 
     label: str
@@ -72,13 +72,13 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     return model.label, jobs
 
 
-AT_COST = ("self-consistency", PLANNER)  # plain rows that are told the cost budgets
+AT_COST = ("self-consistency", PLANNER)  # plain rows that depend on the cost budgets
 
 
 def _jobs_of(
     comparison: Comparison, method: Method, seed: int, mas: BaseMAS, live: tuple[str, ...]
 ) -> Iterator[Job]:
-    """A job per operating point; what a method sets goes before what all share."""
+    """A job per operating point; a method's settings override the shared ones."""
     configs = (*comparison.fit, *method.configs)
     calls = comparison.train_calls if method.train_calls is None else method.train_calls
     common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
@@ -106,12 +106,12 @@ def run_jobs(
     console: Console,
     progress: Progress | None = None,
 ) -> Finished:
-    """Run what has no result yet; a job that fails, or dies, takes no other one with it."""
+    """Run the jobs without a result; a job that fails, or whose process dies, stops no other."""
     if workers < 1:
         raise ConfigError("--jobs", workers, "a number of processes ≥ 1")
     folder.mkdir(parents=True, exist_ok=True)
-    found = {job: read_result(job, folder) for job in jobs}
-    results = {job: result for job, result in found.items() if result is not None}
+    stored = {job: read_result(job, folder) for job in jobs}
+    results = {job: result for job, result in stored.items() if result is not None}
     if results:
         console.print(f"{len(results)} of {len(jobs)} jobs are done already ({folder})")
     failed: dict[Job, str] = {}
@@ -127,10 +127,10 @@ def run_jobs(
                 failed[job] = ended
             if progress is not None:
                 progress.advance(ended.spent_usd if isinstance(ended, Result) else 0.0)
-            _tell(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
+            _print_job(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
         if len(results) + len(failed) > before:
             crew = workers
-        elif crew > 1:  # a process died, and all that ran with it is lost: find out which
+        elif crew > 1:  # a process died, and all that ran with it is lost: run one at a time
             crew = 1
         else:
             failed[todo[0]] = "its process died (killed, or out of memory)"
@@ -138,7 +138,7 @@ def run_jobs(
 
 
 def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
-    """Every job as it ends; where a process dies, what it and its like had not done is missing."""
+    """Every job as it ends; if a process dies, the unfinished jobs are missing."""
     context = multiprocessing.get_context("spawn")  # torch has threads: no fork
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
     try:
@@ -147,19 +147,19 @@ def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job,
             if not isinstance(future.exception(), BrokenProcessPool):
                 yield jobs[future], future.result()
     finally:
-        pool.shutdown(cancel_futures=True)  # interrupted: what has not begun does not begin
+        pool.shutdown(cancel_futures=True)  # interrupted: pending jobs do not start
 
 
 def _attempt(job: Job, folder: str) -> Result | str:
-    """A job's result, or what went wrong."""
+    """A job's result, or its error message."""
     try:
         return run_job(job, folder)
-    except Exception as bug:  # other jobs go on, and not every exception survives the way back
+    except Exception as bug:  # other jobs go on, and not every exception can be pickled
         return f"{type(bug).__name__}: {bug}"
 
 
 def _start() -> None:
-    """A worker: silent, and gone when whoever started it is gone, even by SIGKILL."""
+    """Initialise a worker: quiet, and ended when its parent ends, even by SIGKILL."""
     _silence()
     parent = multiprocessing.parent_process()
     assert parent is not None, "runs in a worker"
@@ -176,7 +176,7 @@ def _silence() -> None:
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
 
 
-def _tell(
+def _print_job(
     job: Job, result: Result | None, done: int, of: int, label: str, console: Console
 ) -> None:
     where = (
@@ -186,14 +186,14 @@ def _tell(
         console.print(f"{where}: failed", style="red", markup=False, highlight=False)
         return
     best = max(result.rows, key=lambda row: row.performance)
-    said = f"{best.performance:.3f} at {1e3 * best.cost_usd:.3g} mUSD, {best.latency_s:.3g} s"
-    said = f"{len(result.rows)} rows, the best one {said}" if job.plain else said
+    figures = f"{best.performance:.3f} at {1e3 * best.cost_usd:.3g} mUSD, {best.latency_s:.3g} s"
+    figures = f"{len(result.rows)} rows, the best one {figures}" if job.plain else figures
     failed = max(row.failed for row in result.rows)
-    said += f", {failed:.0%} failed" if failed else ""
+    figures += f", {failed:.0%} failed" if failed else ""
     calls = f", {result.train_calls} training calls" if result.train_calls else ""
-    console.print(f"{where}: {said} ({label}){calls}", markup=False, highlight=False)
+    console.print(f"{where}: {figures} ({label}){calls}", markup=False, highlight=False)
 
 
 def _shared(comparison: Comparison, seed: int) -> tuple[str, ...]:
-    """What all methods are given: the seed, and the comparison's own settings."""
+    """Arguments of all methods: the seed, and the comparison's own settings."""
     return arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})

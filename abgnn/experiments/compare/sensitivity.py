@@ -1,4 +1,4 @@
-"""What one parameter does: accuracy, USD and seconds against its values (the paper's Figure 5)."""
+"""Sensitivity to one parameter: accuracy, USD and seconds against its values (Figure 5)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reading:
     """One metric at one value of one parameter.
 
     Args:
-        parameter, value: what was varied, and to what.
+        parameter, value: the varied parameter and its value.
         metric: of `METRICS`.
         mean: over seeds; half: half width of its 95 % interval (NaN with one seed).
         seeds: how many.
@@ -47,7 +47,7 @@ class Reading:
 
 def readings(comparison: Comparison, results: Mapping[Job, Result]) -> list[Reading]:
     """All metrics of the comparison's varied methods, in the order of its points."""
-    found: list[Reading] = []
+    points: list[Reading] = []
     for method in comparison.methods:
         if method.name not in comparison.varied:
             continue
@@ -59,37 +59,37 @@ def readings(comparison: Comparison, results: Mapping[Job, Result]) -> list[Read
             ]
             for metric in METRICS if rows else ():
                 mean, half = interval([float(getattr(row, metric)) for row in rows])
-                found.append(Reading(method.name, point, metric, mean, half, len(rows)))
-    return found
+                points.append(Reading(method.name, point, metric, mean, half, len(rows)))
+    return points
 
 
 def write_sensitivity(
     comparison: Comparison, results: Mapping[Job, Result], label: str, console: Console
 ) -> None:
     """A table, sensitivity.csv and the picture, if the comparison varies parameters."""
-    found = readings(comparison, results)
-    if not found:
+    points = readings(comparison, results)
+    if not points:
         return
     out = Path(comparison.out)
-    console.print(_table(found, label))
-    _write(out / "sensitivity.csv", found, label)
+    console.print(_table(points, label))
+    _write(out / "sensitivity.csv", points, label)
     picture = out / f"sensitivity-{label}.png"
-    draw_sensitivity(found, picture, title=f"{out.name}", simulated=label == "simulated")
-    said = f"{out}/sensitivity.csv, {picture.name} ({label})"
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    draw_sensitivity(points, picture, title=f"{out.name}", simulated=label == "simulated")
+    files = f"{out}/sensitivity.csv, {picture.name} ({label})"
+    console.print(files, markup=False, highlight=False, soft_wrap=True)
 
 
 def draw_sensitivity(
-    found: Sequence[Reading], path: str | Path, *, title: str, simulated: bool
+    points: Sequence[Reading], path: str | Path, *, title: str, simulated: bool
 ) -> Path:
     """One column per parameter, one row per metric; bars are 95 % intervals over seeds."""
-    names = list(dict.fromkeys(r.parameter for r in found))
+    names = list(dict.fromkeys(r.parameter for r in points))
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1)
     figure = Figure(figsize=(0.8 + 2.7 * len(names), 6.6), layout=layout)
     panels = figure.subplots(len(METRICS), len(names), sharex="col", sharey="row", squeeze=False)
     for row, (metric, (label, scale)) in enumerate(METRICS.items()):
         for column, name in enumerate(names):
-            mine = [r for r in found if (r.parameter, r.metric) == (name, metric)]
+            mine = [r for r in points if (r.parameter, r.metric) == (name, metric)]
             _panel(panels[row, column], mine, scale, row)
         panels[row, 0].set_ylabel(label)
     for column, name in enumerate(names):
@@ -119,12 +119,12 @@ def _panel(ax: Axes, mine: Sequence[Reading], scale: float, row: int) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _table(found: Sequence[Reading], label: str) -> Table:
+def _table(points: Sequence[Reading], label: str) -> Table:
     table = Table(title=f"one parameter at a time ({label})", title_justify="left")
     for head in ("parameter", "value", "accuracy", "mUSD", "s"):
         table.add_column(head, justify="left" if head == "parameter" else "right", no_wrap=True)
     by_value: dict[tuple[str, str], list[str]] = {}
-    for r in found:
+    for r in points:
         digits, scale = {"performance": (1, 100.0), "cost_usd": (2, 1e3)}.get(r.metric, (1, 1.0))
         spread = f" ± {scale * r.half:.{digits}f}" if r.seeds > 1 else ""
         cells = by_value.setdefault((r.parameter, r.value), [])
@@ -134,10 +134,10 @@ def _table(found: Sequence[Reading], label: str) -> Table:
     return table
 
 
-def _write(path: Path, found: Sequence[Reading], label: str) -> None:
+def _write(path: Path, points: Sequence[Reading], label: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         head = ["source", "parameter", "value", "metric", "mean", "half_width_95", "seeds"]
         writer.writerow(head)
-        for r in found:
+        for r in points:
             writer.writerow([label, r.parameter, r.value, r.metric, r.mean, r.half, r.seeds])

@@ -75,9 +75,9 @@ def table_lines(
 ) -> list[Line]:
     """A row per method that has any result.
 
-    `AUC` is Appendix D's area, in which the base MAS's dearest point is every frontier's right
-    end; `narrow` is the area up to the last budget without it. Both are divided by their window:
-    mean performances in [0, 1].
+    `AUC` is Appendix D's area, in which the base MAS's most expensive point is the right end of
+    every frontier; `narrow` is the area up to the last budget without it. Both are divided by their
+    window: mean performances in [0, 1].
 
     Raises:
         ConfigError: the base row has no result.
@@ -160,7 +160,7 @@ def _values(
 
 
 def _end(base: Sequence[Row], axis: Axis) -> tuple[float, float]:
-    """The base MAS's dearest, or slowest, point."""
+    """The base MAS's most expensive, or slowest, point."""
     row = max(base, key=lambda r: float(getattr(r, axis)))
     return float(getattr(row, axis)), row.performance
 

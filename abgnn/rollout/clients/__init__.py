@@ -1,4 +1,4 @@
-"""How LLMs are reached: one client per kind of endpoint."""
+"""Clients: one per kind of endpoint."""
 
 import lazy_loader
 

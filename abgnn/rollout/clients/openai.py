@@ -36,8 +36,8 @@ class OpenAIClient:
     """Calls endpoints at temperature 0, without retries; `service_time` is what a call took.
 
     Service time runs from dispatch to the last byte. How many calls run at once is up to the
-    caller. Requests carry nothing that tells samples of one query apart, but every sample is a
-    call of its own. Keys are read from the environment variable that the backbone names and are
+    caller. Requests of several samples of one query are alike, but every sample is a call of its
+    own. Keys are read from the environment variable that the backbone names and are
     in no text, error, representation or pickle, even if the endpoint repeats them.
 
     Args:
@@ -63,7 +63,7 @@ class OpenAIClient:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDictionary()
 
     def check(self, backbones: Iterable[Backbone]) -> None:
-        """Every key variable is set, every endpoint answers and accepts the key; costs nothing.
+        """Check that key variables are set and endpoints answer and accept the keys; costs nothing.
 
         Raises:
             EndpointError: names the backbone, and the variable or the URL.
@@ -100,7 +100,7 @@ class OpenAIClient:
         """One request.
 
         Raises:
-            CallError: time-out, no connection, HTTP error, or a reply that is of no use.
+            CallError: time-out, no connection, HTTP error, or an unusable reply.
             EndpointError: the key variable is not set.
         """
         url, key = self._url(backbone), self._key(backbone)
@@ -171,7 +171,7 @@ def _body(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _probe(url: str, key: str, backbone: Backbone) -> None:
-    """A GET on `url`/models; any answer of a server that accepts the key will do."""
+    """GET `url`/models; any answer of a server that accepts the key is enough."""
     where = f"backbone {backbone.name}: the endpoint {_shown(url)}"
     with openai.OpenAI(base_url=url, api_key=key, timeout=_PROBE_S, max_retries=0) as sdk:
         try:

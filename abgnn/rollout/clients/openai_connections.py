@@ -1,4 +1,4 @@
-"""HTTP connections for `OpenAIClient`: wide enough, bounded in what they read, never redirected."""
+"""HTTP connections for `OpenAIClient`: pooled, with bounded bodies, never redirected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Pool:
 
 
 class Connections:
-    """What belongs to one event loop: SDK clients for each URL and key, `_WIDTH` calls on each.
+    """The SDK clients of one event loop, by URL and key, with `_WIDTH` calls on each.
 
     Args:
         timeout_s: of a call; half of it, at most 10 s, is for connecting.
@@ -74,7 +74,7 @@ class Connections:
             verify=self._ssl,
             limits=_LIMITS,
             timeout=self._timeout,
-            follow_redirects=False,  # another host has no business with our key and prompts
+            follow_redirects=False,  # another host must not get our key and prompts
             event_hooks={"response": [self._bound]},
         )
         return openai.AsyncOpenAI(
@@ -87,7 +87,7 @@ class Connections:
         )
 
     async def _bound(self, response: httpx2.Response) -> None:
-        """Called when headers are there and before the body is read; decompression is ours."""
+        """Called after the headers and before the body is read; decompression is done here."""
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         gzipped = response.headers.pop("content-encoding", "").lower() in ("gzip", "x-gzip")
         if response.is_success:

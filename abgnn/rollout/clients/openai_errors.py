@@ -1,4 +1,4 @@
-"""What the SDK raises, as `CallError`: kind, status, and whether tokens may have been billed."""
+"""Errors of the SDK as `CallError`: kind, status, and whether tokens may have been billed."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def typed(error: Exception, seconds: float) -> CallError:
     if isinstance(error, OversizeError):
         return CallError("oversize", str(error), usage=None, service_time=seconds)
     if isinstance(error, TimeoutError):
-        said = f"no reply within {seconds:.1f} s"
-        return CallError("timeout", said, usage=None, service_time=seconds)
+        reason = f"no reply within {seconds:.1f} s"
+        return CallError("timeout", reason, usage=None, service_time=seconds)
     return CallError("internal", f"{type(error).__name__}: {error}", service_time=seconds)
 
 
 def redacted(error: CallError, key: str) -> CallError:
-    """The error without the key, and no longer than anyone reads."""
+    """The error without the key, cut to `_LONGEST` characters."""
     message = clean(without_key(error.message, key))[:_LONGEST]
     return CallError(
         error.kind,
@@ -64,10 +64,10 @@ def without_key(text: str, key: str) -> str:
 
 
 def _of_status(error: openai.APIStatusError, seconds: float) -> CallError:
-    said = error.message.removeprefix(f"Error code: {error.status_code} - ")
+    reason = error.message.removeprefix(f"Error code: {error.status_code} - ")
     return CallError(
         "filter" if error.code in _FILTERS else "status",
-        f"HTTP {error.status_code}: {said}",
+        f"HTTP {error.status_code}: {reason}",
         status=error.status_code,
         service_time=seconds,
         retry_after=parse_retry_after(error.response.headers, datetime.now(timezone.utc)),
@@ -75,9 +75,9 @@ def _of_status(error: openai.APIStatusError, seconds: float) -> CallError:
 
 
 def _of_connection(cause: BaseException, seconds: float) -> CallError:
-    said = f"{type(cause).__name__}: {cause}"
+    reason = f"{type(cause).__name__}: {cause}"
     if isinstance(cause, httpx2.DecodingError):
-        return CallError("malformed", said, usage=None, service_time=seconds)
+        return CallError("malformed", reason, usage=None, service_time=seconds)
     usage = Usage() if isinstance(cause, _NOT_SENT) else None
     late = isinstance(cause, httpx2.TimeoutException)
-    return CallError("timeout" if late else "connection", said, usage=usage, service_time=seconds)
+    return CallError("timeout" if late else "connection", reason, usage=usage, service_time=seconds)

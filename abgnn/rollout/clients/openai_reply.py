@@ -1,4 +1,4 @@
-"""Reading an OpenAI-compatible reply, however odd: text and billed tokens, or a typed error."""
+"""Reading an OpenAI-compatible reply: text and billed tokens, or a typed error."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 def read_reply(body: bytes, seconds: float, max_chars: int = MAX_CHARS) -> Completion:
     """The completion in the body of a reply with status 200.
 
-    A refusal is an answer. Invalid UTF-8 and BOM are borne with, and the text is made clean.
+    A refusal is an answer. Invalid UTF-8 and a BOM are accepted; the text is cleaned (`clean`).
 
     Raises:
         CallError: `malformed` (not the agreed JSON), `empty` (no choice, no text), `filter`,
             `oversize`, `usage` (no token counts), `status` (an error that came with status 200).
-            What the reply says was billed is kept; if it does not say, the usage is None.
+            The usage is what the reply states as billed; None if it states nothing.
     """
     reply = _parsed(body, seconds)
     usage = _usage(reply.get("usage"))
@@ -33,13 +33,13 @@ def read_reply(body: bytes, seconds: float, max_chars: int = MAX_CHARS) -> Compl
         error.usage, error.service_time = usage, seconds
         raise
     if usage is None:
-        said = "the reply does not say how many tokens were used, so its cost is unknown"
-        raise CallError("usage", said, usage=None, service_time=seconds)
+        message = "the reply does not say how many tokens were used, so its cost is unknown"
+        raise CallError("usage", message, usage=None, service_time=seconds)
     return Completion(text, usage, seconds, finish)
 
 
 def clean(text: str) -> str:
-    """Text that files, terminals and endpoints bear.
+    """Text that is safe in files, terminals and requests.
 
     Lone surrogates become U+FFFD, CR and CRLF a line feed; other control characters but tab and
     line feed are dropped (they are no answer, and NUL or ESC do harm where text is shown or sent).
@@ -49,7 +49,7 @@ def clean(text: str) -> str:
 
 
 def encodable(text: str) -> str:
-    """Text that UTF-8 can say: lone surrogates become U+FFFD."""
+    """Text that UTF-8 can encode: lone surrogates become U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
@@ -57,11 +57,11 @@ def _parsed(body: bytes, seconds: float) -> dict[str, Any]:
     try:
         reply = json.loads(body.decode("utf-8-sig", errors="replace"), strict=False)
     except (ValueError, RecursionError) as error:  # also too long an integer, too deep a nesting
-        said = f"no JSON: {type(error).__name__}: {error}"[:300]
-        raise CallError("malformed", said, usage=None, service_time=seconds) from None
+        message = f"no JSON: {type(error).__name__}: {error}"[:300]
+        raise CallError("malformed", message, usage=None, service_time=seconds) from None
     if not isinstance(reply, dict):
-        said = f"a {type(reply).__name__}, not an object"
-        raise CallError("malformed", said, usage=None, service_time=seconds)
+        message = f"a {type(reply).__name__}, not an object"
+        raise CallError("malformed", message, usage=None, service_time=seconds)
     return reply
 
 
@@ -104,33 +104,33 @@ def _text(content: object) -> str:
 
 def _of_part(part: object) -> object:
     if isinstance(part, dict):
-        found = part.get("text", part.get("refusal"))
-        return None if isinstance(found, list) else found
+        content = part.get("text", part.get("refusal"))
+        return None if isinstance(content, list) else content
     return part if isinstance(part, str) else 0
 
 
 def _without_choices(error: object) -> CallError:
-    """What some endpoints say in place of choices, an error with a code for instance."""
-    said = clean(str(error.get("message") if isinstance(error, dict) else error or ""))[:300]
+    """The error for a reply without choices; some endpoints send an error with a code."""
+    message = clean(str(error.get("message") if isinstance(error, dict) else error or ""))[:300]
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600:
-        return CallError("status", f"HTTP 200 with error {code}: {said}", status=code)
-    return CallError("empty", f"no choices: {said}" if said else "no choices")
+        return CallError("status", f"HTTP 200 with error {code}: {message}", status=code)
+    return CallError("empty", f"no choices: {message}" if message else "no choices")
 
 
-def _usage(found: object) -> Usage | None:
-    if not isinstance(found, dict):
+def _usage(counts: object) -> Usage | None:
+    if not isinstance(counts, dict):
         return None
-    prompt, completion = _count(found, "prompt_tokens"), _count(found, "completion_tokens")
+    prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
     if prompt is None or completion is None:
         return None
-    cached = _count(found.get("prompt_tokens_details"), "cached_tokens")
-    reasoning = _count(found.get("completion_tokens_details"), "reasoning_tokens")
+    cached = _count(counts.get("prompt_tokens_details"), "cached_tokens")
+    reasoning = _count(counts.get("completion_tokens_details"), "reasoning_tokens")
     return Usage(prompt, completion, cached or 0, reasoning or 0)
 
 
-def _count(found: object, key: str) -> int | None:
-    value = found.get(key) if isinstance(found, dict) else None
+def _count(counts: object, key: str) -> int | None:
+    value = counts.get(key) if isinstance(counts, dict) else None
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= _MOST_TOKENS else None

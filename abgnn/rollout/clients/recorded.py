@@ -1,6 +1,6 @@
-"""`RecordedClient`: answers from an outcome table: what LLMs really made of these questions.
+"""`RecordedClient`: answers from an outcome table, the recorded results of real LLMs.
 
-Nothing is called and nothing is drawn; whatever it produces is labelled *recorded*.
+No call is made and nothing is random; its results are labelled *recorded*.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RecordedClient:
 
     @property
     def table(self) -> OutcomeTable:
-        """What it answers from; a file is read when first asked for.
+        """The outcome table; a file is read on first use.
 
         Raises:
             ConfigError: there is none, or it cannot be read.
@@ -86,7 +86,7 @@ class RecordedClient:
         return self._table
 
     def check(self, backbones: Iterable[Backbone]) -> None:
-        """Every backbone is an LLM of the table.
+        """Check that every backbone is an LLM of the table.
 
         Raises:
             ConfigError: one is not, or there is no table.
@@ -95,7 +95,7 @@ class RecordedClient:
             self._column(backbone)
 
     def bind(self, task: Task) -> None:
-        """Take the task's table, unless there is one already or a path says which."""
+        """Take the task's table, unless there is one already or a path is set."""
         table = None if self.path or self._table else getattr(task, "table", None)
         if isinstance(table, OutcomeTable):
             self._use(table)
@@ -104,7 +104,7 @@ class RecordedClient:
         """None: nothing is limited, nothing fails."""
 
     def request(self, backbone: Backbone, messages: Messages, query: Query) -> dict[str, Any]:
-        """Backbone and question decide."""
+        """The call is identified by backbone and question."""
         parameters = {"client": repr(self), "query": query.id}
         return {"model": backbone.name, "messages": messages.chat(), "parameters": parameters}
 
@@ -126,13 +126,13 @@ class RecordedClient:
         if query.id not in self._row:
             raise CallError("unrecorded", f"the outcome table has no question {query.id}")
         q = self._row[query.id]
-        said = table.responses[q][m] if table.responses else ""
-        text = with_score(float(table.score[q, m]), said)
+        response = table.responses[q][m] if table.responses else ""
+        text = with_score(float(table.score[q, m]), response)
         usage = usage_of(table, q, m, backbone)
         return Completion(text, usage, seconds_of(table, q, m, backbone))
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
     def __repr__(self) -> str:
         return f"RecordedClient({self.path or 'table'})"
@@ -152,7 +152,7 @@ class RecordedClient:
 
 
 def _vote(texts: Sequence[str]) -> Completion:
-    """Without a vote there is nothing to say."""
+    """The median of the votes; CallError without any."""
     if not texts:
         raise CallError("unrecorded", f"{VOTE} has no answers to count")
     return Completion(with_score(statistics.median(map(recorded_score, texts))), Usage(), 0.0)

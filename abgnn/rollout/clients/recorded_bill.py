@@ -1,4 +1,4 @@
-"""Tokens and seconds of a recorded call; tokens such that their price is the recorded cost."""
+"""Tokens and seconds of a recorded call; the tokens' price is the recorded cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNKNOWN_TOKENS = 1
 
 
 def usage_of(table: OutcomeTable, q: int, m: int, backbone: Backbone) -> Usage:
-    """Recorded tokens where they cost what is recorded; else completion tokens make up for it.
+    """Recorded tokens, with completion tokens changed where their price is not the recorded cost.
 
     The bill is then within half a completion token's price of the recorded cost (half a prompt
     token's where the prompt alone would cost more). Tokens that are unknown count 1 before that.

@@ -1,6 +1,6 @@
 """The process that `LocalServer` starts: llama.cpp's server until its standard input closes.
 
-Says one line, `READY url` or `FAILED reason`, and leaves without destructors: llama.cpp's may wait
+Prints one line, `READY url` or `FAILED reason`, and exits without destructors: llama.cpp's may wait
 for ever when a server is ended right after its start.
 """
 
@@ -18,15 +18,15 @@ def main() -> None:
     """Settings come as one JSON argument: model, port, n_parallel, n_ctx, threads."""
     import xllamacpp
 
-    given: dict[str, Any] = json.loads(sys.argv[1])
+    settings: dict[str, Any] = json.loads(sys.argv[1])
     params = xllamacpp.CommonParams()
-    params.model.path, params.model_alias = given["model"], {given["alias"]}
+    params.model.path, params.model_alias = settings["model"], {settings["alias"]}
     params.port, params.n_parallel, params.n_ctx = (
-        given["port"],
-        given["n_parallel"],
-        given["n_ctx"],
+        settings["port"],
+        settings["n_parallel"],
+        settings["n_ctx"],
     )
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = given["threads"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.verbosity = _QUIET
     try:
         server = xllamacpp.Server(params)
@@ -36,7 +36,7 @@ def main() -> None:
         os._exit(1)
     sys.stdout.write(f"READY {server.listening_address}\n")
     sys.stdout.flush()
-    sys.stdin.read()  # ends with the parent, however that ends
+    sys.stdin.read()  # ends with the parent, in whatever way
     os._exit(0)
 
 

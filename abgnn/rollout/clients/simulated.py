@@ -1,6 +1,6 @@
-"""`SimulatedClient`: a cheap, deterministic world of LLMs that answer with text.
+"""`SimulatedClient`: a cheap, deterministic simulation of LLMs that answer with text.
 
-A model for training, tests and demonstrations; whatever it produces is labelled *simulated*.
+It is for training, tests and demonstrations; its results are labelled *simulated*.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from abgnn.rollout.world import constants as world
 from abgnn.rollout.world.draws import Draws, Specimens
 from abgnn.rollout.world.latents import solve_rate
 from abgnn.rollout.world.mechanics import (
-    Heard,
+    PeerAnswer,
     SimulatedCall,
     cut,
     prompt_tokens,
@@ -39,7 +39,7 @@ class SimulatedClient:
         h &= n^{-1/2} \sum_k w_k (ok_k ? 0.40 + 0.85 c : -(1.20 - 0.90 c))
 
     over the n messages received, judged from their text. The answer is the task's own specimen,
-    right or wrong, below a line that says how many tokens it stands for. Service times are
+    right or wrong, below a line with the number of tokens that it stands for. Service times are
     simulated seconds; nothing sleeps.
 
     Args:
@@ -62,18 +62,18 @@ class SimulatedClient:
         self._specimens: Specimens | None = None
 
     def check(self, backbones: Iterable[Backbone]) -> None:
-        """Every backbone needs a published score: in the task's domain if it says which, or any.
+        """Check that every backbone has a published score: in the task's domain, if it has one.
 
         Raises:
             ConfigError: one has none.
         """
-        asked = getattr(self._specimens.task, "domain", "") if self._specimens else ""
+        domain = getattr(self._specimens.task, "domain", "") if self._specimens else ""
         for backbone in backbones:
             known = (d for d in world.DOMAINS if backbone.benchmarks.get(d))
-            solve_rate(backbone, str(asked) if asked in world.DOMAINS else next(known, "general"))
+            solve_rate(backbone, str(domain) if domain in world.DOMAINS else next(known, "general"))
 
     def bind(self, task: Task) -> None:
-        """The task whose specimens are the answers."""
+        """Take the task whose specimens are the answers."""
         if self._specimens is None or self._specimens.task is not task:
             self._specimens = Specimens(task)
 
@@ -97,9 +97,9 @@ class SimulatedClient:
             raise ConfigError("SimulatedClient.task", None, "a task; call bind(task) first")
         specimens, role = self._specimens, messages.role.name
         latents = self._draws.latents(query)
-        heard = [await _hear(specimens, query, message) for message in messages.received]
+        received = [await _peer_answer(specimens, query, message) for message in messages.received]
         ability = self._draws.ability(backbone, query.domain)
-        call = SimulatedCall(backbone, ability, role, query.domain, latents, heard, self.mislead)
+        call = SimulatedCall(backbone, ability, role, query.domain, latents, received, self.mislead)
         own, wordiness, delay = self._draws.call_noise(query, backbone, role, sample)
         g = self._draws.luck(query, backbone, role, own)
         right = _normal_cdf(g) < _sigmoid(call.logit())
@@ -109,12 +109,12 @@ class SimulatedClient:
         return Completion(text, usage, call.seconds(usage, delay), finish)
 
     def prompt_tokens(self, messages: Messages, query: Query) -> int:
-        """Of the world's own rule: texts here are short, and say how long they would be."""
-        heard = [_visible(message.text) for message in messages.received]
-        return prompt_tokens(query.domain, messages.role.name, heard)
+        """Prompt tokens by the world's own rule: texts here are short and state their length."""
+        lengths = [_visible(message.text) for message in messages.received]
+        return prompt_tokens(query.domain, messages.role.name, lengths)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
     def __repr__(self) -> str:
         world = ", mislead" if self.mislead else ""
@@ -131,17 +131,17 @@ class SimulatedClient:
         self._specimens = None
 
 
-async def _hear(specimens: Specimens, query: Query, message: PeerMessage) -> Heard:
+async def _peer_answer(specimens: Specimens, query: Query, message: PeerMessage) -> PeerAnswer:
     """Judge a message from its text; unknown text is scored off the loop, since code may run."""
     _, answer = split_header(message.text)
     right = specimens.recognise(query, answer)
     if right is None:
         right = await asyncio.to_thread(specimens.judge, query, answer)
-    return Heard(world.traits(query.domain, message.role).power, right, _visible(message.text))
+    return PeerAnswer(world.traits(query.domain, message.role).power, right, _visible(message.text))
 
 
 def _visible(text: str) -> int:
-    """Tokens that a message says it has, or that its letters amount to."""
+    """The tokens that a message states in its header, else an estimate by its length."""
     tokens, answer = split_header(text)
     return max(len(answer) // 4, 1) if tokens is None else tokens
 

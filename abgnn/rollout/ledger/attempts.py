@@ -1,4 +1,4 @@
-"""Attempts since the last look, for whoever draws figures of them."""
+"""`AttemptCounts`: figures of the attempts since they were last read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEPT = 10_000
 
 @dataclass(slots=True)
 class AttemptCounts:
-    """What attempts came to. `add` is called on the executor's loop, `take` between runs.
+    """Counts and sums over attempts. `add` is called on the executor's loop, `take` between runs.
 
     Args:
         attempts, replayed, retried: counts; errors: by kind.
@@ -44,7 +44,7 @@ class AttemptCounts:
             self.queue_time.append(attempt.queue_time)
 
     def take(self) -> AttemptCounts:
-        """What was counted, and start anew."""
+        """Return the counts and reset them."""
         taken = AttemptCounts(
             self.attempts,
             self.replayed,

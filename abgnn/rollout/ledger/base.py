@@ -1,7 +1,7 @@
-"""What is kept about calls: recorded responses, every attempt, and the money; the contract.
+"""`Ledger`: the interface to recorded responses, attempts and money.
 
-`MemoryLedger` (one process, nothing recorded) and `SqliteLedger` (a file that threads, processes
-and later runs share) keep it.
+It is implemented by `MemoryLedger` (one process, nothing recorded) and `SqliteLedger` (a file that
+threads, processes and later runs share).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from abgnn.data.outcome import ErrorKind
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes an attempt, for the books and the trace.
+    """Who makes an attempt, for ledger and trace.
 
     Args:
         run, phase: the accounts that pay.
         query, sample, round, agent, turn, role: which call of which rollout.
-        backbone, model: who is asked.
+        backbone, model: the LLM that is called.
         key: identity of the call, see `identity`.
         attempt: from 1; 0: answered from the recording.
     """
@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a call gave, its failed attempts included; what a replay needs to give it again.
+    """The result of a call, its failed attempts included; all that a replay needs.
 
     Args:
         text: the reply; empty after an error.
@@ -64,12 +64,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How an attempt ended, for the books and the trace.
+    """How an attempt ended, for ledger and trace.
 
     Args:
         usage: tokens billed; if `uncertain`, the most that they can have been.
         pusd: picodollars for them.
-        uncertain: the reply does not say what was billed (time-out, reset, no usage).
+        uncertain: the reply does not state what was billed (time-out, reset, no usage).
         service_time: seconds from dispatch to the last byte, or to the failure.
         queue_time: seconds spent waiting before dispatch: slots, rate limits, money.
         error: None, or the kind of failure.
@@ -98,9 +98,9 @@ class Account:
     Args:
         calls: attempts that have ended.
         spent: billed for certain.
-        uncertain: at most billed on top, for attempts whose reply did not say.
+        uncertain: at most billed on top, for attempts whose reply did not state it.
         reserved: worst case of attempts under way.
-        lost: worst case of attempts whose process died on them.
+        lost: worst case of attempts whose process died.
     """
 
     run: str
@@ -113,7 +113,7 @@ class Account:
 
     @property
     def committed(self) -> int:
-        """What the caps count."""
+        """The amount that caps limit."""
         return self.spent + self.uncertain + self.reserved + self.lost
 
 
@@ -161,5 +161,5 @@ class Ledger(Protocol):
         ...
 
     def close(self) -> None:
-        """Give files back; may be called again."""
+        """Close files; may be called again."""
         ...

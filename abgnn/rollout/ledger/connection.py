@@ -23,7 +23,7 @@ class SharedConnection:
     Args:
         path: the recording.
         readonly: open for reading only.
-        opened: told of every connection that was opened for writing, before it is used.
+        opened: called with every connection that was opened for writing, before it is used.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class SharedConnection:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, to ourselves."""
+        """The connection, locked against other threads."""
         with self._lock:
             yield self._connected()
 
@@ -55,7 +55,7 @@ class SharedConnection:
                     db.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Give the file back; may be called again."""
+        """Close the file; may be called again."""
         with self._lock:
             self._close()
 
@@ -91,11 +91,11 @@ def _mind_forks(connection: SharedConnection) -> None:
     alive = weakref.ref(connection)
 
     def before() -> None:
-        if (found := alive()) is not None:
-            found._before_fork()
+        if (shared := alive()) is not None:
+            shared._before_fork()
 
     def after() -> None:
-        if (found := alive()) is not None:
-            found._after_fork()
+        if (shared := alive()) is not None:
+            shared._after_fork()
 
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)

@@ -1,4 +1,4 @@
-"""Which calls are the same call: sha256 over what is asked, and which of its samples it is."""
+"""The identity of a call: sha256 over its request and its sample index."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def identity(request: Mapping[str, Any], sample: int, turn: int = 0) -> tuple[st
     """Key and canonical text of a call.
 
     The text is compact ASCII JSON with sorted keys, so that neither the order of keys, nor tuples
-    for lists, nor 1.0 for 1 makes another call of what an endpoint cannot tell apart.
+    for lists, nor 1.0 for 1 gives another key to a call that is the same to an endpoint.
 
     Args:
         request: `{"model": …, "messages": …, "parameters": {…}}`, JSON-able.
         sample: which of the K rollouts of its query; two samples are two calls.
-        turn: tells identical calls inside one rollout apart (the same agent in a later round,
-            twin agents): 0 for the first, which plans therefore share.
+        turn: distinguishes identical calls inside one rollout (the same agent in a later round, or
+            several like agents): 0 for the first, which plans therefore share.
 
     Returns:
         sha256 in hexadecimal, and the canonical JSON of `request`.
@@ -36,7 +36,7 @@ def identity(request: Mapping[str, Any], sample: int, turn: int = 0) -> tuple[st
 
 
 def _plain(value: Any, field: str, depth: int) -> Any:
-    """The value in JSON's own types; `field` says where it stands."""
+    """The value in JSON's own types; `field` is its path, for errors."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

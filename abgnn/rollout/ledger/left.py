@@ -1,4 +1,4 @@
-"""What a run may still spend before it starts."""
+"""The money that a run may still spend, before it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts whose process died on them: given up as lost, their worst case stays committed."""
+"""Attempts whose process died are marked lost; their worst case stays committed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from abgnn.rollout.ledger.connection import SharedConnection
 from abgnn.rollout.ledger.owners import lives
 
-PATIENCE_S = 3600.0  # an attempt this old is given up if nobody can tell whether its owner lives
+PATIENCE_S = 3600.0  # an attempt this old is lost if it is unknown whether its owner lives
 
 _NEXT_OWNER = "SELECT min(owner) FROM attempts WHERE state = 'open' AND owner > ?"
 _THEIRS = "state = 'open' AND owner = ? AND started_at <= ?"
 
 
 def end_orphans(file: SharedConnection) -> None:
-    """Give up the open attempts of dead owners; those of living ones are not touched."""
+    """Mark the open attempts of dead owners as lost; those of living ones are not touched."""
     with file.reading() as db:
-        gone = {owner: until for owner in owners(db) if (until := given_up(owner)) is not None}
+        gone = {owner: until for owner in owners(db) if (until := lost_until(owner)) is not None}
         any_lost = f"SELECT 1 FROM attempts WHERE {_THEIRS} LIMIT 1"
         gone = {o: t for o, t in gone.items() if db.execute(any_lost, (o, t)).fetchone()}
     if gone:
@@ -29,14 +29,14 @@ def end_orphans(file: SharedConnection) -> None:
 
 
 def owners(db: sqlite3.Connection) -> Iterator[str]:
-    """Everyone with open attempts; few, while the attempts may be many."""
+    """All owners of open attempts; few, while the attempts may be many."""
     owner = ""
     while (owner := db.execute(_NEXT_OWNER, (owner,)).fetchone()[0]) is not None:
         yield owner
 
 
-def given_up(owner: str) -> float | None:
-    """Attempts of this owner that began until then are lost; None: it lives."""
+def lost_until(owner: str) -> float | None:
+    """The time until which the owner's open attempts are lost; None: it lives."""
     alive = lives(owner)
     if alive:
         return None

@@ -46,7 +46,7 @@ class _Open:
 
 
 class MemoryLedger:
-    """Keeps the contract of `Ledger` for one process; `lookup` finds nothing.
+    """`Ledger` for one process; `lookup` finds nothing.
 
     A pickled copy starts with empty accounts: processes that must share a cap share `SqliteLedger`.
     """

@@ -13,13 +13,13 @@ from pathlib import Path
 
 
 def this_process(mark: str) -> str:
-    """The name of this process; `mark` tells several owners within it apart."""
+    """The name of this process; `mark` distinguishes several owners within it."""
     pid = os.getpid()
     return f"{_boot()} {_namespace()} {pid} {_started(pid)} {mark}"
 
 
 def lives(owner: str) -> bool | None:
-    """Whether that process lives; None: cannot be told from here."""
+    """Whether that process lives; None: unknown from here."""
     parts = owner.split(" ")
     if len(parts) != 5 or not parts[2].isdigit():
         return None

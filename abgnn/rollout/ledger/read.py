@@ -1,4 +1,4 @@
-"""What a recording holds, read while nothing of it is changed: sums, and every attempt."""
+"""Reads a recording without changing it: sums, and every attempt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from abgnn.rollout.ledger.lost import given_up
+from abgnn.rollout.ledger.lost import lost_until
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.ledger.schema import open_readonly, wal
 
@@ -38,9 +38,9 @@ class Sums:
     """Attempts of one group; money in picodollars.
 
     Args:
-        names: what the group is.
+        names: the values that the group has in common.
         calls: attempts that have ended; failed: those of them with an error.
-        prompt_tokens, completion_tokens: billed, at most where a reply did not say.
+        prompt_tokens, completion_tokens: billed; the most possible where the reply states none.
         spent, uncertain, lost, reserved: as in `Account`.
     """
 
@@ -150,20 +150,20 @@ def utc(seconds: float) -> str:
 
 def _sums(db: sqlite3.Connection, *by: str) -> tuple[Sums, ...]:
     order = ", ".join(str(i + 1) for i in range(len(by)))
-    found = db.execute(
+    rows = db.execute(
         f"SELECT {', '.join(by)}, {_SUMS} FROM {_ATTEMPTS} GROUP BY {order} ORDER BY {order}"
     )
-    return tuple(Sums(tuple(row[: len(by)]), *row[len(by) :]) for row in found)
+    return tuple(Sums(tuple(row[: len(by)]), *row[len(by) :]) for row in rows)
 
 
 @contextmanager
 def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """One moment of the file; `dead(owner, since)` tells whether an open attempt is lost."""
+    """One moment of the file; SQL's `dead(owner, since)`: whether an open attempt is lost."""
     until: dict[str, float | None] = {}
 
     def dead(owner: str, since: float) -> bool:
         if owner not in until:
-            until[owner] = given_up(owner)
+            until[owner] = lost_until(owner)
         end = until[owner]
         return end is not None and since <= end
 

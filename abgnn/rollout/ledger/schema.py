@@ -106,10 +106,10 @@ def stamp(path: Path) -> tuple[int, ...] | None:
     if os.path.exists(wal(path)):
         return None
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def wal(path: Path) -> Path:
@@ -175,7 +175,7 @@ def _use_wal(db: sqlite3.Connection, path: Path) -> None:
 
 def _create(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
-    if _is_new(db, path):  # nobody was faster
+    if _is_new(db, path):  # no other process was faster
         for statement in SCHEMA:
             db.execute(statement)
     db.execute("COMMIT")

@@ -53,7 +53,7 @@ _RECORD = """INSERT OR REPLACE INTO responses
 
 
 class SqliteLedger:
-    """Keeps the contract of `Ledger` in one SQLite file (WAL).
+    """`Ledger` in one SQLite file (WAL).
 
     Every method is one transaction, safe among threads and processes. Killing a process loses
     nothing that a method has returned from (`synchronous=NORMAL`; a power cut may lose the last
@@ -77,11 +77,11 @@ class SqliteLedger:
         if not os.fspath(path):
             raise ConfigError("recording.path", path, "a file")
         self.path = Path(os.path.expanduser(path))
-        self._given, self._mark = owner, secrets.token_hex(4)
+        self._chosen_owner, self._mark = owner, secrets.token_hex(4)
         self._owner, self._pid = "", 0
         self._file = SharedConnection(self.path, readonly, self._opened)
         if readonly:
-            self.accounts()  # what is wrong with the file is told now
+            self.accounts()  # an unusable file raises now
         else:
             end_orphans(self._file)
 
@@ -121,7 +121,7 @@ class SqliteLedger:
     ) -> None:
         """Release the reservation, book what the attempt cost, record its response.
 
-        An attempt that was given up as lost is booked like any other.
+        An attempt that was marked lost is booked like any other.
 
         Raises:
             LookupError: no such attempt is under way.
@@ -158,7 +158,7 @@ class SqliteLedger:
         self._file.close()
 
     def _opened(self, db: sqlite3.Connection) -> None:
-        self._owner = self._given or this_process(self._mark)
+        self._owner = self._chosen_owner or this_process(self._mark)
         self._pid = os.getpid()
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -167,7 +167,7 @@ class SqliteLedger:
         return self._file.writing()
 
     def __reduce__(self) -> tuple[Callable[..., SqliteLedger], tuple[str]]:
-        make = partial(SqliteLedger, owner=self._given, readonly=self._file.readonly)
+        make = partial(SqliteLedger, owner=self._chosen_owner, readonly=self._file.readonly)
         return make, (str(self.path),)
 
 
@@ -221,7 +221,7 @@ def _clean(text: str) -> str:
 
 
 def _kept(text: str) -> str | bytes:
-    """As it is: what SQLite's text cannot hold is kept as bytes, so a replay gives it again."""
+    """The text unchanged: as bytes where SQLite's text cannot hold it, so a replay returns it."""
     if _clean(text) == text:
         return text
     return text.encode(errors="surrogatepass")

@@ -1,1 +1,1 @@
-"""What holds calls back: rates, concurrency, circuits, caps of a query."""
+"""Limits on calls: rates, concurrency, circuit breakers, caps on money."""

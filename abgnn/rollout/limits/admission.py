@@ -1,4 +1,4 @@
-"""Who gets the money that caps leave: the oldest rollout first, so that what is begun gets done."""
+"""`Admission`: reserves money under caps, the oldest rollout first, so that it can finish."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _POLL_S = 0.05  # how often settlements of other processes are looked for
 
 
 class Admission:
-    """Reserves worst cases in the books, waiting while attempts under way may leave enough.
+    """Reserves worst cases in the ledger, waiting while attempts under way may leave enough.
 
-    Were money given first come, first served, a small cap would be spent on the first calls of
-    many rollouts and on the answer of none. Used on one event loop.
+    First come, first served would spend a small cap on the first calls of many rollouts, none of
+    which could then finish. Used on one event loop.
 
     Args:
-        books: where money is reserved.
+        ledger: where money is reserved.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -28,10 +28,10 @@ class Admission:
         self._waiting: list[tuple[int, int, asyncio.Event]] = []
 
     async def reserve(self, caller: Caller, pusd: int, limits: Limits, age: int) -> int | None:
-        """A ticket of the books, or None if it cannot be had any more.
+        """A ticket of the ledger, or None if the money left can no longer suffice.
 
         Args:
-            caller: who asks.
+            caller: who calls.
             pusd: worst case in picodollars.
             limits: caps of run and phase.
             age: of the rollout; lower is served first.
@@ -58,6 +58,6 @@ class Admission:
             self.wake()
 
     def wake(self) -> None:
-        """Something was settled: whoever is first may look again."""
+        """Called when an attempt was settled: the first in line tries again."""
         if self._waiting:
             self._waiting[0][2].set()

@@ -25,10 +25,10 @@ def retryable(error: CallError) -> bool:
 
 
 def wait_before(retry: Retry, n: int, error: CallError, rng: random.Random) -> float | None:
-    """Seconds before the n-th retry, or None if the server asks for too much patience.
+    """Seconds before the n-th retry, or None if the server asks for too long a wait.
 
     Drawn from U(0, min(max_s, base_s·2ⁿ)). A server's Retry-After is a lower bound, to which up
-    to `base_s` is added, so that callers who were told the same do not come back at once.
+    to `base_s` is added, so that callers with the same Retry-After do not all retry at once.
 
     Args:
         retry: the bounds.
@@ -52,13 +52,13 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
         now: an aware time, which a date is compared with; a date that has passed is 0.
 
     Returns:
-        None if nothing is asked for, or nothing that makes sense.
+        None if there is no such header or it cannot be read.
     """
-    asked = {name.lower(): value.strip() for name, value in headers.items()}
-    milliseconds = _number(asked.get("retry-after-ms", ""))
+    fields = {name.lower(): value.strip() for name, value in headers.items()}
+    milliseconds = _number(fields.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000
-    text = asked.get("retry-after", "")
+    text = fields.get("retry-after", "")
     seconds = _number(text)
     return _seconds_until(text, now) if seconds is None else seconds
 
@@ -75,5 +75,10 @@ def _seconds_until(text: str, now: datetime) -> float | None:
         if then.tzinfo is None:  # "-0000": no zone stated; HTTP dates are UTC
             then = then.replace(tzinfo=timezone.utc)
         return max(0.0, (then - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):  # all that a mad date can raise
+    except (
+        ValueError,
+        TypeError,
+        IndexError,
+        OverflowError,
+    ):  # of malformed dates
         return None

@@ -1,4 +1,4 @@
-"""`CircuitBreaker`: an endpoint that keeps failing is left alone for a while."""
+"""`CircuitBreaker`: no calls for a while to an endpoint that keeps failing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def counts(error: CallError) -> bool:
 class CircuitBreaker:
     """Closed until `failures` in a row, then open for `cooldown_s`, then one call at a time probes.
 
-    Every `allow` that says True is followed by one `record`, or by `abandon`. A probe that
-    succeeds closes the circuit, one that fails opens it anew. What calls from before the opening
-    report while it is open changes nothing.
+    After every `allow` that returns True comes one `record` or `abandon`. A probe that
+    succeeds closes the circuit, one that fails opens it anew. Calls that
+    began before the opening change nothing while it is open.
 
     Args:
         settings: how many failures, and how long; with 0 failures it never opens.
@@ -45,7 +45,7 @@ class CircuitBreaker:
         return "open" if self._clock() < self._opened + self.settings.cooldown_s else "half-open"
 
     def allow(self) -> bool:
-        """Whether a call may be made; in `half-open`, the caller who hears True is the probe."""
+        """Whether a call may be made; in `half-open`, the caller that gets True is the probe."""
         state = self.state
         if state == "half-open" and not self._probing:
             self._probing = True
@@ -53,7 +53,7 @@ class CircuitBreaker:
         return state == "closed"
 
     def record(self, ok: bool) -> None:
-        """How a call that was allowed went; `ok` unless `counts` says that the endpoint failed."""
+        """Record the result of an allowed call; `ok` unless the endpoint failed (`counts`)."""
         if self._opened is not None and not self._probing:
             return
         self._failures = 0 if ok else self._failures + 1
@@ -64,5 +64,5 @@ class CircuitBreaker:
         self._probing = False
 
     def abandon(self) -> None:
-        """A call that was allowed came to no end (cancelled, no money): someone else may probe."""
+        """An allowed call had no result (cancelled, no money): another one may probe."""
         self._probing = False

@@ -1,4 +1,4 @@
-"""`EndpointGuard`: what stands before an endpoint: slots, rates and its circuit breaker."""
+"""`EndpointGuard`: the slots, rates and circuit breaker of an endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from abgnn.rollout.settings import Breaker
 
 @dataclass(slots=True)
 class EndpointGuard:
-    """Lets attempts through to one endpoint.
+    """Admits attempts to one endpoint.
 
     Args:
         limits: calls at once and per minute.
@@ -40,20 +40,20 @@ class EndpointGuard:
         return cls(limits, CircuitBreaker(breaker))
 
     async def enter(self, most: Usage, age: int) -> int:
-        """Wait for slot and rate; the tokens that the rate limit was charged for now.
+        """Wait for slot and rate; returns the tokens that the rate limit was charged.
 
         Raises:
             CallError: `circuit`.
         """
         expected = total(most) if self.mean is None else min(round(self.mean), total(most))
         await self.limits.acquire(expected, age)
-        if not self.breaker.allow():  # asked last: it may have opened while we waited
+        if not self.breaker.allow():  # checked last: it may have opened during the wait
             self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
             raise CallError("circuit", "the endpoint has failed too often; it is left alone")
         return expected
 
     def turn_back(self, expected: int) -> None:
-        """An admitted attempt was not made."""
+        """Undo the admission of an attempt that was not made."""
         self.breaker.abandon()
         self.limits.release(limited=False, tokens_used=0, tokens_reserved=expected)
 

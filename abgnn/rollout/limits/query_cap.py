@@ -1,4 +1,4 @@
-"""The cap of one rollout: what its own calls have spent and reserved."""
+"""`QueryCap`: the cap on one rollout's money, with what its calls have spent and reserved."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ class QueryCap:
         while self.cap is not None and self.spent + self.reserved + amount > self.cap:
             if self.spent + amount > self.cap:
                 left = f"${dollars(self.cap - self.spent):.6f}"
-                said = f"the query's cap leaves {left}, this call may cost ${dollars(amount):.6f}"
-                raise CallError("budget", said)
+                refusal = (
+                    f"the query's cap leaves {left}, this call may cost ${dollars(amount):.6f}"
+                )
+                raise CallError("budget", refusal)
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn
         self.reserved += amount
 
     def settle(self, reserved: int, spent: int) -> None:
-        """Give a reservation back, note what was spent, let those who wait look again."""
+        """Release a reservation, book the cost, and let waiting calls try again."""
         self.reserved -= reserved
         self.spent += spent
         while self._waiting:

@@ -16,8 +16,8 @@ Turn = asyncio.Future[None]
 class EndpointLimits:
     """Slots and rates of one endpoint, for one event loop.
 
-    Who waits is served oldest rollout first, so that what is begun gets done; calls of the same
-    age in the order they came.
+    Waiting calls are served oldest rollout first, so that it can finish; calls of the same age in
+    the order they came.
 
     Concurrency adapts as congestion control does (additive increase, multiplicative decrease):
     an answer adds 1/limit, so about one slot per round of calls, and a 429 halves the limit.
@@ -45,7 +45,7 @@ class EndpointLimits:
         self._requests = None if rpm is None else TokenBucket(rpm, clock)
         self._tokens = None if tpm is None else TokenBucket(tpm, clock)
         self._waiting: list[tuple[int, int, Turn, int]] = []  # a heap: age, number, turn, tokens
-        self._granted = 0  # turns given to calls that have not gone on yet: nobody overtakes them
+        self._granted = 0  # turns of calls that have not started yet: no other call overtakes them
         self._numbers = count()
         self._timer: asyncio.Future[None] | None = None
 
@@ -71,7 +71,7 @@ class EndpointLimits:
         heapq.heappush(self._waiting, (age, next(self._numbers), turn, tokens))
         self._serve()
         try:
-            if turn.done():  # those whose turn came before go on first
+            if turn.done():  # calls whose turn came before start first
                 await asyncio.sleep(0)
             await turn
         except asyncio.CancelledError:
@@ -86,10 +86,10 @@ class EndpointLimits:
         """A call has ended.
 
         Args:
-            limited: the server said 429.
+            limited: the server answered 429.
             tokens_used: what it was counted for; None: unknown, so all that was reserved; 0: it
                 was not made or failed, which says nothing about the limit.
-            tokens_reserved: as told to `acquire`.
+            tokens_reserved: as passed to `acquire`.
         """
         self.in_flight -= 1
         assert self.in_flight >= 0, "released more often than acquired"
@@ -130,7 +130,7 @@ class EndpointLimits:
             self._tokens.give(tokens)
 
     def _serve(self) -> None:
-        """Start whoever is first in line, while they may; else see to it that time does."""
+        """Start waiting calls in order while the limits allow; else set a timer for the next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""`RunCaps`: what a run and its phases may spend, as the ledger counts it."""
+"""`RunCaps`: the caps of a run and its phases, in the ledger's unit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunCaps:
         return self._limits[phase]
 
     def refusal(self, phase: str, reserved: int) -> str:
-        """Why a call whose worst case is so many picodollars is not made."""
+        """The message for a call whose worst case, in picodollars, exceeds a cap."""
         caps = self.caps
         named = [] if caps.run_usd is None else [f"the run's cap of ${caps.run_usd:g}"]
         if phase in caps.phase_usd:

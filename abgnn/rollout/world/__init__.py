@@ -1,1 +1,1 @@
-"""The simulated world: which LLM answers what, how long and how dear."""
+"""The simulated world: correctness, tokens and seconds of every LLM's answers."""

@@ -1,6 +1,6 @@
-"""The simulated world's tables and constants: what roles, domains and messages do to answers.
+"""Tables and constants of the simulated world, by domain, role and message.
 
-It is a model, not evidence about any real LLM. Logits throughout; tokens and seconds where said.
+It is a model, not evidence about any real LLM. Logits, except where tokens or seconds are stated.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ DOMAINS: Mapping[str, Domain] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a role brings along.
+    """Constants of one role.
 
     Args:
         power: weight of its messages with their readers.
@@ -113,7 +113,7 @@ _ROLES = MappingProxyType({"general": _GENERAL, "math": _MATH, "code": _CODE})
 
 
 def traits(domain: str, role: str) -> Traits:
-    """A role's traits; a role that the tables do not name is a plain one."""
+    """A role's traits; the default ones for a role that the tables do not name."""
     return _DECIDES if role == DECISION else _ROLES[domain].get(role, _UNKNOWN)
 
 

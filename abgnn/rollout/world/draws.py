@@ -1,4 +1,4 @@
-"""What is fixed in one simulated world, looked up by key and remembered for speed only."""
+"""Random quantities of one simulated world, by key; the caches are for speed only."""
 
 from __future__ import annotations
 

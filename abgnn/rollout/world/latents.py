@@ -1,4 +1,4 @@
-"""What the simulated world knows of a query (difficulty, length) and of a backbone (ability)."""
+"""Latent variables of a query (difficulty, length) and of a backbone (ability)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from abgnn.rollout.world.noise import hashed, normals
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """A query's hidden side: subject, difficulty z ~ (0, 1), visible tokens of a plain answer."""
+    """Latents of a query: subject, difficulty z ~ (0, 1), visible tokens of a plain answer."""
 
     subject: str
     z: float

@@ -12,8 +12,8 @@ from abgnn.rollout.world import constants as world
 from abgnn.rollout.world.latents import Ability, Latents
 
 
-class Heard(NamedTuple):
-    """What a reader makes of a message: the sender's weight, whether it is right, its tokens."""
+class PeerAnswer(NamedTuple):
+    """A message as its reader counts it: the sender's weight, whether it is right, its tokens."""
 
     power: float
     right: bool
@@ -22,14 +22,14 @@ class Heard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCall:
-    """A backbone in a role before a query, with the messages that it has received."""
+    """A call of a backbone in a role, with the messages that it has received."""
 
     backbone: Backbone
     ability: Ability
     role: str
     domain: str
     latents: Latents
-    heard: Sequence[Heard] = ()
+    received: Sequence[PeerAnswer] = ()
     mislead: bool = False
 
     @property
@@ -49,16 +49,16 @@ class SimulatedCall:
             fit = traits.shift(self.latents.subject, thinks=self.thinks)
             own = self.ability.logit + fit - difficulty
             free, weight = world.AGENT_FREE, world.AGENT_MESSAGES
-        return own + weight * shift - world.CROWDING * max(0, len(self.heard) - free)
+        return own + weight * shift - world.CROWDING * max(0, len(self.received) - free)
 
     def message_shift(self) -> float:
-        """sh: what the messages do, in units of the reader's weight for them."""
-        if not self.heard:
+        """h: the effect of the messages, in units of the reader's weight for them."""
+        if not self.received:
             return 0.0
         gain = 0.40 + 0.85 * self.ability.capability
         harm = (1.80 if self.mislead else 1.20) - 0.90 * self.ability.capability
-        total = math.fsum(h.power * (gain if h.right else -harm) for h in self.heard)
-        n = len(self.heard)
+        total = math.fsum(h.power * (gain if h.right else -harm) for h in self.received)
+        n = len(self.received)
         return total / (n if self.mislead else math.sqrt(n))
 
     def tokens(self, noise: float) -> tuple[int, Usage]:
@@ -74,7 +74,7 @@ class SimulatedCall:
         billed = visible * constants.thinking * math.exp(0.15 * z) if self.thinks else visible
         shown = max(round(visible), 1)
         completion = max(round(billed), shown)
-        prompt = prompt_tokens(self.domain, self.role, [h.tokens for h in self.heard])
+        prompt = prompt_tokens(self.domain, self.role, [h.tokens for h in self.received])
         return shown, Usage(prompt, completion, reasoning_tokens=completion - shown)
 
     def seconds(self, usage: Usage, noise: float) -> float:
@@ -86,10 +86,10 @@ class SimulatedCall:
         return mean * self.ability.slowness * math.exp(0.15 * noise)
 
 
-def prompt_tokens(domain: str, role: str, heard: Sequence[int]) -> int:
+def prompt_tokens(domain: str, role: str, lengths: Sequence[int]) -> int:
     """Tokens of a prompt with messages of so many visible tokens."""
     fixed = 150 + world.DOMAINS[domain].question + (100 if role == world.DECISION else 0)
-    return fixed + sum(tokens + 30 for tokens in heard)
+    return fixed + sum(tokens + 30 for tokens in lengths)
 
 
 def cut(shown: int, usage: Usage, max_tokens: int | None) -> tuple[int, Usage, bool]:

@@ -1,4 +1,4 @@
-"""Random numbers that are counted, not streamed: a number depends on its key and nothing else.
+"""Random numbers that depend on their key and nothing else.
 
 So an outcome is the same in any order, batch, thread, process and resumed run.
 """
@@ -15,7 +15,7 @@ _STANDARD = NormalDist()
 
 
 def digest(*key: str | int, size: int = 16) -> bytes:
-    """blake2b of the key; no two keys are written alike."""
+    """blake2b of the key; different keys are encoded differently."""
     return blake2b(repr(key).encode(), digest_size=size).digest()
 
 

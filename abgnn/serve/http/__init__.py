@@ -1,1 +1,1 @@
-"""The HTTP server in front of a `System` (extra `serve`)."""
+"""The HTTP server for a `System` (extra `serve`)."""

@@ -27,7 +27,7 @@ from abgnn.serve.http.request import (
     MODEL,
     ApiError,
     ChatRequest,
-    asking,
+    chat_request,
 )
 from abgnn.serve.http.response import (
     NO_RETRY,
@@ -51,9 +51,9 @@ class Service:
     """A system behind HTTP.
 
     Args:
-        system: who answers; closed when the server stops.
+        system: answers; closed when the server stops.
         limits: of requests.
-        key: what clients must show as a bearer token; None: nothing.
+        key: the bearer token that clients must send; None: none is needed.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Service:
         await asyncio.to_thread(lambda: self.system.close(finish=False))
 
     def _guarded(self, handle: _Handler) -> _Handler:
-        """Whatever goes wrong becomes an answer that tells nothing about this machine."""
+        """Turn exceptions into responses that disclose nothing about this machine."""
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -97,11 +97,11 @@ class Service:
             except ApiError as refusal:
                 response = _refused(refusal)
             except ClientDisconnect:
-                response = Response(status_code=400)  # nobody reads it
-            except Exception:  # the client learns nothing, the log everything
+                response = Response(status_code=400)  # the client is gone
+            except Exception:  # details go to the log, not to the client
                 _log.exception("a request failed")
-                said = "the server could not handle this request"
-                ours = ApiError(500, said, "internal", type_="server_error")
+                message = "the server could not handle this request"
+                ours = ApiError(500, message, "internal", type_="server_error")
                 response = _refused(ours, NO_RETRY)
             self.metrics.answered(response.status_code)
             return response
@@ -112,20 +112,20 @@ class Service:
         if self._key is None:
             return
         shown = request.headers.getlist("authorization")
-        scheme, _, given = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
-        right = hmac.compare_digest(_digest(given.strip()), self._key)
+        scheme, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+        right = hmac.compare_digest(_digest(token.strip()), self._key)
         if scheme.lower() != "bearer" or not right:
             raise ApiError(401, "the API key is missing or wrong", "invalid_api_key")
 
     async def _chat(self, request: Request) -> Response:
         body = await self._body(request)
-        asked = asking(body, request.headers.getlist, self.limits)
-        asked = replace(asked, query=replace(asked.query, domain=self.system.deployment.mas.domain))
+        chat = chat_request(body, request.headers.getlist, self.limits)
+        chat = replace(chat, query=replace(chat.query, domain=self.system.deployment.mas.domain))
         if self.in_flight >= self.limits.concurrent:
-            said = f"{self.limits.concurrent} questions are under way; try again later"
-            raise ApiError(429, said, "rate_limit_exceeded", type_="rate_limit_error")
-        answer = ChatResponse(asked, self.system.label)
-        return await (self._streamed if asked.stream else self._plain)(request, asked, answer)
+            message = f"{self.limits.concurrent} questions are under way; try again later"
+            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
+        answer = ChatResponse(chat, self.system.label)
+        return await (self._streamed if chat.stream else self._plain)(request, chat, answer)
 
     async def _body(self, request: Request) -> bytes:
         most, length = self.limits.body_bytes, request.headers.get("content-length", "0")
@@ -134,8 +134,8 @@ class Service:
         try:
             return await asyncio.wait_for(self._received(request), self.limits.receive_s)
         except asyncio.TimeoutError:
-            said = f"the body did not arrive within {self.limits.receive_s:g} s"
-            raise ApiError(408, said, "request_timeout") from None
+            message = f"the body did not arrive within {self.limits.receive_s:g} s"
+            raise ApiError(408, message, "request_timeout") from None
 
     async def _received(self, request: Request) -> bytes:
         received = bytearray()
@@ -146,17 +146,17 @@ class Service:
         return bytes(received)
 
     def _too_large(self) -> NoReturn:
-        said = f"the body is larger than {self.limits.body_bytes} bytes"
-        raise ApiError(413, said, "request_too_large")
+        message = f"the body is larger than {self.limits.body_bytes} bytes"
+        raise ApiError(413, message, "request_too_large")
 
     def _begin(
-        self, asked: ChatRequest, tell: Callable[[Event], None] | None = None
+        self, chat: ChatRequest, on_event: Callable[[Event], None] | None = None
     ) -> tuple[Answering, Over]:
-        """Start a question; it counts as under way until it is over, whoever still waits."""
-        budget = asked.budget
+        """Start a question; it counts as under way until its outcome, even if the client leaves."""
+        budget = chat.budget
         try:
             answering = self.system.start(
-                asked.query, tell, cost_usd=budget.cost_usd, latency_s=budget.latency_s
+                chat.query, on_event, cost_usd=budget.cost_usd, latency_s=budget.latency_s
             )
         except RuntimeError:
             raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
@@ -172,8 +172,8 @@ class Service:
         if over.exception() is None:
             self.metrics.outcome(over.result())
 
-    async def _plain(self, request: Request, asked: ChatRequest, answer: ChatResponse) -> Response:
-        answering, over = self._begin(asked)
+    async def _plain(self, request: Request, chat: ChatRequest, answer: ChatResponse) -> Response:
+        answering, over = self._begin(chat)
         gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
         waited: set[asyncio.Future[Any]] = {over, gone}
         try:
@@ -191,25 +191,25 @@ class Service:
         return _json(answer.completion(outcome))
 
     async def _streamed(
-        self, request: Request, asked: ChatRequest, answer: ChatResponse
+        self, request: Request, chat: ChatRequest, answer: ChatResponse
     ) -> Response:
-        loop, told = asyncio.get_running_loop(), asyncio.Queue[Event | Over]()
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Over]()
 
-        def tell(news: Event) -> None:
+        def on_event(event: Event) -> None:
             with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(told.put_nowait, news)
+                loop.call_soon_threadsafe(queue.put_nowait, event)
 
-        answering, over = self._begin(asked, tell)
-        over.add_done_callback(told.put_nowait)
+        answering, over = self._begin(chat, on_event)
+        over.add_done_callback(queue.put_nowait)
         try:
-            first = await told.get()
+            first = await queue.get()
             if not isinstance(first, Plan):
                 result_of(over)  # raises: there is no plan
             assert isinstance(first, Plan), "a plan comes before calls"
         except BaseException:
             answering.stop.set()
             raise
-        sent = events(first, told, answer)
+        sent = events(first, queue, answer)
         return Stream(sent, answering.stop, over, self.metrics)
 
     async def _models(self, request: Request) -> Response:
@@ -230,8 +230,8 @@ class Service:
     async def _no_such_page(self, request: Request, wrong: Exception) -> Response:
         assert isinstance(wrong, HTTPException)
         self.metrics.answered(wrong.status_code)
-        said = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
-        return _refused(ApiError(wrong.status_code, said, "unknown_url"))
+        message = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
+        return _refused(ApiError(wrong.status_code, message, "unknown_url"))
 
 
 async def _disconnected(request: Request) -> None:
@@ -246,9 +246,9 @@ def _refused(refusal: ApiError, headers: dict[str, str] | None = None) -> Respon
 
 
 def _json(data: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """ASCII: what an LLM says need not be valid Unicode."""
-    said = json.dumps(data, separators=(",", ":")).encode()
-    return Response(said, code, headers, media_type="application/json")
+    """A response in ASCII, since an LLM's text need not be valid Unicode."""
+    body = json.dumps(data, separators=(",", ":")).encode()
+    return Response(body, code, headers, media_type="application/json")
 
 
 def _digest(key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a request may be, and how patient the server is."""
+"""`ServeLimits`: sizes of requests, and how long the server waits for clients."""
 
 from __future__ import annotations
 

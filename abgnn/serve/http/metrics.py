@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus."""
+"""The server's metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)
 
 
 class Metrics:
-    """Counters of one server; every name starts with `abgnn_` and says what its calls are.
+    """Counters of one server; every name starts with `abgnn_`; a label states how calls are made.
 
     Args:
         label: `simulated`, `recorded` or `live`.
@@ -42,15 +42,15 @@ class Metrics:
         return Counter(f"abgnn_{name}", text, ["calls_are", *labels], registry=self._registry)
 
     def answered(self, status: int) -> None:
-        """A request was answered with an HTTP status."""
+        """Count a request by its HTTP status."""
         self._requests.labels(str(status)).inc()
 
     def abandoned(self) -> None:
-        """A client went away before its answer."""
+        """Count a client that left before its answer."""
         self._abandoned.labels(self._calls_are).inc()
 
     def outcome(self, outcome: Outcome) -> None:
-        """A question is over, whether somebody still waits or not."""
+        """Count a question's outcome, also when its client left."""
         are = self._calls_are
         if outcome.kind is not None:
             self._failures.labels(are, outcome.kind).inc()
@@ -63,5 +63,5 @@ class Metrics:
         self._latency.labels(are).observe(outcome.latency)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""From the body of a chat completion request to a question, its budget and how to answer."""
+"""`ChatRequest`: the question, budget and options in the body of a chat completion request."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ApiError(Exception):
 
     Args:
         status: of HTTP.
-        message: for the client's developer; says nothing about this machine.
-        code: short name of what is wrong.
-        param: the field that is.
+        message: for the client's developer; discloses nothing about this machine.
+        code: short name of the error.
+        param: the wrong field.
         type_: OpenAI's class of errors.
     """
 
@@ -52,15 +52,15 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request that can be answered.
+    """A valid request.
 
     Args:
         query: the conversation as one question.
         budget: of this question alone.
-        stream: send events as they come.
+        stream: send events as they happen.
         include_usage: end the stream with tokens and the whole account.
         trace: put every call's text into the account.
-        ignored: parameters that were given and change nothing here.
+        ignored: parameters of the request that have no effect here.
     """
 
     query: Query
@@ -71,19 +71,19 @@ class ChatRequest:
     ignored: tuple[str, ...] = ()
 
 
-def asking(
+def chat_request(
     body: bytes, headers: Callable[[str], Sequence[str]], limits: ServeLimits
 ) -> ChatRequest:
-    """What a request asks for. Its domain is left empty.
+    """Parse a request. The query's domain is left empty.
 
     Args:
         body: JSON as OpenAI's chat completions take it, with `abgnn` beside it: `cost_usd`,
-            `latency_s`, `trace`, `meta` (of the `Query`: kinds that plans may tell apart).
-        headers: name → all its values; budgets may be there instead.
+            `latency_s`, `trace`, `meta` (of the `Query`: kinds that plans may distinguish).
+        headers: name → all its values; budgets may be stated there instead.
         limits: of messages and characters.
 
     Raises:
-        Refusal: anything else.
+        ApiError: anything else.
     """
     data = _json(body)
     _check_model(data)
@@ -122,12 +122,12 @@ def _no_constant(name: str) -> NoReturn:
 
 def _check_model(data: Mapping[str, Any]) -> None:
     if data.get("model") != MODEL:
-        said = f"the model {_shown(data.get('model'))} does not exist; here it is {MODEL!r}"
-        raise ApiError(404, said, "model_not_found", "model")
+        message = f"the model {_shown(data.get('model'))} does not exist; here it is {MODEL!r}"
+        raise ApiError(404, message, "model_not_found", "model")
 
 
 def _check_refused(data: Mapping[str, Any]) -> None:
-    """What would change the answer, and cannot be done, is not passed over in silence."""
+    """Refuse parameters that would change the answer but are not supported."""
     for name in _REFUSED:
         if data.get(name):
             _refuse(name, "nothing: the system's agents have tools of their own", "unsupported")
@@ -139,20 +139,20 @@ def _check_refused(data: Mapping[str, Any]) -> None:
 
 
 def _question(messages: Any, limits: ServeLimits) -> str:
-    """One question: the user's text alone, or the conversation with whatever came before it."""
+    """One question: the user's text alone, or the conversation with the messages before it."""
     if not isinstance(messages, list) or not messages:
         _refuse("messages", "a list of messages")
     if len(messages) > limits.messages:
         _refuse("messages", f"at most {limits.messages} messages", "too_many_messages")
-    said = [_message(i, message) for i, message in enumerate(messages)]
-    if sum(len(text) for _, text in said) > limits.characters:
+    turns = [_message(i, message) for i, message in enumerate(messages)]
+    if sum(len(text) for _, text in turns) > limits.characters:
         _refuse("messages", f"at most {limits.characters} characters", "context_length_exceeded")
-    role, last = said[-1]
+    role, last = turns[-1]
     if role != "user" or not last.strip():
-        _refuse(f"messages[{len(said) - 1}]", "a text of the user's, which is not empty")
-    if len(said) == 1:
+        _refuse(f"messages[{len(turns) - 1}]", "a text of the user's, which is not empty")
+    if len(turns) == 1:
         return last
-    earlier = [f"{_SPEAKERS[role]}: {text}" for role, text in said[:-1] if text.strip()]
+    earlier = [f"{_SPEAKERS[role]}: {text}" for role, text in turns[:-1] if text.strip()]
     return "\n\n".join([*earlier, f"User: {last}"])
 
 
@@ -228,5 +228,5 @@ def _refuse(param: str, allowed: str, code: str = "invalid_value") -> NoReturn:
 
 
 def _shown(value: Any) -> str:
-    """A short form of what a client sent, for its own eyes."""
+    """A short form of a value that the client sent, for its error message."""
     return json.dumps(value)[:60] if isinstance(value, str) else type(value).__name__

@@ -1,4 +1,4 @@
-"""From an outcome to what OpenAI's clients read: completions, chunks, errors, and the account."""
+"""From an outcome to OpenAI's objects: completions, chunks, errors; and the account."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ChatResponse:
     """The objects of one answer, which share an id and a time.
 
     Args:
-        asked: the request.
+        request: the chat request.
         label: `simulated`, `recorded` or `live`.
     """
 
-    def __init__(self, asked: ChatRequest, label: str) -> None:
-        self.asked, self.label = asked, label
+    def __init__(self, request: ChatRequest, label: str) -> None:
+        self.request, self.label = request, label
         self.id, self.created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
 
     def completion(self, outcome: Outcome) -> Data:
@@ -53,33 +53,33 @@ class ChatResponse:
         return {**self._head("chat.completion.chunk"), "choices": choices, **more}
 
     def account(self, outcome: Outcome) -> Data:
-        """What the whole system did: dollars, seconds, calls, who talked to whom."""
+        """The account of an outcome: dollars, seconds, calls, the plan."""
         return {
             "calls_are": self.label,
             "cost_usd": outcome.cost,
             "paid_usd": outcome.paid,
             "latency_s": outcome.latency,
             "wall_s": outcome.wall_time,
-            "calls": [call(record, text=self.asked.trace) for record in outcome.calls],
+            "calls": [call(record, text=self.request.trace) for record in outcome.calls],
             "plan": team(outcome.plan),
             "budget": {
-                "cost_usd": self.asked.budget.cost_usd,
-                "latency_s": self.asked.budget.latency_s,
+                "cost_usd": self.request.budget.cost_usd,
+                "latency_s": self.request.budget.latency_s,
             },
             "late": [outcome.plan.agents[i].role.name for i in outcome.late],
-            "ignored": list(self.asked.ignored),
+            "ignored": list(self.request.ignored),
         }
 
     def error(self, outcome: Outcome) -> Data:
-        """Why there is no answer, with the account: what was spent is not hidden.
+        """The error in place of an answer, with the account of what was spent.
 
-        What a provider said is not passed on: it may name endpoints and accounts.
+        The provider's message is not passed on: it may name endpoints and accounts.
         """
         kind = outcome.kind or "internal"
         failed = next((r for r in outcome.calls if r.kind == kind), None)
         who = "" if failed is None else f" ({failed.role} on {failed.backbone})"
-        said = f"the system could not answer: {kind}{who}"
-        return {**error(ApiError(_status(kind), said, kind, type_="api_error")),
+        message = f"the system could not answer: {kind}{who}"
+        return {**error(ApiError(_status(kind), message, kind, type_="api_error")),
                 "abgnn": self.account(outcome)}  # fmt: skip
 
     def _head(self, object_: str) -> Data:
@@ -87,7 +87,7 @@ class ChatResponse:
 
 
 def status(outcome: Outcome) -> int:
-    """Of HTTP."""
+    """The HTTP status."""
     return 200 if outcome.error is None else _status(outcome.kind or "internal")
 
 
@@ -129,7 +129,7 @@ def call(record: CallRecord, *, text: bool) -> Data:
 
 
 def team(plan: Plan) -> Data:
-    """Roles, backbones, edges and who answers; prompts are not told."""
+    """Roles, backbones, edges and who answers; without prompts."""
     return {
         "agents": [{"role": a.role.name, "backbone": a.backbone} for a in plan.agents],
         "edges": [list(edge) for edge in plan.edges],
@@ -139,7 +139,7 @@ def team(plan: Plan) -> Data:
 
 
 def error(refusal: ApiError) -> Data:
-    """As OpenAI's API says it."""
+    """An error as OpenAI's API states it."""
     return {
         "error": {
             "message": refusal.message,

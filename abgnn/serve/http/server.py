@@ -1,4 +1,4 @@
-"""uvicorn with what it lacks: deadlines for request heads and for readers that stall."""
+"""uvicorn, with deadlines for request heads and for readers that stall."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEEP_ALIVE_S = 30
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 whose patience is bounded: a head must be complete, what is sent must be read.
+    """HTTP/1.1 that closes connections whose head stays incomplete or whose reader stalls.
 
     uvicorn itself starts no clock before a request's head is complete, and restarts the one of
     kept-alive connections with every byte.
@@ -85,7 +85,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be used.
     """
     try:
         return socket.create_server((host, port), backlog=2048)
@@ -94,7 +94,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(service: Service) -> uvicorn.Server:
-    """A server for a service; `run(sockets=[listen(...)])` blocks until it is told to stop."""
+    """A server for a service; `run(sockets=[listen(...)])` blocks until it is stopped."""
     limits = service.limits
     protocol: Any = partial(PatientProtocol, limits=limits)
     config = uvicorn.Config(
@@ -115,23 +115,23 @@ def make_server(service: Service) -> uvicorn.Server:
 
 
 def serve(service: Service, sock: socket.socket, started: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT: then nothing new is taken, and what is under way is finished.
+    """Serve until SIGTERM or SIGINT: then no new requests, and those under way finish.
 
     Args:
         service: what to serve.
-        sock: where.
-        started: told the base URL.
+        sock: the listening socket.
+        started: called with the base URL.
     """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again in the end
             signal.signal(number, _ignore)
     gc.collect()
-    gc.freeze()  # what was loaded stays: collections that look through it take 100 ms and more
-    sys.setswitchinterval(0.5e-3)  # three threads hand each question on: 5 ms each time is long
+    gc.freeze()  # loaded objects stay: collections that scan them take 100 ms and more
+    sys.setswitchinterval(0.5e-3)  # three threads pass each question on: 5 ms each time is long
     host, port = sock.getsockname()[:2]
     started(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
     make_server(service).run(sockets=[sock])
 
 
 def _ignore(number: int, frame: object) -> None:
-    """It has been heard."""
+    """Ignore the signal, which uvicorn raises again after its own handler."""

@@ -1,4 +1,4 @@
-"""Answers as server-sent events, and what an outcome that is awaited comes to."""
+"""Answers as server-sent events; the result of an awaited outcome, or its error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Over: TypeAlias = asyncio.Future[Outcome]
 
 
 class Stream(StreamingResponse):
-    """Server-sent events; whoever goes away stops the calls."""
+    """Server-sent events; when the client leaves, no further calls are made."""
 
     def __init__(
         self, events: AsyncIterator[bytes], stop: Flag, over: Over, metrics: Metrics
@@ -52,17 +52,17 @@ class Stream(StreamingResponse):
 
 
 async def events(
-    plan: Plan, told: asyncio.Queue[Event | Over], answer: ChatResponse
+    plan: Plan, queue: asyncio.Queue[Event | Over], answer: ChatResponse
 ) -> AsyncIterator[bytes]:
     """The plan, an event per call, the answer, the account."""
-    asked = answer.asked
+    request = answer.request
     start = {"role": "assistant", "content": ""}
     yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
-    while not isinstance(news := await told.get(), asyncio.Future):
-        if isinstance(news, CallRecord):
-            yield event(answer.chunk({}, abgnn={"call": call(news, text=asked.trace)}))
+    while not isinstance(item := await queue.get(), asyncio.Future):
+        if isinstance(item, CallRecord):
+            yield event(answer.chunk({}, abgnn={"call": call(item, text=request.trace)}))
     try:
-        outcome = result_of(news)
+        outcome = result_of(item)
     except ApiError as refusal:
         yield event(error(refusal))
         return
@@ -72,22 +72,23 @@ async def events(
         return
     yield event(answer.chunk({"content": outcome.answer}))
     yield event(answer.chunk({}, finish(outcome), abgnn=answer.account(outcome)))
-    if asked.include_usage:
+    if request.include_usage:
         yield event(answer.chunk(usage=usage(outcome)))
     yield DONE
 
 
 def result_of(over: Over) -> Outcome:
-    """
+    """The outcome.
+
     Raises:
-        Refusal: a budget that no plan meets, a server that stops, a fault of ours.
+        ApiError: a budget that no plan meets, a server that stops, an internal error.
     """
     wrong = over.exception()
     if wrong is None:
         return over.result()
     if isinstance(wrong, ConfigError):
-        said = f"{wrong.field}: allowed is {wrong.allowed}"
-        raise ApiError(400, said, "invalid_value", wrong.field) from wrong
+        message = f"{wrong.field}: allowed is {wrong.allowed}"
+        raise ApiError(400, message, "invalid_value", wrong.field) from wrong
     _log.error("no outcome", exc_info=wrong)
-    said = "the server could not handle this question"
-    raise ApiError(500, said, "internal", type_="server_error") from wrong
+    message = "the server could not handle this question"
+    raise ApiError(500, message, "internal", type_="server_error") from wrong

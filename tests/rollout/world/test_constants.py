@@ -17,7 +17,7 @@ from abgnn.rollout.world.latents import (
     query_latents,
     solve_rate,
 )
-from abgnn.rollout.world.mechanics import Heard, SimulatedCall
+from abgnn.rollout.world.mechanics import PeerAnswer, SimulatedCall
 from abgnn.rollout.world.noise import normals
 from tests.rollout.helpers import backbone, query
 
@@ -86,13 +86,15 @@ def test_level_above_five_counts_as_five_and_worlds_share_the_topics() -> None:
     assert query_latents(query(0, topic=3, level=5), 1, topics).z != five
 
 
-def call(role: str, kind: str = "standard", *heard: Heard, z: float = 0.5) -> SimulatedCall:
+def call(role: str, kind: str = "standard", *received: PeerAnswer, z: float = 0.5) -> SimulatedCall:
     on = backbone("b", type=kind)
-    return SimulatedCall(on, Ability(2.0, 0.5), role, "general", Latents("stem", z, 300.0), heard)
+    return SimulatedCall(
+        on, Ability(2.0, 0.5), role, "general", Latents("stem", z, 300.0), received
+    )
 
 
 def test_logit_by_hand() -> None:
-    right, wrong = Heard(1.35, True, 100), Heard(0.7, False, 100)
+    right, wrong = PeerAnswer(1.35, True, 100), PeerAnswer(0.7, False, 100)
     assert call("Knowledgeable Expert").logit() == pytest.approx(2.0 - 1.1)
     assert call("Mathematician").logit() == pytest.approx(2.0 - 0.2 + 0.5 - 1.1)
     assert call("Mathematician", "reasoning").logit() == pytest.approx(2.0 + 0.1 + 0.5 - 1.1)
@@ -108,12 +110,12 @@ def test_logit_by_hand() -> None:
 
 
 def test_tokens_by_hand() -> None:
-    heard = (Heard(1.0, True, 100), Heard(1.0, False, 50))
+    received = (PeerAnswer(1.0, True, 100), PeerAnswer(1.0, False, 50))
     visible = 300 * math.exp(0.1 - 0.045)
-    shown, usage = call("Historian", "standard", *heard).tokens(0.0)
+    shown, usage = call("Historian", "standard", *received).tokens(0.0)
     assert shown == round(visible)
     assert usage == Usage(150 + 130 + 130 + 80, shown)
-    shown, usage = call("Decision Maker", "standard", *heard).tokens(0.0)
+    shown, usage = call("Decision Maker", "standard", *received).tokens(0.0)
     assert shown == round(0.6 * visible)
     assert usage.prompt_tokens == 150 + 130 + 130 + 80 + 100
     shown, usage = call("Critic", "reasoning").tokens(1.0)

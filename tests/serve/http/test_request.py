@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("starlette")
 
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.request import ApiError, ChatRequest, asking
+from abgnn.serve.http.request import ApiError, ChatRequest, chat_request
 
 LIMITS = ServeLimits(messages=5, characters=1000)
 
@@ -27,7 +27,7 @@ def of(data: Any, **headers: str | list[str]) -> ChatRequest:
         found = headers.get(name.removeprefix("x-abgnn-").replace("-", "_"), [])
         return [found] if isinstance(found, str) else found
 
-    return asking(json.dumps(data).encode(), values, LIMITS)
+    return chat_request(json.dumps(data).encode(), values, LIMITS)
 
 
 def chat(*turns: tuple[str, Any], **more: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_headers_that_are_no_budget(value: str) -> None:
 )  # fmt: skip
 def test_bodies_that_are_no_request(body: bytes) -> None:
     with pytest.raises(ApiError) as refused:
-        asking(body, nothing, LIMITS)
+        chat_request(body, nothing, LIMITS)
     assert refused.value.status == 400
 
 
@@ -153,4 +153,4 @@ def test_any_field_of_any_kind(data: dict[str, Any]) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(body: bytes) -> None:
     with pytest.raises(ApiError):
-        asking(body, nothing, LIMITS)
+        chat_request(body, nothing, LIMITS)
