@@ -15,7 +15,8 @@ from abgnn.data.query import Query
 from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import Experiment, load
+from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.trained import from_checkpoint
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
@@ -130,7 +131,7 @@ def _trained(
     checkpoints: Sequence[str], budgets: Sequence[Budget]
 ) -> Iterator[tuple[str, str, _BudgetedPolicy]]:
     for path in checkpoints:
-        policy = load(path, None).policy
+        policy = from_checkpoint(path).policy
         name = type(policy).__name__ + (f", {Path(path).stem}" if len(checkpoints) > 1 else "")
         if policy.has_operating_points:
             yield from (

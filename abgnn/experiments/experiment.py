@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -119,15 +118,3 @@ def resolve_configs(args: Sequence[str]) -> list[str]:
         else:
             resolved.append(arg)
     return resolved
-
-
-def load(checkpoint: str | None, config: str | None) -> Reinforce:
-    """A trained policy from a checkpoint, or the untrained one of a config."""
-    if (checkpoint is None) == (config is None):
-        raise ConfigError("--checkpoint / --config", (checkpoint, config), "exactly one of the two")
-    if config is not None:
-        return build([config], ["--trainer.logger=false"]).model
-    assert checkpoint is not None
-    if not Path(checkpoint).is_file():
-        raise ConfigError("--checkpoint", checkpoint, "an existing file")
-    return Reinforce.load_from_checkpoint(checkpoint, map_location="cpu")

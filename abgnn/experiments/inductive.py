@@ -17,7 +17,8 @@ from abgnn.experiments.compare.job import QUIET, Job
 from abgnn.experiments.compare.planner import budget_policies, calibrate_with
 from abgnn.experiments.compare.run import plan_jobs
 from abgnn.experiments.deployment import Deployment
-from abgnn.experiments.experiment import Experiment, build, load
+from abgnn.experiments.experiment import Experiment, build
+from abgnn.experiments.trained import from_checkpoint
 from abgnn.experiments.transfer import for_catalogue
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.fixed import FixedGraph
@@ -136,7 +137,7 @@ def _policies(
     """The policies to evaluate: trained here with the jobs' calls, or loaded."""
     experiment, policies = build(jobs[0].configs, [*jobs[0].overrides, *QUIET]), []
     if checkpoints:
-        return experiment, [(Path(c).stem, load(c, None).policy) for c in checkpoints]
+        return experiment, [(Path(c).stem, from_checkpoint(c).policy) for c in checkpoints]
     for job in jobs:
         training = build(job.configs, [*job.overrides, *QUIET])
         training.trainer.callbacks.insert(0, CallBudget(job.train_calls))  # type: ignore[attr-defined]

@@ -17,7 +17,8 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import Experiment, load, quiet
+from abgnn.experiments.experiment import Experiment, quiet
+from abgnn.experiments.trained import from_checkpoint
 from abgnn.frameworks.questions import QuestionFile
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.fixed import FixedGraph
@@ -108,12 +109,12 @@ class PlanChooser:
         if isinstance(checkpoint, Policy):
             mas = BaseMAS(how.domain, catalogue, encoder=how.encoder, framework=framework)
             return cls(mas, checkpoint, how.client.label)
-        module, roles = load(checkpoint, None), template_of(framework).roles
-        if not _same(module.mas.template.roles, roles):
-            names = [role.name for role in module.mas.template.roles]
+        trained, roles = from_checkpoint(checkpoint), template_of(framework).roles
+        if not _same(trained.mas.template.roles, roles):
+            names = [role.name for role in trained.mas.template.roles]
             raise ConfigError("checkpoint", names, f"one of the team's roles {roles}")
-        mas = module.mas.with_catalogue(Catalogue.from_yaml(catalogue))
-        return cls(mas, module.policy, module.label)
+        mas = trained.mas.with_catalogue(Catalogue.from_yaml(catalogue))
+        return cls(mas, trained.policy, trained.deployment.label)
 
 
 def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:

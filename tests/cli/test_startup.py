@@ -13,10 +13,14 @@ import pytest
 from abgnn.cli.table import COMMANDS
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import build
+from abgnn.planning import Budget
+from abgnn.planning.plan_file import PlanFile
+from abgnn.planning.planner import plan
 from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.paths import ROOT
 
 HEAVY = ("torch", "lightning", "torch_geometric", "sentence_transformers", "transformers")
+SIMULATED = ("--config", "simulated/general.yaml")
 NUMERIC = ("numpy", "scipy", "matplotlib", "rich")
 
 _RUNNER = """
@@ -72,10 +76,12 @@ def test_help_takes_a_quarter_of_the_time_of_torch() -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A calibration, a recording and a table of outcomes."""
+    """A calibration, a plan, a recording and a table of outcomes."""
     folder = tmp_path_factory.mktemp("files")
     experiment = build(["simulated/general.yaml"], ["--trainer.logger=false"])
-    calibrate_experiment(experiment, 40).save(folder / "calibration.json")
+    calibration = calibrate_experiment(experiment, 40)
+    calibration.save(folder / "calibration.json")
+    PlanFile.of(plan(calibration, Budget(1e-3)), calibration).write(folder / "plan.json")
     SqliteLedger(folder / "calls.sqlite").close()
     llms = (("x", 1, 0.001), ("y", 0, 0.0001), ("z", 1, 0.0002), ("w", 1, 0.0001))
     rows = [f"{q},mmlu,{m},{s},{usd}" for q in "abc" for m, s, usd in llms]
@@ -86,11 +92,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "argv",
     [
-        ["plan", "calibration.json", "--cost", "0.001", "--latency", "60", "--out", "plan.json"],
+        ["plan", "calibration.json", "--cost", "0.001", "--latency", "60", "--out", "made.json"],
         ["recordings", "calls.sqlite"],
         ["outcomes", "outcomes.csv", "--compare", "--catalogue", "made.yaml"],
         ["report", "calibration.json", "--out", "page.html"],
         ["pools"],
+        ["certify", "--plan", "plan.json", *SIMULATED, "--cost", "1"],
+        ["run", "What is a quark?", "--plan", "plan.json", *SIMULATED],
     ],
     ids=lambda argv: argv[0],
 )
@@ -98,4 +106,29 @@ def test_commands_that_need_no_torch_load_none(argv: list[str], files: Path) -> 
     modules = loaded(files, argv)
     assert not set(modules) & set(HEAVY)
     assert "matplotlib" not in modules or argv[0] in ("report", "pools")
-    assert "scipy" not in modules or argv[0] in ("plan", "report", "pools")
+    assert "scipy" not in modules or argv[0] in ("plan", "report", "pools", "certify", "run")
+
+
+def test_a_policy_answers_without_lightning(files: Path) -> None:
+    modules = loaded(files, ["run", "What is a quark?", *SIMULATED])
+    assert "torch" in modules
+    assert "lightning" not in modules
+
+
+def test_a_plan_is_served_without_torch(files: Path) -> None:
+    """All but the port: a system from a plan file behind the server's application."""
+    pytest.importorskip("starlette")
+    code = """
+import sys
+from abgnn import System
+from abgnn.serve.http import server
+from abgnn.serve.http.app import Service
+with System.load("plan.json", config="simulated/general.yaml") as system:
+    Service(system)
+    assert system.run("What is a quark?").error is None
+print([m for m in ("torch", "lightning") if m in sys.modules])
+"""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=files, env=env, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]", ran.stderr
