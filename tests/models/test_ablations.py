@@ -11,7 +11,7 @@ import torch
 
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
-from abgnn.experiments.compare.ablation import held_against_ours
+from abgnn.experiments.compare.ablation import compared_with_ours
 from abgnn.experiments.compare.config import Comparison, Method
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.experiment import build
@@ -147,7 +147,7 @@ def test_table_3_by_hand() -> None:
             made("theirs", 1, (0.7, 4e-3, 40)),
         ]
     )
-    first, second = held_against_ours(asked, "p", results)
+    first, second = compared_with_ours(asked, "p", results)
     assert first.less == {}
     assert first.mean["reward"] == pytest.approx(0.85 - 10 * 1.5e-3 - 1e-3 * 15)
     assert second.less["performance"] == pytest.approx((-0.1, 0.0))
