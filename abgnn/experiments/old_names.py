@@ -1,4 +1,4 @@
-"""Class names before 0.2, so that configs, checkpoints and runs with them go on working."""
+"""Names that classes had before the rooms: configs and checkpoints that hold them go on working."""
 
 from __future__ import annotations
 

@@ -134,7 +134,9 @@ class PlanFile:
         data = read_json(path, FORMAT, allowed)
         try:
             made = cls.from_dict(data, str(path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except KeyError as error:
+            raise ConfigError("file", str(path), f"{allowed}; {error} is missing") from error
+        except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError("file", str(path), f"{allowed} ({error!r})") from error
         total = sum(part.share for part in made.parts)
         if abs(total - 1) > 1e-6:
