@@ -12,6 +12,7 @@ from rich.console import Console
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.outcome import Outcome
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.job import QUIET, Job
 from abgnn.experiments.compare.planner import budget_policies, calibrate_with
@@ -26,7 +27,7 @@ from abgnn.models.policy import Policy
 from abgnn.planning.calibration import Calibration
 from abgnn.pools.estimates import expected_accuracy
 from abgnn.training.call_budget import CallBudget
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 ORIGINAL = "as trained"
 PLANNER, SINGLE = "planner", "single LLM"

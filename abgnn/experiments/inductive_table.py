@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from abgnn.evaluation.frontier import narrow_area, performance_at
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.table import AXES, budgets_of, interval
 from abgnn.experiments.inductive import ORIGINAL, SINGLE, WIDE, Measured
 from abgnn.plots.inductive import draw_inductive
-from abgnn.training.evaluate import Row
 
 
 def figures(comparison: Comparison, rows: Sequence[Measured]) -> dict[str, float]:

@@ -17,13 +17,14 @@ from abgnn.data.resources import config_path
 from abgnn.data.template import Kind
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.progress import Progress, watch
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.plots.frontier import draw_frontiers
 from abgnn.training.callbacks import HeldOutTable
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from abgnn.training.rows_table import rows_table, write_rows
 
 TOPOLOGIES: tuple[Kind, ...] = ("complete", "chain", "star", "layered")

@@ -7,26 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from abgnn.data.plan import Plan
+from abgnn.evaluation.rows import Row
 from abgnn.planning.beliefs import Beliefs
 
 UNKNOWN = "origin not stated"
 
 
 @dataclass(frozen=True, slots=True)
-class PointRow:
-    """One evaluated policy: means per query of score, USD, seconds, tokens and calls."""
+class PointRow(Row):
+    """One evaluated policy of a method, with the seed of its questions where there are several."""
 
-    method: str
-    name: str
-    seed: str
-    performance: float
-    performance_se: float
-    cost_usd: float
-    latency_s: float
-    tokens: float
-    calls: float
-    failed: float
-    n: int
+    method: str = ""
+    seed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

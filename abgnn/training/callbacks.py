@@ -10,11 +10,12 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.console import make_console
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.models.decision import Decision
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.plots.frontier import draw_plan
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from abgnn.training.module import RolloutModule, module_of, writer_of
 from abgnn.training.rows_table import rows_table, write_rows
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from abgnn.training.evaluate import Row
+from abgnn.evaluation.rows import Row
 
 
 def rows_table(

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from abgnn.data.query import Query
+from abgnn.evaluation.rows import summarise
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import Bamas, NaiveCostAware
 from abgnn.models.bamas import OfflineSettings, collect, fit_offline
 from abgnn.rollout import Executor, Outcome, SimulatedClient
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 
 CATALOGUE, STRONG, WEAK = "catalogues/paper.yaml", "Qwen3-32B", "Qwen3-8B"

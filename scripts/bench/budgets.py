@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from abgnn.console import make_console
 from abgnn.data.query import Query
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, quiet
 from abgnn.experiments.sweep import Sweep
@@ -46,7 +47,7 @@ from abgnn.planning.planner import plan
 from abgnn.planning.search import Searcher
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Teacher
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from abgnn.training.profiles_alone import profiles_alone
 from abgnn.training.tradeoffs import Tradeoffs
 from datamodules import QuickQA

@@ -11,6 +11,8 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 
 from abgnn.data.query import Query
 from abgnn.difficulty.scale import standard_difficulty
+from abgnn.evaluation.rows import Row as Mean
+from abgnn.evaluation.rows import summarise
 from abgnn.experiments.sweep import OperatingPoint
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, FixedGraph, Policy, RandomGraph
@@ -31,8 +33,7 @@ from abgnn.planning.planner import kept_mix
 from abgnn.planning.search import Searcher
 from abgnn.rollout import Executor, SimulatedClient
 from abgnn.training import CallBudget, LeaveOneOut, NoBaseline, Reinforce, Teacher
-from abgnn.training.evaluate import Row as Mean
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from datamodules import Arithmetic, HumanEval, QuickQA
 
 DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from rich.table import Table
 
 from abgnn.console import make_console
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
@@ -23,7 +24,7 @@ from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import Prediction, predict
 from abgnn.planning.search import Searcher
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 LEVEL = 0.95
 TIMES_THE_FASTEST = (1.3, 3.5)  # latency budgets

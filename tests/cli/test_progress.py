@@ -15,13 +15,13 @@ from abgnn.cli.main import main
 from abgnn.cli.progress import progress_on
 from abgnn.cli.table import find_command
 from abgnn.data.resources import config_path
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.sweep import Sweep, run_sweep
 from abgnn.rollout.ledger.base import Limits
 from abgnn.rollout.ledger.left import left_usd
 from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.settings import Caps, Recording, RolloutSettings
-from abgnn.training.evaluate import Row
 from tests.rollout.ledger.workers import caller
 
 pytestmark = pytest.mark.usefixtures("elsewhere")

@@ -11,12 +11,12 @@ import yaml
 from abgnn.cli.main import main
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.resources import config_path
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.inductive import Change, Measured, scored
 from abgnn.experiments.inductive_table import figures, shares
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.rollout.world.latents import solve_rate
-from abgnn.training.evaluate import Row
 
 
 def measured(performance: float, usd: float, seconds: float, **calls: int) -> Measured:

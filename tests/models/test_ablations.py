@@ -11,6 +11,7 @@ import torch
 
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.ablation import compared_with_ours
 from abgnn.experiments.compare.config import Comparison, Method
 from abgnn.experiments.compare.job import Job, Result
@@ -25,7 +26,6 @@ from abgnn.models.ablations import (
     RandomPoolSelection,
 )
 from abgnn.pools.build import deal
-from abgnn.training.evaluate import Row
 from tests import tiny
 
 VARIANTS = sorted(p.stem for p in (config_path("ablations/no_gating.yaml").parent).glob("*.yaml"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.planned import PlannedMixture
@@ -17,7 +18,7 @@ from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.predictive import predict
 from abgnn.planning.search import Searcher
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 LEVEL = 0.99  # several intervals are looked at

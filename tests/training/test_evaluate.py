@@ -8,10 +8,11 @@ from abgnn.data.backbone import Usage
 from abgnn.data.query import Query
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import summarise
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph, RandomGraph
 from abgnn.rollout import Agent, Executor, Outcome, Plan, SimulatedClient
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 
 

@@ -8,13 +8,14 @@ import pytest
 from lightning.pytorch import Trainer, seed_everything
 
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import summarise
 from abgnn.experiments.experiment import build
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.planning import Budget
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Tradeoffs
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 
 

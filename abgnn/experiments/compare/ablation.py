@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.table import interval
-from abgnn.training.evaluate import Row
 
 COLUMNS = ("performance", "mUSD", "s", "reward")
 Figures = Mapping[str, float]

@@ -16,13 +16,14 @@ import numpy as np
 from abgnn.data.outcome import Outcome
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import Row, summarise
 from abgnn.experiments.compare.controls import ORACLES, PLANNER, plain_policies
 from abgnn.experiments.compare.oracle import oracle_policies
 from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.policy import Policy
 from abgnn.training.call_budget import CallBudget
-from abgnn.training.evaluate import Row, evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 QUIET = (
     "--model.calibration=null",  # else the policy would learn from calls that are not counted

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.ablation import write_ablation
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.controls import CLAIRVOYANT
@@ -27,7 +28,6 @@ from abgnn.experiments.compare.table import (
     table_lines,
 )
 from abgnn.plots.frontier import draw_frontiers
-from abgnn.training.evaluate import Row
 
 NOTE = (
     "in percent, mean ± 95 % interval over seeds; * higher than ours, ** its paired difference to "

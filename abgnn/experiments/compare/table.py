@@ -12,10 +12,10 @@ from scipy.special import stdtrit
 
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.controls import PLANNER
 from abgnn.experiments.compare.job import Job, Result
-from abgnn.training.evaluate import Row
 
 Axis = str  # cost_usd or latency_s
 Figures = Mapping[int, Mapping[str, Mapping[str, float]]]  # seed → method → column → value

@@ -24,6 +24,7 @@ from abgnn.cli.main import main
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison, Method, arguments
 from abgnn.experiments.compare.cross import cross_performance, mixture
 from abgnn.experiments.compare.job import (
@@ -35,7 +36,6 @@ from abgnn.experiments.compare.job import (
 from abgnn.experiments.compare.report import latex, write_comparison
 from abgnn.experiments.compare.run import plan_jobs, run_jobs
 from abgnn.experiments.compare.table import interval, table_lines
-from abgnn.training.evaluate import Row
 from datamodules import QuickQA
 from tests.paths import SHARED
 
@@ -334,8 +334,9 @@ def test_methods_of_a_seed_meet_the_same_world(tmp_path: Path) -> None:
     alike = next(run_job(job, str(tmp_path)) for job in jobs if job.method == "single")
     fixed = replace(jobs[0], configs=(*jobs[0].configs, written_policy(tmp_path)), train_calls=0)
     lone = next(r for r in alike.rows if r.name == "Qwen3-8B")
+    from abgnn.evaluation.rows import summarise
     from abgnn.experiments.experiment import build
-    from abgnn.training.evaluate import evaluate, summarise
+    from abgnn.training.evaluate import evaluate
 
     experiment = build(fixed.configs, fixed.overrides)
     with experiment.model.new_executor(experiment.data) as runs:

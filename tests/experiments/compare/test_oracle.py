@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from abgnn.console import make_console
+from abgnn.evaluation.rows import summarise
 from abgnn.experiments.compare.controls import BEST_FIXED, CLAIRVOYANT
 from abgnn.experiments.compare.oracle import (
     clairvoyant_choices,
@@ -19,7 +20,7 @@ from abgnn.experiments.compare.report import _limit_tables
 from abgnn.experiments.compare.table import Cell, Line
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models import FixedGraph
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 
 def test_choices_by_hand() -> None:

@@ -6,11 +6,12 @@ from collections import Counter
 
 import pytest
 
+from abgnn.evaluation.rows import summarise
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
-from abgnn.training.evaluate import evaluate, summarise
+from abgnn.training.evaluate import evaluate
 
 
 @pytest.mark.parametrize("calls", [0, 300])

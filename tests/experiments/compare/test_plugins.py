@@ -13,12 +13,12 @@ from rich.console import Console
 
 from abgnn.cli.main import main
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison, Method
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.plugin_table import Plugged, differences, write_plugin_tables
 from abgnn.experiments.compare.plugins import PluginComparison, compares_plugins
 from abgnn.experiments.compare.run import plan_jobs
-from abgnn.training.evaluate import Row
 
 Point = tuple[float, float, float]
 SMALL: dict[str, Any] = {

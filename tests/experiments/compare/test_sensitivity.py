@@ -11,10 +11,10 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from abgnn.errors import ConfigError
+from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare import sensitivity
 from abgnn.experiments.compare.config import Comparison, Method
 from abgnn.experiments.compare.job import Job, Result
-from abgnn.training.evaluate import Row
 
 METHODS = (
     Method("λ", points={"0": {"model.lambda_tok": 0}, "8": {"model.lambda_tok": 8}}),
