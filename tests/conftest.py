@@ -107,9 +107,12 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A folder, arguments and a module path of the test's own, as for a freshly started command."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["abgnn"])
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "my_layers", raising=False)
+    yield
+    for name, module in list(sys.modules.items()):  # the next folder may have another `my_layers`
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]

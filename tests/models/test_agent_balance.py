@@ -28,6 +28,7 @@ def same(a: Decision, b: Decision) -> None:
 @pytest.mark.parametrize("attend", ["profile", "agents"])
 @pytest.mark.parametrize("init", ["paper", "profile"])
 def test_batch_equals_loop(attend: str, init: str) -> None:
+    torch.manual_seed(2)
     encoder = AgentEncoder(tiny.H, 6, attend)  # type: ignore[arg-type]
     policy = tiny.policy(init=init, encoder=encoder)
     batch = tiny.batch(16)
@@ -207,6 +208,7 @@ def test_gradient_equals_the_analytic_one(baseline: torch.nn.Module) -> None:
 @pytest.mark.parametrize("attend", ["profile", "agents"])
 def test_gates_and_edges_depend_on_the_query(attend: str) -> None:
     """With one key per agent, as printed in Eq 5, they would not."""
+    torch.manual_seed(2)
     encoder = AgentEncoder(tiny.H, 6, attend)  # type: ignore[arg-type]
     policy = tiny.policy(encoder=encoder, min_agents=3)
     batch = tiny.batch(2)

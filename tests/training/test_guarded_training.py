@@ -138,7 +138,7 @@ RANKS = """
 import sys, json
 from pathlib import Path
 from lightning.pytorch import Trainer, seed_everything
-from abgnn.base_mas import BaseMAS
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.rollout import Caps, Recording, RolloutSettings, SimulatedClient
 from abgnn.training import Reinforce

@@ -40,7 +40,7 @@ def test_shares_hold_over_queries_and_a_query_keeps_its_plan(simulated: Experime
     plans = policy(batch, sample=True).plans()
     assert policy(batch, sample=False).plans() == plans
     drawn = Counter(tuple(a.backbone for a in plan.agents) for plan in plans)
-    for part in policy.parts:
+    for part in policy.plan_file.parts:
         names = [backbone for _, backbone in part.agents]
         key = tuple(names if part.decision is None else [*names, part.decision])
         assert drawn[key] / len(plans) == pytest.approx(part.share, abs=0.12)
