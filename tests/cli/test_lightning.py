@@ -36,6 +36,7 @@ def test_keys_pass_on_in_their_order() -> None:
     assert args.config == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_arguments_of_the_process_play_no_part(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

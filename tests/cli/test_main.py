@@ -95,6 +95,7 @@ def test_own_layer_by_class_path(tmp_path: Path) -> None:
     assert {len(json.loads(line)["agents"]) for line in plans.read_text().splitlines()} == {7}
 
 
+@pytest.mark.slow
 def test_frontier_writes_points_and_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,7 +59,7 @@ def test_differences_name_the_dominated_and_the_ones_the_paper_leaves_out() -> N
     assert jaccard([], []) == 0
 
 
-@pytest.mark.parametrize("n", [1, 2, 40])
+@pytest.mark.parametrize("n", [1, 2, pytest.param(40, marks=pytest.mark.slow)])
 def test_pictures_of_few_and_of_many(tmp_path: Path, n: int) -> None:
     x = np.arange(1, n + 1, dtype=float)
     pools = build_pools([f"backbone-{i}" for i in range(n)], x / (n + 1), x, x, n_pools=8)

@@ -281,6 +281,7 @@ def test_hub_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         GSM8K().queries("train")
 
 
+@pytest.mark.slow
 def test_hub_unreachable(tmp_path: Path) -> None:
     """Downloaded at once or streamed: what to do is said."""
     pytest.importorskip("datasets")

@@ -92,6 +92,7 @@ def test_wrong_questions(wrong: dict[str, float]) -> None:
         certify(outcomes([1.0]), cost_usd=1.0)
 
 
+@pytest.mark.slow
 def test_calibrate_plan_certify(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

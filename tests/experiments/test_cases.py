@@ -61,6 +61,7 @@ def test_command_writes_plans_and_a_labelled_picture(
     assert any("4.9 mUSD, 135 s" in text for text in shown)
 
 
+@pytest.mark.slow
 def test_a_high_budget_buys_more(tmp_path: Path, simulated: Experiment) -> None:
     trained = build(
         ["simulated/general.yaml"], [*QUIET, "--model.policy.init_args.conditioned=true"]

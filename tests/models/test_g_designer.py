@@ -232,7 +232,7 @@ def test_probabilities_of_all_graphs_sum_to_one(variant: str) -> None:
     assert two.log_prob.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["released", "described"])
+@pytest.mark.parametrize("variant", ["released", pytest.param("described", marks=pytest.mark.slow)])
 def test_gradient_equals_the_analytic_one(variant: str) -> None:
     policy, graphs = designer(variant=variant), dags()
     worth = torch.tensor([[0.0, 1.0, -0.5], [0.3, 0.0, 0.7], [-1.0, 0.2, 0.0]])

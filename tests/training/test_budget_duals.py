@@ -127,6 +127,7 @@ def test_a_resumed_run_goes_on_with_its_prices(tmp_path: Path) -> None:
     assert again.lambda_tok == before.lambda_tok  # judged by what it was trained for
 
 
+@pytest.mark.slow
 def test_a_calibration_that_is_there_teaches(tmp_path: Path) -> None:
     made = module(Budget(1e-3), str(tmp_path / "c.json"))
     kinds = [type(c) for c in made.configure_callbacks()]

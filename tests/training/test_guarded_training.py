@@ -163,6 +163,7 @@ print(json.dumps({"rank": trainer.global_rank, "usd": float(module.spent_usd), "
 """
 
 
+@pytest.mark.slow
 def test_ranks_share_one_ledger(tmp_path: Path) -> None:
     """Two DDP processes against one cap: both stop at the same step, and no cent is overspent."""
     path, cap = tmp_path / "calls.sqlite", 0.02

@@ -42,6 +42,7 @@ def trainer(tmp_path: Path, teacher: Teacher, **kwargs: object) -> Trainer:
     )
 
 
+@pytest.mark.slow
 def test_policy_starts_from_the_planner_s_design(tmp_path: Path, calibration_file: str) -> None:
     made, teacher = module(), Teacher(calibration_file)
     data = QuickQA(n_train=40, n_val=20)
