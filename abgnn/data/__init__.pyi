@@ -19,6 +19,7 @@ from .query import OpenQuestion as OpenQuestion
 from .query import Query as Query
 from .query import Task as Task
 from .resources import config_path as config_path
+from .surface_features import surface_counts as surface_counts
 from .template import Role as Role
 from .template import Template as Template
 from .template_yaml import build_template as build_template

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from abgnn.data.arrays import Array
+from abgnn.data.surface_features import surface_counts
 from abgnn.difficulty.kernel import KernelEase
-from abgnn.graph.surface_features import surface_counts
 
 _COMPONENTS = 40
 _STRETCH = 1.2

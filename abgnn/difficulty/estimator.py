@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from abgnn.data.mas import MPNET
+from abgnn.data.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.difficulty.encoder_layers import PartlyTrainedEncoder
 from abgnn.difficulty.questions import EaseBatch, EaseData
 from abgnn.difficulty.rated import difficulty_loss
@@ -20,7 +21,6 @@ from abgnn.difficulty.task_means import TaskMeans
 from abgnn.errors import ConfigError
 from abgnn.evaluation.ease_metrics import EaseFigures
 from abgnn.graph.encoders import TextEncoder
-from abgnn.graph.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.nn.difficulty_head import DifficultyHead
 
 _SURFACE_SCALE = 0.1  # a count of one standard deviation beside an embedding of unit length

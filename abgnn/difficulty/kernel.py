@@ -13,9 +13,9 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
 
 from abgnn.data.arrays import Array
+from abgnn.data.surface_features import surface_counts
 from abgnn.difficulty.task_means import TaskMeans
 from abgnn.errors import ConfigError
-from abgnn.graph.surface_features import surface_counts
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
+from abgnn.data.surface_features import surface_counts
 from abgnn.errors import ConfigError
 from abgnn.evaluation.ease_metrics import Observed
 from abgnn.graph.encoders import TextEncoder
-from abgnn.graph.surface_features import surface_counts
 from abgnn.outcomes.catalogue import domain_of_task
 from abgnn.outcomes.table import OutcomeTable
 

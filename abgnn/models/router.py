@@ -8,8 +8,8 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from abgnn.data.query import Query
+from abgnn.data.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.errors import ConfigError
-from abgnn.graph.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.models.decision import FACTORS, Action, Decision
 from abgnn.models.policy import Policy
 from abgnn.models.sampling import categorical_entropy, choose

@@ -1,72 +1,64 @@
-"""What the outcome model believes of each backbone, as arrays."""
+"""`Beliefs`: from questions to how likely each LLM is right in each role, its USD, its seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from abgnn.data.arrays import Array
-from abgnn.planning.calibration import Calibration
+from abgnn.planning.questions import Questions
 
 
-@dataclass(frozen=True, slots=True)
-class Beliefs:
-    """What the outcome model believes of M backbones alone, in the lead role.
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of S roles × M LLMs on Q questions, for calls that read no message.
 
     Args:
-        path: of the calibration; label: of its calls.
-        names: of the backbones.
-        published: accuracy before any call, `[M]`.
-        accuracy, low, high: calibrated, with the middle 90 %, `[M]`.
-        usd, seconds: of a call, `[M]`.
-        calls: observed, `[M]`.
-        about: domain, rollouts, dollars spent and price date, in words.
+        logit, logit_sd: mean and standard deviation of logit P(right), what is unknown of the
+            question itself left out, `[Q, S, M]`.
+        accuracy: expected P(right) over all that is unknown, `[Q, S, M]`.
+        usd, seconds: expected dollars and seconds of a call, `[Q, S, M]`.
     """
 
-    path: str
-    label: str
-    names: tuple[str, ...]
-    published: Array
+    logit: Array
+    logit_sd: Array
     accuracy: Array
-    low: Array
-    high: Array
     usd: Array
     seconds: Array
-    calls: NDArray[np.int64]
-    about: str = ""
 
-    @classmethod
-    def of(cls, calibration: Calibration, path: str = "") -> Beliefs:
-        """Fit the outcome model and read it.
 
-        Raises:
-            ValueError: what was observed is out of all bounds.
-        """
-        model, profile = calibration.model(), calibration.profile
-        lead, zero, count = calibration.template.lead, np.zeros(1), len(profile.names)
-        accuracy, low, high = model.solo(lead)
-        usd, seconds = (
-            np.array(
-                [
-                    float(usage_model.mean(m, lead, bool(profile.thinks[m]), zero)[0])
-                    for m in range(count)
-                ]
-            )
-            for usage_model in (model.usd, model.seconds)
-        )
-        if not all(np.isfinite(a).all() for a in (accuracy, low, high, usd, seconds)):
-            raise ValueError("the calls give beliefs that are no finite numbers")
-        calls = np.bincount(calibration.observed.backbone, minlength=count)
-        about = (
-            f"{calibration.domain}, {calibration.rollouts} rollouts, "
-            f"{len(calibration.observed)} calls, ${calibration.spent_usd:.4f}"
-        )
-        if calibration.priced:
-            about += f"; prices: {calibration.priced}"
-        names, published = profile.names, profile.accuracy
-        return cls(
-            path, calibration.label, names, published, accuracy, low, high, usd, seconds, calls,
-            about,
-        )  # fmt: skip
+class Beliefs(Protocol):
+    """Anything that holds beliefs about questions that it may never have seen.
+
+    Attributes:
+        roles: names of S roles, the template's, in its order.
+        backbones: names of M LLMs.
+    """
+
+    @property
+    def roles(self) -> tuple[str, ...]: ...
+
+    @property
+    def backbones(self) -> tuple[str, ...]: ...
+
+    def __call__(self, questions: Questions) -> Belief:
+        """Beliefs on Q questions."""
+        ...
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """D designs on Q questions.
+
+    Args:
+        accuracy, usd, seconds: expected, `[Q, D]` each.
+    """
+
+    accuracy: Array
+    usd: Array
+    seconds: Array
+
+    def best(self, lambda_tok: float, lambda_lat: float) -> Array:
+        """argmax over designs of accuracy − λ_tok USD − λ_lat seconds, `[Q]`."""
+        index: Array = (self.accuracy - lambda_tok * self.usd - lambda_lat * self.seconds).argmax(1)
+        return index

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 from abgnn.plots.style import COLOURS, WIDTH, log_axis, short, style
 
 
-def beliefs_figure(beliefs: Beliefs) -> Figure:
+def beliefs_figure(beliefs: BeliefTable) -> Figure:
     """Accuracy of each backbone alone: published (hollow), calibrated (filled) with its 90 %."""
     order = np.argsort(beliefs.accuracy, kind="stable")
     y = np.arange(len(order))
@@ -33,7 +33,7 @@ def beliefs_figure(beliefs: Beliefs) -> Figure:
     return figure
 
 
-def bills_figure(beliefs: Beliefs) -> Figure:
+def bills_figure(beliefs: BeliefTable) -> Figure:
     """Dollars and seconds of a call of each backbone, logarithmic; ordered as the beliefs."""
     order = np.argsort(beliefs.accuracy, kind="stable")
     y = np.arange(len(order))

@@ -10,7 +10,7 @@ from typing import Any
 from abgnn.data.plan import Agent, Plan
 from abgnn.data.query import Query
 from abgnn.data.template import Role, topological_order
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import FORMAT as PLAN
@@ -39,7 +39,7 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
         return None, ""
     kind = str(data.get("format", ""))
     if kind == CALIBRATION:
-        return Beliefs.of(Calibration.load(path), name), ""
+        return BeliefTable.of(Calibration.load(path), name), ""
     if kind == PLAN:
         return _plan(PlanFile.read(path), name), ""
     if kind.startswith("abgnn "):

@@ -8,7 +8,7 @@ from typing import Any
 
 from abgnn.data.plan import Plan
 from abgnn.evaluation.rows import Row
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 
 UNKNOWN = "origin not stated"
 
@@ -148,7 +148,7 @@ Record = (
     | HeldOut
     | Grid
     | CompareTable
-    | Beliefs
+    | BeliefTable
     | PlanRecord
     | PredictedPlans
     | CertificateFile

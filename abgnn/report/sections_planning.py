@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from abgnn.data.plan import Plan
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 from abgnn.plots.beliefs import beliefs_figure, bills_figure
 from abgnn.plots.curves import bars_figure, intervals_figure
 from abgnn.plots.frontier import draw_plan
@@ -133,7 +133,7 @@ def _role(plan: Plan, i: int) -> str:
 def beliefs(runs: Runs) -> Html:
     """Published against calibrated accuracy with 90 % intervals; dollars and seconds of a call."""
     parts = []
-    for k, b in enumerate(runs.of(Beliefs)):
+    for k, b in enumerate(runs.of(BeliefTable)):
         order = np.argsort(-b.accuracy, kind="stable")
         rows = [
             (

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from abgnn.evaluation.ease_metrics import expected_calibration_error
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.validation import foretold
 from abgnn.plots.beliefs import beliefs_figure
@@ -79,9 +79,9 @@ def _teachers_calibration(module: RolloutModule) -> Calibration | None:
 
 
 def draw_calibration(writer: SummaryWriter, calibration: Calibration, step: int) -> None:
-    """Beliefs; reliability and ECE if two questions or more were asked."""
+    """BeliefTable; reliability and ECE if two questions or more were asked."""
     tag, observed = f"{calibration.label}/planner", calibration.observed
-    writer.add_figure(f"{tag}/beliefs", beliefs_figure(Beliefs.of(calibration)), step)
+    writer.add_figure(f"{tag}/beliefs", beliefs_figure(BeliefTable.of(calibration)), step)
     if len(np.unique(observed.query)) < 2:
         return
     predicted = foretold(calibration)

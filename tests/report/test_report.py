@@ -25,7 +25,7 @@ from abgnn.data.query import Query
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import certify
-from abgnn.planning.beliefs import Beliefs
+from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import Calibration
 from abgnn.report.page import build_page
 from abgnn.report.reading import read_runs
@@ -273,7 +273,7 @@ def test_certificate_plan_and_beliefs_say_what_they_hold(run: Path, page: str) -
     assert "Prices: as of May." in read.said
     assert "75.0% of queries: Expert → Helper, Expert → decision, Helper → decision" in read.said
     assert "25.0% of queries: a lone agent" in read.said
-    beliefs = Beliefs.of(calibration())
+    beliefs = BeliefTable.of(calibration())
     assert (beliefs.low <= beliefs.accuracy).all()
     assert beliefs.calls.sum() == 200
     assert f"{beliefs.low[0]:.3f} … {beliefs.high[0]:.3f}" in read.said

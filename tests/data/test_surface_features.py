@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from abgnn.graph.surface_features import SURFACE_NAMES, surface_counts
+from abgnn.data.surface_features import SURFACE_NAMES, surface_counts
 
 
 def count(text: str, name: str) -> float:
