@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from abgnn.data.arrays import Array
 from abgnn.data.template import Role, Template
 from abgnn.errors import ConfigError
+from abgnn.planning.by_question import QuestionPlanner, question_planner
 from abgnn.planning.design import PlanSpace
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.packing import pack_questions, packed, unpack_questions, unpacked
 from abgnn.planning.prior import Prior
+from abgnn.planning.questions import Questions
 
 FORMAT = "abgnn calibration 2"
 _FIELDS = {"heard": "n_messages", "agreeing": "share_right"}  # key in the file → field
@@ -38,6 +42,9 @@ class Calibration:
         priced: what the catalogue says about its prices and their date.
         by: entry of `Query.meta` that names the kind of a question; None: plans do not ask.
         kinds: names of the kinds, as `observed.group` counts them.
+        questions: of the training, in the numbering of `observed.query`, so that plans can read
+            the question; None: of 0.1.
+        role_embedding: the encoded roles, `[S, H]`; encoder: the model that encoded all texts.
     """
 
     label: str
@@ -51,6 +58,9 @@ class Calibration:
     priced: str = ""
     by: str | None = None
     kinds: tuple[str, ...] = ("",)
+    questions: Questions | None = None
+    role_embedding: Array | None = None
+    encoder: str = ""
 
     @property
     def everything(self) -> PlanSpace:
@@ -60,6 +70,30 @@ class Calibration:
     def model(self) -> OutcomeModel:
         """The outcome model fitted to it, once."""
         return self._fitted
+
+    def by_question(self) -> QuestionPlanner:
+        """What plans every question for itself, fitted once.
+
+        Raises:
+            ConfigError: the file is of 0.1 and lacks the questions.
+        """
+        return self._by_question
+
+    @cached_property
+    def _by_question(self) -> QuestionPlanner:
+        if self.questions is None or self.role_embedding is None:
+            allowed = (
+                "with the questions, as `abgnn calibrate` writes it now (or plan with --blind)"
+            )
+            raise ConfigError("calibration", f"{self.rollouts} rollouts, no questions", allowed)
+        return question_planner(
+            self.observed,
+            self.questions,
+            self.role_embedding,
+            self.profile,
+            self.template,
+            self.model(),
+        )
 
     @cached_property
     def _fitted(self) -> OutcomeModel:
@@ -81,6 +115,10 @@ class Calibration:
             "template": template_to_dict(self.template),
             "observed": _plain(self.observed),
         }
+        if self.questions is not None and self.role_embedding is not None:
+            data["questions"] = pack_questions(self.questions)
+            data["role_embedding"] = packed(self.role_embedding)
+            data["encoder"] = self.encoder
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(data), encoding="utf-8")
@@ -111,6 +149,9 @@ class Calibration:
             data["priced"],
             data["by"],
             tuple(data["kinds"]),
+            unpack_questions(data["questions"]) if "questions" in data else None,
+            unpacked(data["role_embedding"]) if "role_embedding" in data else None,
+            data.get("encoder", ""),
         )
 
 
