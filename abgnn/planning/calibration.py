@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from abgnn.data.arrays import Array
-from abgnn.data.template import Role, Template
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.planning.by_question import QuestionPlanner, question_planner
 from abgnn.planning.design import PlanSpace
@@ -21,6 +21,7 @@ from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.packing import pack_questions, packed, unpack_questions, unpacked
 from abgnn.planning.prior import Prior
 from abgnn.planning.questions import Questions
+from abgnn.planning.template_dict import template_from_dict, template_to_dict
 
 FORMAT = "abgnn calibration 2"
 _FIELDS = {"heard": "n_messages", "agreeing": "share_right"}  # key in the file → field
@@ -162,26 +163,6 @@ def _profile(data: Mapping[str, Any]) -> Prior:
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
     return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
-
-
-def template_to_dict(template: Template) -> dict[str, Any]:
-    """JSON-able; `template_from_dict` restores it."""
-    return {
-        "name": template.name,
-        "roles": [
-            {"name": r.name, "prompt": r.prompt, "tool": r.tool, "lead": r.lead}
-            for r in template.roles
-        ],
-        "edges": [list(e) for e in template.edges],
-        "decision": template.decision,
-    }
-
-
-def template_from_dict(data: Mapping[str, Any]) -> Template:
-    """The template that `template_to_dict` wrote."""
-    roles = tuple(Role(**role) for role in data["roles"])
-    edges = tuple((u, v) for u, v in data["edges"])
-    return Template(data["name"], roles, edges, decision=data["decision"])
 
 
 def file_format(path: str | Path) -> str | None:

@@ -18,6 +18,7 @@ from abgnn.planning.question_calls import STRONG, Seen
 from abgnn.planning.question_model import QuestionModel
 from abgnn.planning.usage_model import UsageModel, fit_bill
 
+SERVED = 128  # draws that plans are made with
 _SHARED = 0.5  # of a backbone's luck on a question, over its roles
 _HEADER = 30  # tokens about a message beside its own
 
@@ -64,7 +65,7 @@ class TeamForecasts:
     """
 
     def __init__(
-        self, model: QuestionModel, bills: Bills, profile: Prior, draws: int = 128, seed: int = 0
+        self, model: QuestionModel, bills: Bills, profile: Prior, draws: int = SERVED, seed: int = 0
     ) -> None:
         self.model, self.bills, self.profile = model, bills, profile
         rng = np.random.default_rng(seed)

@@ -30,6 +30,7 @@ from abgnn.planning import (
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import fit_correctness, solo_ability
 from abgnn.planning.correctness_layout import Layout
+from abgnn.planning.quadrature import Likelihood
 from abgnn.planning.search import Searcher
 from abgnn.planning.usage_model import UsageModel, fit_bill
 
