@@ -19,11 +19,26 @@ from abgnn.planning.ahead import Prediction, foresee
 from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
+from abgnn.planning.design import Design
 from abgnn.planning.planner_file import planner_from_dict, planner_to_dict
 from abgnn.planning.questions import Questions
+from abgnn.planning.simulation import Forecast
 
 FORMAT = "abgnn plan 2"
 _ALLOWED = "a file that `abgnn plan` wrote"
+
+
+@dataclass(frozen=True, slots=True)
+class UsedDesign:
+    """A design, the share of the training questions that get it, and what is expected on them.
+
+    `kinds` are those that at least a third of these questions are of.
+    """
+
+    share: float
+    design: Design
+    forecast: Forecast
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,26 @@ class QuestionPlan:
     def choose(self, questions: Questions) -> Index:
         """Which design of the portfolio each question gets, `[Q]`."""
         return self.planner.choose(questions, *self.prices)
+
+    def used(self) -> list[UsedDesign]:
+        """The designs that training questions get, the most frequent first."""
+        known, chosen = self.planner.trained, self.planner.trained.best(*self.prices)
+        out = []
+        for d in sorted(set(chosen.tolist()), key=lambda d: -self.shares[d]):
+            rows = np.flatnonzero(chosen == d)
+            accuracy, usd, seconds = (
+                float(of[rows, d].mean()) for of in (known.accuracy, known.usd, known.seconds)
+            )
+            forecast = Forecast(accuracy, usd, seconds)
+            kinds = self.planner.seen.kind[rows].mean(0) if self.kinds else np.zeros(0)
+            most = [self.kinds[g] for g in np.argsort(-kinds)[:2] if kinds[g] > 1 / 3]
+            out.append(UsedDesign(self.shares[d], self.planner.designs[d], forecast, tuple(most)))
+        return out
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of questions."""
+        return self.planner.model.features.kinds
 
     def plans(self, queries: Sequence[Query], questions: Questions) -> list[Plan]:
         """The plan of each query; `questions` are the same ones, encoded."""

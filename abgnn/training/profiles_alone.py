@@ -10,11 +10,11 @@ from abgnn.data.query import Query
 from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.questions import questions_of
 from abgnn.planning.calibration import Calibration, pools_of
 from abgnn.planning.observations import Observations
 from abgnn.planning.prior import Prior
 from abgnn.planning.questions import kind_entry
-from abgnn.training.questions import questions_of
 
 
 def profiles_alone(mas: BaseMAS, queries: Sequence[Query], by: str | None = None) -> Calibration:
