@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,7 @@ class QuestionPlan:
         prices: λ_tok per USD and λ_lat per second.
         budget: `cost_usd`, `latency_s`, `margin`.
         feasible: whether the budgets are expected to be met.
-        expected: `accuracy`, `cost_usd`, `latency_s` per question, on the training questions.
         predicted: intervals of the means over the next questions.
-        shares: of the training questions that get each design, `[D]`.
         label: what the calibration's calls were: `simulated`, `recorded`, `live`, or
             `profiles only`.
         by: entry of `Query.meta` that names the kind of a question; where a question has none,
@@ -66,9 +64,7 @@ class QuestionPlan:
     prices: tuple[float, float]
     budget: Mapping[str, float | None]
     feasible: bool
-    expected: Mapping[str, float]
     predicted: Prediction
-    shares: tuple[float, ...]
     label: str
     by: str | None
     encoder: str
@@ -88,36 +84,51 @@ class QuestionPlan:
             ConfigError: a calibration without questions, or a latency quantile, which mixtures
                 of fixed teams can keep.
         """
-        if budget.quantile is not None:
-            allowed = "none by question: it is no mean; plan with --blind"
-            raise ConfigError("quantile", budget.quantile, allowed)
-        planner = calibration.by_question()
-        prices, ahead, feasible = foresee(planner, budget, queries)
-        chosen = planner.trained.best(*prices)
-        rows = np.arange(len(chosen))
-        known = planner.trained
-        questions = calibration.questions
+        planner, questions = calibration.by_question(), calibration.questions
+        prices, ahead, feasible = foresee(planner, _mean(budget), queries)
         return cls(
             planner=planner,
             prices=prices,
-            budget={
-                "cost_usd": budget.cost_usd,
-                "latency_s": budget.latency_s,
-                "margin": budget.margin,
-            },
+            budget=_plain(budget),
             feasible=feasible,
-            expected={
-                "accuracy": float(known.accuracy[rows, chosen].mean()),
-                "cost_usd": float(known.usd[rows, chosen].mean()),
-                "latency_s": float(known.seconds[rows, chosen].mean()),
-            },
             predicted=ahead,
-            shares=_shares(chosen, len(planner.designs)),
             label=calibration.label,
             by=None if questions is None else questions.by,
             encoder=calibration.encoder,
             calibration={"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
         )
+
+    def at(self, budget: Budget, queries: int = 100) -> QuestionPlan:
+        """The same planner at the prices of other budgets; under a second.
+
+        Raises:
+            ConfigError: a latency quantile.
+        """
+        prices, ahead, feasible = foresee(self.planner, _mean(budget), queries)
+        return replace(
+            self, prices=prices, budget=_plain(budget), feasible=feasible, predicted=ahead
+        )
+
+    @cached_property
+    def expected(self) -> Mapping[str, float]:
+        """`accuracy`, `cost_usd`, `latency_s` per question, on the training questions."""
+        known, chosen = self.planner.trained, self._trained
+        rows = np.arange(len(chosen))
+        return {
+            "accuracy": float(known.accuracy[rows, chosen].mean()),
+            "cost_usd": float(known.usd[rows, chosen].mean()),
+            "latency_s": float(known.seconds[rows, chosen].mean()),
+        }
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Of the training questions that get each design, `[D]`."""
+        count = np.bincount(self._trained, minlength=len(self.planner.designs))
+        return tuple((count / len(self._trained)).tolist())
+
+    @cached_property
+    def _trained(self) -> Index:
+        return self.planner.trained.best(*self.prices)
 
     def choose(self, questions: Questions) -> Index:
         """Which design of the portfolio each question gets, `[Q]`."""
@@ -125,7 +136,7 @@ class QuestionPlan:
 
     def used(self) -> list[UsedDesign]:
         """The designs that training questions get, the most frequent first."""
-        known, chosen = self.planner.trained, self.planner.trained.best(*self.prices)
+        known, chosen = self.planner.trained, self._trained
         out = []
         for d in sorted(set(chosen.tolist()), key=lambda d: -self.shares[d]):
             rows = np.flatnonzero(chosen == d)
@@ -202,9 +213,7 @@ class QuestionPlan:
                 (float(tok), float(lat)),
                 data["budget"],
                 bool(data["feasible"]),
-                data["expected"],
                 Prediction.from_dict(data["predicted"]),
-                tuple(data["shares"]),
                 data["label"],
                 data["by"],
                 data["encoder"],
@@ -217,6 +226,12 @@ class QuestionPlan:
             raise ConfigError("file", str(path), f"{_ALLOWED} ({error!r})") from error
 
 
-def _shares(chosen: Index, designs: int) -> tuple[float, ...]:
-    count = Counter(chosen.tolist())
-    return tuple(count[d] / len(chosen) for d in range(designs))
+def _plain(budget: Budget) -> dict[str, float | None]:
+    return {"cost_usd": budget.cost_usd, "latency_s": budget.latency_s, "margin": budget.margin}
+
+
+def _mean(budget: Budget) -> Budget:
+    if budget.quantile is not None:
+        allowed = "none by question: it is no mean; plan with --blind"
+        raise ConfigError("quantile", budget.quantile, allowed)
+    return budget
