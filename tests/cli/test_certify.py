@@ -25,7 +25,7 @@ def test_looks_at_a_plan_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    plan("plan.json", "DeepSeek-V3")
+    plan("plan.json", "Qwen3-32B")
     asked = ["certify", *CONFIG, "--plan", "plan.json", "--out", "c.json"]
     for look, alpha in ((1, 0.04), (2, 0.008)):
         assert main(asked) == 0
