@@ -120,7 +120,8 @@ def _profile(data: Mapping[str, Any]) -> Prior:
     )
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
-    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
+    guessed = None if data.get("guess_sd") is None else np.array(data["guess_sd"], dtype=float)
+    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"], guessed)
 
 
 def template_to_dict(template: Template) -> dict[str, Any]:
