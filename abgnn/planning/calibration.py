@@ -169,6 +169,8 @@ def _plain(made: Prior | Observations) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields(made):
         value = getattr(made, field.name)
+        if value is None:
+            continue
         values[_KEYS.get(field.name, field.name)] = (
             value.tolist() if isinstance(value, np.ndarray) else value
         )

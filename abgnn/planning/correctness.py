@@ -154,7 +154,7 @@ class _Fit:
         total = float(np.hypot(state.theta[self.layout.slope], state.spread))
         mean[self.layout.ability] = solo_ability(self.profile.accuracy, total)
         _, sd = self.layout.prior(self.tau, total, self.kind_effect)
-        sd[self.layout.ability] = np.sqrt(sd[self.layout.ability] ** 2 + self.profile.doubt)
+        sd[self.layout.ability] = np.hypot(sd[self.layout.ability], self.profile.doubt)
         return mean, 1 / sd**2
 
 

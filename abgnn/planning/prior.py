@@ -39,9 +39,7 @@ class Prior:
     guess_sd: Array | None = None
 
     def __post_init__(self) -> None:
-        if self.guess_sd is None:
-            object.__setattr__(self, "guess_sd", np.zeros(len(self.names)))
-        for field in ("accuracy", "usd", "seconds", "thinks", "price_in", "guess_sd"):
+        for field in ("accuracy", "usd", "seconds", "thinks", "price_in", "doubt"):
             value = getattr(self, field)
             if value.shape != (len(self.names),):
                 raise ConfigError(f"Profile.{field}", value.shape, f"({len(self.names)},)")
@@ -62,6 +60,7 @@ class Prior:
         backbones = tuple(catalogue)
         known = triples(catalogue, domain, measured)
         accuracy = [expected_accuracy(b, domain, backbones) for b in backbones]
+        doubts = np.array([guess_sd(b, domain, backbones) for b in backbones])
         return cls(
             names=known.names,
             accuracy=np.clip(accuracy, 0.005, 0.995),
@@ -70,13 +69,13 @@ class Prior:
             thinks=np.array([b.type == "reasoning" for b in backbones]),
             price_in=np.array([b.price_in for b in backbones]) * 1e-6,
             answer_tokens=DOMAINS[domain].answer_tokens,
-            guess_sd=np.array([guess_sd(b, domain, backbones) for b in backbones]),
+            guess_sd=doubts if doubts.any() else None,
         )
 
     @property
     def doubt(self) -> Array:
-        """Variance of the logit of each accuracy beside what a published score has, `[M]`."""
-        return np.zeros(len(self.names)) if self.guess_sd is None else self.guess_sd**2
+        """`guess_sd`, 0 where nothing is guessed, `[M]`."""
+        return np.zeros(len(self.names)) if self.guess_sd is None else self.guess_sd
 
     @property
     def capability(self) -> Array:

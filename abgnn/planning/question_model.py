@@ -117,7 +117,7 @@ class _Fit:
         total = float(np.hypot(fixed.std() if len(fixed) else 0.0, self.spread))
         mean = self.base.copy()
         mean[self.at["ability"]] = solo_ability(self.profile.accuracy, total)
-        return mean, 1 / (self.sd**2 + self.doubt)
+        return mean, 1 / (self.sd**2 + self.doubt**2)
 
     def step(self) -> None:
         """One EM step for θ, s and the standard deviations of the prior."""

@@ -141,10 +141,11 @@ def build_pools(
     """Pools of backbones with like performance, cost and latency (Appendix B).
 
     1. Only the Pareto front survives, and who has a guessed performance. 2. k-medoids on [perf,
-    log cost, log latency], each standardised. 3. Clusters above `max_size` shrink. The paper drops the members farthest from
-    the medoid (`overflow="drop"`), which may lose the strongest backbone; by default a member moves
-    to another cluster, the one that it is least farther from, which must have room and keep
-    costs and latencies within `max_ratio`; only when nobody can move the farthest is dropped.
+    log cost, log latency], each standardised. 3. Clusters above `max_size` shrink. The paper drops
+    the members farthest from the medoid (`overflow="drop"`), which may lose the strongest backbone;
+    by default a member moves to another cluster, the one that it is least farther from, which must
+    have room and keep costs and latencies within `max_ratio`; only when nobody can move the
+    farthest is dropped.
     4. Clusters below `min_size` gain the medoid's nearest neighbours, so a backbone may be in
     several pools; the last one gained is chosen such that no two pools are equal. 5. Weak to
     strong by mean performance, ties by mean cost.
