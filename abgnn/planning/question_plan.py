@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.design import Design
+from abgnn.planning.least import refusal_by_question
 from abgnn.planning.planner_file import planner_from_dict, planner_to_dict
 from abgnn.planning.questions import Questions
 from abgnn.planning.simulation import Forecast
@@ -60,6 +61,7 @@ class QuestionPlan:
         encoder: of the texts.
         calibration: numbers of `rollouts` and `calls`.
         path: the file, for messages.
+        refusal: what is raised for budgets that are not expected to be met; None of a file.
     """
 
     planner: QuestionPlanner
@@ -74,19 +76,25 @@ class QuestionPlan:
     encoder: str
     calibration: Mapping[str, int]
     path: str = "plan"
+    refusal: ConfigError | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, calibration: Calibration, budget: Budget, queries: int = 100) -> QuestionPlan:
+    def of(
+        cls, calibration: Calibration, budget: Budget, queries: int = 100, *, nearest: bool = False
+    ) -> QuestionPlan:
         """Find the prices of budgets, and what they buy.
 
         Args:
             calibration: observed calls, with their questions.
             budget: of means per question.
             queries: that the stated intervals are for.
+            nearest: where no plan meets the budgets, give the one that comes nearest, with its
+                `refusal`.
 
         Raises:
-            ConfigError: a calibration without questions, or a latency quantile, which mixtures
-                of fixed teams can keep.
+            ConfigError: a calibration without questions, a latency quantile, which mixtures
+                of fixed teams can keep, or no plan is expected to meet the budgets
+                (`abgnn.planning.least`).
         """
         if budget.quantile is not None:
             allowed = "none by question: it is no mean; plan with --blind"
@@ -96,6 +104,12 @@ class QuestionPlan:
         chosen = planner.trained.best(*prices)
         rows = np.arange(len(chosen))
         known = planner.trained
+        refused = None
+        if not feasible:
+            needs = (known.usd / budget.aim, known.seconds / budget.aim)
+            refused = refusal_by_question(budget.cost_usd, budget.latency_s, *needs)
+        if refused is not None and not nearest:
+            raise refused
         questions = calibration.questions
         return cls(
             planner=planner,
@@ -117,6 +131,7 @@ class QuestionPlan:
             by=None if questions is None else questions.by,
             encoder=calibration.encoder,
             calibration={"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
+            refusal=refused,
         )
 
     def choose(self, questions: Questions) -> Index:
