@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Callable
@@ -32,8 +33,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--latency", type=float, metavar="S", help=text)
     text = "judge whether this share of the queries (0.95) ends within --latency, not the mean"
     parser.add_argument("--share", type=float, metavar="P", help=text)
-    text = "of each one-sided bound"
+    text = "that all budgets' bounds hold together, however often one looks"
     parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help=text)
+    text = (
+        "the how-manyth time that this is judged; every look spends four fifths of the error "
+        "probability that earlier ones left (left out: one more than the file of --out says)"
+    )
+    parser.add_argument("--look", type=int, metavar="K", help=text)
     parser.add_argument("--out", metavar="FILE", help="JSON file of the certificate to write")
 
 
@@ -41,9 +47,13 @@ def run(args: Namespace, console: Console) -> int:
     """Execute and judge; 1 if a budget is not met."""
     from abgnn.cli.progress import progress_on
 
+    subject = _subject(args)
+    look = args.look if args.look is not None else _next_look(args.out, subject)
     with progress_on(console) as progress:
         certificate = _judge(args)(
             progress=progress,
+            subject=subject,
+            look=look,
             cost_usd=args.cost,
             latency_s=args.latency,
             share=args.share,
@@ -55,6 +65,23 @@ def run(args: Namespace, console: Console) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(certificate.to_dict(), indent=1) + "\n", encoding="utf-8")
     return 1 if certificate.verdict == "not met" else 0
+
+
+def _subject(args: Namespace) -> str:
+    """What is judged: configs, and the digest of a plan; looks at the same one are counted."""
+    made = " ".join(args.config)
+    if args.plan and Path(args.plan).is_file():
+        made += f", plan {hashlib.sha256(Path(args.plan).read_bytes()).hexdigest()[:16]}"
+    return made
+
+
+def _next_look(out: str | None, subject: str) -> int:
+    """One more than the certificate in the file says, if it is of the same subject."""
+    try:
+        earlier = json.loads(Path(out).read_text(encoding="utf-8")) if out else {}
+        return int(earlier["look"]) + 1 if earlier["subject"] == subject else 1
+    except (OSError, ValueError, KeyError, TypeError):
+        return 1
 
 
 def _judge(args: Namespace) -> Callable[..., Certificate]:

@@ -101,6 +101,8 @@ class _Fit:
         self.layout, self.seen, self.profile = layout, seen, profile
         self.at = layout.slices()
         self.base, self.sd = layout.prior()
+        self.doubt = np.zeros(layout.size)
+        self.doubt[self.at["ability"]] = profile.doubt  # where no score is published
         self.spread = _SPREAD
         self.theta = self.base.copy()
         self.theta = self.prior()[0]
@@ -114,7 +116,7 @@ class _Fit:
         total = float(np.hypot(fixed.std() if len(fixed) else 0.0, self.spread))
         mean = self.base.copy()
         mean[self.at["ability"]] = solo_ability(self.profile.accuracy, total)
-        return mean, 1 / self.sd**2
+        return mean, 1 / (self.sd**2 + self.doubt**2)
 
     def step(self) -> None:
         """One EM step for θ, s and the standard deviations of the prior."""
@@ -126,6 +128,7 @@ class _Fit:
         self.spread = next_spread(self.calls, weight, self.spread)
         away, variance = self.theta - mean, covariance.diagonal()
         for at, start in self.layout.learned():
-            known = (at.stop - at.start) - float((variance[at] / self.sd[at] ** 2).sum())
-            square = _PSEUDO * start**2 + float(np.square(away[at]).sum())
+            known = (at.stop - at.start) - float((variance[at] * precision[at]).sum())
+            own = self.sd[at] ** 2 * precision[at]  # less than 1 where a score is guessed
+            square = _PSEUDO * start**2 + float(own @ np.square(away[at]))
             self.sd[at] = np.sqrt(square / (_PSEUDO + max(known, 0.0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.design import Design
+from abgnn.planning.least import refusal_by_question
 from abgnn.planning.planner_file import planner_from_dict, planner_to_dict
 from abgnn.planning.questions import Questions
 from abgnn.planning.simulation import Forecast
@@ -58,6 +59,7 @@ class QuestionPlan:
         encoder: of the texts.
         calibration: numbers of `rollouts` and `calls`.
         path: the file, for messages.
+        refusal: what is raised for budgets that are not expected to be met; None of a file.
     """
 
     planner: QuestionPlanner
@@ -70,22 +72,31 @@ class QuestionPlan:
     encoder: str
     calibration: Mapping[str, int]
     path: str = "plan"
+    refusal: ConfigError | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, calibration: Calibration, budget: Budget, queries: int = 100) -> QuestionPlan:
+    def of(
+        cls, calibration: Calibration, budget: Budget, queries: int = 100, *, nearest: bool = False
+    ) -> QuestionPlan:
         """Find the prices of budgets, and what they buy.
 
         Args:
             calibration: observed calls, with their questions.
             budget: of means per question.
             queries: that the stated intervals are for.
+            nearest: where no plan meets the budgets, give the one that comes nearest, with its
+                `refusal`.
 
         Raises:
-            ConfigError: a calibration without questions, or a latency quantile, which mixtures
-                of fixed teams can keep.
+            ConfigError: a calibration without questions, a latency quantile, which mixtures
+                of fixed teams can keep, or no plan is expected to meet the budgets
+                (`abgnn.planning.least`).
         """
         planner, questions = calibration.by_question(), calibration.questions
         prices, ahead, feasible = foresee(planner, _mean(budget), queries)
+        refused = None if feasible else _refusal(planner, budget)
+        if refused is not None and not nearest:
+            raise refused
         return cls(
             planner=planner,
             prices=prices,
@@ -96,18 +107,19 @@ class QuestionPlan:
             by=None if questions is None else questions.by,
             encoder=calibration.encoder,
             calibration={"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
+            refusal=refused,
         )
 
     def at(self, budget: Budget, queries: int = 100) -> QuestionPlan:
         """The same planner at the prices of other budgets; under a second.
 
         Raises:
-            ConfigError: a latency quantile.
+            ConfigError: a latency quantile, or no plan is expected to meet the budgets.
         """
         prices, ahead, feasible = foresee(self.planner, _mean(budget), queries)
-        return replace(
-            self, prices=prices, budget=_plain(budget), feasible=feasible, predicted=ahead
-        )
+        if not feasible:
+            raise _refusal(self.planner, budget)
+        return replace(self, prices=prices, budget=_plain(budget), feasible=True, predicted=ahead)
 
     @cached_property
     def expected(self) -> Mapping[str, float]:
@@ -228,6 +240,11 @@ class QuestionPlan:
 
 def _plain(budget: Budget) -> dict[str, float | None]:
     return {"cost_usd": budget.cost_usd, "latency_s": budget.latency_s, "margin": budget.margin}
+
+
+def _refusal(planner: QuestionPlanner, budget: Budget) -> ConfigError:
+    needs = planner.trained.usd / budget.aim, planner.trained.seconds / budget.aim
+    return refusal_by_question(budget.cost_usd, budget.latency_s, *needs)
 
 
 def _mean(budget: Budget) -> Budget:

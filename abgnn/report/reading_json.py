@@ -117,7 +117,8 @@ def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
     findings = tuple(
         (
             str(f["name"]),
-            *(finite(f[key]) for key in ("budget", "value", "low", "high")),
+            *(finite(f[key]) for key in ("budget", "value", "low")),
+            _LARGEST if f["high"] is None else finite(f["high"]),
             str(f["verdict"]),
         )
         for f in data["findings"]
@@ -130,6 +131,8 @@ def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
         findings=findings,  # type: ignore[arg-type]
         accuracy=(mean, low, high),
         confidence=finite(data["confidence"]),
+        each=finite(data.get("each", data["confidence"])),
+        look=int(data.get("look", 1)),
         n=int(data["n"]),
         seed=str(data["seed"]),
         priced=str(data.get("priced", "")),

@@ -139,11 +139,7 @@ class CalibratedPlanner:
         if self._strata is None:
             self._strata = strata_of(known, known.model(), known.everything)
         mixture = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
-        if not mixture.feasible:
-            nearest = f"the nearest plan costs ${mixture.usd:.3g} and takes {mixture.seconds:.3g} s"
-            stated = (budget.cost_usd, budget.latency_s)
-            allowed = f"budgets that a plan can meet; {nearest}"
-            raise ConfigError("cost_usd, latency_s", stated, allowed)
+        mixture.required()
         return MixtureChooser(PlanFile.of(mixture, known), self._template)
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
-from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
 from abgnn.planning.budgets import Budget
@@ -70,14 +69,7 @@ class ReadingPlanner:
         if self._plan is None:
             assert isinstance(self._source, Calibration)
             self._plan = QuestionPlan.of(self._source, Budget())
-        made = self._plan.at(Budget(budget.cost_usd, budget.latency_s))
-        if not made.feasible:
-            usd, seconds = made.expected["cost_usd"], made.expected["latency_s"]
-            nearest = f"the nearest plan costs ${usd:.3g} and takes {seconds:.3g} s"
-            stated = (budget.cost_usd, budget.latency_s)
-            allowed = f"budgets that a plan can meet; {nearest}"
-            raise ConfigError("cost_usd, latency_s", stated, allowed)
-        return QuestionChooser(made, self._mas)
+        return QuestionChooser(self._plan.at(Budget(budget.cost_usd, budget.latency_s)), self._mas)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
