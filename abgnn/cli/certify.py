@@ -85,8 +85,15 @@ def _next_look(out: str | None, subject: str) -> int:
 
 
 def _judge(args: Namespace) -> Callable[..., Certificate]:
-    """Who judges: a plan on one config needs no PyTorch; configs over configs are Lightning's."""
-    if args.plan and len(args.config) == 1:
+    """Who judges: a mixture on one config needs no PyTorch; configs over configs are Lightning's.
+
+    A plan that reads the question has it encoded.
+    """
+    from abgnn.planning.calibration import file_format
+    from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
+
+    reads = args.plan is not None and file_format(args.plan) == QUESTION_PLAN
+    if args.plan and len(args.config) == 1 and not reads:
         from abgnn.experiments.certify_plan import certify_plan, read_questions
         from abgnn.experiments.deployment import read_deployment
         from abgnn.planning.plan_file import PlanFile
@@ -98,8 +105,11 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     from abgnn.experiments.certify import certify_policy
     from abgnn.experiments.experiment import build
     from abgnn.models.planned import PlannedMixture
+    from abgnn.models.planned_questions import PlannedQuestions
     from abgnn.models.policy import Policy
 
     experiment = build(args.config, ["--trainer.logger=false"])
-    policy: Policy = PlannedMixture(args.plan) if args.plan else experiment.model.policy
+    policy: Policy = experiment.model.policy
+    if args.plan:
+        policy = PlannedQuestions(args.plan) if reads else PlannedMixture(args.plan)
     return partial(certify_policy, experiment, policy)
