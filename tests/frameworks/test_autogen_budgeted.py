@@ -82,6 +82,8 @@ def test_budgets_decide_and_a_folder_remembers(questions: str) -> None:
     told = plan_within(1e-2, questions, rollouts=0)  # another kind of knowledge: made anew
     assert told.chooser.label == "profiles only"
     assert poor.chooser.expected["accuracy"] < rich.chooser.expected["accuracy"]
+    with pytest.raises(ConfigError, match=r"cost_usd: got 1e-12; allowed: at least \$"):
+        plan_within(1e-12, questions, rollouts=60)
 
 
 def test_autogens_interface(questions: str) -> None:
