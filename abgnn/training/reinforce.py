@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from abgnn.data.outcome import Outcome
 from abgnn.data.query import Query
 from abgnn.difficulty import start_difficulty
+from abgnn.difficulty.source import check_source
 from abgnn.errors import ConfigError
 from abgnn.graph import base_mas
 from abgnn.graph.base_mas import BaseMAS
@@ -55,8 +56,8 @@ class Reinforce(RolloutModule):
         lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
-        fit_difficulty: start the difficulty head from the questions' rated levels, or from the
-            packaged head, before the first step (`abgnn.difficulty.start_difficulty`).
+        fit_difficulty: start the difficulty head, before the first step, from what
+            `mas.difficulty` says (`abgnn.difficulty.start_difficulty`).
         max_in_flight: rollouts at once.
         budget: USD and seconds per query in place of λ's, which then follow it (`BudgetDuals`);
             `lambda_tok` and `lambda_lat` are not used.
@@ -87,6 +88,7 @@ class Reinforce(RolloutModule):
         rollout: RolloutSettings = UNGUARDED,
     ) -> None:
         super().__init__(policy, mas, client, rollout, max_in_flight)
+        check_source(mas.difficulty, client.label)
         for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
             if value < 0:
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
@@ -133,7 +135,9 @@ class Reinforce(RolloutModule):
         queries: list[Query] = self.trainer.datamodule.queries("train")  # type: ignore[attr-defined]
         accuracy = float(self.mas.table.accuracy.mean())
         embed = self.mas.encode([q.text for q in queries]).to(self.device)
-        source = start_difficulty(head, queries, embed, accuracy, self.mas.encode.model)
+        source = start_difficulty(
+            head, queries, embed, accuracy, self.mas.encode.model, self.mas.difficulty
+        )
         _log.info("difficulty of training questions: %s", source)
         self.head_fitted.fill_(True)
 
