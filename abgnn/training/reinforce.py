@@ -53,6 +53,8 @@ class Reinforce(RolloutModule):
         lambda_len: weight of the hop penalty (0.2 in the paper).
         samples: rollouts per query, K.
         advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
+        reward: from outcomes to what is learned from, in place of Eq 9: a baseline's own
+            (`BamasReward`).
         lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
@@ -86,6 +88,7 @@ class Reinforce(RolloutModule):
         budget: Budget | None = None,
         calibration: str | None = None,
         rollout: RolloutSettings = UNGUARDED,
+        reward: nn.Module | None = None,
     ) -> None:
         super().__init__(policy, mas, client, rollout, max_in_flight)
         check_source(mas.difficulty, client.label)
@@ -98,7 +101,7 @@ class Reinforce(RolloutModule):
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
         _drop_objects(self.hparams)
-        self.advantage = advantage or LeaveOneOut()
+        self.advantage, self.own_reward = advantage or LeaveOneOut(), reward
         self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
@@ -159,7 +162,7 @@ class Reinforce(RolloutModule):
 
     def training_step(self, queries: list[Query], batch_idx: int) -> Tensor:
         decision, outcomes = self._rollout("train", queries, self.samples, sample=True)
-        rewards = reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
+        rewards = self._reward(outcomes)
         loss = reinforce_loss(
             decision,
             rewards,
@@ -232,7 +235,13 @@ class Reinforce(RolloutModule):
 
     def _evaluate(self, stage: str, queries: list[Query]) -> None:
         _, outcomes = self._rollout(stage, queries, 1, sample=False)
-        self._log(stage, reward(outcomes, self.lambda_tok, self.lambda_lat), outcomes)
+        self._log(stage, self._reward(outcomes), outcomes)
+
+    def _reward(self, outcomes: list[Outcome]) -> Tensor:
+        if self.own_reward is not None:
+            made: Tensor = self.own_reward(outcomes).to(self.device)
+            return made
+        return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
         values = {
