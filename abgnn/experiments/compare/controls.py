@@ -16,13 +16,14 @@ CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
 ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
 VANILLA = "vanilla"
 NAIVE = "naive cost-aware"
-PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare.planner`
+PLANNER, BLIND = "planner", "planner, blind"
+PLANNERS = (PLANNER, BLIND)  # no REINFORCE, but they have training calls: see `compare.planner`
 
 
 def plain_kinds() -> tuple[str, ...]:
     """The values of `plain`: the names below, or a topology of fixed graphs."""
     return (
-        PLANNER,
+        *PLANNERS,
         *ORACLES,
         "single LLM",
         "single LLM, any role",

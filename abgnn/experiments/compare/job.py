@@ -17,7 +17,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.evaluation.rows import Row, summarise
-from abgnn.experiments.compare.controls import ORACLES, PLANNER, plain_policies
+from abgnn.experiments.compare.controls import BLIND, ORACLES, PLANNERS, plain_policies
 from abgnn.experiments.compare.oracle import oracle_policies
 from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.experiment import Experiment, build
@@ -154,8 +154,9 @@ def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Po
     model = experiment.model
     if job.plain is None:
         return _train(experiment, job.train_calls), [(job.point, model.policy)]
-    if job.plain == PLANNER:
-        return planned_policies(experiment, job.train_calls, job.budgets, job.waits, job.seed)
+    if job.plain in PLANNERS:
+        budgets, blind = (job.budgets, job.waits), job.plain == BLIND
+        return planned_policies(experiment, job.train_calls, *budgets, job.seed, blind=blind)
     if job.plain in ORACLES:
         return 0, oracle_policies(job.plain, experiment)
     return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))

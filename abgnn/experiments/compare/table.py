@@ -14,7 +14,7 @@ from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
-from abgnn.experiments.compare.controls import PLANNER
+from abgnn.experiments.compare.controls import PLANNERS
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.points import keep_points
 
@@ -188,7 +188,7 @@ def _line(
 ) -> Line:
     mine = [job for job in jobs if job.method == method]
     done = [job for job in mine if job in results]
-    learned = [results[job] for job in done if job.plain in (None, PLANNER)]
+    learned = [results[job] for job in done if job.plain in (None, *PLANNERS)]
     rows: dict[int, list[Row]] = defaultdict(list)
     for job in done:
         rows[job.seed] += results[job].rows
