@@ -84,8 +84,8 @@ def phi(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def test_no_free_lunch_errors_of_like_agents_are_alike() -> None:
-    client = SimulatedClient(1)
+def test_no_free_lunch_errors_of_like_agents_are_alike_in_version_2() -> None:
+    client = SimulatedClient(1, version=2)
     client.bind(TASK)
     small = backbone("8B", family="qwen")
     medium = backbone("14B", family="qwen", benchmarks={"general": {"MMLU-Redux": 82.0}})
@@ -195,6 +195,12 @@ def test_wrong_use_is_told() -> None:
         ask(SimulatedClient(), query(), backbone("b"))
     with pytest.raises(ConfigError, match="quirk"):
         SimulatedClient(quirk=-1)
+    with pytest.raises(ConfigError, match=r"version.*2 or 3"):
+        SimulatedClient(version=1)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"messages.*in version 2: usual \| mislead"):
+        SimulatedClient(version=2, messages="pushy")
+    with pytest.raises(ConfigError, match="mislead"):
+        SimulatedClient(mislead=True, messages="usual")
     client = SimulatedClient()
     client.bind(TASK)
     with pytest.raises(ConfigError, match="domain"):
@@ -205,13 +211,29 @@ def test_wrong_use_is_told() -> None:
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
-def test_copies_are_the_same_world(duplicate: type) -> None:
-    client = SimulatedClient(7, quirk=0.2)
+@pytest.mark.parametrize(
+    ("client", "name"),
+    [
+        (SimulatedClient(7, quirk=0.2), "version=3, world_seed=7, quirk=0.2"),
+        (SimulatedClient(7, messages="pushy"), "version=3, world_seed=7, quirk=0, pushy"),
+        (SimulatedClient(7, version=2), "world_seed=7, quirk=0"),
+        (SimulatedClient(7, mislead=False), "world_seed=7, quirk=0"),
+        (SimulatedClient(7, mislead=True), "world_seed=7, quirk=0, mislead"),
+    ],
+)
+def test_copies_are_the_same_world(duplicate: type, client: SimulatedClient, name: str) -> None:
     client.bind(TASK)
     repeat = duplicate(client)
     repeat.bind(TASK)
-    assert repr(repeat) == "SimulatedClient(world_seed=7, quirk=0.2)"
+    assert repr(repeat) == f"SimulatedClient({name})"
     assert ask(repeat, query(), backbone("b")) == ask(client, query(), backbone("b"))
+
+
+def test_a_copy_of_0_1_is_version_2() -> None:
+    client = SimulatedClient.__new__(SimulatedClient)
+    client.__setstate__({"world_seed": 3, "quirk": 0.1, "mislead": True})
+    assert repr(client) == "SimulatedClient(world_seed=3, quirk=0.1, mislead)"
+    assert client.version == 2
 
 
 def test_in_a_world_that_misleads_committees_lose() -> None:
