@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -169,6 +170,7 @@ def solve_rate(backbone: Backbone, domain: str) -> float:
     return _sigmoid(_logit(sum(shares.values()) / len(shares)))
 
 
+@lru_cache(1 << 12)
 def ability_logit(rate: float, beta: float) -> float:
     """a with E_z sigmoid(a - beta z) = rate, z ~ N(0, 1): bisection over 61-point quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(61)

@@ -73,7 +73,8 @@ class World:
             if ability.deviations is not None:
                 own = own + np.array(ability.deviations)[subject, topic, form]
             columns.append(own - world.DOMAINS[domain].beta * z)
-        return np.stack(columns, axis=1)  # [Q, M]
+        trust = self.rules.decision[0] if role == world.DECISION else self.rules.agent[0]
+        return trust * np.stack(columns, axis=1)  # [Q, M]
 
     def luck(self, n_questions: int, calls: Sequence[tuple[Backbone, str]], seed: int = 0) -> Luck:
         """The part of luck that calls of a backbone in a role share, for C such pairs."""
@@ -92,7 +93,8 @@ class World:
         """L of calls that read messages of power 1.
 
         Args:
-            own: L of the calls without messages, `[...]`.
+            own: ability less difficulty: L of lone calls in another role than the decision
+                agent's, `[...]`.
             right: whether the messages are, `[..., n]`, n from 1.
             decides: as the decision agent.
         """

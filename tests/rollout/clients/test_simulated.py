@@ -31,6 +31,7 @@ from abgnn.rollout import (
     SimulatedClient,
 )
 from abgnn.rollout.clients.base import PeerMessage
+from abgnn.rollout.world.wrong_answers import agreement
 from datamodules import QuickQA
 from tests.paths import ROOT
 from tests.rollout.helpers import Letters, backbone, committee, plan, query
@@ -114,6 +115,50 @@ def ask_fast(client: SimulatedClient, of: Query, on: Backbone, role: str, sample
         coroutine.send(None)
     done: Completion = stop.value.value
     return done.text
+
+
+class Keyed(Letters):
+    """Letters with a specimen for each of five answers."""
+
+    def answer_keys(self, query: Query) -> list[str]:
+        return [query.answer, "V", "W", "X", "Y"]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        return key or super().specimen(query, correct=correct)
+
+
+def test_wrong_answers_differ_and_a_backbone_repeats_its_own() -> None:
+    client, weak = SimulatedClient(1), {"general": {"MMLU-Redux": 30.0}}
+    client.bind(Keyed())
+    llms = [backbone(name, benchmarks=weak) for name in ("one", "two")]
+    texts = [
+        [
+            [split_header(ask_fast(client, query(i), b, "Historian", k))[1] for k in (0, 1)]
+            for i in range(600)
+        ]
+        for b in llms
+    ]
+    assert {text for of in texts for pair in of for text in pair} == {"B", "V", "W", "X", "Y"}
+    again = [a == b for of in texts for a, b in of if "B" not in (a, b)]
+    others = [a[0] == b[0] for a, b in zip(*texts, strict=True) if "B" not in (a[0], b[0])]
+    assert np.mean(again) == pytest.approx(0.80, abs=0.05)
+    assert np.mean(others) == pytest.approx(agreement(0.55, 4), abs=0.06)
+    client = SimulatedClient(1, version=2)
+    client.bind(Keyed())
+    asked = [ask_fast(client, query(i), llms[0], "Historian", 0) for i in range(60)]
+    assert {split_header(text)[1] for text in asked} == {"B", "Z"}, "version 2 has one wrong answer"
+
+
+def test_no_specimen_is_scored_when_it_is_read() -> None:
+    class Refusing(Keyed):
+        def score(self, query: Query, response: str) -> float:
+            raise AssertionError(response)
+
+    client = SimulatedClient(0)
+    client.bind(Refusing())
+    received = tuple(PeerMessage("Critic", with_header(9, key)) for key in "BVWXY")
+    done = ask(client, query(), backbone("b"), received=received)
+    assert split_header(done.text)[1] in "BVWXY"
 
 
 def test_right_messages_help_and_wrong_ones_harm() -> None:
