@@ -103,7 +103,8 @@ class World:
         trust, weight = self.rules.decision if decides else self.rules.agent
         free = world.DECISION_FREE if decides else world.AGENT_FREE
         shift = total / (n if self.rules.mean else np.sqrt(n))
-        return trust * own + weight * shift - self.rules.crowding * max(0, n - free)
+        logits: Array = trust * own + weight * shift - self.rules.crowding * max(0, n - free)
+        return logits
 
 
 class Luck:
@@ -119,7 +120,7 @@ class Luck:
     @cached_property
     def shared(self) -> Array:
         """What is the same whenever a pair is called, `[Q, C]`."""
-        levels = (
+        levels: Sequence[Sequence[object]] = (
             [b.family for b, _ in self.calls],
             [b.weights for b, _ in self.calls],
             [b.name for b, _ in self.calls],
@@ -129,7 +130,7 @@ class Luck:
         for share, names in zip(self.rules.shares, levels, strict=False):
             places = {name: place for place, name in enumerate(dict.fromkeys(names))}
             drawn = self._rng.normal(size=(self.n_questions, len(places)))
-            total += np.sqrt(share) * drawn[:, [places[name] for name in names]]
+            total += np.sqrt(share) * drawn[:, np.array([places[name] for name in names])]
         return total
 
     def right(self, logits: Array) -> Mask:
