@@ -273,8 +273,12 @@ class AgentBalance(Policy):
 
     def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Roles `[N, H]` and questions `[B, H]` as the layers read them."""
-        seen = batch if self.tradeoff is None else self.tradeoff(batch)
-        return self.scale * seen.role_embed, self.scale * seen.query_embed
+        if self.tradeoff is None:
+            whole = self.scale == 1  # then nothing is copied
+            pair = batch.role_embed, batch.query_embed
+            return pair if whole else (self.scale * pair[0], self.scale * pair[1])
+        seen = self.tradeoff(batch, self.scale)
+        return seen.role_embed, seen.query_embed
 
     def _gate_logit(self, h: Tensor, batch: Batch, agent: Tensor) -> Tensor:
         """Logits of role agents `[A]`, the lead role ahead."""

@@ -61,9 +61,12 @@ class Explainable(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         out = self.policy.logits(x, edge_index, self.batch)[self.of]
+        out = out.masked_fill(out == float("-inf"), 0.0)  # what cannot be chosen
         return out if out.dim() > 1 else out.unsqueeze(-1)
 
     def _has_messages(self) -> bool:
-        """Whether any layer passes messages along the graph's edges."""
+        """Whether messages along the graph's edges come into it."""
+        if self.of == "match":  # LLMs are matched before agents exist
+            return False
         layers = [m for m in self.policy.modules() if isinstance(m, MessagePassing)]
         return any(layer.explain is not False for layer in layers)

@@ -58,6 +58,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         if film and attend == "none":
             raise ConfigError("film", film, "false with attend='none': the question is left out")
         self.film = film
+        if attend != "agents":
+            self.explain = False  # messages come from profiles, not along the graph's edges
         self.in_channels, self.channels, self.attend = in_channels, channels, attend
         joined = 1 if attend == "profile" else 3
         self.lin_role = nn.Linear(in_channels, channels, bias=False)  # W_r

@@ -35,6 +35,7 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         zero_init: bool = False,
     ) -> None:
         super().__init__()
+        self.explain = False  # it judges edges, and sends nothing
         if zero_init and not directed:
             raise ConfigError("zero_init", zero_init, "false where directed is false")
         self.initial_bias, self.zero_init = bias, zero_init

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn.inits import reset
 
@@ -31,7 +32,8 @@ class RoleMatching(nn.Module):
         in_channels: embedding width H.
         channels: hidden width D.
         film: the product of role and question.
-        zero_init: start from :math:`v_i = 0`: the prior alone decides.
+        zero_init: start from :math:`v_i = 0`: the prior alone decides. The product is then divided
+            by D, so that a step of Adam moves it about as far as it moves a gate.
 
     Shapes: roles `[N, H]`, queries `[B, H]`, pool `[B]`, batch `[N]`, prior logits `[M]` or
     `[N, M]` → candidates `[N, S]` (backbone indices) and their log-probabilities `[N, S]` (−∞ in
@@ -43,6 +45,7 @@ class RoleMatching(nn.Module):
     ) -> None:
         super().__init__()
         self.film, self.zero_init = film, zero_init
+        self.unit = 1 / channels if zero_init else 1.0
         self.lin_ct = nn.Linear(2 * in_channels, channels, bias=False)  # W_ct, to D cost cues
         self.lin_u = nn.Linear(in_channels + channels, channels, bias=False)  # W_u
         self.lin_g = nn.Linear(3 * in_channels, channels, bias=False)  # W_g
@@ -77,15 +80,19 @@ class RoleMatching(nn.Module):
         u = self.lin_u(torch.cat([perf, self.lin_ct(torch.cat([price, kind], -1))], -1))  # [M, D]
         g = self.lin_g(table.pool_embed)  # [P, D]
         context = self.lin_query(query) + self.lin_pool(g)[pool]  # [B, D]
-        v = self.lin_role(role) + context.index_select(0, batch)  # [N, D]
+        v = context.index_select(0, batch)  # [N, D]
         if self.film:
+            both = torch.cat([self.lin_role.weight, self.lin_of_role.weight])  # [2D, H]
+            own, of_role = F.linear(role, both).chunk(2, -1)  # [N, D] each
             by = self.lin_by_query(query).index_select(0, batch)  # [N, D]
-            v = v + self.lin_film(self.lin_of_role(role) * by)
+            v = v + own + self.lin_film(of_role * by)
+        else:
+            v = v + self.lin_role(role)
 
         tier = pool.index_select(0, batch)  # [N]
         candidates = table.slots.index_select(0, tier)  # [N, S]
         real = table.slot_mask.index_select(0, tier)
-        logits = v @ u.T  # [N, M]
+        logits = self.unit * v @ u.T  # [N, M]
         if prior is not None:
             logits = logits + prior
         logits = logits.gather(1, candidates)  # [N, S]
