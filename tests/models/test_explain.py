@@ -40,7 +40,7 @@ def test_logits_are_those_of_the_policy() -> None:
     policy, batch = tiny.policy(init="beliefs", conditioned=True), tiny.batch(3)
     policy.set_tradeoff(10.0, 1e-3)
     decision = policy(batch, sample=False)
-    logits = policy.logits(decision.batch.x, batch.edge_index, decision.batch)
+    logits = policy.choice_logits(decision.batch.x, batch.edge_index, decision.batch)
     agents = ~batch.is_decision
     assert torch.equal(logits["gate"][agents] > 0, decision.action.gate[agents])
     assert torch.equal(logits["match"].argmax(1), decision.backbone)

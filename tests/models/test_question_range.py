@@ -68,7 +68,7 @@ def taught() -> AgentBalance:
 def ranges(made: AgentBalance, batch: Batch) -> tuple[float, float]:
     """Over questions, the least of the gates' and of the edges' ranges, backbones fixed."""
     fixed = made(batch, sample=False, action=action(batch, torch.ones(batch.num_graphs)))
-    logits = made.logits(fixed.batch.x, batch.edge_index, batch)
+    logits = made.choice_logits(fixed.batch.x, batch.edge_index, batch)
     gate = logits["gate"].view(batch.num_graphs, -1)[:, :ROLES]
     edge = logits["edge"].view(batch.num_graphs, -1)
     spans = [(v.max(0).values - v.min(0).values).min() for v in (gate, edge)]
