@@ -1,7 +1,11 @@
+from .beliefs import Belief as Belief
+from .beliefs import Beliefs as Beliefs
+from .beliefs import Forecasts as Forecasts
 from .budgets import Budget as Budget
 from .budgets import Mixture as Mixture
 from .budgets import Weighted as Weighted
 from .budgets import budgeted_mix as budgeted_mix
+from .by_question import QuestionPlanner as QuestionPlanner
 from .design import Design as Design
 from .design import PlanSpace as PlanSpace
 from .factorial import calibration_plans as calibration_plans
@@ -10,6 +14,8 @@ from .observations import Observations as Observations
 from .observations import observe as observe
 from .outcome_model import OutcomeModel as OutcomeModel
 from .prior import Prior as Prior
+from .question_plan import QuestionPlan as QuestionPlan
+from .questions import Questions as Questions
 from .search import search as search
 from .simulation import Forecast as Forecast
 from .simulation import VirtualQueries as VirtualQueries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +14,13 @@ from abgnn.data.template import Template
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.budgets import Budget
-from abgnn.planning.design import Design
+from abgnn.planning.design import Design, PlanSpace
+from abgnn.planning.observations import Observations
+from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.portfolio import portfolio
 from abgnn.planning.prior import Prior
 from abgnn.planning.question_calls import Seen
+from abgnn.planning.question_features import QuestionFeatures
 from abgnn.planning.question_model import QuestionModel
 from abgnn.planning.questions import Questions
 from abgnn.planning.team_forecasts import Bills, TeamForecasts
@@ -35,7 +39,7 @@ class QuestionPlanner:
         designs: D of them.
         level: what is added to the logit of each design's forecast, `[D]`: a larger simulation
             of the training questions less the one that serves.
-        questions: of the training.
+        seen: what is read of training questions, 200 of them at most, for prices.
     """
 
     template: Template
@@ -44,7 +48,7 @@ class QuestionPlanner:
     bills: Bills
     designs: tuple[Design, ...]
     level: Array
-    questions: Questions
+    seen: Seen
 
     @classmethod
     def of(
@@ -54,18 +58,18 @@ class QuestionPlanner:
         model: QuestionModel,
         bills: Bills,
         designs: Sequence[Design],
-        questions: Questions,
+        seen: Seen,
     ) -> QuestionPlanner:
         """With levels by 512 draws in place of 128, on 48 of the training questions."""
-        made = cls(
-            template, profile, model, bills, tuple(designs), np.zeros(len(designs)), questions
+        nothing, few = np.zeros(len(designs)), seen.rows(_spread(len(seen), _JUDGED))
+        made = cls(template, profile, model, bills, tuple(designs), nothing, seen)
+        coarse = made.team.forecasts(few, made.designs).accuracy.mean(0)
+        fine = TeamForecasts(model, bills, profile, _FINE, 1).forecasts(few, made.designs)
+        return replace(
+            made,
+            level=_logit(fine.accuracy.mean(0)) - _logit(coarse),
+            seen=seen.rows(_spread(len(seen), _PRICED)),
         )
-        at = np.linspace(0, len(questions) - 1, min(_JUDGED, len(questions))).astype(np.int64)
-        seen = Seen.of(model.features, questions.rows(at))
-        coarse = made.team.forecasts(seen, made.designs).accuracy.mean(0)
-        fine = TeamForecasts(model, bills, profile, _FINE, 1).forecasts(seen, made.designs)
-        level = _logit(fine.accuracy.mean(0)) - _logit(coarse)
-        return cls(template, profile, model, bills, made.designs, level, questions)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -87,17 +91,18 @@ class QuestionPlanner:
     def forecasts(self, questions: Questions, designs: Sequence[Design] | None = None) -> Forecasts:
         """Of the portfolio, or of other designs, `[Q, D]`."""
         seen = Seen.of(self.model.features, questions)
-        made = self.team.forecasts(seen, self.designs if designs is None else designs)
         if designs is not None:
-            return made
+            return self.team.forecasts(seen, designs)
+        return self._portfolio(seen)
+
+    def _portfolio(self, seen: Seen) -> Forecasts:
+        made = self.team.forecasts(seen, self.designs)
         return Forecasts(expit(_logit(made.accuracy) + self.level), made.usd, made.seconds)
 
     @cached_property
     def trained(self) -> Forecasts:
-        """Of the training questions; 200 of them where there are more."""
-        n = len(self.questions)
-        at = np.linspace(0, n - 1, min(_PRICED, n)).astype(np.int64)
-        return self.forecasts(self.questions.rows(at))
+        """Of the training questions that prices are found on."""
+        return self._portfolio(self.seen)
 
     def prices(self, budget: Budget) -> tuple[float, float]:
         """λ_tok per USD and λ_lat per second at which the training questions keep a budget.
@@ -111,6 +116,40 @@ class QuestionPlanner:
     def choose(self, questions: Questions, lambda_tok: float, lambda_lat: float) -> Index:
         """Which design each question gets, `[Q]`."""
         return self.forecasts(questions).best(lambda_tok, lambda_lat)
+
+
+def question_planner(
+    observed: Observations,
+    questions: Questions,
+    role_embedding: Array,
+    profile: Prior,
+    template: Template,
+    blind: OutcomeModel,
+) -> QuestionPlanner:
+    """Fit everything to observed calls; some seconds.
+
+    Args:
+        observed: calls; questions: in its numbering.
+        role_embedding: `[S, H]`.
+        profile: of the backbones.
+        template: roles and admissible edges.
+        blind: the model that knows no question, which searches the portfolio.
+    """
+    features = QuestionFeatures.fit(questions, role_embedding)
+    seen = Seen.of(features, questions)
+    model = QuestionModel.fit(observed, seen, features, profile, template.lead)
+    group = seen.kind.argmax(1) if features.kinds else np.zeros(len(seen), dtype=np.int64)
+    bills = Bills.fit(
+        replace(observed, difficulty=seen.difficulty, group=group), profile, len(template.roles)
+    )
+    space = PlanSpace(template, (tuple(range(len(profile.names))),))
+    designs = portfolio(blind, space)
+    return QuestionPlanner.of(template, profile, model, bills, designs, seen)
+
+
+def _spread(n: int, most: int) -> Index:
+    """Places of at most so many of n, evenly."""
+    return np.linspace(0, n - 1, min(most, n)).astype(np.int64)
 
 
 def _logit(p: Array) -> Array:

@@ -162,6 +162,6 @@ def next_spread(calls: Likelihood, weight: Array, spread: float) -> float:
     if not len(calls.right):
         return _SPREAD
     seen = len(np.unique(calls.query))
-    second = float((weight @ (spread * NODES) ** 2).sum())
-    second -= (calls.n_queries - seen) * spread**2  # their posterior is the prior: they say nothing
-    return float(np.sqrt((_SPREAD_QUERIES * _SPREAD**2 + second) / (_SPREAD_QUERIES + seen)))
+    total = _SPREAD_QUERIES * _SPREAD**2 + (weight @ (spread * NODES) ** 2).sum()
+    total -= (calls.n_queries - seen) * spread**2  # their posterior is the prior: they say nothing
+    return float(np.sqrt(total / (_SPREAD_QUERIES + seen)))

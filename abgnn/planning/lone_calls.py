@@ -49,8 +49,8 @@ class LoneCalls:
 
     def regressors(self, seen: Seen) -> Array:
         """`[S, Q, K]`."""
-        q, s = len(seen.kind), self.layout.slots
-        common = np.concatenate([seen.one_hot(self.layout.kinds), seen.phi], 1)  # [Q, G+F]
+        q, s = len(seen), self.layout.slots
+        common = np.concatenate([seen.kind, seen.phi], 1)  # [Q, G+F]
         out = np.empty((s, q, 4 + common.shape[1]), dtype=np.float32)
         out[:, :, 0], out[:, :, 1] = 1.0, seen.difficulty
         out[:, :, 2], out[:, :, 3] = seen.between.T, seen.own.T

@@ -22,13 +22,13 @@ class Seen:
 
     Args:
         phi: `[Q, F]`; difficulty: standardised, `[Q]`.
-        kind: `[Q]`; −1 for none that is known.
+        kind: how far each question is of each kind, `[Q, G]`.
         between, own: nearness to the roles' texts, of the kind and beyond it, `[Q, S]`.
     """
 
     phi: Array
     difficulty: Array
-    kind: Index
+    kind: Array
     between: Array
     own: Array
 
@@ -39,12 +39,14 @@ class Seen:
         difficulty = features.standard_difficulty(questions)
         return cls(features.phi(questions), difficulty, kind, between, own)
 
-    def one_hot(self, kinds: int) -> Array:
-        """Kinds, `[Q, G]`; zeros where it is not known."""
-        out = np.zeros((len(self.kind), kinds))
-        known = self.kind >= 0
-        out[known.nonzero()[0], self.kind[known]] = 1.0
-        return out
+    def __len__(self) -> int:
+        return len(self.phi)
+
+    def rows(self, at: Index | slice) -> Seen:
+        """Some of the questions."""
+        return Seen(
+            self.phi[at], self.difficulty[at], self.kind[at], self.between[at], self.own[at]
+        )
 
 
 def call_features(
@@ -61,7 +63,7 @@ def call_features(
     block["role"][rows, j], block["role_thinking"][rows, j] = 1.0, thinks
     block["difficulty"][:, 0] = seen.difficulty[q]
     block["kind_affinity"][:, 0], block["affinity"][:, 0] = seen.between[q, j], seen.own[q, j]
-    kind = seen.one_hot(layout.kinds)[q]  # [n, G]
+    kind = seen.kind[q]  # [n, G]
     block["kind"][:] = kind
     _outer(block["kind_backbone"], kind, m, layout.backbones)
     _outer(block["kind_role"], kind, j, layout.slots)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array
 from abgnn.planning.questions import Questions
 
 COUNT_WEIGHT, CLIP = 0.5, 5.0
+NEAR = 0.06  # temperature of cosines, where a kind is not known
 _FEWEST, _MOST, _PER_FEATURE = 8, 32, 5
 
 
@@ -26,7 +28,8 @@ class QuestionFeatures:
         difficulty: mean and standard deviation of the questions' difficulty.
         role_embedding: unit rows, `[S, H]`.
         role_level: mean cosine of each role with the training questions, `[S]`.
-        kinds: names of G kinds; a question of another one has none.
+        kinds: names of G kinds.
+        kind_centre: mean embedding of each kind less `centre`, unit rows, `[G, H]`.
         kind_affinity: how much nearer a kind is to a role's text than the mean question, `[G, S]`.
     """
 
@@ -38,6 +41,7 @@ class QuestionFeatures:
     role_embedding: Array
     role_level: Array
     kinds: tuple[str, ...]
+    kind_centre: Array
     kind_affinity: Array
 
     @classmethod
@@ -67,11 +71,14 @@ class QuestionFeatures:
         away = _centred(cosine, level)
         names = tuple(sorted(set(questions.kinds) - {""}))
         kinds = np.array(questions.kinds)
-        affinity = np.array([away[kinds == name].mean(0) for name in names])
+        names = names if len(names) > 1 else ()
+        affinity = [away[kinds == name].mean(0) for name in names]
+        near = [(questions.embedding[kinds == name] - centre).mean(0) for name in names]
         return cls(
             centre, count_mean, count_sd, components / np.sqrt(size), difficulty,
-            role_embedding, level, names if len(names) > 1 else (),
-            affinity if len(names) > 1 else np.zeros((0, len(role_embedding))),
+            role_embedding, level, names,
+            _unit(np.array(near).reshape(len(names), len(centre))),
+            np.array(affinity).reshape(len(names), len(role_embedding)),
         )  # fmt: skip
 
     @property
@@ -90,19 +97,33 @@ class QuestionFeatures:
         mean, sd = self.difficulty
         return (questions.difficulty - mean) / sd
 
-    def kind(self, questions: Questions) -> Index:
-        """Which of the kinds, `[Q]`; −1 for none of them."""
-        place = {name: g for g, name in enumerate(self.kinds)}
-        return np.array([place.get(kind, -1) for kind in questions.kinds], dtype=np.int64)
+    def kind(self, questions: Questions) -> Array:
+        """How far each question is of each kind, `[Q, G]`; rows sum to 1.
 
-    def affinity(self, questions: Questions, kind: Index) -> tuple[Array, Array]:
+        A question whose kind is not known is of those that it is near to.
+        """
+        if not self.kinds:
+            return np.zeros((len(questions), 0))
+        cosine = _unit(questions.embedding - self.centre) @ self.kind_centre.T
+        out: Array = softmax(cosine / NEAR, axis=1)
+        place = {name: g for g, name in enumerate(self.kinds)}
+        for q, name in enumerate(questions.kinds):
+            if name in place:
+                out[q] = 0.0
+                out[q, place[name]] = 1.0
+        return out
+
+    def affinity(self, questions: Questions, kind: Array) -> tuple[Array, Array]:
         """Nearness to the roles' texts beyond the mean: of the kind, and of the question beyond
         its kind, `[Q, S]` each."""
         own = _centred(questions.embedding @ self.role_embedding.T, self.role_level)
-        if not self.kinds:
-            return np.zeros_like(own), own
-        between = np.where(kind[:, None] < 0, 0.0, self.kind_affinity[kind])
+        between = kind @ self.kind_affinity
         return between, own - between
+
+
+def _unit(rows: Array) -> Array:
+    out: Array = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
+    return out
 
 
 def _joined(questions: Questions, centre: Array, count_mean: Array, count_sd: Array) -> Array:

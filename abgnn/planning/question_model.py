@@ -32,7 +32,6 @@ from abgnn.planning.quadrature import Likelihood, antithetic
 from abgnn.planning.question_calls import Seen, call_features
 from abgnn.planning.question_features import QuestionFeatures
 from abgnn.planning.question_layout import QuestionLayout
-from abgnn.planning.questions import Questions
 
 STEPS, DRAWS = 24, 512
 _SPREAD, _PSEUDO = 1.6, 3.0
@@ -61,7 +60,7 @@ class QuestionModel:
     def fit(
         cls,
         observed: Observations,
-        questions: Questions,
+        seen: Seen,
         features: QuestionFeatures,
         profile: Prior,
         lead: int = 0,
@@ -70,16 +69,16 @@ class QuestionModel:
         """EM with quadrature; a few seconds for some thousand calls.
 
         Args:
-            observed: calls on `questions`.
-            questions: in the numbering of `observed.query`.
-            features: fitted to these or to more questions.
+            observed: calls.
+            seen: what is read of the questions, in the numbering of `observed.query`.
+            features: that read it.
             profile: of the backbones.
             lead: the slot that answers alone.
             seed: of the draws.
         """
         slots = len(features.role_embedding)
         layout = QuestionLayout(len(profile.names), slots, len(features.kinds), features.size, lead)
-        fit = _Fit(layout, observed, Seen.of(features, questions), profile)
+        fit = _Fit(layout, observed, seen, profile)
         for _ in range(STEPS):
             fit.step()
         mean, precision = fit.prior()
@@ -109,7 +108,7 @@ class _Fit:
     def prior(self) -> tuple[Array, Array]:
         """Means, with abilities where published scores put them now, and precisions."""
         parts = self.layout.parts(self.theta)
-        known = self.seen.one_hot(self.layout.kinds) @ parts["kind"]
+        known = self.seen.kind @ parts["kind"]
         fixed = parts["difficulty"] * self.seen.difficulty + known
         fixed = fixed + self.seen.phi @ parts["question"]
         total = float(np.hypot(fixed.std() if len(fixed) else 0.0, self.spread))

@@ -12,11 +12,13 @@ from abgnn.data.arrays import Array
 from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.design import Design
 from abgnn.planning.lone_calls import LoneCalls, expected_accuracy
+from abgnn.planning.observations import Observations
 from abgnn.planning.prior import Prior
 from abgnn.planning.question_calls import STRONG, Seen
 from abgnn.planning.question_model import QuestionModel
-from abgnn.planning.usage_model import UsageModel
+from abgnn.planning.usage_model import UsageModel, fit_bill
 
+SERVED = 128  # draws that plans are made with
 _SHARED = 0.5  # of a backbone's luck on a question, over its roles
 _HEADER = 30  # tokens about a message beside its own
 
@@ -29,12 +31,21 @@ class Bills:
     seconds: UsageModel
     visible: UsageModel
 
+    @classmethod
+    def fit(cls, observed: Observations, profile: Prior, slots: int) -> Bills:
+        """To observed calls, whose questions have a difficulty and a kind."""
+        length = np.full(len(profile.names), profile.answer_tokens)
+        return cls(
+            fit_bill(observed, observed.usd, profile, slots, profile.usd),
+            fit_bill(observed, observed.seconds, profile, slots, profile.seconds),
+            fit_bill(observed, observed.visible, profile, slots, length),
+        )
+
     def tables(self, profile: Prior, seen: Seen) -> tuple[Array, Array, Array]:
         """Expected dollars, seconds and visible tokens of lone calls, `[Q, S, M]` each."""
-        kinds = seen.one_hot(self.usd.groups) if self.usd.groups > 1 else np.zeros((0, 0))
         made = []
         for model in (self.usd, self.seconds, self.visible):
-            log = model.log_table(profile.thinks, seen.difficulty, kinds)
+            log = model.log_table(profile.thinks, seen.difficulty, seen.kind)
             made.append(np.exp(log + model.variance / 2))
         return made[0], made[1], made[2]
 
@@ -54,14 +65,14 @@ class TeamForecasts:
     """
 
     def __init__(
-        self, model: QuestionModel, bills: Bills, profile: Prior, draws: int = 128, seed: int = 0
+        self, model: QuestionModel, bills: Bills, profile: Prior, draws: int = SERVED, seed: int = 0
     ) -> None:
         self.model, self.bills, self.profile = model, bills, profile
         rng = np.random.default_rng(seed)
         half = draws // 2
         pairs = len(model.draws) // 2
-        first = rng.permutation(pairs)[:half] if half < pairs else np.arange(pairs)
-        theta = np.concatenate([model.draws[first], model.draws[first + pairs]])
+        half = min(half, pairs)
+        theta = np.concatenate([model.draws[:half], model.draws[pairs : pairs + half]])
         n = len(theta)
         self.lone = LoneCalls(model.layout, theta, profile.thinks)
         self._parts = model.layout.parts(theta)
@@ -81,11 +92,11 @@ class TeamForecasts:
 
     def forecasts(self, seen: Seen, designs: Sequence[Design], chunk: int = 64) -> Forecasts:
         """`[Q, D]`."""
-        n = len(seen.kind)
+        n = len(seen)
         out = [np.empty((n, len(designs))) for _ in range(3)]
         for start in range(0, max(n, 1), chunk):
             rows = slice(start, start + chunk)
-            part = _Chunk(self, _rows(seen, rows))
+            part = _Chunk(self, seen.rows(rows))
             for d, design in enumerate(designs):
                 for whole, value in zip(out, part.run(design), strict=True):
                     whole[rows, d] = value
@@ -167,9 +178,3 @@ def _paired(rng: np.random.Generator, shape: tuple[int, int, int]) -> Array:
     """N(0, 1) with antithetic pairs in the last axis."""
     half = rng.standard_normal((*shape[:2], shape[2] // 2))
     return np.concatenate([half, -half], -1)
-
-
-def _rows(seen: Seen, rows: slice) -> Seen:
-    return Seen(
-        seen.phi[rows], seen.difficulty[rows], seen.kind[rows], seen.between[rows], seen.own[rows]
-    )
