@@ -27,6 +27,7 @@ LEARNS = (
     "samples",
     "advantage",
     "lr",
+    "trust_region",
     "entropy_weight",
     "hop_penalty",
     "fit_difficulty",

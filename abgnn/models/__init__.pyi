@@ -8,6 +8,7 @@ from .decision import Action as Action
 from .decision import Choice as Choice
 from .decision import Decision as Decision
 from .decision import PlannedChoice as PlannedChoice
+from .explain import Explainable as Explainable
 from .fixed import FixedGraph as FixedGraph
 from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner

@@ -31,6 +31,7 @@ from abgnn.training.loss import reinforce_loss
 from abgnn.training.module import RolloutModule
 from abgnn.training.reward import reward
 from abgnn.training.teacher import Teacher
+from abgnn.training.trust_region import hold_step, weights_of
 
 _log = logging.getLogger(__name__)
 # checkpoints and saved configs of 0.1 name BaseMAS by the module that it had then
@@ -52,7 +53,11 @@ class Reinforce(RolloutModule):
         lambda_len: weight of the hop penalty (0.2 in the paper).
         samples: rollouts per query, K.
         advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
-        lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
+        lr: learning rate of Adam (0.1 in the paper).
+        trust_region: how far a step may move the policy, in nats per question (`hold_step`): a
+            longer one is shortened, so that a learning rate that can change a plan within a few
+            steps does not end in a policy that is sure of what ten rollouts suggest. None: any
+            (paper).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
         fit_difficulty: start the difficulty head from the questions' rated levels, or from the
@@ -77,7 +82,8 @@ class Reinforce(RolloutModule):
         lambda_len: float = 0.2,
         samples: int = 8,
         advantage: nn.Module | None = None,
-        lr: float = 3e-4,
+        lr: float = 1e-3,
+        trust_region: float | None = 0.1,
         entropy_weight: float = 0.0,
         hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
@@ -92,6 +98,8 @@ class Reinforce(RolloutModule):
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
         if samples < 1:
             raise ConfigError("model.samples", samples, "a number of rollouts ≥ 1")
+        if trust_region is not None and not trust_region > 0:
+            raise ConfigError("model.trust_region", trust_region, "a number above 0, or null")
         with warnings.catch_warnings():  # modules among the arguments are dropped right here
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
@@ -99,6 +107,7 @@ class Reinforce(RolloutModule):
         self.advantage = advantage or LeaveOneOut()
         self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
+        self.trust_region, self.step_share = trust_region, 1.0
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
         self.fit_head = fit_difficulty
         self.budget, self.calibration = budget, calibration
@@ -173,7 +182,19 @@ class Reinforce(RolloutModule):
             loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
 
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        """A step within the trust region."""
+        start = weights_of(self.policy) if self.trust_region is not None else []
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.trust_region is not None and self.decision is not None:
+            self.step_share = hold_step(
+                self.policy, self.decision, start, self.trust_region, self._mean_of_ranks
+            )
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
         self.policy.after_step(self.trainer.global_step)
 
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:
@@ -225,6 +246,10 @@ class Reinforce(RolloutModule):
             self.trainer.should_stop = True
         stopped = [o.kind == "budget" for o in outcomes]
         return ~torch.tensor(stopped, device=self.device) if any(stopped) else None
+
+    def _mean_of_ranks(self, value: Tensor) -> Tensor:
+        mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")
+        return mean
 
     def _evaluate(self, stage: str, queries: list[Query]) -> None:
         _, outcomes = self._rollout(stage, queries, 1, sample=False)
