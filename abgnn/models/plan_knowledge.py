@@ -27,6 +27,7 @@ class PlanKnowledge:
         beliefs: about agents that read nothing.
         features: φ of a question.
         by: entry of `Query.meta` that names the kind of a question, or None.
+        encoder: of the texts.
         backbone: u, `[M, 5]`; role: r, `[S, 8]`.
         belief_mean, belief_sd: of the four figures of `figures` over the training questions, `[4]`.
         factor: expected USD and seconds of each design over those of its agents as if none read a
@@ -39,6 +40,7 @@ class PlanKnowledge:
     beliefs: Beliefs
     features: QuestionFeatures
     by: str | None
+    encoder: str
     backbone: Array
     role: Array
     belief_mean: Array
@@ -48,15 +50,13 @@ class PlanKnowledge:
     ahead: Forecasts
 
     def question(self, questions: Questions) -> Array:
-        """x = (4 φ, d, 1.5 kind), `[Q, 41]`; unknown kinds are 0."""
+        """x = (4 φ, d, 1.5 kind), `[Q, 41]`."""
         x = np.zeros((len(questions), QUESTION))
         phi = self.features.phi(questions)[:, :FEATURES]
         x[:, : phi.shape[1]] = _X * phi
         x[:, FEATURES] = self.features.standard_difficulty(questions)
-        kind = self.features.kind(questions)
-        codes = _codes(len(self.features.kinds))
-        known = kind >= 0
-        x[known, FEATURES + 1 :] = _KIND * codes[kind[known]]
+        kind = self.features.kind(questions)  # [Q, G]
+        x[:, FEATURES + 1 :] = _KIND * kind @ _codes(kind.shape[1])
         return x
 
     def figures(self, belief: Belief) -> Array:
@@ -76,7 +76,7 @@ def knowledge(
     features: QuestionFeatures,
     profile: Prior,
     questions: Questions,
-    by: str | None = None,
+    encoder: str = "",
 ) -> PlanKnowledge:
     """What is known before the first lesson; factors are 1, levels 0, and nothing is ahead."""
     belief = beliefs(questions)
@@ -86,7 +86,8 @@ def knowledge(
         portfolio,
         beliefs,
         features,
-        by,
+        questions.by,
+        encoder,
         _standard(_profile(profile, belief)),
         _components(features.role_embedding),
         figures.mean(0),

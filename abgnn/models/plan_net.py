@@ -18,10 +18,10 @@ from abgnn.models.decision import PlannedChoice
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
 from abgnn.models.policy import Policy
+from abgnn.models.questions import embedded
 from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.agent_graph import AgentGraph
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Forecasts
@@ -83,7 +83,6 @@ class PlanNet(Policy):
 
     lambda_tok: Tensor
     lambda_lat: Tensor
-    ease_level: Tensor
 
     def __init__(
         self,
@@ -97,8 +96,6 @@ class PlanNet(Policy):
             raise ConfigError("policy.temperature", temperature, "a number above 0")
         self.in_channels, self.temperature = in_channels, temperature
         self.net = PlanScorer(QUESTION, BACKBONE, ROLE, channels, correct_lone)
-        self.ease = DifficultyHead(in_channels).requires_grad_(False)
-        self.register_buffer("ease_level", torch.tensor([0.0, 1.0]))  # mean, standard deviation
         for name in ("lambda_tok", "lambda_lat"):
             self.register_buffer(name, torch.zeros((), dtype=torch.float64))
         self.knowledge: PlanKnowledge | None = None
@@ -189,11 +186,7 @@ class PlanNet(Policy):
 
     def questions(self, queries: Sequence[Query], embed: Tensor) -> Questions:
         """What beliefs read of queries with embeddings `[Q, H]`."""
-        with torch.no_grad():
-            mean, sd = self.ease_level
-            difficulty = (-self.ease.ease_logit(embed) - mean) / sd
-        arrays = (embed.double().cpu().numpy(), difficulty.double().cpu().numpy())
-        return Questions.of(queries, *arrays, self.taught.by)
+        return embedded(queries, embed, self.taught.encoder, self.taught.by)
 
     def prepared(self, questions: Questions) -> Prepared:
         """What the net reads of questions, as tensors."""

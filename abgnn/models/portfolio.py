@@ -52,7 +52,7 @@ class Portfolio:
             ConfigError: none is.
         """
         known = [name in names for name in self.backbones]
-        able = np.array([all(known[m] for m in _used(design)) for design in self.designs])
+        able = np.array([all(known[m] for m in design.backbones) for design in self.designs])
         if not able.any():
             raise ConfigError("mas.catalogue", list(names), f"LLMs of {list(self.backbones)}")
         return able
@@ -67,8 +67,3 @@ class Portfolio:
         if roles != self.roles:
             raise ConfigError("mas.template", list(roles), f"the roles {list(self.roles)}")
         return self.designs[index].plan(query, template, self.backbones)
-
-
-def _used(design: Design) -> set[int]:
-    of = {m for _, m in design.agents}
-    return of if design.decision is None else of | {design.decision}

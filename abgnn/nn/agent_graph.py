@@ -88,7 +88,8 @@ class AgentGraph(Data):  # type: ignore[misc]
     @property
     def lone(self) -> Tensor:
         """Plans whose answering agent reads nothing, bool `[D]`."""
-        return self.answer < self.n_cells
+        lone: Tensor = self.answer < self.n_cells
+        return lone
 
     def levels(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Level by level: cells of its readers `[n]`, edges `[2, e]` with readers from 0."""

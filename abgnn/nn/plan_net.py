@@ -103,7 +103,8 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
         added = (self.add_r(r).unsqueeze(1) + self.add_m(u)).flatten(0, 1)  # [C, D]
         h = torch.addcmul(self.add_q(x), product.unsqueeze(1), self.lin_q(x))  # [C, Q, D]
         h = h + added.unsqueeze(1) + self.lin_b(belief.flatten(1, 2).transpose(0, 1))
-        return F.gelu(self.lin_o(F.gelu(h)))
+        g: Tensor = F.gelu(self.lin_o(F.gelu(h)))
+        return g
 
     def message(self, x_j: Tensor) -> Tensor:
         return x_j  # [e, Q, D]
@@ -111,7 +112,8 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
     def _low_rank(self, x: Tensor, u: Tensor, r: Tensor) -> Tensor:
         """⟨A x, B u_m + C r_j⟩ / 7, `[C, Q]`."""
         agent = (self.low_r(r).unsqueeze(1) + self.low_m(u)).flatten(0, 1)  # [C, D]
-        return agent @ self.low_q(x).t() / 7
+        out: Tensor = agent @ self.low_q(x).t() / 7
+        return out
 
     def __repr__(self) -> str:
         sizes = (self.lin_q.in_features, self.lin_m.in_features, self.lin_r.in_features)

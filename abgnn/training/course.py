@@ -1,8 +1,10 @@
-"""`Course`: how long and how fast a policy is taught."""
+"""`Course`: how long and how fast a policy is taught, and at which λ's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+Pair = tuple[float, float]  # λ_tok, λ_lat
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +32,6 @@ class Course:
 
 PLAN_NET = Course()
 AGENT_BALANCE = Course(steps=500, texts=96)
+POINTS: tuple[Pair, ...] = (
+    (160.0, 2e-2), (40.0, 5e-3), (10.0, 1e-3), (2.0, 5e-4), (0.5, 1e-4), (0.0, 0.0),
+)  # fmt: skip

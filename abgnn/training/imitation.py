@@ -20,9 +20,8 @@ from abgnn.models.policy import Policy
 from abgnn.planning import Design, PlanSpace
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.calibration import Calibration
-from abgnn.training.course import Course
+from abgnn.training.course import Course, Pair
 
-Pair = tuple[float, float]
 _JITTER = 0.4  # of log λ
 _LEAST = 1e-3
 
@@ -139,7 +138,7 @@ def _actions(
     pool, backbone, gate, edge = [], [], [], []
     roles = range(len(template.roles))
     for design in designs:
-        of, used = dict(design.agents), _used(design)
+        of, used = dict(design.agents), design.backbones
         rest = design.agents[0][1] if design.decision is None else design.decision
         pool.append(next(p for p, members in enumerate(pools) if used <= set(members)))
         backbone.append([of.get(role, rest) for role in roles])
@@ -165,13 +164,8 @@ def admissible(designs: Sequence[Design], space: PlanSpace) -> list[int]:
         d
         for d, design in enumerate(designs)
         if len(design.agents) >= space.min_agents
-        and any(_used(design) <= set(pool) for pool in space.pools)
+        and any(design.backbones <= set(pool) for pool in space.pools)
     ]
-
-
-def _used(design: Design) -> set[int]:
-    of = {m for _, m in design.agents}
-    return of if design.decision is None else of | {design.decision}
 
 
 def check_calibration(field: str, calibration: Calibration, mas: BaseMAS) -> None:

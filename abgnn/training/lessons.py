@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,23 @@ import torch
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.data.template import Template
+from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.agent_balance import AgentBalance
 from abgnn.models.plan_knowledge import knowledge
 from abgnn.models.plan_net import PlanNet
 from abgnn.models.policy import Policy
 from abgnn.models.portfolio import Portfolio
+from abgnn.models.questions import questions_of
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.question_calls import Seen
-from abgnn.planning.questions import Questions
+from abgnn.planning.questions import Questions, kind_entry
 from abgnn.planning.team_forecasts import TeamForecasts
-from abgnn.training.course import Course
-from abgnn.training.imitation import Lessons, Pair, admissible, imitate
+from abgnn.training.course import Course, Pair
+from abgnn.training.imitation import Lessons, admissible, imitate
 from abgnn.training.plan_lessons import teach_plan_net
 
 _ENOUGH, _MORE = 40, 120  # designs that a policy can choose: from fewer on, more are made
@@ -43,41 +47,81 @@ def texts_of(data: Any, more: int) -> list[Query]:
     return train + rest[:more]
 
 
+def planner_of(calibration: Calibration, mas: BaseMAS, queries: Sequence[Query]) -> QuestionPlanner:
+    """The planner by question of a calibration; one of 0.1, which lacks its questions, is taken
+    to be of these training questions if there are as many.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    if calibration.questions is None and calibration.observed.n_queries == len(queries):
+        calibration = replace(
+            calibration,
+            questions=questions_of(mas, queries, kind_entry(queries)),
+            role_embedding=mas.role_embed.double().numpy(),
+            encoder=mas.encode.model,
+        )
+    return calibration.by_question()
+
+
 def teach(
     policy: Policy,
     mas: BaseMAS,
-    planner: QuestionPlanner,
     calibration: Calibration,
+    planner: QuestionPlanner,
     queries: Sequence[Query],
-    questions: Questions,
     points: Sequence[Pair],
     course: Course,
 ) -> float:
     """A policy learns what the planner would choose on questions; no call is made.
 
     Args:
-        policy: `PlanNet` learns the planner's forecasts, which serve all λ's; another one its
-            choices at the points.
+        policy: `PlanNet` learns the planner's forecasts, which serve all λ's; AgentBalance its
+            choices at the points, of which one that is conditioned on the λ's remembers what the
+            planner expects of it.
         mas: encodes questions and roles.
-        planner: of the calibration.
-        calibration: of these LLMs and roles.
-        queries: the questions; questions: the same as arrays.
+        calibration: of these LLMs and roles; planner: of it.
+        queries: the questions, answers are not read.
         points: pairs (λ_tok, λ_lat).
         course: of the lessons.
 
     Returns: of `PlanNet` the error that is left, of others the probability of a single choice.
     """
+    by = kind_entry(queries) if calibration.questions is None else calibration.questions.by
+    questions = questions_of(mas, queries, by)
     if isinstance(policy, PlanNet):
-        portfolio = Portfolio(planner.roles, planner.backbones, planner.designs)
-        features = planner.model.features
-        policy.know(
-            knowledge(portfolio, planner, features, calibration.profile, questions, calibration.by)
-        )
-        fine = TeamForecasts(planner.model, planner.bills, planner.profile, _FINE, 2)
-        seen = Seen.of(features, questions)
-        return teach_plan_net(policy, fine.forecasts(seen, planner.designs), questions, course)
+        return _teach_scores(policy, planner, mas, questions, course)
+    if not isinstance(policy, AgentBalance):
+        raise ConfigError("policy", type(policy).__name__, "PlanNet or AgentBalance, to be taught")
+    device = next(policy.parameters()).device
+    if policy.prior is not None:
+        policy.believe(mas.batch(queries).to(device), planner(questions))
     lessons = lessons_for(policy.plan_space(calibration), planner, queries, questions, course.seed)
-    return imitate(policy, mas, lessons, points, course)
+    reached = imitate(policy, mas, lessons, points, course)
+    if policy.tradeoff is not None:
+        rows = []
+        for point in points:
+            policy.set_tradeoff(*point)
+            rows.append([*point, *expected(policy, mas, planner, queries, questions)])
+        policy.tradeoff.taught = torch.tensor(rows, device=device)
+    return reached
+
+
+def _teach_scores(
+    policy: PlanNet,
+    planner: QuestionPlanner,
+    mas: BaseMAS,
+    questions: Questions,
+    course: Course,
+) -> float:
+    portfolio = Portfolio(planner.roles, planner.backbones, planner.designs)
+    features = planner.model.features
+    policy.know(
+        knowledge(portfolio, planner, features, planner.profile, questions, mas.encode.model)
+    )
+    fine = TeamForecasts(planner.model, planner.bills, planner.profile, _FINE, 2)
+    forecasts = fine.forecasts(Seen.of(features, questions), planner.designs)
+    return teach_plan_net(policy, forecasts, questions, course)
 
 
 def lessons_for(

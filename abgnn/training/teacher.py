@@ -12,11 +12,10 @@ from abgnn.errors import ConfigError
 from abgnn.models.plan_net import PlanNet
 from abgnn.planning.calibration import Calibration
 from abgnn.training.budget_duals import BudgetDuals
-from abgnn.training.course import AGENT_BALANCE, PLAN_NET, Course
+from abgnn.training.course import AGENT_BALANCE, PLAN_NET, POINTS, Course
 from abgnn.training.imitation import check_calibration
-from abgnn.training.lessons import teach, texts_of
+from abgnn.training.lessons import planner_of, teach, texts_of
 from abgnn.training.module import RolloutModule, module_of
-from abgnn.training.question_planner import planner_of
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +24,9 @@ class Teacher(Callback):
     """A policy learns what the planner by question would choose, before any rollout.
 
     The planner is the outcome model of a calibration (`abgnn calibrate`), which forecasts designs
-    on every question. `PlanNet` learns these forecasts, AgentBalance the best designs within the
-    pools that it may use, at the experiment's λ's. Questions need no answers for it and no call
+    on every question. `PlanNet` learns these forecasts, AgentBalance the best designs that it can
+    choose, at the experiment's λ's; if it is conditioned on the λ's, at those of `POINTS`, too.
+    Questions need no answers for it and no call
     is made; REINFORCE then corrects the policy on live rewards. It is done once per policy: a
     resumed run does not repeat it. For stated budgets (`Reinforce(budget=…)`) the λ's are those
     at which the planner's choices keep them.
@@ -78,19 +78,15 @@ class Teacher(Callback):
         calibration = Calibration.load(self.calibration)
         check_calibration("Teacher.calibration", calibration, module.mas)
         data = trainer.datamodule  # type: ignore[attr-defined]
-        planner, read = planner_of(calibration, module.mas, data.queries("train"))
-        if isinstance(policy, PlanNet):
-            policy.ease.load_state_dict(read.head.state_dict())
-            policy.ease_level.copy_(policy.ease_level.new_tensor(read.level))
+        planner = planner_of(calibration, module.mas, data.queries("train"))
         if module.budget is not None:
             _set_prices(trainer, module, planner.prices(module.budget))
-        queries = texts_of(data, self.texts)
-        point = (module.lambda_tok, module.lambda_lat)
+        own = (module.lambda_tok, module.lambda_lat)
+        points = tuple(dict.fromkeys((own, *POINTS))) if policy.conditioned else (own,)
         course = self._course(PLAN_NET if isinstance(policy, PlanNet) else AGENT_BALANCE)
-        self.reached = teach(
-            policy, module.mas, planner, calibration, queries, read(queries), [point], course
-        )
-        module.set_tradeoff(*point)
+        queries = texts_of(data, self.texts)
+        self.reached = teach(policy, module.mas, calibration, planner, queries, points, course)
+        module.set_tradeoff(*own)
         self._done = True
         what = "error of forecasts" if isinstance(policy, PlanNet) else "probability per choice"
         _log.info("teacher: %d designs, %s %.3f", len(planner.designs), what, self.reached)

@@ -9,25 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning.calibration import Calibration
-from abgnn.training.course import AGENT_BALANCE
+from abgnn.training.course import AGENT_BALANCE, POINTS, Pair
 from abgnn.training.imitation import check_calibration
-from abgnn.training.lessons import expected, teach, texts_of
+from abgnn.training.lessons import planner_of, teach, texts_of
 from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.profiles_alone import profiles_alone
-from abgnn.training.question_planner import planner_of
 
 _log = logging.getLogger(__name__)
-Pair = tuple[float, float]
-POINTS: tuple[Pair, ...] = (
-    (160.0, 2e-2), (40.0, 5e-3), (10.0, 1e-3), (2.0, 5e-4), (0.5, 1e-4), (0.0, 0.0),
-)  # fmt: skip
 
 
 class Tradeoffs(Callback):
@@ -107,21 +101,14 @@ class Tradeoffs(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         train = data.queries("train")
         known = self._known(module, train)
-        planner, read = planner_of(known, module.mas, train)
-        queries = texts_of(data, self.texts)
-        questions = read(queries)
+        planner = planner_of(known, module.mas, train)
         course = replace(AGENT_BALANCE, steps=self.steps, lr=self.lr, seed=self.seed)
-        self.reached = teach(
-            policy, module.mas, planner, known, queries, questions, self.points, course
-        )
-        rows = []
-        for point in self.points:
-            policy.set_tradeoff(*point)
-            rows.append([*point, *expected(policy, module.mas, planner, queries, questions)])
-        assert policy.tradeoff is not None
-        policy.tradeoff.taught = torch.tensor(rows, device=module.device)
+        queries = texts_of(data, self.texts)
+        self.reached = teach(policy, module.mas, known, planner, queries, self.points, course)
         module.set_tradeoff(*self._own)
-        _log.info("trade-offs: %d points (probability per choice %.2f)", len(rows), self.reached)
+        _log.info(
+            "trade-offs: %d points (probability per choice %.2f)", len(self.points), self.reached
+        )
 
     def _known(self, module: RolloutModule, queries: Sequence[Query]) -> Calibration:
         """The calibration, if there is one, or the profiles alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import build
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, PlanNet, Router
+from abgnn.models.questions import questions_of
 from abgnn.planning import Budget, Design, PlanSpace
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.calibration import Calibration
@@ -20,8 +22,7 @@ from abgnn.rollout import SimulatedClient
 from abgnn.training import BudgetDuals, Reinforce, Teacher
 from abgnn.training.course import Course
 from abgnn.training.imitation import Lessons, admissible, imitate, short_list
-from abgnn.training.lessons import design_of, lessons_for, texts_of
-from abgnn.training.question_planner import planner_of
+from abgnn.training.lessons import design_of, lessons_for, planner_of, texts_of
 from datamodules import QuickQA
 
 
@@ -101,18 +102,21 @@ def test_a_resumed_run_is_not_taught_again(
     assert int(resumed.rollouts) == 160
 
 
-def test_the_checkpoint_s_policy_reads_questions_as_the_teacher_did(
+def test_the_checkpoint_s_policy_reads_questions_as_the_planner_did(
     taught: tuple[str, Reinforce], calibration: Calibration
 ) -> None:
     _, made = taught
     policy, queries = made.policy, data().queries("train")
     assert isinstance(policy, PlanNet)
-    planner, _ = planner_of(calibration, made.mas, queries)
     read = policy.questions(queries, made.mas.encode([q.text for q in queries]))
-    np.testing.assert_allclose(read.difficulty, planner.questions.difficulty, atol=1e-4)
-    np.testing.assert_allclose(
-        policy.taught.beliefs(read).accuracy, planner(planner.questions).accuracy, atol=1e-4
-    )
+    planner = calibration.by_question()
+    for new, old in zip(
+        (policy.taught.beliefs(read), read),
+        (planner(calibration.questions), calibration.questions),
+        strict=True,
+    ):
+        name = "difficulty" if new is read else "accuracy"
+        np.testing.assert_allclose(getattr(new, name), getattr(old, name), atol=1e-4)
 
 
 def lessons(mas: BaseMAS) -> Lessons:
@@ -122,7 +126,7 @@ def lessons(mas: BaseMAS) -> Lessons:
     designs = (Design(((0, 0),), (), None), Design(((0, 5),), (), None))
     accuracy = np.stack([np.where(half, 0.9, 0.5), np.where(half, 0.5, 0.9)], 1)
     same = np.full_like(accuracy, 1e-4)
-    everyone = (tuple(range(len(mas.catalogue.names))),)
+    everyone = (tuple(range(len(mas.catalogue))),)
     return Lessons(queries, designs, Forecasts(accuracy, same, same), everyone)
 
 
@@ -138,10 +142,10 @@ def test_a_lesson_has_a_choice_for_every_question(mas: BaseMAS) -> None:
 def test_imitation_teaches_different_plans_on_different_questions() -> None:
     """One design for all questions would be right on half of them."""
     seed_everything(0, verbose=False)
-    mas = BaseMAS("general", encoder="offline", n_pools=1)
+    mas = BaseMAS("general", encoder="offline")
     made, policy = lessons(mas), AgentBalance()
     policy.attach(mas.table)
-    imitate(policy, mas, made, [(0.0, 0.0)], Course(steps=150, texts=32, lr=1e-2))
+    imitate(policy, mas, made, [(0.0, 0.0)], Course(steps=120, texts=32))
     with torch.no_grad():
         plans = policy(mas.batch(made.queries), sample=False).plans()
     names = [mas.catalogue.names[m] for m in (0, 5)]
@@ -163,16 +167,27 @@ def test_a_short_list_leaves_out_what_adds_nothing() -> None:
 
 def test_designs_are_those_that_a_policy_can_choose(calibration: Calibration, mas: BaseMAS) -> None:
     queries = data().queries("train")
-    planner, read = planner_of(calibration, mas, queries)
+    planner = calibration.by_question()
     names = range(len(calibration.profile.names))
     pairs = PlanSpace(calibration.template, tuple((m, m + 1) for m in list(names)[:-1]), 2)
-    made = lessons_for(pairs, planner, queries[:4], read(queries[:4]))
+    made = lessons_for(pairs, planner, queries[:4], questions_of(mas, queries[:4], "subject"))
     assert len(made.designs) >= 40
     assert admissible(made.designs, pairs) == list(range(len(made.designs)))
     assert made.forecasts.accuracy.shape == (4, len(made.designs))
     for design in planner.designs[::9]:
         plan = design.plan(queries[0], planner.template, planner.backbones)
         assert design_of(plan, planner.template, planner.backbones) == design
+
+
+def test_a_calibration_of_0_1_is_of_the_training_questions(
+    calibration: Calibration, mas: BaseMAS
+) -> None:
+    old = replace(calibration, questions=None, role_embedding=None, encoder="")
+    queries = data().queries("train")
+    again, planner = planner_of(old, mas, queries), calibration.by_question()
+    assert again.designs == planner.designs
+    with pytest.raises(ConfigError, match="calibration"):
+        planner_of(old, mas, queries[:7])
 
 
 def test_further_texts_are_none_of_the_test() -> None:
@@ -205,8 +220,7 @@ def test_the_prices_of_a_budget_are_those_by_question(
     made, teacher = module(budget=Budget(5e-4)), Teacher(calibration_file, steps=0)
     run = trainer(tmp_path, teacher, max_epochs=0, enable_checkpointing=False)
     run.fit(made, datamodule=data())
-    planner, _ = planner_of(calibration, made.mas, data().queries("train"))
-    wanted = planner.prices(Budget(5e-4))
+    wanted = calibration.by_question().prices(Budget(5e-4))
     assert (made.lambda_tok, made.lambda_lat) == pytest.approx(wanted)
     [duals] = [c for c in run.callbacks if isinstance(c, BudgetDuals)]  # type: ignore[attr-defined]
     assert duals.lambdas == pytest.approx(wanted)
