@@ -14,7 +14,7 @@ from torch_geometric.data import Batch
 from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.models.decision import PlannedChoice
+from abgnn.models.decision import Choice, PlannedChoice
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
 from abgnn.models.policy import Policy
@@ -60,6 +60,17 @@ class Prepared:
         return Prepared(
             self.x[at], self.accuracy[at], self.figures[at], self.usd[at], self.seconds[at]
         )
+
+
+@dataclass(frozen=True)
+class ScoredChoice(PlannedChoice):
+    """A choice that keeps what it was made for, so that its probability can be computed again.
+
+    Args:
+        chosen: different questions, which of them each plan is for `[B]`, and the designs `[B]`.
+    """
+
+    chosen: tuple[Questions, Tensor, Tensor] | None = None
 
 
 class PlanNet(Policy):
@@ -155,11 +166,12 @@ class PlanNet(Policy):
     def operating_point(self) -> tuple[float, float]:
         return float(self.lambda_tok), float(self.lambda_lat)
 
-    def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
+    def forward(self, batch: Batch, *, sample: bool) -> ScoredChoice:
         first, place = _distinct(batch.query)
         queries = [batch.query[i] for i in first]
-        log_prob = self.log_probabilities(self.questions(queries, batch.query_embed[first]))
-        log_prob = log_prob[torch.tensor(place, device=log_prob.device)]  # [B, D]
+        questions = self.questions(queries, batch.query_embed[first])
+        rows = torch.tensor(place, device=self.lambda_tok.device)  # [B]
+        log_prob = self.log_probabilities(questions)[rows]  # [B, D]
         index = choose(log_prob, sample=sample)  # [B]
         portfolio = self.taught.portfolio
         plans = [
@@ -169,7 +181,16 @@ class PlanNet(Policy):
         picked = log_prob.gather(1, index.unsqueeze(1))  # [B, 1]
         entropy = categorical_entropy(log_prob).unsqueeze(1)
         used = float(len(set(index.tolist())))
-        return PlannedChoice(plans, ("plan",), picked, entropy, shown={"distinct_plans": used})
+        shown = {"distinct_plans": used}
+        return ScoredChoice(
+            plans, ("plan",), picked, entropy, None, shown, (questions, rows, index)
+        )
+
+    def log_prob(self, choice: Choice) -> Tensor | None:
+        if not isinstance(choice, ScoredChoice) or choice.chosen is None:
+            return None
+        questions, rows, index = choice.chosen
+        return self.log_probabilities(questions)[rows, index]
 
     def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
         if self.knowledge is None:

@@ -121,6 +121,18 @@ def test_gradients_reach_the_net(planner: StandInPlanner) -> None:
     assert float(policy.net.lin_w.weight.grad.abs().max()) > 1e-4
 
 
+def test_the_probability_of_a_choice_follows_the_weights(planner: StandInPlanner) -> None:
+    policy = knowing(planner)
+    with torch.no_grad():
+        choice = policy(graphs(planner, questions_of(QUERIES), repeated=3), sample=True)
+        torch.testing.assert_close(policy.log_prob(choice), choice.log_prob)
+        policy.net.lin_w.bias.add_(0.5)  # teams gain, lone agents do not
+        again = policy.log_prob(choice)
+    assert again is not None
+    assert float((again - choice.log_prob).abs().max()) > 0.1
+    assert policy.log_prob(tiny.policy()(tiny.batch(), sample=True)) is None
+
+
 def test_a_checkpoint_holds_everything(
     planner: StandInPlanner, taught: PlanNet, tmp_path: Path
 ) -> None:
