@@ -26,7 +26,7 @@ class Course:
     lr: float = 3e-3
     weight_decay: float = 0.01
     sharpness: float = 0.02
-    designs: int = 12
+    designs: int = 30
     seed: int = 0
 
 

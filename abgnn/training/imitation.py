@@ -23,7 +23,6 @@ from abgnn.planning.calibration import Calibration
 from abgnn.training.course import Course, Pair
 
 _JITTER = 0.4  # of log λ
-_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ class Lessons:
     def share(self, rows: Array, point: Pair, sharpness: float, most: int) -> Array:
         """How often each design is to be chosen on some questions at (λ_tok, λ_lat), `[n, D]`.
 
-        softmax(utility / sharpness), over those few designs with which a choice by question is
-        worth most: choices that are made one by one (gates, edges) cannot keep dozens of teams
-        apart that are equally good.
+        softmax(utility / sharpness), over those designs with which a choice by question is worth
+        most.
         """
         utility = self._utility(point)
         short = short_list(utility, most)
@@ -66,14 +64,14 @@ class Lessons:
 def short_list(utility: Array, most: int) -> list[int]:
     """Columns of `[Q, D]` with which the best by question is highest, chosen one after another.
 
-    A column that adds less than `_LEAST` in the mean is not worth telling apart.
+    One that adds nothing ends the list.
     """
     best = np.full(len(utility), -np.inf)
     chosen: list[int] = []
     for _ in range(min(most, utility.shape[1])):
         gain = np.maximum(utility, best[:, None]).mean(0)
         top = int(gain.argmax())
-        if chosen and gain[top] - best.mean() < _LEAST:
+        if chosen and gain[top] <= best.mean():
             break
         chosen.append(top)
         best = np.maximum(best, utility[:, top])
