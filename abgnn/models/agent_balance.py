@@ -246,7 +246,7 @@ class AgentBalance(Policy):
             decision_reads=self.decision_reads,
         )
 
-    def logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+    def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """`gate` `[N]` (0 of the decision agent), `edge` `[E]`, and `match` `[N, M]` in the most
         probable pool (−∞ outside it), from x as in `Decision.batch`."""
         width, owner = self.in_channels, batch.batch
@@ -264,7 +264,7 @@ class AgentBalance(Policy):
         edge = self.edges(h, edge_index)
         return {"gate": gate, "edge": edge, "match": match}
 
-    def log_prob(self, choice: Choice) -> Tensor | None:
+    def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, Decision):
             return None
         again = self(choice.batch, sample=False, action=choice.action)

@@ -27,10 +27,10 @@ class Explainable(nn.Module):
     """The logits of one kind of choice, differentiable in x, with backbones fixed.
 
     Args:
-        policy: one that has `logits` (AgentBalance, PlanNet).
+        policy: one that has `choice_logits` (AgentBalance, PlanNet).
         batch: its graphs, with x of the matched agents (`Decision.batch`).
-        of: a key of `policy.logits(…)`: `gate` `[N, 1]`, `edge` `[E, 1]`, `match` `[N, M]`; of a
-            policy that scores plans, `plan` `[B, 1]`.
+        of: a key of `policy.choice_logits(…)`: `gate` `[N, 1]`, `edge` `[E, 1]`, `match` `[N, M]`;
+            of a policy that scores plans, `plan` `[B, 1]`.
 
     Shapes: x `[N, F]`, edge_index `[2, E]` → the logits.
 
@@ -41,7 +41,7 @@ class Explainable(nn.Module):
     def __init__(self, policy: Policy, batch: Batch, of: str = "gate") -> None:
         super().__init__()
         self.policy, self.batch, self.of = policy, batch, of
-        names = sorted(policy.logits(batch.x, batch.edge_index, batch))
+        names = sorted(policy.choice_logits(batch.x, batch.edge_index, batch))
         if of not in names:
             raise ConfigError("of", of, ", ".join(names) or "a policy with logits")
 
@@ -60,7 +60,7 @@ class Explainable(nn.Module):
         }
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        out = self.policy.logits(x, edge_index, self.batch)[self.of]
+        out = self.policy.choice_logits(x, edge_index, self.batch)[self.of]
         out = out.masked_fill(out == float("-inf"), 0.0)  # what cannot be chosen
         return out if out.dim() > 1 else out.unsqueeze(-1)
 

@@ -105,7 +105,7 @@ class Policy(nn.Module, ABC):
         """
         return
 
-    def logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+    def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """Logits of its choices by kind, differentiable in x, for `abgnn.models.Explainable`;
         empty if it has none.
 
@@ -116,7 +116,7 @@ class Policy(nn.Module, ABC):
         """
         return {}
 
-    def log_prob(self, choice: Choice) -> Tensor | None:
+    def log_prob_of(self, choice: Choice) -> Tensor | None:
         """log p `[B]` of a choice made before, under the weights as they are now; None if it
         cannot be computed again."""
         return None

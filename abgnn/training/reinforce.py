@@ -32,6 +32,7 @@ from abgnn.training.loss import reinforce_loss
 from abgnn.training.module import RolloutModule
 from abgnn.training.reward import reward
 from abgnn.training.teacher import Teacher
+from abgnn.training.tradeoffs import Tradeoffs
 from abgnn.training.trust_region import hold_step, weights_of
 
 _log = logging.getLogger(__name__)
@@ -131,9 +132,8 @@ class Reinforce(RolloutModule):
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
             added.append(BudgetDuals(self.budget, known))
-        if (
-            known is not None and self.policy.teachable and not self.policy.conditioned
-        ):  # a conditioned policy is taught by Tradeoffs
+        taught = any(isinstance(c, (Teacher, Tradeoffs)) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if known is not None and self.policy.teachable and not taught:
             added.append(Teacher(known))
         elif self.calibration is not None and known is None:
             _log.info("no calibration at %s: the policy's own start", self.calibration)

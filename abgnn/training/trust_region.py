@@ -26,7 +26,7 @@ def moved(policy: Policy, choice: Choice) -> Tensor | None:
     To second order this is KL(then ‖ now), and unlike the mean of log-ratios it is never negative
     for the few plans of a step. None of a policy that cannot say the probability again.
     """
-    now = policy.log_prob(choice)
+    now = policy.log_prob_of(choice)
     if now is None:
         return None
     return 0.5 * (now.detach() - choice.log_prob.detach()).square().mean()
