@@ -2,75 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
 from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.models.decision import Choice, PlannedChoice
+from abgnn.models.decision import Choice
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
+from abgnn.models.plan_scores import PlanForecasts, Prepared, ScoredChoice
 from abgnn.models.policy import Policy
 from abgnn.models.questions import embedded
 from abgnn.models.sampling import categorical_entropy, choose
-from abgnn.nn.agent_graph import AgentGraph
+from abgnn.nn.agent_graph import AgentGraph, depths
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.budgets import Budget
 from abgnn.planning.questions import Questions
-
-
-@dataclass(frozen=True, slots=True)
-class PlanForecasts:
-    """Accuracy, USD and seconds of D plans on Q questions, `[Q, D]` each."""
-
-    accuracy: Tensor
-    usd: Tensor
-    seconds: Tensor
-
-    def utility(self, lambda_tok: Tensor, lambda_lat: Tensor) -> Tensor:
-        """R of Eq 9, `[Q, D]`."""
-        bill = lambda_tok * self.usd.double() + lambda_lat * self.seconds.double()
-        return self.accuracy - bill.to(self.accuracy)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What the net reads of Q questions: x `[Q, X]`; accuracy, USD, seconds `[Q, S, M]` and
-    standardised figures `[Q, S, M, 4]` of what is believed of lone agents."""
-
-    x: Tensor
-    accuracy: Tensor
-    figures: Tensor
-    usd: Tensor
-    seconds: Tensor
-
-    def rows(self, at: Tensor) -> Prepared:
-        """Some of the questions, by index `[n]`."""
-        at = at.to(self.x.device)
-        return Prepared(
-            self.x[at], self.accuracy[at], self.figures[at], self.usd[at], self.seconds[at]
-        )
-
-
-@dataclass(frozen=True)
-class ScoredChoice(PlannedChoice):
-    """A choice that keeps what it was made for, so that its probability can be computed again.
-
-    Args:
-        chosen: different questions, which of them each plan is for `[B]`, and the designs `[B]`.
-    """
-
-    chosen: tuple[Questions, Tensor, Tensor] | None = None
 
 
 class PlanNet(Policy):
@@ -186,7 +142,7 @@ class PlanNet(Policy):
             plans, ("plan",), picked, entropy, None, shown, (questions, rows, index)
         )
 
-    def log_prob(self, choice: Choice) -> Tensor | None:
+    def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, ScoredChoice) or choice.chosen is None:
             return None
         questions, rows, index = choice.chosen
@@ -256,6 +212,29 @@ class PlanNet(Policy):
             ahead = self.forecast(questions)
         values = (ahead.accuracy, ahead.usd, ahead.seconds)
         return Forecasts(*(value.double().cpu().numpy() for value in values))
+
+    def explained(self, queries: Sequence[Query], embed: Tensor, designs: Sequence[int]) -> Batch:
+        """One graph per query and design (by number), for `abgnn.models.Explainable`: nodes are
+        the agents, x what is read of each, edges the messages."""
+        shown, known = self.prepared(self.questions(queries, embed)), self.taught
+        u, r = self._tensor(known.backbone), self._tensor(known.role)
+        graphs = []
+        for q, design in enumerate(designs):
+            team = known.portfolio.team(known.portfolio.designs[design])
+            roles, llms = torch.tensor(team.cells, device=u.device).t()
+            base = expected_logit(shown.accuracy[q, roles, llms]).unsqueeze(1)  # [n, 1]
+            x = shown.x[q].expand(len(roles), -1)
+            parts = [x, u[llms], r[roles], shown.figures[q, roles, llms], base]
+            edges = torch.tensor(team.edges, dtype=torch.long, device=u.device).reshape(-1, 2).t()
+            answer = torch.arange(len(roles), device=u.device) == team.answer
+            depth = torch.tensor(depths(team), device=u.device)
+            graphs.append(Data(torch.cat(parts, 1), edges, depth=depth, is_answer=answer))
+        return Batch.from_data_list(graphs)
+
+    def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """`plan` `[B, 1]`: logit of each plan's accuracy, for graphs of `explained`."""
+        answer = batch.is_answer.nonzero().squeeze(1)
+        return {"plan": self.net.score(x, edge_index, batch.depth, answer).unsqueeze(1)}
 
     def get_extra_state(self) -> Any:
         return to_plain(self.knowledge)

@@ -49,7 +49,7 @@ class AgentGraph(Data):  # type: ignore[misc]
         readers = [
             (depth, plan, place)
             for plan, team in enumerate(teams)
-            for place, depth in enumerate(_depths(team))
+            for place, depth in enumerate(depths(team))
             if depth
         ]
         readers.sort()
@@ -106,7 +106,7 @@ class AgentGraph(Data):  # type: ignore[misc]
         return self.num_nodes if key in ("edge_index", "answer") else 0
 
 
-def _depths(team: Team) -> list[int]:
+def depths(team: Team) -> list[int]:
     """Messages on the longest path to each agent."""
     depth = [0] * len(team.cells)
     for _ in team.cells:

@@ -106,6 +106,27 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
         g: Tensor = F.gelu(self.lin_o(F.gelu(h)))
         return g
 
+    def score(self, x: Tensor, edge_index: Tensor, depth: Tensor, answer: Tensor) -> Tensor:
+        """The same for graphs whose nodes hold what is read of an agent: x ‖ u ‖ r ‖ belief ‖ β.
+
+        Shapes: x `[N, X + U + R + 5]`, edge_index `[2, E]`, depth `[N]`, answer `[P]` → `[P]`.
+        """
+        widths = (self.lin_q.in_features, self.lin_m.in_features, self.lin_r.in_features)
+        q, u, r, belief, base = x.split([*widths, BELIEFS, 1], -1)
+        h = self.lin_q(q) * (self.lin_m(u) + self.lin_r(r))
+        h = h + self.add_m(u) + self.add_r(r) + self.add_q(q) + self.lin_b(belief)
+        state = own = F.gelu(self.lin_o(F.gelu(h)))  # [N, D]
+        count = torch.bincount(edge_index[1], minlength=len(x)).clamp(min=1).unsqueeze(1)
+        for level in range(1, int(depth.max()) + 1 if len(x) else 1):
+            read = self.lin_s(self.propagate(edge_index, x=state) / count.sqrt())
+            new = own + F.gelu(self.lin_self(own) + self.lin_read(read))
+            state = torch.where((depth == level).unsqueeze(1), new, state)
+        low = (self.low_q(q) * (self.low_m(u) + self.low_r(r))).sum(-1) / 7  # [N]
+        correction = self.lin_w(state).squeeze(-1) + low
+        if not self.correct_lone:
+            correction = correction * (depth > 0)
+        return (base.squeeze(-1) + correction)[answer]
+
     def message(self, x_j: Tensor) -> Tensor:
         return x_j  # [e, Q, D]
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Batch
+from torch_geometric.explain import Explainer, GNNExplainer
 
 from abgnn.errors import ConfigError
 from abgnn.graph.query_graph import batch_of
-from abgnn.models import PlanNet
+from abgnn.models import Explainable, PlanNet
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import knowledge
 from abgnn.models.portfolio import Portfolio
@@ -125,12 +126,34 @@ def test_the_probability_of_a_choice_follows_the_weights(planner: StandInPlanner
     policy = knowing(planner)
     with torch.no_grad():
         choice = policy(graphs(planner, questions_of(QUERIES), repeated=3), sample=True)
-        torch.testing.assert_close(policy.log_prob(choice), choice.log_prob)
+        torch.testing.assert_close(policy.log_prob_of(choice), choice.log_prob)
         policy.net.lin_w.bias.add_(0.5)  # teams gain, lone agents do not
-        again = policy.log_prob(choice)
+        again = policy.log_prob_of(choice)
     assert again is not None
     assert float((again - choice.log_prob).abs().max()) > 0.1
-    assert policy.log_prob(tiny.policy()(tiny.batch(), sample=True)) is None
+    assert policy.log_prob_of(tiny.policy()(tiny.batch(), sample=True)) is None
+
+
+def test_an_explanation_says_which_messages_count(planner: StandInPlanner, taught: PlanNet) -> None:
+    """PyG's own `Explainer`: a plan's logit, its agents and the messages between them."""
+    teams = [d for d, design in enumerate(planner.designs) if len(design.agents) > 1][:3]
+    read = questions_of(QUERIES[:3])
+    embed = torch.from_numpy(read.embedding).float()
+    graph = taught.explained(QUERIES[:3], embed, teams)
+    logit = taught.choice_logits(graph.x, graph.edge_index, graph)["plan"]
+    accuracy = taught.forecasts(read).accuracy[np.arange(3), teams]
+    level = taught.taught.level[teams]
+    np.testing.assert_allclose(
+        torch.sigmoid(logit.squeeze(1).detach().double() + torch.from_numpy(level)).numpy(),
+        accuracy,
+        rtol=1e-4,
+    )
+    model = Explainable(taught, graph, "plan")
+    explainer = Explainer(model, GNNExplainer(epochs=10), **model.settings)
+    explanation = explainer(graph.x, graph.edge_index)
+    assert explanation.edge_mask.shape == (graph.num_edges,)
+    assert float(explanation.edge_mask.max()) > 0
+    assert explanation.node_mask.shape == graph.x.shape
 
 
 def test_a_checkpoint_holds_everything(
