@@ -13,6 +13,7 @@ from .fixed import FixedGraph as FixedGraph
 from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner
 from .mas_router.policy import MasRouter as MasRouter
+from .plan_net import PlanNet as PlanNet
 from .planned import PlannedMixture as PlannedMixture
 from .planned_questions import PlannedQuestions as PlannedQuestions
 from .policy import Policy as Policy

@@ -87,7 +87,8 @@ class Policy(nn.Module, ABC):
         Raises:
             ConfigError: the policy was taught no operating points.
         """
-        allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught"
+        allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught, or "
+        allowed += "PlanNet that Teacher has taught"
         raise ConfigError("policy.set_budget", (cost_usd, latency_s), allowed)
 
     def plan_space(self, calibration: Calibration) -> PlanSpace:
@@ -121,8 +122,8 @@ class Policy(nn.Module, ABC):
         return None
 
     def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Score, USD and seconds of every LLM alone on every query, `[B, M]` each, of a policy that
-        has learned to predict them; else None."""
+        """Score, USD and seconds on every query of all that can be chosen (LLMs or designs),
+        `[B, C]` each, of a policy that has learned to predict them; else None."""
         return None
 
     def after_step(self, step: int) -> None:
