@@ -48,7 +48,7 @@ MAY_IMPORT: Mapping[str, list[str]] = {
     "planning": ["data", "pools"],
     "graph": ["data", "nn", "pools"],
     "plots": ["data", "evaluation", "planning", "pools"],
-    "models": ["data", "graph", "nn", "planning", "transforms"],
+    "models": ["data", "difficulty", "graph", "nn", "planning", "transforms"],
     "difficulty": ["data", "evaluation", "graph", "nn", "outcomes", "plots"],
     "report": ["data", "evaluation", "planning", "plots", "rollout"],
     "training": _BELOW_TRAINING,

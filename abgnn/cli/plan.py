@@ -1,9 +1,11 @@
-"""`abgnn plan`: the best mixture of teams within budgets."""
+"""`abgnn plan`: the best team for every question within budgets."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
@@ -12,14 +14,20 @@ from abgnn.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from abgnn.planning.budgets import Budget
     from abgnn.planning.calibration import Calibration
+    from abgnn.planning.plan_file import PlanFile
+    from abgnn.planning.question_plan import QuestionPlan
 
 
 def add_arguments(parser: Parser) -> None:
     """What is known of the LLMs, the budgets, what becomes of the plan."""
     parser.description = (
-        "The mixture of teams with the highest expected accuracy within budgets, in seconds; "
-        "exit status 1 if no plan is expected to meet them. Nothing is executed."
+        "Prices of dollars and seconds at which every question gets the team that is worth most "
+        "for it, and budgets are kept in the mean; in seconds. Exit status 1 if no plan is "
+        "expected to meet them. Nothing is executed. A plan that does not read the question "
+        "(--blind) is a mixture of at most three teams; --quantile, --pools and calibrations of "
+        "0.1 make one."
     )
     text = "a file of `abgnn calibrate`"
     parser.add_argument("calibration", nargs="?", metavar="FILE", help=text)
@@ -34,39 +42,62 @@ def add_arguments(parser: Parser) -> None:
     budget.add_argument("--margin", type=float, metavar="P", help=text)
     text = "aim lower, so that the next 100 queries keep the budgets in 95 of 100 cases"
     budget.add_argument("--strict", action="store_true", help=text)
+    text = "one mixture of teams for all questions (or for every kind of them)"
+    parser.add_argument("--blind", action="store_true", help=text)
     text = "mix LLMs within one resource tier only (`abgnn pools`)"
     parser.add_argument("--pools", action="store_true", help=text)
     text = "how many queries the stated intervals are for"
     parser.add_argument("--queries", type=int, default=100, metavar="N", help=text)
-    text = "file of the plan, for `abgnn certify`, `abgnn run` and PlannedMixture"
+    text = "file of the plan, for `abgnn certify`, `abgnn run`, PlannedQuestions, PlannedMixture"
     parser.add_argument("--out", metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
 
 
 def run(args: Namespace, console: Console) -> int:
     """Plan, print and write; 1 if no plan is expected to meet the budgets."""
-    from abgnn.cli.views.plan import show_plan
     from abgnn.planning.budgets import Budget
-    from abgnn.planning.design import PlanSpace
-    from abgnn.planning.plan_file import PlanFile
-    from abgnn.planning.planner import plan
-    from abgnn.planning.predictive import predict
 
     calibration = _calibration(args)
     budget = Budget(args.cost, args.latency, args.quantile, args.strict, args.margin)
-    tiers = PlanSpace(calibration.template, calibration.pools) if args.pools else None
-    mixture = plan(calibration, budget, tiers)
-    ahead = predict(calibration.model(), mixture, calibration.kinds, args.queries)
-    made = PlanFile.of(mixture, calibration, ahead)
+    blind = args.blind or args.pools or budget.quantile is not None
+    made, show = (_mixture if blind or calibration.questions is None else _by_question)(
+        calibration, budget, args
+    )
     if args.out:
         made.write(args.out)
     if args.json:
         console.print_json(json.dumps(made.to_dict()))
         return 0
-    show_plan(mixture, ahead, calibration, console)
+    show(console)
     if args.out:
         console.print(f"plan: {args.out}")
-    return 0 if mixture.feasible else 1
+    return 0 if made.feasible else 1
+
+
+def _by_question(
+    calibration: Calibration, budget: Budget, args: Namespace
+) -> tuple[QuestionPlan, Callable[[Console], None]]:
+    from abgnn.cli.views.question_plan import show_question_plan
+    from abgnn.planning.question_plan import QuestionPlan
+
+    made = QuestionPlan.of(calibration, budget, args.queries)
+    return made, partial(show_question_plan, made)
+
+
+def _mixture(
+    calibration: Calibration, budget: Budget, args: Namespace
+) -> tuple[PlanFile, Callable[[Console], None]]:
+    from abgnn.cli.views.plan import show_plan
+    from abgnn.planning.design import PlanSpace
+    from abgnn.planning.plan_file import PlanFile
+    from abgnn.planning.planner import plan
+    from abgnn.planning.predictive import predict
+
+    tiers = PlanSpace(calibration.template, calibration.pools) if args.pools else None
+    mixture = plan(calibration, budget, tiers)
+    ahead = predict(calibration.model(), mixture, calibration.kinds, args.queries)
+    made = PlanFile.of(mixture, calibration, ahead)
+    return made, partial(show_plan, mixture, ahead, calibration)
 
 
 def _calibration(args: Namespace) -> Calibration:

@@ -13,6 +13,7 @@ from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner
 from .mas_router.policy import MasRouter as MasRouter
 from .planned import PlannedMixture as PlannedMixture
+from .planned_questions import PlannedQuestions as PlannedQuestions
 from .policy import Policy as Policy
 from .router import Router as Router
 from .self_consistency import SelfConsistency as SelfConsistency

@@ -1,7 +1,11 @@
+from .beliefs import Belief as Belief
+from .beliefs import Beliefs as Beliefs
+from .beliefs import Forecasts as Forecasts
 from .budgets import Budget as Budget
 from .budgets import Mixture as Mixture
 from .budgets import Weighted as Weighted
 from .budgets import budgeted_mix as budgeted_mix
+from .by_question import QuestionPlanner as QuestionPlanner
 from .chosen_beliefs import FittedBeliefs as FittedBeliefs
 from .chosen_beliefs import choose_beliefs as choose_beliefs
 from .design import Design as Design
@@ -14,6 +18,8 @@ from .observations import Observations as Observations
 from .observations import observe as observe
 from .outcome_model import OutcomeModel as OutcomeModel
 from .prior import Prior as Prior
+from .question_plan import QuestionPlan as QuestionPlan
+from .questions import Questions as Questions
 from .search import search as search
 from .simulation import Forecast as Forecast
 from .simulation import VirtualQueries as VirtualQueries

@@ -11,12 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from abgnn.data.template import Role, Template
+from abgnn.data.arrays import Array
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
+from abgnn.planning.by_question import QuestionPlanner, question_planner
 from abgnn.planning.design import PlanSpace
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.packing import pack_questions, packed, unpack_questions, unpacked
 from abgnn.planning.prior import Prior
+from abgnn.planning.questions import Questions
+from abgnn.planning.template_dict import template_from_dict, template_to_dict
 
 FORMAT = "abgnn calibration 2"
 _FIELDS = {"heard": "n_messages", "agreeing": "share_right"}  # key in the file → field
@@ -38,6 +43,9 @@ class Calibration:
         priced: what the catalogue says about its prices and their date.
         by: entry of `Query.meta` that names the kind of a question; None: plans do not ask.
         kinds: names of the kinds, as `observed.group` counts them.
+        questions: of the training, in the numbering of `observed.query`, so that plans can read
+            the question; None: of 0.1.
+        role_embedding: the encoded roles, `[S, H]`; encoder: the model that encoded all texts.
     """
 
     label: str
@@ -51,6 +59,9 @@ class Calibration:
     priced: str = ""
     by: str | None = None
     kinds: tuple[str, ...] = ("",)
+    questions: Questions | None = None
+    role_embedding: Array | None = None
+    encoder: str = ""
 
     @property
     def everything(self) -> PlanSpace:
@@ -60,6 +71,30 @@ class Calibration:
     def model(self) -> OutcomeModel:
         """The outcome model fitted to it, once."""
         return self._fitted
+
+    def by_question(self) -> QuestionPlanner:
+        """What plans every question for itself, fitted once.
+
+        Raises:
+            ConfigError: the file is of 0.1 and lacks the questions.
+        """
+        return self._by_question
+
+    @cached_property
+    def _by_question(self) -> QuestionPlanner:
+        if self.questions is None or self.role_embedding is None:
+            allowed = (
+                "with the questions, as `abgnn calibrate` writes it now (or plan with --blind)"
+            )
+            raise ConfigError("calibration", f"{self.rollouts} rollouts, no questions", allowed)
+        return question_planner(
+            self.observed,
+            self.questions,
+            self.role_embedding,
+            self.profile,
+            self.template,
+            self.model(),
+        )
 
     @cached_property
     def _fitted(self) -> OutcomeModel:
@@ -81,6 +116,10 @@ class Calibration:
             "template": template_to_dict(self.template),
             "observed": _plain(self.observed),
         }
+        if self.questions is not None and self.role_embedding is not None:
+            data["questions"] = pack_questions(self.questions)
+            data["role_embedding"] = packed(self.role_embedding)
+            data["encoder"] = self.encoder
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(data), encoding="utf-8")
@@ -111,6 +150,9 @@ class Calibration:
             data["priced"],
             data["by"],
             tuple(data["kinds"]),
+            unpack_questions(data["questions"]) if "questions" in data else None,
+            unpacked(data["role_embedding"]) if "role_embedding" in data else None,
+            data.get("encoder", ""),
         )
 
 
@@ -121,26 +163,6 @@ def _profile(data: Mapping[str, Any]) -> Prior:
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
     return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
-
-
-def template_to_dict(template: Template) -> dict[str, Any]:
-    """JSON-able; `template_from_dict` restores it."""
-    return {
-        "name": template.name,
-        "roles": [
-            {"name": r.name, "prompt": r.prompt, "tool": r.tool, "lead": r.lead}
-            for r in template.roles
-        ],
-        "edges": [list(e) for e in template.edges],
-        "decision": template.decision,
-    }
-
-
-def template_from_dict(data: Mapping[str, Any]) -> Template:
-    """The template that `template_to_dict` wrote."""
-    roles = tuple(Role(**role) for role in data["roles"])
-    edges = tuple((u, v) for u, v in data["edges"])
-    return Template(data["name"], roles, edges, decision=data["decision"])
 
 
 def file_format(path: str | Path) -> str | None:

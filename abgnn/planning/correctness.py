@@ -18,17 +18,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import expit, logsumexp
 
 from abgnn.data.arrays import Array
 from abgnn.planning.correctness_layout import Layout
 from abgnn.planning.observations import Observations
 from abgnn.planning.prior import Prior
+from abgnn.planning.quadrature import LOG_WEIGHTS, NODES, Likelihood, antithetic
 
 TAUS = (0.08, 0.2, 0.4, 0.8)
 KIND_EFFECTS = (0.15, 0.5, 1.2)  # σ_h
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
-_LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
 _SPREAD, _SPREAD_QUERIES = 1.6, 20.0
 
 
@@ -53,20 +52,16 @@ class Correctness:
 
     def draws(self, n: int, rng: np.random.Generator) -> Array:
         """n draws of θ in antithetic pairs, `[n, size]`."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0))
-        half: Array = rng.standard_normal((-(-n // 2), len(self.mean))) @ root.T
-        drawn: Array = self.mean + np.concatenate([half, -half])[:n]
-        return drawn
+        return antithetic(self.mean, self.covariance, n, rng)
 
 
 def solo_ability(accuracy: Array, spread: float) -> Array:
     """a with E sigmoid(a + spread · x) = accuracy for x ~ N(0, 1), `[M]`, by bisection."""
     low, high = np.full(len(accuracy), -20.0), np.full(len(accuracy), 20.0)
-    weights = np.exp(_LOG_WEIGHTS)
+    weights = np.exp(LOG_WEIGHTS)
     for _ in range(50):
         middle = (low + high) / 2
-        mean = expit(middle[:, None] + spread * _NODES) @ weights
+        mean = expit(middle[:, None] + spread * NODES) @ weights
         low, high = np.where(mean < accuracy, middle, low), np.where(mean < accuracy, high, middle)
     return low
 
@@ -124,46 +119,33 @@ class _Fit:
         tau: float,
         kind_effect: float,
     ) -> None:
-        self.x, self.y, self.q = x, observed.right, observed.query
+        self.calls = Likelihood(x, observed.right, observed.query, observed.n_queries)
         self.kind_effect = kind_effect
-        self.n_queries, self.profile, self.layout, self.tau = (
-            observed.n_queries,
-            profile,
-            layout,
-            tau,
-        )
+        self.profile, self.layout, self.tau = profile, layout, tau
 
     def run(self, start: _State | None, steps: int) -> _State:
         """EM; a start of another τ keeps its deviations from the prior in units of it."""
+        calls = self.calls
         state = start or _State(
             self._prior(_State(self.layout.prior(1, _SPREAD)[0], _SPREAD))[0], _SPREAD
         )
         state = _State(state.theta.copy(), state.spread)
         for _ in range(steps):
-            weight, _ = self._nodes(state)
+            weight, _ = calls.nodes(state.theta, state.spread)
             mean, precision = self._prior(state)
-            gradient, hessian = self._newton(state, weight, mean, precision)
+            gradient, hessian = calls.newton(state.theta, state.spread, weight, mean, precision)
             state.theta = state.theta + np.clip(np.linalg.solve(hessian, gradient), -1, 1)
-            second = (weight @ (state.spread * _NODES) ** 2).sum() if len(self.y) else 0.0
-            seen = len(np.unique(self.q))
-            total = _SPREAD_QUERIES * _SPREAD**2 + (second if seen else 0.0)
-            unseen = self.n_queries - seen  # their posterior is the prior: they say nothing
-            total -= unseen * state.spread**2 if len(self.y) else 0.0
-            state.spread = float(np.sqrt(total / (_SPREAD_QUERIES + seen)))
+            state.spread = next_spread(calls, weight, state.spread)
         return state
 
     def posterior(self, state: _State) -> tuple[Array, float]:
         """Covariance by the observed information, and the log evidence (Laplace)."""
-        weight, log_likelihood = self._nodes(state)
         mean, precision = self._prior(state)
-        _, hessian = self._newton(state, weight, mean, precision)
-        information = hessian - self._missing(state, weight)
-        values, vectors = np.linalg.eigh((information + information.T) / 2)
-        values = np.maximum(values, precision.min())
-        covariance = (vectors / values) @ vectors.T
+        _, log_likelihood = self.calls.nodes(state.theta, state.spread)
+        covariance, volume = self.calls.covariance(state.theta, state.spread, mean, precision)
         away = state.theta - mean
         evidence = log_likelihood - 0.5 * float(precision @ away**2)
-        evidence += 0.5 * float(np.log(precision).sum() - np.log(values).sum())
+        evidence += 0.5 * float(np.log(precision).sum() - volume)
         return covariance, evidence
 
     def _prior(self, state: _State) -> tuple[Array, Array]:
@@ -174,42 +156,12 @@ class _Fit:
         _, sd = self.layout.prior(self.tau, total, self.kind_effect)
         return mean, 1 / sd**2
 
-    def _logits(self, state: _State) -> Array:
-        """At every node, `[n, 11]`."""
-        logit: Array = (self.x @ state.theta)[:, None] + state.spread * _NODES
-        return logit
 
-    def _nodes(self, state: _State) -> tuple[Array, float]:
-        """Posterior weights of the nodes of u, `[Q, 11]`, and the log-likelihood."""
-        logit, y = self._logits(state), self.y[:, None]
-        per_call = y * log_expit(logit) + (1 - y) * log_expit(-logit)  # [n, 11]
-        joint = np.tile(_LOG_WEIGHTS, (self.n_queries, 1))
-        np.add.at(joint, self.q, per_call)
-        total = logsumexp(joint, axis=1, keepdims=True)
-        return np.exp(joint - total), float(total.sum())
-
-    def _newton(
-        self, state: _State, weight: Array, mean: Array, precision: Array
-    ) -> tuple[Array, Array]:
-        """Gradient and negative Hessian of the expected penalised log-likelihood."""
-        p = expit(self._logits(state))
-        of_call = weight[self.q]  # [n, 11]
-        residual = (of_call * (self.y[:, None] - p)).sum(1)  # [n]
-        curve = (of_call * p * (1 - p)).sum(1)  # [n]
-        gradient = self.x.T @ residual - precision * (state.theta - mean)
-        hessian = (self.x * curve[:, None]).T @ self.x + np.diag(precision)
-        return gradient, hessian
-
-    def _missing(self, state: _State, weight: Array) -> Array:
-        """Σ_q Var_nodes(score_q): what not knowing u costs."""
-        rest = self.y[:, None] - expit(self._logits(state))  # [n, 11]
-        size = self.layout.size
-        out = np.zeros((size, size))
-        for k in range(len(_NODES)):
-            score = np.zeros((self.n_queries, size))
-            np.add.at(score, self.q, self.x * rest[:, k : k + 1])
-            out += (score * weight[:, k : k + 1]).T @ score
-        mean = np.zeros((self.n_queries, size))
-        expected = (weight[self.q] * rest).sum(1)
-        np.add.at(mean, self.q, self.x * expected[:, None])
-        return out - mean.T @ mean
+def next_spread(calls: Likelihood, weight: Array, spread: float) -> float:
+    """s after one EM step: as if 20 questions more had been seen, with s = 1.6."""
+    if not len(calls.right):
+        return _SPREAD
+    seen = len(np.unique(calls.query))
+    total = _SPREAD_QUERIES * _SPREAD**2 + (weight @ (spread * NODES) ** 2).sum()
+    total -= (calls.n_queries - seen) * spread**2  # their posterior is the prior: they say nothing
+    return float(np.sqrt(total / (_SPREAD_QUERIES + seen)))

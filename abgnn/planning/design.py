@@ -29,6 +29,12 @@ class Design:
     edges: Edges
     decision: int | None
 
+    @property
+    def backbones(self) -> set[int]:
+        """Those that it needs."""
+        used = {m for _, m in self.agents}
+        return used if self.decision is None else used | {self.decision}
+
     def plan(self, query: Query, template: Template, names: Sequence[str]) -> Plan:
         """The plan of a query."""
         place = {slot: i for i, (slot, _) in enumerate(self.agents)}
@@ -70,7 +76,7 @@ class PlanSpace:
 
     def pool_of(self, design: Design) -> tuple[int, ...]:
         """Backbones that the design may use: of all pools that hold all of its own."""
-        used = {m for _, m in design.agents} | ({design.decision} - {None})
+        used = design.backbones
         able = [pool for pool in self.pools if used <= set(pool)]
         return tuple(dict.fromkeys(m for pool in able for m in pool))
 

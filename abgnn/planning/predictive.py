@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,16 @@ class Prediction:
     accuracy: Range
     usd: Range
     seconds: Range
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Prediction:
+        """What `to_dict` made."""
+        accuracy, usd, seconds = (Range(**data[k]) for k in ("accuracy", "usd", "seconds"))
+        return cls(int(data["queries"]), accuracy, usd, seconds)
 
 
 def predict(

@@ -23,6 +23,7 @@ class Questions:
         counts: `surface_counts` of the texts, `[Q, 22]`.
         difficulty: standardised over the training questions, `[Q]`; 0 where nothing is known.
         kinds: what `Query.meta` calls each question's kind; empty where it says nothing.
+        by: the entry of `Query.meta` that does.
     """
 
     ids: tuple[str, ...]
@@ -31,6 +32,7 @@ class Questions:
     counts: Array
     difficulty: Array
     kinds: tuple[str, ...]
+    by: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -72,6 +74,7 @@ class Questions:
             surface_counts(texts),
             np.zeros(len(queries)) if difficulty is None else np.asarray(difficulty, dtype=float),
             tuple("" if by is None else str(q.meta.get(by, "")) for q in queries),
+            by,
         )
 
     def rows(self, at: Array) -> Questions:
@@ -84,4 +87,21 @@ class Questions:
             self.counts[index],
             self.difficulty[index],
             tuple(self.kinds[i] for i in index),
+            self.by,
         )
+
+
+def kind_entry(queries: Sequence[Query], fewest: int = 5, most: int = 20) -> str | None:
+    """The entry of `Query.meta` whose texts tell the most kinds of questions apart.
+
+    Only entries count that every question has, as a text, with 2 to `most` values, each of at
+    least `fewest` questions; None: there is none.
+    """
+    best: tuple[int, str] | None = None
+    for name in queries[0].meta if queries else ():
+        values = [query.meta.get(name) for query in queries]
+        if all(isinstance(value, str) and value for value in values):
+            counts = np.unique(np.array(values, dtype=str), return_counts=True)[1]
+            if 2 <= len(counts) <= most and counts.min() >= fewest:
+                best = max(best or (0, ""), (len(counts), name))
+    return None if best is None else best[1]

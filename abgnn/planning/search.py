@@ -57,6 +57,10 @@ class Searcher:
             self._judged[design] = self._judge.forecast(design)
         return Candidate(design, self._judged[design])
 
+    def climbed(self) -> list[Candidate]:
+        """Every design that the climbs so far have looked at."""
+        return [Candidate(design, forecast) for design, forecast in self._climbed.items()]
+
     def slow(self, design: Design, seconds: float) -> float:
         """Share of the same queries that take longer."""
         return float((self._judge.run(design).seconds > seconds).mean())

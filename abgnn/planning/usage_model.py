@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.planning.observations import Observations
 from abgnn.planning.prior import Prior
 
@@ -78,6 +78,24 @@ class UsageModel:
         log = self.log_mean(backbone, slot, thinks, difficulty, group)
         out: Array = np.exp(log + self.variance[backbone] / 2)
         return out
+
+    def log_table(self, thinks: Mask, difficulty: Array, kinds: Array) -> Array:
+        """Mean of the logarithm for Q questions, every role and LLM, `[Q, S, M]`.
+
+        Args:
+            thinks: `[M]`; difficulty: `[Q]`.
+            kinds: one-hot, `[Q, G]`; a row of zeros where the kind is not known.
+        """
+        m, slope = self.backbones, self._slope
+        level = self.coef[:m] + self.coef[m:slope, None]  # [S, M]
+        by_difficulty = self.coef[slope] + self.coef[slope + 1] * thinks  # [M]
+        log: Array = level + difficulty[:, None, None] * by_difficulty
+        if self.groups > 1:
+            first = self._kinds
+            common = self.coef[first : first + self.groups]
+            own = self.coef[first + self.groups :].reshape(m, self.groups)
+            log = log + (kinds @ (common + own).T)[:, None]
+        return log
 
     def draws(self, n: int, rng: np.random.Generator) -> Array:
         """n draws of the parameters, `[n, size]`."""

@@ -9,8 +9,7 @@ from abgnn.data.arrays import Array
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import Correctness, fit_correctness
 from abgnn.planning.observations import Observations
-
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
+from abgnn.planning.quadrature import NODES, WEIGHTS
 
 
 def foretold(calibration: Calibration, folds: int = 4, seed: int = 0) -> Array:
@@ -46,6 +45,6 @@ def _probability(model: Correctness, calls: Observations, calibration: Calibrati
         calls.group[calls.query],
     )  # [n, size]
     variance = np.einsum("ni,ij,nj->n", x, model.covariance, x) + model.query_sd**2
-    logit = (x @ model.mean)[:, None] + np.sqrt(np.maximum(variance, 0))[:, None] * _NODES
-    mean: Array = expit(logit) @ (_WEIGHTS / _WEIGHTS.sum())
+    logit = (x @ model.mean)[:, None] + np.sqrt(np.maximum(variance, 0))[:, None] * NODES
+    mean: Array = expit(logit) @ (WEIGHTS / WEIGHTS.sum())
     return mean

@@ -30,6 +30,7 @@ from abgnn.planning import (
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.correctness import fit_correctness, solo_ability
 from abgnn.planning.correctness_layout import Layout
+from abgnn.planning.quadrature import Likelihood
 from abgnn.planning.search import Searcher
 from abgnn.planning.usage_model import UsageModel, fit_bill
 
@@ -144,8 +145,6 @@ def test_more_calls_make_surer() -> None:
 
 def test_likelihood_gradient_is_that_of_the_marginal() -> None:
     """EM's fixed point is a maximum of the penalised marginal likelihood, for fixed s."""
-    from abgnn.planning.correctness import _Fit, _State
-
     seen = observations(300, 40)
     layout = Layout(M, 4)
     x = layout.features(
@@ -156,17 +155,17 @@ def test_likelihood_gradient_is_that_of_the_marginal() -> None:
         seen.n_messages,
         seen.share_right,
     )
-    fit = _Fit(x, seen, profile(), layout, 0.4, 0.5)
-    state = _State(np.random.default_rng(0).normal(0, 0.3, layout.size), 1.5)
-    weight, _ = fit._nodes(state)
-    zeros = np.zeros(layout.size)
-    gradient, _ = fit._newton(state, weight, state.theta, zeros + 1)  # no pull of the prior
+    calls = Likelihood(x, seen.right, seen.query, seen.n_queries)
+    theta, spread = np.random.default_rng(0).normal(0, 0.3, layout.size), 1.5
+    weight, _ = calls.nodes(theta, spread)
+    no_pull = np.ones(layout.size)  # towards where θ is
+    gradient, _ = calls.newton(theta, spread, weight, theta, no_pull)
     for k in (0, 3, layout.slope, layout.size - 1):
         value = []
         for sign in (1, -1):
-            moved = state.theta.copy()
+            moved = theta.copy()
             moved[k] += sign * 1e-5
-            value.append(fit._nodes(_State(moved, state.spread))[1])
+            value.append(calls.nodes(moved, spread)[1])
         assert gradient[k] == pytest.approx((value[0] - value[1]) / 2e-5, rel=1e-4, abs=1e-5)
 
 

@@ -1,0 +1,157 @@
+"""`QuestionPlanner`: which design for which question, at any prices of dollars and seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit, logit
+
+from abgnn.data.arrays import Array, Index
+from abgnn.data.template import Template
+from abgnn.planning.assignment import assignment_prices
+from abgnn.planning.beliefs import Belief, Forecasts
+from abgnn.planning.budgets import Budget
+from abgnn.planning.design import Design, PlanSpace
+from abgnn.planning.observations import Observations
+from abgnn.planning.outcome_model import OutcomeModel
+from abgnn.planning.portfolio import portfolio
+from abgnn.planning.prior import Prior
+from abgnn.planning.question_calls import Seen
+from abgnn.planning.question_features import QuestionFeatures
+from abgnn.planning.question_model import QuestionModel
+from abgnn.planning.questions import Questions
+from abgnn.planning.team_forecasts import Bills, TeamForecasts
+
+_FINE, _JUDGED, _PRICED = 512, 48, 200
+
+
+@dataclass(frozen=True)
+class QuestionPlanner:
+    """A portfolio of designs, forecast for any question.
+
+    Args:
+        template: roles and admissible edges.
+        profile: of the backbones.
+        model: of correctness; bills: of what calls use.
+        designs: D of them.
+        level: what is added to the logit of each design's forecast, `[D]`: a larger simulation
+            of the training questions less the one that serves.
+        seen: what is read of training questions, 200 of them at most, for prices.
+    """
+
+    template: Template
+    profile: Prior
+    model: QuestionModel
+    bills: Bills
+    designs: tuple[Design, ...]
+    level: Array
+    seen: Seen
+
+    @classmethod
+    def of(
+        cls,
+        template: Template,
+        profile: Prior,
+        model: QuestionModel,
+        bills: Bills,
+        designs: Sequence[Design],
+        seen: Seen,
+    ) -> QuestionPlanner:
+        """With levels by 512 draws in place of 128, on 48 of the training questions."""
+        nothing, few = np.zeros(len(designs)), seen.rows(_spread(len(seen), _JUDGED))
+        made = cls(template, profile, model, bills, tuple(designs), nothing, seen)
+        coarse = made.team.forecasts(few, made.designs).accuracy.mean(0)
+        fine = TeamForecasts(model, bills, profile, _FINE, 1).forecasts(few, made.designs)
+        return replace(
+            made,
+            level=_logit(fine.accuracy.mean(0)) - _logit(coarse),
+            seen=seen.rows(_spread(len(seen), _PRICED)),
+        )
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(role.name for role in self.template.roles)
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        return self.profile.names
+
+    @cached_property
+    def team(self) -> TeamForecasts:
+        """The simulation that serves."""
+        return TeamForecasts(self.model, self.bills, self.profile)
+
+    def __call__(self, questions: Questions) -> Belief:
+        """Beliefs about lone calls, `[Q, S, M]`."""
+        return self.team.belief(Seen.of(self.model.features, questions))
+
+    def forecasts(self, questions: Questions, designs: Sequence[Design] | None = None) -> Forecasts:
+        """Of the portfolio, or of other designs, `[Q, D]`."""
+        seen = Seen.of(self.model.features, questions)
+        if designs is not None:
+            return self.team.forecasts(seen, designs)
+        return self._portfolio(seen)
+
+    def _portfolio(self, seen: Seen) -> Forecasts:
+        made = self.team.forecasts(seen, self.designs)
+        return Forecasts(expit(_logit(made.accuracy) + self.level), made.usd, made.seconds)
+
+    @cached_property
+    def trained(self) -> Forecasts:
+        """Of the training questions that prices are found on."""
+        return self._portfolio(self.seen)
+
+    def prices(self, budget: Budget) -> tuple[float, float]:
+        """λ_tok per USD and λ_lat per second at which the training questions keep a budget.
+
+        Raises:
+            ConfigError: a latency quantile: it is no mean.
+        """
+        known = self.trained
+        return assignment_prices(known.accuracy, known.usd, known.seconds, budget)
+
+    def choose(self, questions: Questions, lambda_tok: float, lambda_lat: float) -> Index:
+        """Which design each question gets, `[Q]`."""
+        return self.forecasts(questions).best(lambda_tok, lambda_lat)
+
+
+def question_planner(
+    observed: Observations,
+    questions: Questions,
+    role_embedding: Array,
+    profile: Prior,
+    template: Template,
+    blind: OutcomeModel,
+) -> QuestionPlanner:
+    """Fit everything to observed calls; some seconds.
+
+    Args:
+        observed: calls; questions: in its numbering.
+        role_embedding: `[S, H]`.
+        profile: of the backbones.
+        template: roles and admissible edges.
+        blind: the model that knows no question, which searches the portfolio.
+    """
+    features = QuestionFeatures.fit(questions, role_embedding)
+    seen = Seen.of(features, questions)
+    model = QuestionModel.fit(observed, seen, features, profile, template.lead)
+    group = seen.kind.argmax(1) if features.kinds else np.zeros(len(seen), dtype=np.int64)
+    bills = Bills.fit(
+        replace(observed, difficulty=seen.difficulty, group=group), profile, len(template.roles)
+    )
+    space = PlanSpace(template, (tuple(range(len(profile.names))),))
+    designs = portfolio(blind, space)
+    return QuestionPlanner.of(template, profile, model, bills, designs, seen)
+
+
+def _spread(n: int, most: int) -> Index:
+    """Places of at most so many of n, evenly."""
+    return np.linspace(0, n - 1, min(most, n)).astype(np.int64)
+
+
+def _logit(p: Array) -> Array:
+    out: Array = logit(np.clip(p, 1e-6, 1 - 1e-6))
+    return out

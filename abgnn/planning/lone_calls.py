@@ -1,0 +1,85 @@
+"""Lone calls under a `QuestionModel`: logits of drawn parameters, and beliefs in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from abgnn.data.arrays import Array, Mask
+from abgnn.planning.quadrature import NODES, WEIGHTS
+from abgnn.planning.question_calls import Seen
+from abgnn.planning.question_layout import QuestionLayout
+
+
+class LoneCalls:
+    """logit P(right) of every (role, backbone) that reads no message, without u.
+
+    Args:
+        layout: of the parameters.
+        theta: R draws, `[R, size]`.
+        thinks: of the backbones, `[M]`.
+    """
+
+    def __init__(self, layout: QuestionLayout, theta: Array, thinks: Mask) -> None:
+        self.layout = layout
+        part = layout.parts(theta)
+        think = thinks.astype(float)
+        s, m = layout.slots, layout.backbones
+        draws = len(theta)
+        whole = (draws, s, m)
+
+        def spread(values: Array, axes: str) -> Array:
+            """`[R, (S), (M)]` to `[R, S, M]`."""
+            shape = [draws, s if "s" in axes else 1, m if "m" in axes else 1]
+            return np.broadcast_to(values.reshape(shape), whole)
+
+        level = part["intercept"][:, :, None] + part["thinking"][:, :, None] * think
+        level = level + spread(part["ability"], "m") + spread(part["role"], "s")
+        level = level + spread(part["role_thinking"], "s") * think
+        columns = [level, spread(part["difficulty"], "")]
+        columns += [spread(part["kind_affinity"], ""), spread(part["affinity"], "")]
+        for g in range(layout.kinds):
+            kind = spread(part["kind"][:, g], "") + spread(part["kind_backbone"][:, g], "m")
+            columns.append(kind + spread(part["kind_role"][:, g], "s"))
+        for f in range(layout.features):
+            own = spread(part["question"][:, f], "") + spread(part["question_backbone"][:, f], "m")
+            own = own + spread(part["question_thinking"][:, f], "") * think
+            columns.append(own + spread(part["question_role"][:, f], "s"))
+        self.weight = np.stack(columns, -1).astype(np.float32)  # [R, S, M, K]
+
+    def regressors(self, seen: Seen) -> Array:
+        """`[S, Q, K]`."""
+        q, s = len(seen), self.layout.slots
+        common = np.concatenate([seen.kind, seen.phi], 1)  # [Q, G+F]
+        out = np.empty((s, q, 4 + common.shape[1]), dtype=np.float32)
+        out[:, :, 0], out[:, :, 1] = 1.0, seen.difficulty
+        out[:, :, 2], out[:, :, 3] = seen.between.T, seen.own.T
+        out[:, :, 4:] = common
+        return out
+
+    def logits(self, regressors: Array, slot: int, backbone: int) -> Array:
+        """`[R, Q]` of one role and backbone."""
+        out: Array = self.weight[:, slot, backbone] @ regressors[slot].T
+        return out
+
+    def moments(self, regressors: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation over draws, `[Q, S, M]` each."""
+        s, q, _ = regressors.shape
+        mean = np.empty((q, s, self.layout.backbones))
+        sd = np.empty_like(mean)
+        centre = self.weight.mean(0)  # [S, M, K]
+        away = self.weight - centre
+        for j in range(s):
+            mean[:, j] = regressors[j] @ centre[j].T
+            logit = away[:, j] @ regressors[j].T  # [R, M, Q]
+            sd[:, j] = np.sqrt(np.square(logit).mean(0)).T
+        return mean, sd
+
+
+def expected_accuracy(mean: Array, sd: Array, query_sd: float) -> Array:
+    """E sigmoid of N(mean, sd² + query_sd²)."""
+    total = np.sqrt(sd**2 + query_sd**2)
+    out = np.zeros_like(mean)
+    for node, weight in zip(NODES, WEIGHTS / WEIGHTS.sum(), strict=True):
+        out += weight * expit(mean + total * node)
+    return out

@@ -1,0 +1,97 @@
+"""The features of calls under `QuestionLayout`: X with logit P(right) = X θ + u."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.planning.observations import Observations
+from abgnn.planning.prior import Prior
+from abgnn.planning.question_features import QuestionFeatures
+from abgnn.planning.question_layout import QuestionLayout
+from abgnn.planning.questions import Questions
+
+STRONG = 0.8  # a message's effect at first, in logits
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the outcome model reads of Q questions.
+
+    Args:
+        phi: `[Q, F]`; difficulty: standardised, `[Q]`.
+        kind: how far each question is of each kind, `[Q, G]`.
+        between, own: nearness to the roles' texts, of the kind and beyond it, `[Q, S]`.
+    """
+
+    phi: Array
+    difficulty: Array
+    kind: Array
+    between: Array
+    own: Array
+
+    @classmethod
+    def of(cls, features: QuestionFeatures, questions: Questions) -> Seen:
+        kind = features.kind(questions)
+        between, own = features.affinity(questions, kind)
+        difficulty = features.standard_difficulty(questions)
+        return cls(features.phi(questions), difficulty, kind, between, own)
+
+    def __len__(self) -> int:
+        return len(self.phi)
+
+    def rows(self, at: Index | slice) -> Seen:
+        """Some of the questions."""
+        return Seen(
+            self.phi[at], self.difficulty[at], self.kind[at], self.between[at], self.own[at]
+        )
+
+
+def call_features(
+    layout: QuestionLayout, observed: Observations, seen: Seen, profile: Prior
+) -> Array:
+    """X `[n, size]` of observed calls."""
+    n, rows = len(observed), np.arange(len(observed))
+    m, j, q = observed.backbone, observed.slot, observed.query
+    thinks = profile.thinks[m].astype(float)
+    x = np.zeros((n, layout.size))
+    block = {name: x[:, at] for name, at in layout.slices().items()}  # views
+    block["intercept"][:, 0], block["thinking"][:, 0] = 1.0, thinks
+    block["ability"][rows, m] = 1.0
+    block["role"][rows, j], block["role_thinking"][rows, j] = 1.0, thinks
+    block["difficulty"][:, 0] = seen.difficulty[q]
+    block["kind_affinity"][:, 0], block["affinity"][:, 0] = seen.between[q, j], seen.own[q, j]
+    kind = seen.kind[q]  # [n, G]
+    block["kind"][:] = kind
+    _outer(block["kind_backbone"], kind, m, layout.backbones)
+    _outer(block["kind_role"], kind, j, layout.slots)
+    phi = seen.phi[q]  # [n, F]
+    block["question"][:], block["question_thinking"][:] = phi, phi * thinks[:, None]
+    _outer(block["question_backbone"], phi, m, layout.backbones)
+    _outer(block["question_role"], phi, j, layout.slots)
+    _messages(layout, block, observed, profile)
+    return x
+
+
+def _outer(out: Array, values: Array, column: Index, columns: int) -> None:
+    """Put values `[n, K]` into block `[n, K · columns]`, in each row's own column."""
+    n, k = values.shape
+    out.reshape(n, k, columns)[np.arange(n), :, column] = values
+
+
+def _messages(
+    layout: QuestionLayout, block: dict[str, Array], observed: Observations, profile: Prior
+) -> None:
+    reads = observed.n_messages > 0
+    good = np.where(reads, observed.share_right, 0.0)
+    bad = np.where(reads, 1 - observed.share_right, 0.0)
+    able = profile.capability[observed.backbone]
+    rows, decides = np.arange(len(observed)), (observed.slot == layout.slots - 1).astype(int)
+    for k, term in enumerate((good, good * able, bad, bad * able)):
+        block["messages"][rows, 4 * decides + k] = term
+    crowd = np.where(reads, np.log2(1 + observed.n_messages) - 1, 0.0)
+    block["crowd"][rows, 2 * decides] = crowd * good
+    block["crowd"][rows, 2 * decides + 1] = crowd * bad
+    block["reader"][rows, observed.backbone] = STRONG * (good - bad)
