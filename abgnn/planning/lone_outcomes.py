@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abgnn.data.arrays import Array, Mask
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
 
 
@@ -48,6 +48,6 @@ class LoneOutcomes:
         """Whether every LLM has answered every question."""
         return bool(self.answered.all())
 
-    def rows(self, at: Array) -> LoneOutcomes:
+    def rows(self, at: Index | Mask) -> LoneOutcomes:
         """Those of some questions: indices or a mask."""
         return LoneOutcomes(self.score[at], self.usd[at], self.seconds[at])

@@ -84,7 +84,8 @@ class Kernel:
 
 def same_kind(a: ReadQuestions, b: ReadQuestions) -> Array:
     """1[t=t'], `[A, B]`."""
-    return ((a.kind[:, None] == b.kind) & (b.kind >= 0)).astype(np.float64)
+    same: Array = ((a.kind[:, None] == b.kind) & (b.kind >= 0)).astype(np.float64)
+    return same
 
 
 @dataclass(frozen=True)

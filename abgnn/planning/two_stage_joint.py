@@ -16,7 +16,7 @@ from itertools import product
 
 import numpy as np
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index
 from abgnn.planning.question_kernel import Kernel, inverse_of
 from abgnn.planning.two_stage_fit import (
     ABILITY_COUNT,
@@ -83,7 +83,8 @@ def _mean_rest(score: Array, prior: Array, sweeps: int = 30) -> Array:
         ability = total / (answered.sum(0) + ABILITY_COUNT)
         rest = np.where(answered, y - ability, 0.0).sum(1, keepdims=True)
         effect = rest / (count + LUCK / (QUESTION + 0.03))
-    return rest / np.maximum(count, 1)
+    mean: Array = rest / np.maximum(count, 1)
+    return mean
 
 
 def conditioned_jointly(
@@ -111,7 +112,7 @@ def conditioned_jointly(
     return Joint(level, difficulty, ability, by_llm.sum(1, keepdims=True), by_llm, left_out)
 
 
-def _left_out_duals(inverse: Array, dual: Array, question: Array, n: int) -> Array:
+def _left_out_duals(inverse: Array, dual: Array, question: Index, n: int) -> Array:
     """Dual weights of all answers when one question's are left out, per question, `[N, n]`.
 
     With b the answers left out, α' = α − K⁻¹[:, b] (K⁻¹[b, b])⁻¹ α_b, which is 0 on b.
