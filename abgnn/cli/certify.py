@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Callable
@@ -32,8 +33,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--latency", type=float, metavar="S", help=text)
     text = "judge whether this share of the queries (0.95) ends within --latency, not the mean"
     parser.add_argument("--share", type=float, metavar="P", help=text)
-    text = "of each one-sided bound"
+    text = "that all budgets' bounds hold together, however often one looks"
     parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help=text)
+    text = (
+        "the how-manyth time that this is judged; every look spends four fifths of the error "
+        "probability that earlier ones left (left out: one more than the file of --out says)"
+    )
+    parser.add_argument("--look", type=int, metavar="K", help=text)
     parser.add_argument("--out", metavar="FILE", help="JSON file of the certificate to write")
 
 
@@ -41,9 +47,13 @@ def run(args: Namespace, console: Console) -> int:
     """Execute and judge; 1 if a budget is not met."""
     from abgnn.cli.progress import progress_on
 
+    subject = _subject(args)
+    look = args.look if args.look is not None else _next_look(args.out, subject)
     with progress_on(console) as progress:
         certificate = _judge(args)(
             progress=progress,
+            subject=subject,
+            look=look,
             cost_usd=args.cost,
             latency_s=args.latency,
             share=args.share,
@@ -57,9 +67,33 @@ def run(args: Namespace, console: Console) -> int:
     return 1 if certificate.verdict == "not met" else 0
 
 
+def _subject(args: Namespace) -> str:
+    """What is judged: configs, and the digest of a plan; looks at the same one are counted."""
+    made = " ".join(args.config)
+    if args.plan and Path(args.plan).is_file():
+        made += f", plan {hashlib.sha256(Path(args.plan).read_bytes()).hexdigest()[:16]}"
+    return made
+
+
+def _next_look(out: str | None, subject: str) -> int:
+    """One more than the certificate in the file says, if it is of the same subject."""
+    try:
+        earlier = json.loads(Path(out).read_text(encoding="utf-8")) if out else {}
+        return int(earlier["look"]) + 1 if earlier["subject"] == subject else 1
+    except (OSError, ValueError, KeyError, TypeError):
+        return 1
+
+
 def _judge(args: Namespace) -> Callable[..., Certificate]:
-    """Who judges: a plan on one config needs no PyTorch; configs over configs are Lightning's."""
-    if args.plan and len(args.config) == 1:
+    """Who judges: a mixture on one config needs no PyTorch; configs over configs are Lightning's.
+
+    A plan that reads the question has it encoded.
+    """
+    from abgnn.planning.calibration import file_format
+    from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
+
+    reads = args.plan is not None and file_format(args.plan) == QUESTION_PLAN
+    if args.plan and len(args.config) == 1 and not reads:
         from abgnn.experiments.certify_plan import certify_plan, read_questions
         from abgnn.experiments.deployment import read_deployment
         from abgnn.planning.plan_file import PlanFile
@@ -71,8 +105,11 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     from abgnn.experiments.certify import certify_policy
     from abgnn.experiments.experiment import build
     from abgnn.models.planned import PlannedMixture
+    from abgnn.models.planned_questions import PlannedQuestions
     from abgnn.models.policy import Policy
 
     experiment = build(args.config, ["--trainer.logger=false"])
-    policy: Policy = PlannedMixture(args.plan) if args.plan else experiment.model.policy
+    policy: Policy = experiment.model.policy
+    if args.plan:
+        policy = PlannedQuestions(args.plan) if reads else PlannedMixture(args.plan)
     return partial(certify_policy, experiment, policy)

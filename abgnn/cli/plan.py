@@ -24,8 +24,9 @@ def add_arguments(parser: Parser) -> None:
     """What is known of the LLMs, the budgets, what becomes of the plan."""
     parser.description = (
         "Prices of dollars and seconds at which every question gets the team that is worth most "
-        "for it, and budgets are kept in the mean; in seconds. Exit status 1 if no plan is "
-        "expected to meet them. Nothing is executed. A plan that does not read the question "
+        "for it, and budgets are kept in the mean; in seconds. Budgets that no plan is expected "
+        "to meet: the nearest plan is shown, and what it takes; none is written; exit status 1. "
+        "Nothing is executed. A plan that does not read the question "
         "(--blind) is a mixture of at most three teams; --quantile, --pools and calibrations of "
         "0.1 make one."
     )
@@ -60,33 +61,38 @@ def run(args: Namespace, console: Console) -> int:
     calibration = _calibration(args)
     budget = Budget(args.cost, args.latency, args.quantile, args.strict, args.margin)
     blind = args.blind or args.pools or budget.quantile is not None
-    made, show = (_mixture if blind or calibration.questions is None else _by_question)(
+    made, show, refused = (_mixture if blind or calibration.questions is None else _by_question)(
         calibration, budget, args
     )
-    if args.out:
-        made.write(args.out)
     if args.json:
         console.print_json(json.dumps(made.to_dict()))
-        return 0
-    show(console)
+    else:
+        show(console)
+    if refused is not None:
+        from rich.console import Console
+
+        Console(stderr=True).print(f"abgnn: {refused}", style="red", markup=False, soft_wrap=True)
+        return 1
     if args.out:
-        console.print(f"plan: {args.out}")
-    return 0 if made.feasible else 1
+        made.write(args.out)
+        if not args.json:
+            console.print(f"plan: {args.out}")
+    return 0
 
 
 def _by_question(
     calibration: Calibration, budget: Budget, args: Namespace
-) -> tuple[QuestionPlan, Callable[[Console], None]]:
+) -> tuple[QuestionPlan, Callable[[Console], None], ConfigError | None]:
     from abgnn.cli.views.question_plan import show_question_plan
     from abgnn.planning.question_plan import QuestionPlan
 
-    made = QuestionPlan.of(calibration, budget, args.queries)
-    return made, partial(show_question_plan, made)
+    made = QuestionPlan.of(calibration, budget, args.queries, nearest=True)
+    return made, partial(show_question_plan, made), made.refusal
 
 
 def _mixture(
     calibration: Calibration, budget: Budget, args: Namespace
-) -> tuple[PlanFile, Callable[[Console], None]]:
+) -> tuple[PlanFile, Callable[[Console], None], ConfigError | None]:
     from abgnn.cli.views.plan import show_plan
     from abgnn.planning.design import PlanSpace
     from abgnn.planning.plan_file import PlanFile
@@ -94,10 +100,10 @@ def _mixture(
     from abgnn.planning.predictive import predict
 
     tiers = PlanSpace(calibration.template, calibration.pools) if args.pools else None
-    mixture = plan(calibration, budget, tiers)
+    mixture = plan(calibration, budget, tiers, nearest=True)
     ahead = predict(calibration.model(), mixture, calibration.kinds, args.queries)
     made = PlanFile.of(mixture, calibration, ahead)
-    return made, partial(show_plan, mixture, ahead, calibration)
+    return made, partial(show_plan, mixture, ahead, calibration), mixture.refusal
 
 
 def _calibration(args: Namespace) -> Calibration:

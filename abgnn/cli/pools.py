@@ -100,7 +100,14 @@ def show_pools(
 
     backbones = Catalogue.from_yaml(catalogue)
     known = triples(backbones, domain, measured)
-    pools = build_pools(known.names, known.perf, known.cost, known.latency, n_pools=n_pools)
+    pools = build_pools(
+        known.names,
+        known.perf,
+        known.cost,
+        known.latency,
+        n_pools=n_pools,
+        guessed=known.guessed,
+    )
     console.print(pool_table(backbones, known, pools, title=f"{catalogue}, {domain}, {label}"))
     if len(pools) < n_pools:
         front = int(pools.front.sum())

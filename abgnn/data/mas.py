@@ -35,6 +35,9 @@ class MasDefinition:
         measured: YAML file of USD and seconds per call from a few real calls (`abgnn pools
             --config … --calls 3` writes it), instead of estimates.
         pools_seed: of random pools.
+        difficulty: how hard questions are before any call: `packaged` (the head that ships),
+            `rated` (their own `meta["level"]`, not in the simulated world), or a file that
+            `abgnn difficulty fit` wrote.
         framework: a system of another kind that carries the plans out (`abgnn.frameworks`); its
             roles and edges are the template.
 
@@ -56,13 +59,14 @@ class MasDefinition:
         pools: str | None = None,
         measured: str | None = None,
         pools_seed: int = 0,
+        difficulty: str = "packaged",
         framework: AnyFramework | None = None,
     ) -> None:
         if n_pools < 1:
             raise ConfigError("mas.n_pools", n_pools, "a number of pools ≥ 1")
         self.domain, self.n_pools = domain, n_pools
         self.pools_file, self.measured_file = pools, measured
-        self.pools_seed = pools_seed
+        self.pools_seed, self.difficulty = pools_seed, difficulty
         self.catalogue_file = catalogue
         self.catalogue = Catalogue.from_yaml(Path(catalogue)).without(exclude or [])
         self.framework = framework

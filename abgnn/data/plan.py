@@ -74,6 +74,8 @@ class Plan:
             need `max_tokens` then.
         deadline_s: seconds until this query's answer, where that is less than what all have
             (`abgnn.rollout.Deadline`); agents that are late are left out.
+        early_exit: a role agent that reads a program which passes the question's public examples
+            hands it on as its own answer, without a call (code of the AgentPrune family).
     """
 
     query: Query
@@ -86,6 +88,7 @@ class Plan:
     program: Program | None = None
     budget_usd: float | None = None
     deadline_s: float | None = None
+    early_exit: bool = False
 
     @classmethod
     def team(
@@ -134,6 +137,7 @@ class Plan:
             **({"program": program_to_dict(self.program)} if self.program else {}),
             **({"budget_usd": self.budget_usd} if self.budget_usd is not None else {}),
             **({"deadline_s": self.deadline_s} if self.deadline_s is not None else {}),
+            **({"early_exit": True} if self.early_exit else {}),
         }
 
     @classmethod
@@ -153,6 +157,7 @@ class Plan:
             program=program_from_dict(data["program"]) if "program" in data else None,
             budget_usd=data.get("budget_usd"),
             deadline_s=data.get("deadline_s"),
+            early_exit=data.get("early_exit", False),
         )
 
     def to_mermaid(self) -> str:

@@ -33,7 +33,8 @@ class DifficultyEstimator(LightningModule):
 
     with the embedding e, standardised surface counts c, and the logit of the mean ease of the
     question's task, :math:`b_t`, so that the MLP is a residual without an intercept. A task that
-    was not in training, or is unknown, has the mean over all questions. Loss: ½ BCE + ½ MSE.
+    was not in training, or is unknown, has the mean over all questions; where no question names a
+    task, that is the only intercept. Loss: ½ BCE + ½ MSE.
 
     Args:
         encoder: a sentence-transformers model, or `offline`.
@@ -79,7 +80,7 @@ class DifficultyEstimator(LightningModule):
             self.centre.copy_(surface.mean(0))
             self.scale.copy_(surface.std(0) + 1e-6)
         means = TaskMeans.fit(task, ease)
-        self.tasks = sorted(means.tasks)
+        self.tasks = sorted(name for name in means.tasks if name)
         start = torch.tensor([means.mean, *(means.tasks[t] for t in self.tasks)])
         self.base = nn.Parameter(torch.logit(start, eps=0.01).to(self.base))
 

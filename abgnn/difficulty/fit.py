@@ -30,8 +30,9 @@ class FitSettings:
         train_layers: transformer layers that learn, from the last; 0: frozen, and fast.
         channels: hidden width of the head.
         surface: whether the head sees surface counts.
-        tasks: whether a question's task is an input. Else the input is the table in training, and
-            afterwards always the first table.
+        tasks: whether a question's task is an input.
+        by_table: without tasks: whether the table is an input in training, and afterwards always
+            the first table; else nothing but the question is.
         lr_encoder, lr_head, weight_decay: of AdamW.
         batch_size: questions per step.
         epochs: at most; the weights of the least validation loss are kept, and training stops
@@ -46,6 +47,7 @@ class FitSettings:
     channels: int = 64
     surface: bool = True
     tasks: bool = True
+    by_table: bool = True
     lr_encoder: float = 1e-5
     lr_head: float = 5e-4
     weight_decay: float = 1e-3
@@ -87,6 +89,7 @@ def fit_estimator(
         settings.batch_size,
         settings.rebalance,
         settings.seed,
+        settings.by_table,
     )
     width = encode(data.texts[:1]).size(-1)
     estimator = DifficultyEstimator(
@@ -115,7 +118,7 @@ def fit_estimator(
         trainer.fit(estimator, datamodule=data)
         state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
     estimator.load_state_dict(state)
-    if not settings.tasks:
+    if not settings.tasks and settings.by_table:
         estimator.settle(TABLE.format(0))
     return estimator.cpu().eval()
 

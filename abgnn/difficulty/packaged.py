@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from abgnn.difficulty.estimator import DifficultyEstimator
-from abgnn.difficulty.head_file import load_head
+from abgnn.difficulty.head_file import embedding_head, load_head
 from abgnn.nn.difficulty_head import DifficultyHead
 
 PACKAGED_ENCODER = "offline"  # all-MiniLM-L6-v2
@@ -25,11 +23,8 @@ def packaged_estimator() -> DifficultyEstimator:
     return _load("offline")
 
 
-@torch.no_grad()
 def packaged_head() -> DifficultyHead:
     """A policy's difficulty head, on nothing but embeddings of the offline encoder `[B, 384]`."""
-    with torch.random.fork_rng(devices=[]):  # weights are read: nobody's draws may change
-        estimator = _load("offline-policy")
-        head = DifficultyHead(estimator.head.lin1.in_features, estimator.head.lin1.out_features)
-    head.load_state_dict({**estimator.head.state_dict(), "lin2.bias": estimator.base.detach()})
+    head = embedding_head(_load("offline-policy"))
+    assert head is not None, "it was fitted to embeddings alone"
     return head

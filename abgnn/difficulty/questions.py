@@ -52,11 +52,13 @@ class EaseData(LightningDataModule):
     Args:
         tables: outcomes; several may judge the same question by other LLMs.
         encoder: a frozen encoder that embeds all questions beforehand; None: the estimator does.
-        tasks: whether questions carry their benchmark as task; else only their table.
+        tasks: whether questions carry their benchmark as task; else only their table, if
+            `by_table`, or nothing.
         val_share: of questions held out, drawn at random; a text is never on both sides.
         batch_size: questions per step.
         rebalance: draw domains at 1:1:4; else questions as they are.
         seed: of the split.
+        by_table: whether the table stands in for the task where tasks are left out.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class EaseData(LightningDataModule):
         batch_size: int = 32,
         rebalance: bool = True,
         seed: int = 0,
+        by_table: bool = True,
     ) -> None:
         super().__init__()
         if not 0 < val_share < 1:
@@ -75,7 +78,8 @@ class EaseData(LightningDataModule):
         self.batch_size, self.rebalance = batch_size, rebalance
         self.texts = [text for table in tables for text in table.texts]
         self.benchmark = [task for table in tables for task in table.tasks]
-        source = [TABLE.format(n) for n, table in enumerate(tables) for _ in table.ids]
+        name = TABLE if by_table else ""
+        source = [name.format(n) for n, table in enumerate(tables) for _ in table.ids]
         self.task = self.benchmark if tasks else source
         self.surface = torch.from_numpy(surface_counts(self.texts)).float()
         self.observed = _joined([Observed.of(t.score, t.tasks) for t in tables])

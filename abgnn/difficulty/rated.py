@@ -1,15 +1,31 @@
-"""Difficulty from rated questions, before any rollout (Appendix F's loss)."""
+"""Difficulty from questions that carry a rated level, before any rollout (Appendix F's loss)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from abgnn.data.query import Query
 from abgnn.nn.difficulty_head import DifficultyHead
+
+
+def is_rated(queries: Sequence[Query]) -> bool:
+    """Whether the questions' own levels say anything: some have one, and they are not all alike."""
+    known = [float(q.meta["level"]) for q in queries if q.meta.get("level") is not None]
+    return differs(known)
+
+
+def differs(values: ArrayLike) -> bool:
+    """Whether numbers differ by more than rounding: a spread above a millionth of their size."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size < 2:
+        return False
+    return bool(np.ptp(numbers) > 1e-6 * np.abs(numbers).max())
 
 
 def rated_ease(queries: Sequence[Query], mean_accuracy: float, slope: float = 1.0) -> Tensor:
@@ -20,10 +36,11 @@ def rated_ease(queries: Sequence[Query], mean_accuracy: float, slope: float = 1.
     with the catalogue's mean expected accuracy and the standardised level; unrated queries get
     the mean. Returns `[len(queries)]`.
     """
-    level = torch.tensor([float(q.meta.get("level", torch.nan)) for q in queries])  # [n]
+    stated = [q.meta.get("level") for q in queries]
+    level = torch.tensor([torch.nan if one is None else float(one) for one in stated])  # [n]
     known = ~level.isnan()
     z = torch.zeros_like(level)
-    if known.sum() > 1 and level[known].std() > 0:
+    if is_rated(queries):
         z[known] = (level[known] - level[known].mean()) / level[known].std()
     return torch.sigmoid(torch.logit(torch.tensor(mean_accuracy), eps=1e-3) - slope * z)
 

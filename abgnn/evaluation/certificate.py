@@ -1,7 +1,10 @@
 """`Certificate`: whether stated budgets are met on held-out queries, with confidence bounds.
 
-One-sided bounds at a stated level: Clopper-Pearson (exact) for the share of queries within the
-latency budget; for mean cost and mean latency, whose distributions are skewed, `mean_bounds`.
+Of an error probability α = 1 − confidence, a look at the data spends a part, so that one may look
+again (`alpha_of_look`); that part is shared evenly by the budgets, so that their bounds hold
+together. Every bound is one-sided. Shares and 0/1 scores have exact bounds (Clopper-Pearson),
+other scores such that assume nothing but their range, mean cost and latency, which are skewed,
+`mean_bounds`; where the queries' plans were drawn from a mixture, part by part (`Strata`).
 """
 
 from __future__ import annotations
@@ -9,17 +12,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, stdtrit  # scipy.stats takes half a second to import
+from numpy.typing import NDArray
 
 from abgnn.data.outcome import Outcome
 from abgnn.errors import ConfigError
+from abgnn.evaluation.bounds import clopper_pearson, mean_bounds, score_bounds
+from abgnn.evaluation.strata import Strata
+
+__all__ = [
+    "Certificate",
+    "Finding",
+    "alpha_of_look",
+    "certify",
+    "check_request",
+    "clopper_pearson",
+    "mean_bounds",
+]
 
 Verdict = Literal["met", "not met", "not certified"]
-_DRAWS = 2000
+_SPENT, _LOOKS = 0.8, 6  # of the α that is left, by every look; what is left then is too little
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +44,8 @@ class Finding:
     Args:
         name: `mean cost`, `mean latency` or `share within latency`.
         budget: USD, seconds, or the share asked for.
-        value: observed.
-        low, high: one-sided bounds, each at the certificate's confidence.
+        value: observed; of a mixture, with its parts weighted by their known shares.
+        low, high: one-sided bounds, each at the certificate's `each`.
         verdict: `met` if the bound on the safe side is within the budget, `not met` if the other
             one is beyond it, else `not certified`: more queries may tell.
     """
@@ -49,12 +64,17 @@ class Certificate:
 
     Args:
         findings: one per budget.
-        accuracy: mean score, with its one-sided bounds.
-        confidence: of every bound, one by one (not of all together).
+        accuracy: mean score, with its one-sided bounds (at 1 − `alpha`, on their own).
+        confidence: that the bounds of all budgets hold together, over all looks.
         n: queries.
         label: `simulated`, `recorded` or `live`.
         seed: of data and bootstrap.
         priced: what the catalogue says about its prices and their date.
+        subject: what is judged, such that looks at the same thing can be told; may be empty.
+        look: the how-manyth look at it this is.
+        alpha: the error probability that this look spends.
+        each: confidence of each budget's bounds, 1 − `alpha` / number of budgets.
+        parts: of a mixture: part, its known share of the queries, and how many queries got it.
     """
 
     findings: tuple[Finding, ...]
@@ -64,6 +84,11 @@ class Certificate:
     label: str
     seed: int
     priced: str = ""
+    subject: str = ""
+    look: int = 1
+    alpha: float = 0.0
+    each: float = 0.0
+    parts: tuple[tuple[str, float, int], ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -74,8 +99,11 @@ class Certificate:
         return "met" if verdicts <= {"met"} else "not certified"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able."""
-        return {"verdict": self.verdict, **asdict(self)}
+        """JSON-able; a bound that is not known is None."""
+        made = {"verdict": self.verdict, **asdict(self)}
+        for finding in made["findings"]:
+            finding["high"] = finding["high"] if math.isfinite(finding["high"]) else None
+        return made
 
     def text(self) -> str:
         """For people."""
@@ -89,8 +117,23 @@ class Certificate:
             f"  budget {f.budget:.4g}: {f.verdict}"
             for f in self.findings
         ]
-        lines.append(f"  each bound one-sided at {self.confidence:.0%}")
+        if len(self.parts) > 1:
+            drawn = ", ".join(f"{n} for {share:.1%}" for _, share, n in self.parts)
+            lines.append(f"  queries for each part of the mixture: {drawn} of the use")
+        lines.append(
+            f"  the budgets hold together at {self.confidence:.0%}; look {self.look}, "
+            f"each bound one-sided at {self.each:.2%}"
+        )
         return "\n".join(lines)
+
+
+def alpha_of_look(confidence: float, look: int) -> float:
+    """The error probability that a look spends: four fifths of what earlier looks left.
+
+    The looks' parts (0.8, 0.16, 0.032, … of 1 − confidence) sum to less than 1 − confidence,
+    however often one looks.
+    """
+    return float((1 - confidence) * _SPENT * (1 - _SPENT) ** (look - 1))
 
 
 def certify(
@@ -100,9 +143,13 @@ def certify(
     latency_s: float | None = None,
     share: float | None = None,
     confidence: float = 0.95,
+    look: int = 1,
+    strata: Strata | None = None,
+    most_usd: float | None = None,
     label: str = "live",
     seed: int = 0,
     priced: str = "",
+    subject: str = "",
 ) -> Certificate:
     """Judge budgets by executed held-out queries; rollouts of one query count as one observation.
 
@@ -110,27 +157,51 @@ def certify(
         outcomes: of queries that nothing was learned from.
         cost_usd: budget of the mean cost per query; latency_s: of the mean latency.
         share: of queries that must be within `latency_s` each (a quantile budget).
-        confidence: of each one-sided bound.
-        label, seed, priced: what the certificate says of its origin.
+        confidence: that the bounds of all budgets hold together.
+        look: the how-manyth time that the same thing is judged (see `alpha_of_look`).
+        strata: which part of a mixture each query got; None: all queries are alike. The cost of a
+            rare and dear part that no query got is then nowhere in the bounds.
+        most_usd: what a query cannot cost more than (a hard cap); None: not known.
+        label, seed, priced, subject: what the certificate says of its origin.
 
     Raises:
         ConfigError: see `check_request`.
     """
     table = _per_query(outcomes)
     check_request(
-        len(table), cost_usd=cost_usd, latency_s=latency_s, share=share, confidence=confidence
+        len(table),
+        cost_usd=cost_usd,
+        latency_s=latency_s,
+        share=share,
+        confidence=confidence,
+        look=look,
     )
+    ids, figures = list(table), np.array(list(table.values()))  # [n, 3]
+    known = strata or Strata.none(ids)
+    budgets = (cost_usd is not None) + (latency_s is not None)
+    alpha = alpha_of_look(confidence, look)
+    each = 1 - alpha / budgets
+    skewed = partial(mean_bounds, confidence=each, seed=seed)
     findings = []
     if cost_usd is not None:
-        findings.append(_mean("mean cost", table[:, 1], cost_usd, confidence, seed))
+        limits = (0.0, math.inf if most_usd is None else most_usd)
+        mean = known.mean(ids, figures[:, 1], skewed, each, limits)
+        findings.append(_finding("mean cost", cost_usd, *mean))
     if latency_s is not None and share is None:
-        findings.append(_mean("mean latency", table[:, 2], latency_s, confidence, seed))
+        mean = known.mean(ids, figures[:, 2], skewed, each, (0.0, math.inf))
+        findings.append(_finding("mean latency", latency_s, *mean))
     if latency_s is not None and share is not None:
-        within = _within(outcomes, latency_s)
-        findings.append(_share(within, len(table), share, confidence))
-    low, high = mean_bounds(table[:, 0], confidence, seed)
-    accuracy = (float(table[:, 0].mean()), max(low, 0.0), min(high, 1.0))
-    return Certificate(tuple(findings), accuracy, confidence, len(table), label, seed, priced)
+        exact = partial(score_bounds, confidence=each)
+        within = known.mean(ids, _within(outcomes, latency_s), exact, each, (0.0, 1.0))
+        findings.append(_finding("share within latency", share, *within, least=True))
+    accuracy = known.mean(
+        ids, figures[:, 0], partial(score_bounds, confidence=1 - alpha), 1 - alpha, (0.0, 1.0)
+    )
+    parts = () if strata is None else tuple(strata.counts())
+    return Certificate(
+        tuple(findings), accuracy, confidence, len(ids), label, seed, priced, subject,
+        look, alpha, each, parts,
+    )  # fmt: skip
 
 
 def check_request(
@@ -140,6 +211,7 @@ def check_request(
     latency_s: float | None = None,
     share: float | None = None,
     confidence: float = 0.95,
+    look: int = 1,
 ) -> None:
     """Whether `certify` can judge this, which is known before a query is executed.
 
@@ -156,74 +228,33 @@ def check_request(
         raise ConfigError("confidence", confidence, "from 0.5 to below 1")
     if share is not None and (latency_s is None or not 0 < share < 1):
         raise ConfigError("share", share, "between 0 and 1, with a latency budget")
+    if not 1 <= look <= _LOOKS:
+        raise ConfigError("look", look, f"from 1, for the first, to {_LOOKS}")
     if queries < 2:
         raise ConfigError("queries", queries, "at least two queries")
 
 
-def clopper_pearson(successes: int, n: int, confidence: float) -> tuple[float, float]:
-    """Exact one-sided lower and upper bounds of a share."""
-    low = float(betaincinv(successes, n - successes + 1, 1 - confidence)) if successes else 0.0
-    high = float(betaincinv(successes + 1, n - successes, confidence)) if successes < n else 1.0
-    return low, high
-
-
-def mean_bounds(values: ArrayLike, confidence: float, seed: int = 0) -> tuple[float, float]:
-    """One-sided lower and upper bounds of a mean.
-
-    The bootstrap of the studentised mean; of positive values the wider of it and of the bound for
-    log-normal ones (Cox), for the bootstrap is short where few values are very skewed. A constant
-    sample is its own bound: nothing says how far others may be.
-    """
-    x = np.asarray(values, dtype=float)
-    n, mean, spread = len(x), float(x.mean()), float(x.std(ddof=1))
-    if spread <= 1e-12 * abs(mean):
-        return mean, mean
-    rng = np.random.default_rng(seed)
-    drawn = x[rng.integers(n, size=(_DRAWS, n))]
-    sd = drawn.std(1, ddof=1)
-    t = (drawn.mean(1) - mean)[sd > 0] / (sd[sd > 0] / n**0.5)
-    low_t, high_t = np.quantile(t, (1 - confidence, confidence))
-    low, high = mean - float(high_t) * spread / n**0.5, mean - float(low_t) * spread / n**0.5
-    if (x > 0).all():
-        log_low, log_high = _log_normal_bounds(np.log(x), confidence)
-        low, high = min(low, log_low), max(high, log_high)
-    return low, high
-
-
-def _log_normal_bounds(logs: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    n, variance = len(logs), float(logs.var(ddof=1))
-    half = float(stdtrit(n - 1, confidence))
-    half *= (variance / n + variance**2 / (2 * (n - 1))) ** 0.5
-    centre = float(logs.mean()) + variance / 2
-    return float(np.exp(centre - half)), float(np.exp(centre + half))
-
-
-def _mean(
-    name: str, values: NDArray[np.float64], budget: float, confidence: float, seed: int
+def _finding(
+    name: str, budget: float, value: float, low: float, high: float, *, least: bool = False
 ) -> Finding:
-    low, high = mean_bounds(values, confidence, seed)
-    verdict: Verdict = "met" if high <= budget else "not met" if low > budget else "not certified"
-    return Finding(name, budget, float(values.mean()), low, high, verdict)
+    """With its verdict; `least`: the budget is the least that there should be."""
+    safe, unsafe = (low >= budget, high < budget) if least else (high <= budget, low > budget)
+    verdict: Verdict = "met" if safe else "not met" if unsafe else "not certified"
+    return Finding(name, budget, value, low, high, verdict)
 
 
-def _share(within: int, n: int, share: float, confidence: float) -> Finding:
-    low, high = clopper_pearson(within, n, confidence)
-    verdict: Verdict = "met" if low >= share else "not met" if high < share else "not certified"
-    return Finding("share within latency", share, within / n, low, high, verdict)
-
-
-def _within(outcomes: Sequence[Outcome], latency_s: float) -> int:
-    """Queries whose every rollout is within; a failed one is not."""
+def _within(outcomes: Sequence[Outcome], latency_s: float) -> NDArray[np.float64]:
+    """1 for a query whose every rollout is within, else 0; a failed one is not."""
     able: dict[str, bool] = {}
     for o in outcomes:
         fine = o.error is None and o.latency <= latency_s
         able[o.plan.query.id] = able.get(o.plan.query.id, True) and fine
-    return sum(able.values())
+    return np.array(list(able.values()), dtype=float)
 
 
-def _per_query(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Mean score, USD and seconds of every query, `[n, 3]`."""
+def _per_query(outcomes: Sequence[Outcome]) -> dict[str, NDArray[np.float64]]:
+    """Mean score, USD and seconds of every query, `[3]`."""
     figures: dict[str, list[tuple[float, float, float]]] = {}
     for o in outcomes:
         figures.setdefault(o.plan.query.id, []).append((o.score, o.cost, o.latency))
-    return np.array([np.mean(v, axis=0) for v in figures.values()]).reshape(len(figures), 3)
+    return {query: np.mean(rows, axis=0) for query, rows in figures.items()}

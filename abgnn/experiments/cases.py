@@ -17,11 +17,10 @@ from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.trained import from_checkpoint
-from abgnn.models.planned import PlannedMixture
+from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
-from abgnn.planning.plan_file import PlanFile
-from abgnn.planning.planner import plan
+from abgnn.planning.question_plan import QuestionPlan
 from abgnn.plots.cases import draw_cases
 from abgnn.training.evaluate import evaluate
 
@@ -122,8 +121,7 @@ def _planned(
 ) -> Iterator[tuple[str, str, _BudgetedPolicy]]:
     calibration = calibrate_experiment(experiment, rollouts, seed, by)
     for budget in budgets:
-        mixture = plan(calibration, budget, seed=seed)
-        policy = PlannedMixture(PlanFile.of(mixture, calibration), seed)
+        policy = PlannedQuestions(QuestionPlan.of(calibration, budget))
         yield PLANNER, in_words(budget), _BudgetedPolicy(policy)
 
 

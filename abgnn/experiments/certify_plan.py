@@ -10,6 +10,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import Certificate, certify, check_request
+from abgnn.experiments.certify_parts import spread_plans
 from abgnn.experiments.deployment import Deployment, read_config
 from abgnn.experiments.progress import Progress
 from abgnn.planning.plan_file import PlanFile
@@ -34,9 +35,13 @@ def certify_plan(
     samples: int = 1,
     *,
     progress: Progress | None = None,
+    subject: str = "",
     **budgets: Any,
 ) -> Certificate:
     """Judge a plan on the test questions; `progress` is shown every rollout.
+
+    Every part of a mixture is asked some questions, however rare it is (`certify_parts`);
+    the certificate weights parts by their known shares.
 
     Raises:
         ConfigError: no such backbone or role, or a request that the questions cannot answer; said
@@ -46,10 +51,10 @@ def certify_plan(
     check_request(len(queries), **budgets)
     mas = deployment.mas
     plan.check(mas.catalogue.names, [role.name for role in mas.template.roles])
-    repeated = [query for query in queries for _ in range(samples)]
+    plans, strata = spread_plans(plan, queries, mas.template, samples)
     ids = [k for _ in queries for k in range(samples)]
     if progress is not None:
-        progress.start(len(repeated), "rollouts", left_usd(deployment.rollout))
+        progress.start(len(plans), "rollouts", left_usd(deployment.rollout))
 
     def show(outcome: Outcome) -> None:
         if progress is not None:
@@ -57,13 +62,15 @@ def certify_plan(
 
     with deployment.new_executor(questions, on_outcome=show) as executor:
         executor.check()
-        plans = plan.plans(repeated, mas.template)
         outcomes = executor.run(plans, samples=ids, phase="test")
     return certify(
         outcomes,
+        strata=strata,
+        most_usd=deployment.rollout.caps.query_usd,
         label=deployment.label,
         seed=questions.seed,
         priced=mas.catalogue.priced,
+        subject=subject,
         **budgets,
     )
 

@@ -55,6 +55,20 @@ def from_config(name: str) -> Trained:
     return _made(config["model"], name)
 
 
+@dataclass(frozen=True)
+class EmbeddedDeployment(Deployment):
+    """A deployment that encodes questions: what reads them needs it."""
+
+    mas: BaseMAS
+
+
+def embedded_deployment(name: str) -> EmbeddedDeployment:
+    """The deployment in a config, with the encoder; its policy is not read."""
+    model = read_config(name)["model"]
+    values = {key: model[key] for key in EXECUTES if key in model}
+    return instantiated(EmbeddedDeployment, values, name)
+
+
 def from_checkpoint(path: str) -> Trained:
     """The policy of a checkpoint of `abgnn fit`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from abgnn.frameworks.questions import QuestionFile
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.planned import PlannedMixture
+from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
-from abgnn.planning.budgets import Budget, Mixture
+from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.planning.prior import Prior
+from abgnn.planning.question_plan import QuestionPlan
 from abgnn.rollout.clients.base import Client
 from abgnn.rollout.clients.openai import OpenAIClient
 from abgnn.rollout.settings import Caps, Recording, RolloutSettings
@@ -72,13 +74,14 @@ class PlanChooser:
         mas: roles and backbones.
         policy: who chooses.
         label: of the calls that it was learned from: `live`, `simulated`.
-        mixture: what the planner expects; None for a policy that was trained.
+        expected: `accuracy`, `cost_usd`, `latency_s` per question, as the planner expects; None
+            for a policy that was trained.
     """
 
     mas: BaseMAS
     policy: Policy
     label: str
-    mixture: Mixture | None = None
+    expected: Mapping[str, float | None] | None = None
 
     def __call__(self, question: str) -> Plan:
         """The plan of a question; nothing is spent."""
@@ -93,9 +96,11 @@ class PlanChooser:
         mas = BaseMAS(how.domain, catalogue, encoder=how.encoder, n_pools=1, framework=framework)
         calibration = _calibrated(mas, how)
         budget = Budget(how.cost_usd, how.latency_s)
-        mixture = plan(calibration, budget)
-        policy = PlannedMixture(PlanFile.of(mixture, calibration))
-        return cls(mas, policy, calibration.label, mixture)
+        if calibration.questions is not None:
+            made = QuestionPlan.of(calibration, budget)
+            return cls(mas, PlannedQuestions(made), calibration.label, made.expected)
+        mixture = PlanFile.of(plan(calibration, budget), calibration)  # a calibration of 0.1
+        return cls(mas, PlannedMixture(mixture), calibration.label, mixture.expected)
 
     @classmethod
     def trained(

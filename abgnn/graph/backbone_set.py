@@ -61,7 +61,9 @@ class BackboneSet:
         if self.pools_file is not None and self.pools_file != "random":
             stated = read_pools(self.pools_file, self.domain)
             return Pools.from_names(t.names, stated, t.perf, t.cost, t.latency)
-        built = build_pools(t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools)
+        built = build_pools(
+            t.names, t.perf, t.cost, t.latency, n_pools=self.n_pools, guessed=t.guessed
+        )
         return built if self.pools_file is None else deal(built, self.pools_seed)
 
     @cached_property

@@ -15,7 +15,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds, survivors
 from abgnn.models.sampling import categorical_entropy, choose
-from abgnn.models.team import MaskMode, Team, named_mask
+from abgnn.models.team import Cast, MaskMode, named_mask
 from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
@@ -48,6 +48,9 @@ class AgentDropout(PrunedTeam):
         order: how candidate edges are walked; `index` as released.
         inference: see `AgentPrune`.
         seed: of random masks and sampled inference.
+        cast: which roles the agents play, see `cast_of`.
+        early_exit: whether an agent that reads a program which passes the question's public
+            examples hands it on without a call, as the release's code agents do.
 
     Raises:
         ConfigError: an unknown LLM or setting, or a value out of range.
@@ -73,10 +76,13 @@ class AgentDropout(PrunedTeam):
         order: Order = "index",
         inference: Inference = "deterministic",
         seed: int = 0,
+        cast: Cast = "template",
+        early_exit: bool = False,
     ) -> None:
         super().__init__(
-            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed
-        )
+            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed,
+            cast, early_exit,
+        )  # fmt: skip
         if node_policy not in ("released", "exact"):
             raise ConfigError("policy.node_policy", node_policy, "'released' or 'exact'")
         if node_steps < 0:
@@ -141,7 +147,7 @@ class AgentDropout(PrunedTeam):
         if self.phase == "nodes" and sample:
             return self._without_nodes(batch)
         drawn = self.drawn(batch.query, sample=sample)
-        team = Team(batch.template[0], self.n_agents, self.backbone)
+        team = self.team(batch.template[0])
         silent = [self.dropped[r].nonzero().flatten().tolist() for r in range(self.rounds)]
         plans = [
             team.plan(
@@ -194,7 +200,7 @@ class AgentDropout(PrunedTeam):
         picked = surrogate.expand(size, -1, -1).gather(2, gone.unsqueeze(2)).squeeze(2)
         entropy = categorical_entropy(chance).sum().expand(size)
         spatial, temporal = self._whole().cpu(), self.temporal_mask.cpu()
-        team = Team(batch.template[0], self.n_agents, self.backbone)
+        team = self.team(batch.template[0])
         plans = [
             team.plan(
                 query, [(spatial[r], temporal[r], [int(gone[b, r])]) for r in range(self.rounds)]

@@ -10,7 +10,7 @@ from torch_geometric.data import Batch
 
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.pruned_team import Inference, PrunedTeam, Rounds, survivors
-from abgnn.models.team import MaskMode, Team, named_mask
+from abgnn.models.team import Cast, MaskMode, named_mask
 from abgnn.nn.edge_distribution import Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
@@ -41,6 +41,9 @@ class AgentPrune(PrunedTeam):
             pruning is over all open ones that close no cycle; `sampled`, as released, draws them
             still, from a seed, so that the same questions get the same plans.
         seed: of random masks and sampled inference.
+        cast: which roles the agents play, see `cast_of`.
+        early_exit: whether an agent that reads a program which passes the question's public
+            examples hands it on without a call, as the release's code agents do.
 
     Raises:
         ConfigError: an unknown LLM or setting, or a value out of range.
@@ -63,10 +66,13 @@ class AgentPrune(PrunedTeam):
         order: Order = "index",
         inference: Inference = "deterministic",
         seed: int = 0,
+        cast: Cast = "template",
+        early_exit: bool = False,
     ) -> None:
         super().__init__(
-            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed
-        )
+            backbone, n_agents, rounds, init_prob, prune_at, rate, order, inference, seed,
+            cast, early_exit,
+        )  # fmt: skip
         self.low_rank, self.delta = low_rank, delta
         start = torch.full((2, n_agents, n_agents), self.start)
         self.logits = nn.Parameter(start)  # spatial, temporal: [2, N, N]
@@ -88,7 +94,7 @@ class AgentPrune(PrunedTeam):
 
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         drawn = self.drawn(batch.query, sample=sample)
-        team = Team(batch.template[0], self.n_agents, self.backbone)
+        team = self.team(batch.template[0])
         plans = [
             team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
             for b, query in enumerate(batch.query)

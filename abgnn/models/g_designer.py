@@ -16,7 +16,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.policy import Policy
 from abgnn.models.seeded import seeded
-from abgnn.models.team import Team
+from abgnn.models.team import Cast, Team, cast_of
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, joined
 from abgnn.nn.graph_auto_encoder import EdgeLogits, GraphAutoEncoder, VariationalGraphAutoEncoder
@@ -40,7 +40,7 @@ class GDesigner(Policy):
 
     Args:
         backbone: who plays all agents and the decision agent.
-        n_agents: N; the template's role agents in order, repeated as needed (6 for MMLU).
+        n_agents: N (6 for MMLU); roles are repeated as needed.
         rounds: executions of the graph, 1 or 2 in the release. From the second on everyone reads
             everyone's previous message but where it would run against the round's own edges, as
             released.
@@ -53,6 +53,9 @@ class GDesigner(Policy):
             them even when the policy is used, from a seed of its own, so that the same questions
             get the same plans.
         in_channels: width H of the text encoder.
+        cast: which roles the agents play, see `cast_of`.
+        early_exit: whether an agent that reads a program which passes the question's public
+            examples hands it on without a call, as the release's code agents do.
 
     Raises:
         ConfigError: an unknown LLM, role or setting, or no agent.
@@ -70,6 +73,8 @@ class GDesigner(Policy):
         order: Literal["index", "random", "learned"] = "index",
         inference: Literal["threshold", "sampled"] = "threshold",
         in_channels: int = 384,
+        cast: Cast = "template",
+        early_exit: bool = False,
     ) -> None:
         super().__init__()
         _check(n_agents, rounds, variant, anchor, inference)
@@ -79,6 +84,8 @@ class GDesigner(Policy):
         self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
         self.variant, self.role_graph, self.anchor = variant, role_graph, anchor
         self.inference, self.in_channels = inference, in_channels
+        self.cast: Cast = cast
+        self.early_exit = early_exit
         self.edges = EdgeDistribution(n_agents, order)
 
     def attach(self, table: BackboneTable) -> None:
@@ -107,7 +114,7 @@ class GDesigner(Policy):
 
     def _design(self, batch: Batch, template: Template, *, sample: bool) -> EdgeLogits:
         """Logits of all pairs for every question."""
-        cast = role_of_agent(template, self.n_agents)
+        cast = role_of_agent(template, self.n_agents, self.cast)
         size, width = batch.num_graphs, batch.role_embed.size(-1)
         roles = batch.role_embed.view(size, -1, width)[:, cast]  # [B, N, H]
         pairs = self._pairs(template, cast)
@@ -146,7 +153,7 @@ class GDesigner(Policy):
         return [joined(same) for same in zip(*alone, strict=True)]
 
     def _plans(self, batch: Batch, template: Template, edges: Tensor) -> list[Plan]:
-        team = Team(template, self.n_agents, self.backbone)
+        team = Team(template, self.n_agents, self.backbone, self.cast, self.early_exit)
         between = temporal_edges(edges)
         graphs = zip(batch.query, edges.cpu(), between.cpu(), strict=True)
         return [
@@ -155,9 +162,9 @@ class GDesigner(Policy):
         ]
 
 
-def role_of_agent(template: Template, n_agents: int) -> list[int]:
-    """The role that each agent plays: the template's role agents in order, again and again."""
-    roles = [i for i in range(len(template.roles)) if i != template.decision]
+def role_of_agent(template: Template, n_agents: int, cast: Cast = "template") -> list[int]:
+    """The role that each agent plays: those of the cast in order, again and again."""
+    roles = cast_of(template, cast)
     return [roles[i % len(roles)] for i in range(n_agents)]
 
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from abgnn.data.query import Query
+from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.models.policy import Policy
 from abgnn.models.seeded import seeded
+from abgnn.models.team import Cast, Team
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order, joined
 
@@ -32,6 +34,9 @@ class PrunedTeam(Policy):
         order: how candidate edges are walked.
         inference: whether edges are drawn when the policy is used.
         seed: of sampled inference.
+        cast: which roles the agents play, see `cast_of`.
+        early_exit: whether an agent that reads a program which passes the question's public
+            examples hands it on without a call, as the release's code agents do.
 
     Raises:
         ConfigError: a value out of range; an LLM that the catalogue lacks, at `attach`.
@@ -50,12 +55,16 @@ class PrunedTeam(Policy):
         order: Order,
         inference: Inference,
         seed: int,
+        cast: Cast,
+        early_exit: bool,
     ) -> None:
         super().__init__()
         _check(n_agents, rounds, init_prob, rate, inference)
         self.backbone, self.n_agents, self.rounds = backbone, n_agents, rounds
         self.prune_at, self.rate = tuple(prune_at), rate
         self.inference, self.seed = inference, seed
+        self.cast: Cast = cast
+        self.early_exit = early_exit
         self.edges = EdgeDistribution(n_agents, order)
         self.start = float(torch.logit(torch.tensor(init_prob)))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
@@ -64,6 +73,10 @@ class PrunedTeam(Policy):
         if self.backbone not in table.names:
             raise ConfigError("policy.backbone", self.backbone, f"one of {list(table.names)}")
         super().attach(table)
+
+    def team(self, template: Template) -> Team:
+        """The agents that play in a template."""
+        return Team(template, self.n_agents, self.backbone, self.cast, self.early_exit)
 
     @abstractmethod
     def graphs(self, size: int, *, sample: bool) -> Rounds:

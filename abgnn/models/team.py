@@ -18,6 +18,39 @@ MaskMode = Literal[
     "DirectAnswer", "FullConnected", "Random", "Chain", "Debate", "Layered", "Star", "Mesh"
 ]
 Round = tuple[Tensor, Tensor, Sequence[int]]
+Cast = Literal["template", "released"] | list[str]
+
+RELEASED_CASTS: tuple[tuple[str, ...], ...] = (
+    ("Knowledgeable Expert", "Critic", "Mathematician", "Psychologist", "Historian"),
+    ("Math Solver", "Mathematical Analyst", "Programming Expert", "Inspector"),
+    ("Project Manager", "Algorithm Designer", "Programming Expert", "Test Analyst", "Bug Fixer"),
+)
+"""The order in which AgentPrune, AgentDropout and G-Designer deal roles out, by domain."""
+
+
+def cast_of(template: Template, cast: Cast = "template") -> list[int]:
+    """Which roles a team's agents play, in their order; with more agents it begins anew.
+
+    Args:
+        template: with the roles.
+        cast: names of roles; `template`: all role agents in its order; `released`: those of the
+            release first, if the template has them all, then its others.
+
+    Raises:
+        ConfigError: a name that is no role agent of the template.
+    """
+    roles = {r.name: i for i, r in enumerate(template.roles) if i != template.decision}
+    if cast == "template":
+        return list(roles.values())
+    if isinstance(cast, str):
+        if cast != "released":
+            raise ConfigError("policy.cast", cast, "template, released, or names of roles")
+        known = next((c for c in RELEASED_CASTS if set(c) <= set(roles)), ())
+        return [roles[name] for name in dict.fromkeys((*known, *roles))]
+    for name in cast:
+        if name not in roles:
+            raise ConfigError("policy.cast", name, f"role agents of {list(roles)}")
+    return [roles[name] for name in cast] or list(roles.values())
 
 
 def named_mask(mode: MaskMode, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -53,24 +86,28 @@ def named_mask(mode: MaskMode, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Team:
-    """N agents: the template's role agents in order, again and again, all on one LLM.
+    """N agents: the roles of a cast in order, again and again, all on one LLM.
 
     Args:
         template: roles; its edges play no part.
         n_agents: N.
         backbone: who plays all of them, the decision agent included.
+        cast: see `cast_of`.
+        early_exit: see `Plan`.
     """
 
     template: Template
     n_agents: int
     backbone: str
+    cast: Cast = "template"
+    early_exit: bool = False
 
     @property
     def agents(self) -> tuple[Agent, ...]:
         """The N role agents."""
-        template = self.template
-        roles = [r for i, r in enumerate(template.roles) if i != template.decision]
-        return tuple(Agent(roles[i % len(roles)], self.backbone) for i in range(self.n_agents))
+        roles = cast_of(self.template, self.cast)
+        chosen = (self.template.roles[roles[i % len(roles)]] for i in range(self.n_agents))
+        return tuple(Agent(role, self.backbone) for role in chosen)
 
     @property
     def decision(self) -> Agent | None:
@@ -102,6 +139,7 @@ class Team:
             quiet = now
         senders = [i for i in range(n) if i not in quiet]
         team = Plan.team(query, self.agents, graphs[-1].edges, self.decision, senders)
+        team = replace(team, early_exit=self.early_exit)
         if len({(g.edges, g.absent) for g in graphs}) == 1 and not graphs[0].absent:
             between = {g.temporal_edges for g in graphs[1:]}
             if len(between) <= 1:  # one graph for all rounds

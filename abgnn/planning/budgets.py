@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import linprog
 
 from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
+from abgnn.planning.least import quantile_least, refusal
 from abgnn.planning.search import Candidate, Searcher
 
 _DUAL_STEPS, _START = 8, 0.05
@@ -59,13 +60,13 @@ class Budget:
     margin: float | None = None
 
     def __post_init__(self) -> None:
-        for field, value in (
+        for name, value in (
             ("cost", self.cost_usd),
             ("latency", self.latency_s),
             ("margin", self.margin),
         ):
             if value is not None and not value > 0:
-                raise ConfigError(field, value, "a number above 0")
+                raise ConfigError(name, value, "a number above 0")
         if self.quantile is not None and not 0.5 <= self.quantile < 1:
             raise ConfigError("quantile", self.quantile, "from 0.5 to below 1, for example 0.95")
         if self.quantile is not None and self.latency_s is None:
@@ -99,12 +100,24 @@ class Mixture:
             designs that come nearest.
         prices: λ_tok (per USD) and λ_lat (per second), the dual values of the budgets: no design
             has a higher utility at them.
+        refusal: what `required` raises where the budgets are not expected to be met.
     """
 
     parts: tuple[Weighted, ...]
     budget: Budget
     feasible: bool
     prices: tuple[float, float] = (0.0, 0.0)
+    refusal: ConfigError | None = field(default=None, compare=False, repr=False)
+
+    def required(self) -> Mixture:
+        """Itself.
+
+        Raises:
+            ConfigError: the budgets are not expected to be met; it names the least that would do.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        return self
 
     @property
     def cost_usd(self) -> float | None:
@@ -162,7 +175,24 @@ def budgeted_mix(searcher: Searcher | Sequence[Stratum], budget: Budget) -> Mixt
         worst = np.where(of == g, uses.max(0), np.inf)
         nearest[int(worst.argmin())] = share
     dear = np.full(len(uses), 20 * _START)
-    return Mixture(_parts(strata, candidates, nearest), budget, False, _prices(budget, dear))
+    parts = _parts(strata, candidates, nearest)
+    refused = _refusal(strata, candidates, budget)
+    return Mixture(parts, budget, False, _prices(budget, dear), refused)
+
+
+def _refusal(
+    strata: Sequence[Stratum], candidates: Sequence[tuple[int, Candidate]], budget: Budget
+) -> ConfigError:
+    groups, shares = np.array([g for g, _ in candidates]), [s.share for s in strata]
+    usd = np.array([c.forecast.usd for _, c in candidates]) / budget.aim
+    seconds = np.array([c.forecast.seconds for _, c in candidates]) / budget.aim
+    mean = budget.quantile is None
+    if budget.quantile is not None:
+        slow = (1 - budget.quantile) * budget.aim
+        runs = [strata[g].searcher.seconds(c.design) for g, c in candidates]
+        seconds = np.full(len(usd), quantile_least(runs, groups, shares, slow))
+    cost, wait = budget.cost_usd, budget.latency_s
+    return refusal(cost, wait, usd, seconds, groups, shares, means=mean)
 
 
 def _prices(budget: Budget, duals: Array) -> tuple[float, float]:

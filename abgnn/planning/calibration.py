@@ -162,7 +162,8 @@ def _profile(data: Mapping[str, Any]) -> Prior:
     )
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
-    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"])
+    guessed = None if data.get("guess_sd") is None else np.array(data["guess_sd"], dtype=float)
+    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"], guessed)
 
 
 def file_format(path: str | Path) -> str | None:
@@ -190,6 +191,8 @@ def _plain(made: Prior | Observations) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields(made):
         value = getattr(made, field.name)
+        if value is None:
+            continue
         values[_KEYS.get(field.name, field.name)] = (
             value.tolist() if isinstance(value, np.ndarray) else value
         )

@@ -8,9 +8,9 @@ r"""P(a call is right): a hierarchical logistic model with a random query effect
 
 with n messages read, the share φ of them right, thinking flag t, capability c of the reader; the
 message weights of the decision agent are its own. The prior mean of an ability :math:`a_m` is what
-the published score says; how far it may be trusted (τ) is decided by the evidence. Where questions
-are of several kinds g, so is how much a backbone is better at one kind than at another
-(:math:`h_{mg} \sim N(0, \sigma_h^2)`).
+the published score says; how far it may be trusted (τ) is decided by the evidence, and a guessed
+one (`Prior.guess_sd`) is trusted less. Where questions are of several kinds g, so is how much a
+backbone is better at one kind than at another (:math:`h_{mg} \sim N(0, \sigma_h^2)`).
 """
 
 from __future__ import annotations
@@ -154,6 +154,7 @@ class _Fit:
         total = float(np.hypot(state.theta[self.layout.slope], state.spread))
         mean[self.layout.ability] = solo_ability(self.profile.accuracy, total)
         _, sd = self.layout.prior(self.tau, total, self.kind_effect)
+        sd[self.layout.ability] = np.hypot(sd[self.layout.ability], self.profile.doubt)
         return mean, 1 / sd**2
 
 

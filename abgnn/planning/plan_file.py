@@ -213,15 +213,24 @@ class PlanFile:
 
     def part_of(self, query: Query, seed: int = 0) -> NamedDesign:
         """The design that a query gets."""
-        kind = str(query.meta.get(self.by, "")) if self.by else ""
-        able = [part for part in self.parts if part.group in ("", kind)] or self.parts
-        digest = hashlib.sha256(f"{seed}/{query.id}".encode()).digest()
-        place = int.from_bytes(digest[:8], "big") / 2**64 * sum(part.share for part in able)
+        able = self.drawn_from(query)
+        place = place_of(query, seed) * sum(part.share for part in able)
         for part in able:
             place -= part.share
             if place < 0:
                 return part
         return able[-1]
+
+    def drawn_from(self, query: Query) -> tuple[NamedDesign, ...]:
+        """The designs that a query of this kind may get."""
+        kind = str(query.meta.get(self.by, "")) if self.by else ""
+        return tuple(part for part in self.parts if part.group in ("", kind)) or self.parts
+
+
+def place_of(query: Query, seed: int = 0) -> float:
+    """A number in [0, 1) that looks random and depends on the query's id and the seed alone."""
+    digest = hashlib.sha256(f"{seed}/{query.id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _named(share: float, design: Design, group: str, calibration: Calibration) -> NamedDesign:

@@ -22,6 +22,7 @@ def plan(
     space: PlanSpace | None = None,
     *,
     seed: int = 0,
+    nearest: bool = False,
 ) -> Mixture:
     """The mixture of designs of the highest expected accuracy within a budget.
 
@@ -30,12 +31,18 @@ def plan(
         budget: of cost and latency per query.
         space: designs that are allowed; None: any backbones together, lone agents too.
         seed: of the virtual queries.
+        nearest: where no plan meets the budgets, give the one that comes nearest.
+
+    Raises:
+        ConfigError: no plan is expected to meet the budgets (`abgnn.planning.least`).
     """
     model = calibration.model()
     strata = strata_of(calibration, model, space or calibration.everything, seed)
     if budget.strict and budget.margin is None:
-        return kept_mix(model, strata, budget, calibration.kinds)
-    return budgeted_mix(strata, budget)
+        mixture = kept_mix(model, strata, budget, calibration.kinds)
+    else:
+        mixture = budgeted_mix(strata, budget)
+    return mixture if nearest else mixture.required()
 
 
 def strata_of(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from abgnn.data.arrays import Array
 from abgnn.data.catalogue import Catalogue
 from abgnn.errors import ConfigError
-from abgnn.pools.estimates import DOMAINS, expected_accuracy, triples
+from abgnn.pools.estimates import DOMAINS, expected_accuracy, guess_sd, triples
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Prior:
         thinks: whether it reasons before it answers, `[M]` bool.
         price_in: USD per prompt token, `[M]`.
         answer_tokens: visible tokens of a typical answer.
+        guess_sd: how far off the accuracy may be, beside what a published score may, where there
+            is none: standard deviation of its logit, `[M]`; None: 0, every score is published.
     """
 
     names: tuple[str, ...]
@@ -34,9 +36,10 @@ class Prior:
     thinks: NDArray[np.bool_]
     price_in: Array
     answer_tokens: float
+    guess_sd: Array | None = None
 
     def __post_init__(self) -> None:
-        for field in ("accuracy", "usd", "seconds", "thinks", "price_in"):
+        for field in ("accuracy", "usd", "seconds", "thinks", "price_in", "doubt"):
             value = getattr(self, field)
             if value.shape != (len(self.names),):
                 raise ConfigError(f"Profile.{field}", value.shape, f"({len(self.names)},)")
@@ -57,6 +60,7 @@ class Prior:
         backbones = tuple(catalogue)
         known = triples(catalogue, domain, measured)
         accuracy = [expected_accuracy(b, domain, backbones) for b in backbones]
+        doubts = np.array([guess_sd(b, domain, backbones) for b in backbones])
         return cls(
             names=known.names,
             accuracy=np.clip(accuracy, 0.005, 0.995),
@@ -65,7 +69,13 @@ class Prior:
             thinks=np.array([b.type == "reasoning" for b in backbones]),
             price_in=np.array([b.price_in for b in backbones]) * 1e-6,
             answer_tokens=DOMAINS[domain].answer_tokens,
+            guess_sd=doubts if doubts.any() else None,
         )
+
+    @property
+    def doubt(self) -> Array:
+        """`guess_sd`, 0 where nothing is guessed, `[M]`."""
+        return np.zeros(len(self.names)) if self.guess_sd is None else self.guess_sd
 
     @property
     def capability(self) -> Array:
@@ -85,6 +95,7 @@ class Prior:
             self.thinks,
             self.price_in,
             self.answer_tokens,
+            self.guess_sd,
         )
 
     def index(self, names: Sequence[str]) -> list[int]:

@@ -22,12 +22,14 @@ class Likelihood:
         right: scores in [0, 1], `[n]`.
         query: which of the questions, `[n]`.
         n_queries: Q.
+        weight: how much each call counts, `[n]`; None: 1.
     """
 
     x: Array
     right: Array
     query: Index
     n_queries: int
+    weight: Array | None = None
 
     def logits(self, theta: Array, spread: float) -> Array:
         """At every node, `[n, 11]`."""
@@ -37,18 +39,21 @@ class Likelihood:
     def nodes(self, theta: Array, spread: float) -> tuple[Array, float]:
         """Posterior weights of the nodes of u, `[Q, 11]`, and the log-likelihood."""
         logit, y = self.logits(theta, spread), self.right[:, None]
-        per_call = y * log_expit(logit) + (1 - y) * log_expit(-logit)  # [n, 11]
+        per_call = self._weighed(y * log_expit(logit) + (1 - y) * log_expit(-logit))  # [n, 11]
         joint = np.tile(LOG_WEIGHTS, (self.n_queries, 1))
         np.add.at(joint, self.query, per_call)
         total = logsumexp(joint, axis=1, keepdims=True)
         return np.exp(joint - total), float(total.sum())
+
+    def _weighed(self, values: Array) -> Array:
+        return values if self.weight is None else self.weight[:, None] * values
 
     def newton(
         self, theta: Array, spread: float, weight: Array, mean: Array, precision: Array
     ) -> tuple[Array, Array]:
         """Gradient and negative Hessian of the expected penalised log-likelihood."""
         p = expit(self.logits(theta, spread))
-        of_call = weight[self.query]  # [n, 11]
+        of_call = self._weighed(weight[self.query])  # [n, 11]
         residual = (of_call * (self.right[:, None] - p)).sum(1)  # [n]
         curve = (of_call * p * (1 - p)).sum(1)  # [n]
         gradient = self.x.T @ residual - precision * (theta - mean)
@@ -57,7 +62,7 @@ class Likelihood:
 
     def missing(self, theta: Array, spread: float, weight: Array) -> Array:
         """Σ_q Var_nodes(score_q): what not knowing u costs, `[size, size]`."""
-        rest = self.right[:, None] - expit(self.logits(theta, spread))  # [n, 11]
+        rest = self._weighed(self.right[:, None] - expit(self.logits(theta, spread)))  # [n, 11]
         size = self.x.shape[1]
         out = np.zeros((size, size))
         for k in range(len(NODES)):

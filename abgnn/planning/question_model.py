@@ -35,6 +35,7 @@ from abgnn.planning.question_layout import QuestionLayout
 
 STEPS, DRAWS = 24, 512
 _SPREAD, _PSEUDO = 1.6, 3.0
+_SHARED = 0.5  # of a backbone's luck on a question, over its calls
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,13 @@ class _Fit:
         self, layout: QuestionLayout, observed: Observations, seen: Seen, profile: Prior
     ) -> None:
         x = call_features(layout, observed, seen, profile)
-        self.calls = Likelihood(x, observed.right, observed.query, observed.n_queries)
+        weight = _weights(observed, layout.backbones)
+        self.calls = Likelihood(x, observed.right, observed.query, observed.n_queries, weight)
         self.layout, self.seen, self.profile = layout, seen, profile
         self.at = layout.slices()
         self.base, self.sd = layout.prior()
+        self.doubt = np.zeros(layout.size)
+        self.doubt[self.at["ability"]] = profile.doubt  # where no score is published
         self.spread = _SPREAD
         self.theta = self.base.copy()
         self.theta = self.prior()[0]
@@ -114,7 +118,7 @@ class _Fit:
         total = float(np.hypot(fixed.std() if len(fixed) else 0.0, self.spread))
         mean = self.base.copy()
         mean[self.at["ability"]] = solo_ability(self.profile.accuracy, total)
-        return mean, 1 / self.sd**2
+        return mean, 1 / (self.sd**2 + self.doubt**2)
 
     def step(self) -> None:
         """One EM step for θ, s and the standard deviations of the prior."""
@@ -126,6 +130,19 @@ class _Fit:
         self.spread = next_spread(self.calls, weight, self.spread)
         away, variance = self.theta - mean, covariance.diagonal()
         for at, start in self.layout.learned():
-            known = (at.stop - at.start) - float((variance[at] / self.sd[at] ** 2).sum())
-            square = _PSEUDO * start**2 + float(np.square(away[at]).sum())
+            known = (at.stop - at.start) - float((variance[at] * precision[at]).sum())
+            own = self.sd[at] ** 2 * precision[at]  # less than 1 where a score is guessed
+            square = _PSEUDO * start**2 + float(own @ np.square(away[at]))
             self.sd[at] = np.sqrt(square / (_PSEUDO + max(known, 0.0)))
+
+
+def _weights(observed: Observations, backbones: int) -> Array:
+    """1 / (1 + (k − 1) ρ) for each of the k calls of one backbone on one question, `[n]`.
+
+    Their luck is shared in part, which a regression with an effect of the question alone would
+    take for ability.
+    """
+    pair = observed.query * backbones + observed.backbone
+    count = np.bincount(pair)[pair] if len(pair) else np.zeros(0)
+    out: Array = 1 / (1 + (count - 1) * _SHARED)
+    return out

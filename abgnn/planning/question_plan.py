@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.design import Design
+from abgnn.planning.least import refusal_by_question
 from abgnn.planning.planner_file import planner_from_dict, planner_to_dict
 from abgnn.planning.questions import Questions
 from abgnn.planning.simulation import Forecast
@@ -50,9 +51,7 @@ class QuestionPlan:
         prices: λ_tok per USD and λ_lat per second.
         budget: `cost_usd`, `latency_s`, `margin`.
         feasible: whether the budgets are expected to be met.
-        expected: `accuracy`, `cost_usd`, `latency_s` per question, on the training questions.
         predicted: intervals of the means over the next questions.
-        shares: of the training questions that get each design, `[D]`.
         label: what the calibration's calls were: `simulated`, `recorded`, `live`, or
             `profiles only`.
         by: entry of `Query.meta` that names the kind of a question; where a question has none,
@@ -60,64 +59,88 @@ class QuestionPlan:
         encoder: of the texts.
         calibration: numbers of `rollouts` and `calls`.
         path: the file, for messages.
+        refusal: what is raised for budgets that are not expected to be met; None of a file.
     """
 
     planner: QuestionPlanner
     prices: tuple[float, float]
     budget: Mapping[str, float | None]
     feasible: bool
-    expected: Mapping[str, float]
     predicted: Prediction
-    shares: tuple[float, ...]
     label: str
     by: str | None
     encoder: str
     calibration: Mapping[str, int]
     path: str = "plan"
+    refusal: ConfigError | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, calibration: Calibration, budget: Budget, queries: int = 100) -> QuestionPlan:
+    def of(
+        cls, calibration: Calibration, budget: Budget, queries: int = 100, *, nearest: bool = False
+    ) -> QuestionPlan:
         """Find the prices of budgets, and what they buy.
 
         Args:
             calibration: observed calls, with their questions.
             budget: of means per question.
             queries: that the stated intervals are for.
+            nearest: where no plan meets the budgets, give the one that comes nearest, with its
+                `refusal`.
 
         Raises:
-            ConfigError: a calibration without questions, or a latency quantile, which mixtures
-                of fixed teams can keep.
+            ConfigError: a calibration without questions, a latency quantile, which mixtures
+                of fixed teams can keep, or no plan is expected to meet the budgets
+                (`abgnn.planning.least`).
         """
-        if budget.quantile is not None:
-            allowed = "none by question: it is no mean; plan with --blind"
-            raise ConfigError("quantile", budget.quantile, allowed)
-        planner = calibration.by_question()
-        prices, ahead, feasible = foresee(planner, budget, queries)
-        chosen = planner.trained.best(*prices)
-        rows = np.arange(len(chosen))
-        known = planner.trained
-        questions = calibration.questions
+        planner, questions = calibration.by_question(), calibration.questions
+        prices, ahead, feasible = foresee(planner, _mean(budget), queries)
+        refused = None if feasible else _refusal(planner, budget)
+        if refused is not None and not nearest:
+            raise refused
         return cls(
             planner=planner,
             prices=prices,
-            budget={
-                "cost_usd": budget.cost_usd,
-                "latency_s": budget.latency_s,
-                "margin": budget.margin,
-            },
+            budget=_plain(budget),
             feasible=feasible,
-            expected={
-                "accuracy": float(known.accuracy[rows, chosen].mean()),
-                "cost_usd": float(known.usd[rows, chosen].mean()),
-                "latency_s": float(known.seconds[rows, chosen].mean()),
-            },
             predicted=ahead,
-            shares=_shares(chosen, len(planner.designs)),
             label=calibration.label,
             by=None if questions is None else questions.by,
             encoder=calibration.encoder,
             calibration={"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
+            refusal=refused,
         )
+
+    def at(self, budget: Budget, queries: int = 100) -> QuestionPlan:
+        """The same planner at the prices of other budgets; under a second.
+
+        Raises:
+            ConfigError: a latency quantile, or no plan is expected to meet the budgets.
+        """
+        prices, ahead, feasible = foresee(self.planner, _mean(budget), queries)
+        if not feasible:
+            raise _refusal(self.planner, budget)
+        return replace(self, prices=prices, budget=_plain(budget), feasible=True, predicted=ahead)
+
+    @cached_property
+    def expected(self) -> Mapping[str, float]:
+        """`accuracy`, `cost_usd`, `latency_s` per question, on the training questions."""
+        known, chosen = self.planner.trained, self._trained
+        rows = np.arange(len(chosen))
+        return {
+            "accuracy": float(known.accuracy[rows, chosen].mean()),
+            "cost_usd": float(known.usd[rows, chosen].mean()),
+            "latency_s": float(known.seconds[rows, chosen].mean()),
+        }
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Of the training questions that get each design, `[D]`."""
+        count = np.bincount(self._trained, minlength=len(self.planner.designs))
+        return tuple((count / len(self._trained)).tolist())
+
+    @cached_property
+    def _trained(self) -> Index:
+        return self.planner.trained.best(*self.prices)
 
     def choose(self, questions: Questions) -> Index:
         """Which design of the portfolio each question gets, `[Q]`."""
@@ -125,7 +148,7 @@ class QuestionPlan:
 
     def used(self) -> list[UsedDesign]:
         """The designs that training questions get, the most frequent first."""
-        known, chosen = self.planner.trained, self.planner.trained.best(*self.prices)
+        known, chosen = self.planner.trained, self._trained
         out = []
         for d in sorted(set(chosen.tolist()), key=lambda d: -self.shares[d]):
             rows = np.flatnonzero(chosen == d)
@@ -202,9 +225,7 @@ class QuestionPlan:
                 (float(tok), float(lat)),
                 data["budget"],
                 bool(data["feasible"]),
-                data["expected"],
                 Prediction.from_dict(data["predicted"]),
-                tuple(data["shares"]),
                 data["label"],
                 data["by"],
                 data["encoder"],
@@ -217,6 +238,17 @@ class QuestionPlan:
             raise ConfigError("file", str(path), f"{_ALLOWED} ({error!r})") from error
 
 
-def _shares(chosen: Index, designs: int) -> tuple[float, ...]:
-    count = Counter(chosen.tolist())
-    return tuple(count[d] / len(chosen) for d in range(designs))
+def _plain(budget: Budget) -> dict[str, float | None]:
+    return {"cost_usd": budget.cost_usd, "latency_s": budget.latency_s, "margin": budget.margin}
+
+
+def _refusal(planner: QuestionPlanner, budget: Budget) -> ConfigError:
+    needs = planner.trained.usd / budget.aim, planner.trained.seconds / budget.aim
+    return refusal_by_question(budget.cost_usd, budget.latency_s, *needs)
+
+
+def _mean(budget: Budget) -> Budget:
+    if budget.quantile is not None:
+        allowed = "none by question: it is no mean; plan with --blind"
+        raise ConfigError("quantile", budget.quantile, allowed)
+    return budget

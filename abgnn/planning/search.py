@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from abgnn.data.arrays import Array
 from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.simulation import Forecast, VirtualQueries
@@ -63,7 +64,11 @@ class Searcher:
 
     def slow(self, design: Design, seconds: float) -> float:
         """Share of the same queries that take longer."""
-        return float((self._judge.run(design).seconds > seconds).mean())
+        return float((self.seconds(design) > seconds).mean())
+
+    def seconds(self, design: Design) -> Array:
+        """Of each of the judging virtual queries."""
+        return self._judge.run(design).seconds
 
     def _starts(self, lambda_tok: float, lambda_lat: float) -> list[Design]:
         """The best few of the library in every pool."""

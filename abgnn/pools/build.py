@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +38,7 @@ class Pools:
         names: the backbones, in catalogue order, [M].
         members: per pool, ascending indices into `names`, [P].
         perf, cost, latency: performance in [0, 1], USD and seconds per call, [M] each.
+        guessed: whose performance is guessed, bool [M]; None: nobody's.
 
     Shapes: `mask` bool [P, M]; `front` bool [M], who is on the Pareto front; `cost_curve` [P].
 
@@ -50,6 +51,7 @@ class Pools:
     perf: Array
     cost: Array
     latency: Array
+    guessed: Mask | None = None
 
     def __post_init__(self) -> None:
         perf, cost, latency = checked_triple(self.perf, self.cost, self.latency, positive=True)
@@ -77,7 +79,7 @@ class Pools:
     @property
     def front(self) -> Mask:
         """Who is on the Pareto front of the whole catalogue, [M]."""
-        return pareto_mask(self.perf, self.cost, self.latency)
+        return pareto_mask(self.perf, self.cost, self.latency, self.guessed)
 
     @property
     def cost_curve(self) -> Array:
@@ -134,14 +136,16 @@ def build_pools(
     max_ratio: float = 5.0,
     backend: Backend = "kmedoids",
     seed: int = 0,
+    guessed: Mask | None = None,
 ) -> Pools:
     """Pools of backbones with like performance, cost and latency (Appendix B).
 
-    1. Only the Pareto front survives. 2. k-medoids on [perf, log cost, log latency], each
-    standardised. 3. Clusters above `max_size` shrink. The paper drops the members farthest from
-    the medoid (`overflow="drop"`), which may lose the strongest backbone; by default a member moves
-    to another cluster, the one that it is least farther from, which must have room and keep
-    costs and latencies within `max_ratio`; only when nobody can move the farthest is dropped.
+    1. Only the Pareto front survives, and who has a guessed performance. 2. k-medoids on [perf,
+    log cost, log latency], each standardised. 3. Clusters above `max_size` shrink. The paper drops
+    the members farthest from the medoid (`overflow="drop"`), which may lose the strongest backbone;
+    by default a member moves to another cluster, the one that it is least farther from, which must
+    have room and keep costs and latencies within `max_ratio`; only when nobody can move the
+    farthest is dropped.
     4. Clusters below `min_size` gain the medoid's nearest neighbours, so a backbone may be in
     several pools; the last one gained is chosen such that no two pools are equal. 5. Weak to
     strong by mean performance, ties by mean cost.
@@ -158,6 +162,7 @@ def build_pools(
         max_ratio: how far costs or latencies may be apart where a member moves in ("within 5x").
         backend: who clusters (see `k_medoids`).
         seed: of the restarts.
+        guessed: whose performance is guessed, bool [M] (see `pareto_mask`); None: nobody's.
 
     Raises:
         ConfigError: arrays that do not fit, sizes that contradict, an unknown backend.
@@ -171,7 +176,7 @@ def build_pools(
     if overflow not in ("move", "drop"):
         raise ConfigError("overflow", overflow, "move or drop")
     survivors = sorted(
-        np.flatnonzero(pareto_mask(*z)).tolist(), key=lambda i: (*_row(z, i), names[i])
+        np.flatnonzero(pareto_mask(*z, guessed)).tolist(), key=lambda i: (*_row(z, i), names[i])
     )
     features = _features(*(values[survivors] for values in z))  # [S, 3]
     distance = np.linalg.norm(features[:, None] - features[None], axis=-1)  # [S, S]
@@ -185,7 +190,7 @@ def build_pools(
     grow(clusters, medoids, distance, min(min_size, len(survivors)))
     members = [tuple(sorted(survivors[i] for i in cluster)) for cluster in clusters]
     members.sort(key=lambda pool: (*(_mean(v, pool) for v in z), sorted(names[i] for i in pool)))
-    return Pools(tuple(names), tuple(members), *z)
+    return Pools(tuple(names), tuple(members), *z, guessed)
 
 
 def deal(pools: Pools, seed: int = 0) -> Pools:
@@ -197,7 +202,7 @@ def deal(pools: Pools, seed: int = 0) -> Pools:
     order = np.random.default_rng(seed).permutation(len(pools.names)).tolist()
     dealt = [tuple(sorted(order[i] for i in pool)) for pool in pools.members]
     dealt.sort(key=lambda pool: (_mean(pools.perf, pool), _mean(pools.cost, pool), pool))
-    return Pools(pools.names, tuple(dealt), pools.perf, pools.cost, pools.latency)
+    return replace(pools, members=tuple(dealt))
 
 
 def read_pools(path: str | Path, domain: str) -> list[list[str]]:

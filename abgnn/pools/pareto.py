@@ -9,11 +9,14 @@ from abgnn.data.arrays import Array, Mask
 from abgnn.errors import ConfigError
 
 
-def pareto_mask(perf: ArrayLike, cost: ArrayLike, latency: ArrayLike) -> Mask:
+def pareto_mask(
+    perf: ArrayLike, cost: ArrayLike, latency: ArrayLike, guessed: ArrayLike | None = None
+) -> Mask:
     """Who is on the 3-D Pareto front: performance high, cost and latency low; [M] each.
 
     A backbone is dominated if another one is at least as good in all three and better in one, so
-    equal points stay or go together.
+    equal points stay or go together. One whose performance is guessed (bool [M]) neither dominates
+    nor is dominated: a guess must not cost any LLM its place.
 
     Raises:
         ConfigError: arrays of unequal length, none, or a value that is not finite.
@@ -22,7 +25,8 @@ def pareto_mask(perf: ArrayLike, cost: ArrayLike, latency: ArrayLike) -> Mask:
     loss = np.stack([-p, c, t], axis=1)  # [M, 3]
     no_worse = (loss[:, None] <= loss[None]).all(-1)  # [M, M]: row against column
     better = (loss[:, None] < loss[None]).any(-1)
-    dominated: Mask = np.any(no_worse & better, axis=0)  # [M]
+    known = np.ones(len(p), np.bool_) if guessed is None else ~np.asarray(guessed, np.bool_)
+    dominated: Mask = np.any(no_worse & better & known[:, None] & known, axis=0)  # [M]
     return ~dominated
 
 

@@ -15,6 +15,8 @@ from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import NamedDesign, PlanFile
+from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
+from abgnn.planning.question_plan import QuestionPlan
 from abgnn.report.records import (
     UNKNOWN,
     CertificateFile,
@@ -42,6 +44,8 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
         return BeliefTable.of(Calibration.load(path), name), ""
     if kind == PLAN:
         return _plan(PlanFile.read(path), name), ""
+    if kind == QUESTION_PLAN:
+        return _question_plan(QuestionPlan.read(path), name), ""
     if kind.startswith("abgnn "):
         return None, f"{kind!r}: of another version of abgnn"
     if {"verdict", "findings"} <= data.keys():
@@ -100,6 +104,34 @@ def _plan(read: PlanFile, name: str) -> PlanRecord:
     )
 
 
+def _question_plan(read: QuestionPlan, name: str) -> PlanRecord:
+    """The teams that its training questions get."""
+    template, names = read.planner.template, read.planner.backbones
+    anyone = Query("any question", "", "")
+    ahead = read.predicted
+    return PlanRecord(
+        path=name,
+        label=read.label or UNKNOWN,
+        parts=tuple(
+            PlanPart(part.share, ", ".join(part.kinds), part.design.plan(anyone, template, names))
+            for part in read.used()
+        ),
+        feasible=read.feasible,
+        by=read.by or "",
+        budget=_numbers(read.budget),
+        expected=_numbers(read.expected),
+        predicted={
+            key: (finite(r.low), finite(r.high))
+            for key, r in (
+                ("accuracy", ahead.accuracy),
+                ("usd", ahead.usd),
+                ("seconds", ahead.seconds),
+            )
+        },
+        queries=ahead.queries,
+    )
+
+
 def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:
     return {str(k): None if v is None else finite(v) for k, v in values.items()}
 
@@ -117,7 +149,8 @@ def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
     findings = tuple(
         (
             str(f["name"]),
-            *(finite(f[key]) for key in ("budget", "value", "low", "high")),
+            *(finite(f[key]) for key in ("budget", "value", "low")),
+            _LARGEST if f["high"] is None else finite(f["high"]),
             str(f["verdict"]),
         )
         for f in data["findings"]
@@ -130,6 +163,8 @@ def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
         findings=findings,  # type: ignore[arg-type]
         accuracy=(mean, low, high),
         confidence=finite(data["confidence"]),
+        each=finite(data.get("each", data["confidence"])),
+        look=int(data.get("look", 1)),
         n=int(data["n"]),
         seed=str(data["seed"]),
         priced=str(data.get("priced", "")),

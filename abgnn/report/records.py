@@ -98,7 +98,10 @@ class PredictedPlans:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFile:
-    """A file of `abgnn certify`; findings are (name, budget, value, low, high, verdict)."""
+    """A file of `abgnn certify`; findings are (name, budget, value, low, high, verdict).
+
+    `confidence` is of all budgets together, `each` of each bound (the same before there was one).
+    """
 
     path: str
     label: str
@@ -106,6 +109,8 @@ class CertificateFile:
     findings: tuple[tuple[str, float, float, float, float, str], ...]
     accuracy: tuple[float, float, float]
     confidence: float
+    each: float
+    look: int
     n: int
     seed: str
     priced: str

@@ -172,8 +172,9 @@ def _certificate(key: str, certificate: CertificateFile) -> Html:
     ]
     rows.append(("accuracy", "–", *(f"{value:.3f}" for value in certificate.accuracy), "–"))
     head = ("quantity (USD, s per query)", "budget", "observed", "lower", "upper", "verdict")
-    caption = f"{certificate.path}: {certificate.n} held-out queries, each bound one-sided at "
-    caption += f"{certificate.confidence:.0%}, seed {certificate.seed}"
+    caption = f"{certificate.path}: {certificate.n} held-out queries, seed {certificate.seed}, "
+    caption += f"budgets together at {certificate.confidence:.0%}, look {certificate.look}, "
+    caption += f"each bound one-sided at {certificate.each:.2%}"
     drawn = [
         (name, value / budget, low / budget, high / budget)
         for name, budget, value, low, high, _ in certificate.findings

@@ -10,7 +10,7 @@ from abgnn.data.framework import AnyFramework, Framework
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.rollout.settings import Caps
-from abgnn.rollout.toolbox import Toolbox
+from abgnn.rollout.toolbox import EXAMPLES, Toolbox
 
 
 def check_plan(
@@ -31,6 +31,8 @@ def check_plan(
     if plan.deadline_s is not None and not plan.deadline_s > 0:
         field = f"Plan({plan.query.id}).deadline_s"
         raise ConfigError(field, plan.deadline_s, "seconds above 0, or nothing")
+    if plan.early_exit:
+        tools.check([EXAMPLES], f"Plan({plan.query.id}).early_exit")
     own_tools = isinstance(framework, Framework)
     for i, agent in enumerate(plan.agents):
         field = f"Plan({plan.query.id}).agents[{i}]"

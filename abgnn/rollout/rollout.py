@@ -202,6 +202,12 @@ class Rollout:
         turn.text = f"{record.text}\n\n{used.output}"
         return None
 
+    async def passes_examples(self, turn: AgentTurn, text: str) -> bool:
+        """Whether a program that an agent reads passes the question's public examples."""
+        backbone = self.context.backbones[self.plan.agents[turn.step.agent].backbone]
+        caller = self._caller(turn, backbone, 0)
+        return await self.context.tools.passes(self.plan.query, text, caller)
+
     def book(
         self, agent: int, text: str, usage: Usage, seconds: float, start: float
     ) -> AgentAnswer:

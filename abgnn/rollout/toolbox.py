@@ -25,6 +25,10 @@ if TYPE_CHECKING:  # tools and sandbox are loaded when a role names one
     from abgnn.sandbox.tools import Tool, ToolResult
 
 
+EXAMPLES = "unit_tests"
+"""The tool that runs a program with the public examples of its question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """A tool's result: `output` for the agent, seconds, and whether the agent may reply anew."""
@@ -46,6 +50,7 @@ class Toolbox:
         self.settings, self.ledger = settings, ledger
         self._sandbox: Sandbox | None = None
         self._tools: dict[str, Tool] = {}
+        self._passed: dict[tuple[str, str], bool] = {}
 
     def check(self, names: Iterable[str | None], field: str) -> None:
         """Raise ConfigError for a name that is no tool, or a sandbox that is too weak."""
@@ -66,6 +71,14 @@ class Toolbox:
         if result is None:
             return None
         return Used(f"Output of the tool {name}:\n{result.text}", result.seconds, turn < turns)
+
+    async def passes(self, query: Query, reply: str, caller: Caller) -> bool:
+        """Whether a reply's program passes all public examples of the question, if it has any."""
+        key = query.text, reply
+        if key not in self._passed:
+            result = await self._result(EXAMPLES, query, reply, caller)
+            self._passed[key] = result is not None and result.ok
+        return self._passed[key]
 
     async def _result(
         self, name: str, query: Query, reply: str, caller: Caller

@@ -17,6 +17,7 @@ from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
+from abgnn.planning.question_plan import QuestionPlan
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.sources import PolicySource
 
@@ -70,7 +71,7 @@ class FixedPlanner:
     kind: BudgetKind = "bound"
 
     def __init__(self, chooser: Chooser) -> None:
-        self._chooser = _done(chooser)
+        self._chooser = done(chooser)
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._chooser
@@ -87,7 +88,7 @@ class ConditionedPlanner:
     def __init__(self, choose: PolicyChooser) -> None:
         self._choose, self._policy = choose, choose.policy
         self._own = self._policy.operating_point
-        self._known = _Memory(lambda budget: _done(self._chooser(budget)))
+        self._known = ChooserMemory(lambda budget: done(self._chooser(budget)))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._known(budget)
@@ -120,9 +121,9 @@ class CalibratedPlanner:
     def __init__(self, calibration: Calibration, template: Template, own: Chooser | None) -> None:
         self._calibration, self._template = calibration, template
         self._strata: list[Stratum] | None = None  # one search serves all budgets
-        self._own = None if own is None else _done(own)
+        self._own = None if own is None else done(own)
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
-        self._known = _Memory(lambda budget: self._threads.submit(self._plan, budget))
+        self._known = ChooserMemory(lambda budget: self._threads.submit(self._plan, budget))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -138,11 +139,7 @@ class CalibratedPlanner:
         if self._strata is None:
             self._strata = strata_of(known, known.model(), known.everything)
         mixture = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
-        if not mixture.feasible:
-            nearest = f"the nearest plan costs ${mixture.usd:.3g} and takes {mixture.seconds:.3g} s"
-            stated = (budget.cost_usd, budget.latency_s)
-            allowed = f"budgets that a plan can meet; {nearest}"
-            raise ConfigError("cost_usd, latency_s", stated, allowed)
+        mixture.required()
         return MixtureChooser(PlanFile.of(mixture, known), self._template)
 
     def close(self) -> None:
@@ -164,6 +161,8 @@ def query_planners(source: PolicySource) -> QueryPlanners:
     """The query planners for what was loaded, which decide what a question's budget means."""
     mas = source.deployment.mas
     own: Chooser | None = None
+    if source.question_plan is not None:
+        return _reading(source, source.question_plan, None)
     if source.plan is not None:
         own = MixtureChooser(source.plan, mas.template)
     elif source.trained is not None:
@@ -173,19 +172,32 @@ def query_planners(source: PolicySource) -> QueryPlanners:
         if source.calibration is None and chooser.policy.has_operating_points:
             return ConditionedPlanner(chooser)
         own = chooser
+    if source.calibration is not None and source.calibration.questions is not None:
+        return _reading(source, source.calibration, own)
     if source.calibration is not None:
         return CalibratedPlanner(source.calibration, mas.template, own)
     assert own is not None, "a policy, a plan, or a calibration to plan from"
     return FixedPlanner(own)
 
 
-def _done(chooser: Chooser) -> Future[Chooser]:
+def _reading(
+    source: PolicySource, known: QuestionPlan | Calibration, own: Chooser | None
+) -> QueryPlanners:
+    from abgnn.graph.base_mas import BaseMAS
+    from abgnn.serve.reading import ReadingPlanner
+
+    mas = source.trained.mas if source.trained is not None else source.deployment.mas
+    assert isinstance(mas, BaseMAS), "what reads questions encodes them"
+    return ReadingPlanner(known, mas, own)
+
+
+def done(chooser: Chooser) -> Future[Chooser]:
     future: Future[Chooser] = Future()
     future.set_result(chooser)
     return future
 
 
-class _Memory:
+class ChooserMemory:
     """The choosers, or the refusals, of the latest budgets."""
 
     def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:

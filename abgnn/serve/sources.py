@@ -12,6 +12,8 @@ from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import PlanFile
+from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
+from abgnn.planning.question_plan import QuestionPlan
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class PolicySource:
     Args:
         deployment: client, backbones, roles, settings.
         trained: a policy that chooses plans, or None.
-        plan: a plan file that chooses them, or None.
+        plan: a plan file that chooses them, or None; question_plan: one that reads the question.
         calibration: what plans the budgets of single questions; None: they are bounds.
     """
 
@@ -61,12 +63,14 @@ class PolicySource:
     trained: Trained | None = None
     plan: PlanFile | None = None
     calibration: Calibration | None = None
+    question_plan: QuestionPlan | None = None
 
     def __post_init__(self) -> None:
         names = self.deployment.mas.catalogue.names
         roles = [role.name for role in self.deployment.mas.template.roles]
-        if self.plan is not None:
-            self.plan.check(names, roles)
+        for plan in (self.plan, self.question_plan):
+            if plan is not None:
+                plan.check(names, roles)
         if self.calibration is not None:
             for name in self.calibration.profile.names:
                 if name not in names:
@@ -93,11 +97,12 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     source = str(source)
     kind = _kind(source)
     known = Calibration.load(calibration) if calibration is not None else None
+    deployed = _reading if _reads(known) or kind == "question plan" else read_deployment
     if kind in ("checkpoint", "config"):
         if config is not None:
             raise ConfigError("config", config, f"none: {source} is a {kind} and names everything")
         if kind == "config" and known is not None:  # in place of the untrained policy
-            return PolicySource(read_deployment(source), calibration=known)
+            return PolicySource(deployed(source), calibration=known)
         from abgnn.experiments.trained import from_checkpoint, from_config
 
         trained = from_checkpoint(source) if kind == "checkpoint" else from_config(source)
@@ -107,20 +112,37 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
         raise ConfigError("config", None, f"{allowed}: {source} is a {kind}")
     if kind == "plan":
         plan = PlanFile.read(source)
-        return PolicySource(read_deployment(config), plan=plan, calibration=known)
+        return PolicySource(deployed(config), plan=plan, calibration=known)
+    if kind == "question plan":
+        made = QuestionPlan.read(source)
+        return PolicySource(deployed(config), calibration=known, question_plan=made)
     if known is not None:
         raise ConfigError("calibration", calibration, f"none: {source} is one")
-    return PolicySource(read_deployment(config), calibration=Calibration.load(source))
+    known = Calibration.load(source)
+    deployed = _reading if _reads(known) else read_deployment
+    return PolicySource(deployed(config), calibration=known)
+
+
+def _reads(calibration: Calibration | None) -> bool:
+    """Whether its plans read the question, for which it must be encoded."""
+    return calibration is not None and calibration.questions is not None
+
+
+def _reading(config: str) -> Deployment:
+    from abgnn.experiments.trained import embedded_deployment
+
+    return embedded_deployment(config)
 
 
 def _kind(source: str) -> str:
-    """`plan`, `calibration`, `config` or `checkpoint`."""
+    """`plan`, `question plan`, `calibration`, `config` or `checkpoint`."""
     suffix = Path(source).suffix
     if suffix in (".yaml", ".yml"):
         return "config"
     if suffix != ".json":
         return "checkpoint"
-    kind = {PLAN: "plan", CALIBRATION: "calibration"}.get(file_format(source) or "")
+    kinds = {PLAN: "plan", QUESTION_PLAN: "question plan", CALIBRATION: "calibration"}
+    kind = kinds.get(file_format(source) or "")
     if kind is None:
         allowed = "a file that `abgnn plan` or `abgnn calibrate` wrote, a checkpoint or a config"
         raise ConfigError("source", source, allowed)

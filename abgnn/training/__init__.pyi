@@ -2,9 +2,10 @@ from .advantage import LeaveOneOut as LeaveOneOut
 from .advantage import NoBaseline as NoBaseline
 from .bamas_cross_product import CrossProduct as CrossProduct
 from .bamas_cross_product import collect as collect
-from .bamas_offline import CompositeReward as CompositeReward
 from .bamas_offline import OfflineSettings as OfflineSettings
 from .bamas_offline import fit_offline as fit_offline
+from .bamas_reward import BamasReward as BamasReward
+from .bamas_reward import CompositeReward as CompositeReward
 from .budget_duals import BudgetDuals as BudgetDuals
 from .call_budget import CallBudget as CallBudget
 from .call_figures import CallFigures as CallFigures

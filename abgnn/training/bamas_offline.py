@@ -13,36 +13,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.bamas.policy import Bamas
 from abgnn.models.sampling import categorical_entropy
 from abgnn.training.bamas_cross_product import CrossProduct
-
-
-@dataclass(frozen=True, slots=True)
-class CompositeReward:
-    r""":math:`R = w_{task} R_{task} + w_{budget} R_{budget}`; defaults as released for GSM8K.
-
-    Args:
-        task: R_task of a right answer; a wrong one has −task (1500 for MBPP). Scores between are
-            interpolated.
-        overflow: −R_budget of a query that cost more than B, which is impossible here (1500 for
-            MATH, 2000 for MBPP).
-        saving: R_budget of a right answer within B is saving · (1 − cost / B).
-        infeasible: −R where there was no team (150 for MBPP).
-        task_weight, budget_weight: w.
-    """
-
-    task: float = 1000.0
-    overflow: float = 1000.0
-    saving: float = 1e-4
-    infeasible: float = 120.0
-    task_weight: float = 1.0
-    budget_weight: float = 1.0
-
-    def __call__(self, data: CrossProduct) -> Tensor:
-        """R of every cell, `[Q, B, P]`."""
-        budget = torch.tensor(data.budgets_usd, dtype=torch.float64).view(1, -1, 1)
-        saved = self.saving * data.score * (1 - data.cost / budget)
-        within = torch.where(data.cost > budget, torch.full_like(saved, -self.overflow), saved)
-        total = self.task_weight * self.task * (2 * data.score - 1) + self.budget_weight * within
-        return torch.where(data.feasible, total, torch.full_like(total, -self.infeasible)).float()
+from abgnn.training.bamas_reward import CompositeReward
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,8 @@ def starting_prices(budget: Budget, known: Calibration, policy: Policy) -> tuple
     latency = budget.latency_s
     if latency is not None and budget.quantile is not None:
         latency = latency * 2 / 3
-    prices = plan(known, Budget(budget.cost_usd, latency, margin=budget.aim), space).prices
+    aimed = Budget(budget.cost_usd, latency, margin=budget.aim)
+    prices = plan(known, aimed, space, nearest=True).prices
     tok, lat = (
         0.0 if b is None else max(price, 1e-4 / b)
         for price, b in zip(prices, (budget.cost_usd, latency), strict=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from abgnn.data.outcome import Outcome
 from abgnn.data.query import Query
 from abgnn.difficulty import start_difficulty
+from abgnn.difficulty.source import check_source
 from abgnn.errors import ConfigError
 from abgnn.graph import base_mas
 from abgnn.graph.base_mas import BaseMAS
@@ -52,11 +53,13 @@ class Reinforce(RolloutModule):
         lambda_len: weight of the hop penalty (0.2 in the paper).
         samples: rollouts per query, K.
         advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
+        reward: from outcomes to what is learned from, in place of Eq 9: a baseline's own
+            (`BamasReward`).
         lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
-        fit_difficulty: start the difficulty head from the questions' rated levels, or from the
-            packaged head, before the first step (`abgnn.difficulty.start_difficulty`).
+        fit_difficulty: start the difficulty head, before the first step, from what
+            `mas.difficulty` says (`abgnn.difficulty.start_difficulty`).
         max_in_flight: rollouts at once.
         budget: USD and seconds per query in place of λ's, which then follow it (`BudgetDuals`);
             `lambda_tok` and `lambda_lat` are not used.
@@ -85,8 +88,10 @@ class Reinforce(RolloutModule):
         budget: Budget | None = None,
         calibration: str | None = None,
         rollout: RolloutSettings = UNGUARDED,
+        reward: nn.Module | None = None,
     ) -> None:
         super().__init__(policy, mas, client, rollout, max_in_flight)
+        check_source(mas.difficulty, client.label)
         for name, value in (("lambda_tok", lambda_tok), ("lambda_lat", lambda_lat)):
             if value < 0:
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
@@ -96,7 +101,7 @@ class Reinforce(RolloutModule):
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
         _drop_objects(self.hparams)
-        self.advantage = advantage or LeaveOneOut()
+        self.advantage, self.own_reward = advantage or LeaveOneOut(), reward
         self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
@@ -133,7 +138,9 @@ class Reinforce(RolloutModule):
         queries: list[Query] = self.trainer.datamodule.queries("train")  # type: ignore[attr-defined]
         accuracy = float(self.mas.table.accuracy.mean())
         embed = self.mas.encode([q.text for q in queries]).to(self.device)
-        source = start_difficulty(head, queries, embed, accuracy, self.mas.encode.model)
+        source = start_difficulty(
+            head, queries, embed, accuracy, self.mas.encode.model, self.mas.difficulty
+        )
         _log.info("difficulty of training questions: %s", source)
         self.head_fitted.fill_(True)
 
@@ -155,7 +162,7 @@ class Reinforce(RolloutModule):
 
     def training_step(self, queries: list[Query], batch_idx: int) -> Tensor:
         decision, outcomes = self._rollout("train", queries, self.samples, sample=True)
-        rewards = reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
+        rewards = self._reward(outcomes)
         loss = reinforce_loss(
             decision,
             rewards,
@@ -228,7 +235,13 @@ class Reinforce(RolloutModule):
 
     def _evaluate(self, stage: str, queries: list[Query]) -> None:
         _, outcomes = self._rollout(stage, queries, 1, sample=False)
-        self._log(stage, reward(outcomes, self.lambda_tok, self.lambda_lat), outcomes)
+        self._log(stage, self._reward(outcomes), outcomes)
+
+    def _reward(self, outcomes: list[Outcome]) -> Tensor:
+        if self.own_reward is not None:
+            made: Tensor = self.own_reward(outcomes).to(self.device)
+            return made
+        return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
         values = {

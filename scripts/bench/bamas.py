@@ -19,8 +19,8 @@ from abgnn.data.query import Query
 from abgnn.evaluation.rows import summarise
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import Bamas, NaiveCostAware
-from abgnn.models.bamas import OfflineSettings, collect, fit_offline
 from abgnn.rollout import Executor, Outcome, SimulatedClient
+from abgnn.training import OfflineSettings, collect, fit_offline
 from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ import torch
 from rich.console import Console
 
 from abgnn.cli.main import main
-from abgnn.data.query import Query
-from abgnn.difficulty import start_difficulty
 from abgnn.difficulty.averaged import AveragedEase
 from abgnn.difficulty.config import DifficultyConfig
 from abgnn.difficulty.estimator import DifficultyEstimator
@@ -34,7 +31,6 @@ from abgnn.evaluation.ease_metrics import (
     expected_calibration_error,
 )
 from abgnn.graph.encoders import TextEncoder
-from abgnn.nn import DifficultyHead
 from abgnn.outcomes.table import OutcomeTable
 from abgnn.plots.reliability import reliability_figure
 from tests.paths import ROOT, SHARED
@@ -271,28 +267,6 @@ def test_what_ships_is_small_and_knows_hard_from_easy() -> None:
     assert max(difficulty[:2]) < min(difficulty[2:])
 
 
-def test_unrated_questions_start_from_what_ships_at_the_catalogue_s_level() -> None:
-    texts = [*EASY, *HARD]
-    asked = [Query(str(n), text, "general", "A") for n, text in enumerate(texts)]
-    embed = TextEncoder("offline")(texts)
-    head = DifficultyHead(384)
-    assert start_difficulty(head, asked, embed, 0.8, "offline") == "shipped"
-    difficulty = head(embed).detach()
-    assert 1 - float(difficulty.mean()) == pytest.approx(0.8, abs=1e-5)
-    assert difficulty[:2].max() < difficulty[2:].min()
-
-    levels = (3, 3, 1, 1)
-    rated = [replace(q, meta={"level": n}) for q, n in zip(asked, levels, strict=True)]
-    assert start_difficulty(head, rated, embed, 0.8, "offline") == "rated"
-    difficulty = head(embed).detach()
-    assert difficulty[:2].min() > difficulty[2:].max()  # the questions' own levels count
-
-    for other in (DifficultyHead(384, 8), DifficultyHead(384)):  # another shape, another encoder
-        name = "offline" if other.lin1.out_features == 8 else "mpnet"
-        assert start_difficulty(other, asked, embed, 0.8, name) == "mean"
-        assert other(embed).tolist() == pytest.approx([0.2] * 4, abs=0.02)
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -319,6 +293,7 @@ def test_packaged_configs_are_those_of_appendix_f() -> None:
     assert (paper.encoder, paper.train_layers) == ("sentence-transformers/all-mpnet-base-v2", 4)
     assert (paper.lr_encoder, paper.lr_head, paper.weight_decay) == (1e-5, 5e-4, 1e-3)
     assert paper.rebalance
+    assert (paper.surface, paper.tasks, paper.by_table) == (False, False, False)
     assert DifficultyConfig.from_yaml("difficulty/offline.yaml", given).settings.train_layers == 0
 
 

@@ -76,12 +76,14 @@ def test_budgets_decide_and_a_folder_remembers(questions: str) -> None:
     assert Path("runs/budgeted/calibration.json").read_text() == kept
     assert poor.chooser.label == "simulated"
     assert "simulated" in repr(poor)
-    assert poor.chooser.mixture is not None
-    assert rich.chooser.mixture is not None
-    assert poor.chooser.mixture.usd <= 1e-4 < rich.chooser.mixture.usd
+    assert poor.chooser.expected is not None
+    assert rich.chooser.expected is not None
+    assert poor.chooser.expected["cost_usd"] <= 1e-4 < rich.chooser.expected["cost_usd"]
     told = plan_within(1e-2, questions, rollouts=0)  # another kind of knowledge: made anew
     assert told.chooser.label == "profiles only"
-    assert poor.chooser.mixture.accuracy < rich.chooser.mixture.accuracy
+    assert poor.chooser.expected["accuracy"] < rich.chooser.expected["accuracy"]
+    with pytest.raises(ConfigError, match=r"cost_usd: got 1e-12; allowed: at least \$"):
+        plan_within(1e-12, questions, rollouts=60)
 
 
 def test_autogens_interface(questions: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from abgnn.models.programs import (
 )
 from abgnn.rollout import Executor, Outcome, Plan, Recording, RolloutSettings, SimulatedClient
 from abgnn.training import (
+    BamasReward,
     CompositeReward,
     CrossProduct,
     LeaveOneOut,
@@ -402,7 +404,41 @@ def test_the_config_builds() -> None:
     assert isinstance(model.policy, Bamas)
     model.policy.attach(model.mas.table)
     assert bool(model.policy.feasible(model.policy.budgets_usd).all())
-    assert [t.backbone for t in model.policy.market.tiers] == ["Qwen3-32B", "Qwen3-8B"]
+    tiers = model.policy.market.tiers
+    score = dict(zip(model.mas.table.names, model.mas.table.accuracy.tolist(), strict=True))
+    plain = [b.name for b in model.mas.catalogue if b.type == "standard"]
+    assert tiers[0].backbone == max(plain, key=score.__getitem__)  # of the catalogue, not named
+    assert len(tiers) == 4
+    assert {t.backbone for t in tiers} <= set(plain)
+    assert dict(tiers[-1].performance) == {"planner": 0.95, "executor": 0.5, "critic": 0.5}
+    assert isinstance(model.own_reward, BamasReward)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "right", "wrong", "over", "nobody"),
+    [
+        ("gsm8k", 1000, -1000, 0, -120),
+        ("math", 1000, -1000, -500, -120),
+        ("mbpp", 1500, -1500, -500, -150),
+    ],
+)
+def test_the_released_reward(
+    mas: BaseMAS, benchmark: str, right: float, wrong: float, over: float, nobody: float
+) -> None:
+    """Saving is nil beside success: only overspending counts."""
+    policy = bamas(mas, budget_usd=5e-4, patterns=["linear"])
+    with Executor(SimulatedClient(0), mas.catalogue, DATA) as runs:
+        [one] = evaluate(policy, mas, runs, DATA.queries("test")[:1])
+    reward = BamasReward(benchmark)  # type: ignore[arg-type]
+    cases = [
+        replace(one, score=1.0, cost=1e-4),
+        replace(one, score=0.0, cost=1e-4),
+        replace(one, score=1.0, cost=6e-4),
+        replace(one, score=0.0, cost=0.0, calls=()),
+    ]
+    assert reward(cases).tolist() == pytest.approx([right, wrong, over, nobody], abs=1e-3)
+    with pytest.raises(ConfigError, match=r"reward\.benchmark"):
+        BamasReward("humaneval")  # type: ignore[arg-type]
 
 
 def test_the_papers_catalogue() -> None:

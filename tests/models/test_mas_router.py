@@ -40,7 +40,7 @@ def router(seed: int = 0, pools: tuple[tuple[int, ...], ...] = TWO, **kwargs: ob
     """Two modes, up to three agents; weights large enough that no factor is near uniform."""
     torch.manual_seed(seed)
     options = {"in_channels": tiny.H, "channels": 6, "max_agents": A, "noise": 0.0}
-    options |= {"modes": ["CoT", "Chain"], **kwargs}
+    options |= {"modes": ["CoT", "Chain"], "inference": "greedy", **kwargs}
     made = MasRouter(**options)  # type: ignore[arg-type]
     with torch.no_grad():
         for parameter in made.parameters():
@@ -210,6 +210,24 @@ def test_sampled_inference_has_a_seed_of_its_own() -> None:
     assert first.plans() == again.plans()
     assert first.plans() != router(noise=0.1)(batch, sample=False).plans()
     assert first.plans() != policy(batch, sample=True).plans()
+
+
+def test_agents_of_a_team_have_llms_of_their_own() -> None:
+    """As released; the most probable plan has one LLM for all."""
+    batch, pools = tiny.batch(24), ((0, 1), (2, 3))
+    for inference, most in (("greedy", 1), ("sampled", A)):
+        plans = router(pools=pools, inference=inference)(batch, sample=False).plans()
+        teams = [{agent.backbone for agent in plan.agents[:-1]} for plan in plans]
+        assert max(len(team) for team in teams) == most
+    assert MasRouter(in_channels=tiny.H).inference == "sampled"
+
+
+def test_a_drawn_plan_is_a_question_s_own() -> None:
+    policy, batch = router(noise=0.1, inference="sampled"), tiny.batch(6)
+    whole = policy(batch, sample=False)
+    last = Batch.from_data_list(batch.to_data_list()[-1:])
+    assert policy(last, sample=False).plans() == whole.plans()[-1:]
+    assert whole.log_probs.shape == (6, 4)
 
 
 def test_released_number_of_agents() -> None:

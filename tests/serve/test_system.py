@@ -154,9 +154,9 @@ def test_budgets_are_planned_from_a_calibration(calibration_file: str) -> None:
         found = plan(Calibration.load(calibration_file), Budget(2e-3))
         assert len(found.parts) <= 3
         assert system.plan(texts[0]) == system.plan(texts[0], cost_usd=2e-3)  # its own budget
-        with pytest.raises(ConfigError, match=r"cost_usd.*nearest plan costs"):
+        with pytest.raises(ConfigError, match=r"cost_usd.*1e-09.*at least"):
             system.run("Which?", cost_usd=1e-9)
-        with pytest.raises(ConfigError, match="nearest plan costs"):  # and still
+        with pytest.raises(ConfigError, match="at least"):  # and still
             system.run("Which?", cost_usd=1e-9)
 
 

@@ -102,4 +102,6 @@ def _dominator(pools: Pools, i: int) -> str:
         & (pools.latency <= pools.latency[i])
         & pools.front
     )
+    if pools.guessed is not None:
+        better &= ~pools.guessed
     return pools.names[int(np.argmax(np.where(better, pools.perf, -np.inf)))]

@@ -80,12 +80,15 @@ class Comparison:
         seeds: of questions, world, weights and sampling; a repetition each.
         seeded: keys of `abgnn fit` that are set to the seed.
         set: keys of `abgnn fit` for all methods; a method's own override them.
-        train_calls: LLM calls for training at every operating point.
+        train_calls: LLM calls for training at every operating point; a planner, which learns once
+            for all of them, has as many as all points of ours together.
         samples: rollouts per held-out query.
         max_epochs: of a training run that does not use up its calls before.
         drawn: methods in the picture; empty: all.
         ablation: one of our operating points, at which all methods are compared with ours in a
             table of its own (paper, Table 3); None: no such table.
+        operating_points: how many every method may have; of those that it has, the ones that
+            serve it best are kept (`points.keep_points`). None: any number.
         varied: methods whose points are values of one parameter, drawn against them (paper,
             Figure 5); empty: no such picture.
         out: folder of results, tables and picture.
@@ -105,6 +108,7 @@ class Comparison:
     max_epochs: int = 1000
     drawn: tuple[str, ...] = ()
     ablation: str | None = None
+    operating_points: int | None = None
     varied: tuple[str, ...] = ()
     out: str = "runs/compare"
 
@@ -128,6 +132,20 @@ class Comparison:
             value = getattr(self, key)
             if not isinstance(value, int) or value < lowest:
                 raise ConfigError(key, value, f"an integer ≥ {lowest}")
+        if self.operating_points is not None and self.operating_points < 1:
+            raise ConfigError("operating_points", self.operating_points, "an integer ≥ 1, or null")
+
+    @property
+    def calls_of_ours(self) -> int:
+        """LLM calls for training all operating points of ours."""
+        ours = next(method for method in self.methods if method.name == self.ours)
+        each = self.train_calls if ours.train_calls is None else ours.train_calls
+        return each * max(len(ours.points), 1)
+
+    @property
+    def budgets(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """USD and seconds per query."""
+        return self.cost_budgets, self.latency_budgets
 
     @classmethod
     def from_yaml(cls, name: str) -> Comparison:

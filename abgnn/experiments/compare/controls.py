@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from abgnn.data.template import Kind
 from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.bamas.naive import NaiveCostAware
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.models.self_consistency import SelfConsistency
@@ -14,17 +15,20 @@ from abgnn.models.self_consistency import SelfConsistency
 CLAIRVOYANT, BEST_FIXED = "clairvoyant (oracle)", "best fixed plans (oracle)"
 ORACLES = (CLAIRVOYANT, BEST_FIXED)  # they look at the test questions: see `oracle`
 VANILLA = "vanilla"
-PLANNER = "planner"  # no REINFORCE, but it has training calls: see `compare.planner`
+NAIVE = "naive cost-aware"
+PLANNER, BLIND = "planner", "planner, blind"
+PLANNERS = (PLANNER, BLIND)  # no REINFORCE, but they have training calls: see `compare.planner`
 
 
 def plain_kinds() -> tuple[str, ...]:
     """The values of `plain`: the names below, or a topology of fixed graphs."""
     return (
-        PLANNER,
+        *PLANNERS,
         *ORACLES,
         "single LLM",
         "single LLM, any role",
         "self-consistency",
+        NAIVE,
         "random",
         VANILLA,
         *get_args(Kind),
@@ -39,6 +43,8 @@ def plain_policies(
     - `single LLM`: every backbone alone in the role that would answer alone.
     - `single LLM, any role`: every backbone alone in every role.
     - `self-consistency`: every backbone, as many answers as each budget (USD per query) buys.
+    - `naive cost-aware`: as many copies of a backbone in a line as each budget buys, BAMAS's own
+      control (`NaiveCostAware`), of every backbone that does not think.
     - `random`: random roles, backbones and edges for every query.
     - `vanilla`: all roles and edges of the template.
     - a topology: all roles on every single backbone; `complete` is the base MAS.
@@ -54,6 +60,10 @@ def plain_policies(
         for name in names:
             for n in _affordable(name, mas, budgets):
                 yield f"{n} × {name}", SelfConsistency(name, n)
+    elif kind == NAIVE:
+        for name in (b.name for b in mas.catalogue if b.type == "standard"):
+            for budget in budgets:
+                yield f"{name}, {1e3 * budget:g} mUSD", _naive(name, mas, budget)
     elif kind == "random":
         yield "random plans", RandomGraph(seed=seed)
     elif kind == VANILLA:
@@ -61,6 +71,12 @@ def plain_policies(
     else:
         topology = cast(Kind, kind)
         yield from ((name, FixedGraph(name, edges=topology)) for name in names)
+
+
+def _naive(name: str, mas: BaseMAS, budget: float) -> NaiveCostAware:
+    """With room for a whole reply, as BAMAS's rows have it."""
+    most = 1600 if mas.domain == "math" else 800
+    return NaiveCostAware(name, budget_usd=budget, catalogue=mas.catalogue_file, max_tokens=most)
 
 
 def _affordable(name: str, mas: BaseMAS, budgets: Sequence[float]) -> list[int]:

@@ -2,8 +2,9 @@
 
 An envelope over points that were measured on the same questions by which it is judged is
 optimistic, and more so the more points a method has (eleven backbones, or sixty roles of them,
-against four operating points). Here the mixture that Eq 12 implies for a budget is fixed on one
-half of the held-out questions, and its performance is read off on the other half.
+against four operating points). Here both the points that a method keeps and the mixture that Eq 12
+implies for a budget are fixed on one half of the held-out questions, and its performance is read
+off on the other half.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import ORIGIN, upper_envelope
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.job import Job, Result
+from abgnn.experiments.compare.points import Budgets, keep_points
 from abgnn.experiments.compare.table import (
     AXES,
     Figures,
@@ -74,14 +76,16 @@ def mixture(points: Array, budget: float) -> Array:
     return share
 
 
-def cross_performance(by_query: Array, axis: int, budget: float, seed: int) -> float:
-    """Mean performance on one half of the mixture chosen on the other, over halvings.
+def cross_performances(
+    by_query: Array, budgets: Budgets, seed: int, most: int | None = None
+) -> list[float]:
+    """Mean performance on one half of the mixtures chosen on the other, over halvings.
 
     Args:
         by_query: score, USD, seconds per point and question `[J, Q, 3]`.
-        axis: 1 (USD) or 2 (seconds).
-        budget: mean per query.
+        budgets: means per query, USD and seconds; the result is in this order.
         seed: of the halvings, the same for all methods.
+        most: points that the choosing half keeps; None: any number.
     """
     rng, n = np.random.default_rng(seed), by_query.shape[1]
     reached = []
@@ -89,9 +93,15 @@ def cross_performance(by_query: Array, axis: int, budget: float, seed: int) -> f
         halves = np.array_split(rng.permutation(n), 2) if n > 1 else [np.arange(n)] * 2
         for chosen, judged in (halves, halves[::-1]):
             seen = by_query[:, chosen].mean(1)  # [J, 3]
-            share = mixture(seen[:, [axis, 0]], budget)
-            reached.append(float(share @ by_query[:, judged, 0].mean(1)))
-    return float(np.mean(reached))
+            kept = keep_points(seen, budgets, most)
+            score = by_query[kept][:, judged, 0].mean(1)
+            reached.append([
+                float(mixture(seen[kept][:, [axis, 0]], budget) @ score)
+                for axis, some in enumerate(budgets, 1)
+                for budget in some
+            ])  # fmt: skip
+    mean: list[float] = np.mean(reached, 0).tolist()
+    return mean
 
 
 def _figures(
@@ -101,13 +111,9 @@ def _figures(
     for job, result in results.items():
         if job.seed == seed:
             points[job.method].append(np.array(result.by_query))  # [rows, Q, 3]
-    budgets = [
-        (k, b) for k, (axis, _, _) in enumerate(AXES, 1) for b in budgets_of(comparison, axis)
-    ]
-    return {
-        method: {
-            column: cross_performance(np.concatenate(mine), axis, budget, seed)
-            for column, (axis, budget) in zip(cross_columns(comparison), budgets, strict=True)
-        }
+    most, named = comparison.operating_points, cross_columns(comparison)
+    made = {
+        method: cross_performances(np.concatenate(mine), comparison.budgets, seed, most)
         for method, mine in points.items()
     }
+    return {method: dict(zip(named, values, strict=True)) for method, values in made.items()}

@@ -17,7 +17,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.evaluation.rows import Row, summarise
-from abgnn.experiments.compare.controls import ORACLES, PLANNER, plain_policies
+from abgnn.experiments.compare.controls import BLIND, ORACLES, PLANNERS, plain_policies
 from abgnn.experiments.compare.oracle import oracle_policies
 from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.experiment import Experiment, build
@@ -86,6 +86,7 @@ class Result:
             the rollouts), `[rows, Q, 3]`.
         seconds: that the job took here.
         spent_usd: paid for all its rollouts; a recorded call is free.
+        train_questions: how many different questions these calls were made for.
     """
 
     label: str
@@ -94,6 +95,7 @@ class Result:
     by_query: tuple[ByQuery, ...]
     seconds: float
     spent_usd: float = 0.0
+    train_questions: int = 0
 
 
 def digest(files: Sequence[str]) -> str:
@@ -106,12 +108,19 @@ def run_job(job: Job, folder: str) -> Result:
     """Run a job and write its result into `folder` atomically."""
     began = time.perf_counter()
     experiment = build(job.configs, [*job.overrides, *QUIET])
-    paid: list[float] = []
-    experiment.model.on_outcome = lambda outcome: paid.append(outcome.paid)
+    paid, asked = list[float](), set[str]()
+
+    def watch(outcome: Outcome) -> None:
+        paid.append(outcome.paid)
+        asked.add(outcome.plan.query.id)
+
+    experiment.model.on_outcome = watch
     calls, policies = _policies(experiment, job)
+    questions = len(asked) if calls else 0  # oracles have looked at those that judge
     rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)
     seconds = time.perf_counter() - began
-    result = Result(experiment.model.label, calls, rows, by_query, seconds, sum(paid))
+    label = experiment.model.label
+    result = Result(label, calls, rows, by_query, seconds, sum(paid), questions)
     data = {"job": asdict(job), "result": asdict(result)}
     path = Path(folder) / f"{job.key}.json"
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -145,8 +154,9 @@ def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Po
     model = experiment.model
     if job.plain is None:
         return _train(experiment, job.train_calls), [(job.point, model.policy)]
-    if job.plain == PLANNER:
-        return planned_policies(experiment, job.train_calls, job.budgets, job.waits, job.seed)
+    if job.plain in PLANNERS:
+        budgets, blind = (job.budgets, job.waits), job.plain == BLIND
+        return planned_policies(experiment, job.train_calls, *budgets, job.seed, blind=blind)
     if job.plain in ORACLES:
         return 0, oracle_policies(job.plain, experiment)
     return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))

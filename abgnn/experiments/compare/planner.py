@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
+from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
-from abgnn.planning import calls_per_rollout
-from abgnn.planning.budgets import Budget
+from abgnn.planning import Budget, QuestionPlan, calls_per_rollout
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
-
-_MARGIN = 0.93  # of a budget: forecasts are a little optimistic, and P@T is at most T
 
 
 def planned_policies(
@@ -23,13 +21,17 @@ def planned_policies(
     costs: Sequence[float],
     waits: Sequence[float],
     seed: int,
+    *,
+    blind: bool = False,
 ) -> tuple[int, list[tuple[str, Policy]]]:
     """Number of calibration calls, and a plan for each budget (USD or seconds per query).
 
-    Without training calls the plans are from the profiles alone.
+    Without training calls the plans are from the profiles alone; `blind` ones are mixtures of
+    teams for all questions alike.
     """
     calibration = calibrate_with(experiment, train_calls, seed)
-    return len(calibration.observed), budget_policies(calibration, costs, waits, seed)
+    policies = budget_policies(calibration, costs, waits, seed, blind=blind)
+    return len(calibration.observed), policies
 
 
 def calibrate_with(experiment: Experiment, calls: int, seed: int) -> Calibration:
@@ -40,13 +42,25 @@ def calibrate_with(experiment: Experiment, calls: int, seed: int) -> Calibration
 
 
 def budget_policies(
-    calibration: Calibration, costs: Sequence[float], waits: Sequence[float], seed: int
+    calibration: Calibration,
+    costs: Sequence[float],
+    waits: Sequence[float],
+    seed: int,
+    *,
+    blind: bool = False,
 ) -> list[tuple[str, Policy]]:
     """A plan for each budget (USD or seconds per query), and one without any."""
     policies: list[tuple[str, Policy]] = []
     pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
     for cost, wait in pairs:
-        mixture = plan(calibration, Budget(cost, wait, margin=_MARGIN), seed=seed)
         name = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
-        policies.append((name, PlannedMixture(PlanFile.of(mixture, calibration), seed)))
+        budget = Budget(cost, wait)  # aimed at as everywhere
+        policies.append((name, _policy(calibration, budget, seed, blind)))
     return policies
+
+
+def _policy(calibration: Calibration, budget: Budget, seed: int, blind: bool) -> Policy:
+    if not blind and calibration.questions is not None:
+        return PlannedQuestions(QuestionPlan.of(calibration, budget))
+    mixture = plan(calibration, budget, seed=seed)
+    return PlannedMixture(PlanFile.of(mixture, calibration), seed)

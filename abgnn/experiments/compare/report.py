@@ -29,9 +29,12 @@ from abgnn.experiments.compare.table import (
 )
 from abgnn.plots.frontier import draw_frontiers
 
+LEARNED = ("training calls", "questions", "points")
 NOTE = (
     "in percent, mean ± 95 % interval over seeds; * higher than ours, ** its paired difference to "
-    "ours is above 0 at 95 %; training calls: runs per seed × LLM calls of one"
+    "ours is above 0 at 95 %; training calls: runs per seed × LLM calls of one, on so many "
+    "different questions; points: operating points of a method, and of how many they were kept "
+    "as those that serve it best"
 )
 
 
@@ -106,6 +109,8 @@ def latex(lines: Sequence[Line], groups: Mapping[str, Sequence[str]]) -> str:
             _escaped(_name(line)),
             *(_latex_cell(line.cells[c], bold=line.cells[c].mean == best[c]) for c in flat),
             _trained(line).replace("×", r"$\times$"),
+            f"{line.questions:.0f}",
+            _points(line),
         ]
         for line in lines
     ]
@@ -115,11 +120,11 @@ def latex(lines: Sequence[Line], groups: Mapping[str, Sequence[str]]) -> str:
         rules.append(rf"\cmidrule(lr){{{at}-{at + len(named) - 1}}}")
         at += len(named)
     body = [
-        rf"\begin{{tabular}}{{l{'r' * len(flat)}r}}",
+        rf"\begin{{tabular}}{{l{'r' * len(flat)}rrr}}",
         r"\toprule",
-        " & ".join(["", *spans, r"\\"]),
+        " & ".join(["", *spans, "", "", r"\\"]),
         "".join(rules),
-        " & ".join(["Method", *(_latex_column(c) for c in flat), r"training calls \\"]),
+        " & ".join(["Method", *map(_latex_column, flat), *LEARNED]) + r" \\",
         r"\midrule",
         *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
@@ -154,10 +159,11 @@ def _console_table(lines: Sequence[Line], named: Sequence[str], title: str) -> T
     table.add_column("method", no_wrap=True)
     for column in named:
         table.add_column(column.removeprefix("cross "), justify="right", no_wrap=True)
-    table.add_column("training calls", justify="right")
+    for head in LEARNED:
+        table.add_column(head, justify="right")
     for line in lines:
         cells = [_plain_cell(line.cells[c]) for c in named]
-        table.add_row(_name(line), *cells, _trained(line))
+        table.add_row(_name(line), *cells, _trained(line), f"{line.questions:.0f}", _points(line))
     return table
 
 
@@ -165,23 +171,25 @@ def _write_points(path: Path, results: Mapping[Job, Result]) -> None:
     names = [f.name for f in fields(Row)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["source", "method", "seed", "train_calls", *names])
+        writer.writerow(["source", "method", "seed", "train_calls", "train_questions", *names])
         for job, result in results.items():
             for row in result.rows:
                 values = asdict(row)
                 cells = (values[name] for name in names)
-                writer.writerow([result.label, job.method, job.seed, result.train_calls, *cells])
+                learned = (result.train_calls, result.train_questions)
+                writer.writerow([result.label, job.method, job.seed, *learned, *cells])
 
 
 def _write_table(path: Path, lines: Sequence[Line], label: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         head = ["source", "method", "column", "mean", "half_width_95", "beats_ours", "clearly"]
-        writer.writerow([*head, "training_runs", "calls_per_run"])
+        writer.writerow([*head, "training_runs", "calls_per_run", "questions", "points", "of"])
         for line in lines:
             for column, cell in line.cells.items():
                 values = (cell.mean, cell.half, int(cell.beats), int(cell.clear))
-                writer.writerow([label, line.method, column, *values, line.runs, line.calls])
+                learned = (line.runs, line.calls, line.questions, line.points, line.of)
+                writer.writerow([label, line.method, column, *values, *learned])
 
 
 def _name(line: Line) -> str:
@@ -193,6 +201,11 @@ def _trained(line: Line) -> str:
     if not line.calls:
         return "0"
     return f"{line.runs} × {line.calls:,.0f}"
+
+
+def _points(line: Line) -> str:
+    all_of_them = f"{line.of:.0f}"
+    return all_of_them if line.points == line.of else f"{line.points:.0f} of {all_of_them}"
 
 
 def _mark(cell: Cell) -> str:

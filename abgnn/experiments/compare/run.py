@@ -16,7 +16,7 @@ from rich.console import Console
 
 from abgnn.errors import ConfigError
 from abgnn.experiments.compare.config import Comparison, Method, arguments
-from abgnn.experiments.compare.controls import PLANNER
+from abgnn.experiments.compare.controls import NAIVE, PLANNERS
 from abgnn.experiments.compare.job import (
     QUIET,
     Job,
@@ -72,7 +72,7 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     return model.label, jobs
 
 
-AT_COST = ("self-consistency", PLANNER)  # plain rows that depend on the cost budgets
+AT_COST = ("self-consistency", NAIVE, *PLANNERS)  # plain rows that depend on the cost budgets
 
 
 def _jobs_of(
@@ -80,7 +80,8 @@ def _jobs_of(
 ) -> Iterator[Job]:
     """A job per operating point; a method's settings override the shared ones."""
     configs = (*comparison.fit, *method.configs)
-    calls = comparison.train_calls if method.train_calls is None else method.train_calls
+    shared = comparison.calls_of_ours if method.plain in PLANNERS else comparison.train_calls
+    calls = shared if method.train_calls is None else method.train_calls
     common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
     for point, settings in method.operating_points(mas.catalogue.names).items():
         yield Job(
@@ -90,10 +91,10 @@ def _jobs_of(
             configs=configs,
             overrides=(*common, *arguments(method.set), *arguments(settings)),
             plain=method.plain,
-            train_calls=calls if method.plain in (None, PLANNER) else 0,
+            train_calls=calls if method.plain in (None, *PLANNERS) else 0,
             samples=comparison.samples,
             budgets=comparison.cost_budgets if method.plain in AT_COST else (),
-            waits=comparison.latency_budgets if method.plain == PLANNER else (),
+            waits=comparison.latency_budgets if method.plain in PLANNERS else (),
             world=digest([*configs, mas.catalogue_file]),
         )
 
@@ -191,6 +192,7 @@ def _print_job(
     failed = max(row.failed for row in result.rows)
     figures += f", {failed:.0%} failed" if failed else ""
     calls = f", {result.train_calls} training calls" if result.train_calls else ""
+    calls += f" on {result.train_questions} questions" if result.train_questions else ""
     console.print(f"{where}: {figures} ({label}){calls}", markup=False, highlight=False)
 
 

@@ -14,8 +14,9 @@ from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
-from abgnn.experiments.compare.controls import PLANNER
+from abgnn.experiments.compare.controls import PLANNERS
 from abgnn.experiments.compare.job import Job, Result
+from abgnn.experiments.compare.points import keep_points
 
 Axis = str  # cost_usd or latency_s
 Figures = Mapping[int, Mapping[str, Mapping[str, float]]]  # seed → method → column → value
@@ -48,6 +49,8 @@ class Line:
         cells: by column, see `columns`.
         runs: training runs per seed; calls: LLM calls of one of them, mean.
         done, jobs: how many of its jobs have a result.
+        questions: different ones that it has learned from at each operating point, mean.
+        points, of: operating points that it keeps, of those that it has; mean over seeds.
     """
 
     method: str
@@ -56,6 +59,9 @@ class Line:
     calls: float
     done: int
     jobs: int
+    questions: float = 0.0
+    points: float = 0.0
+    of: float = 0.0
 
 
 def columns(comparison: Comparison) -> dict[Axis, tuple[str, ...]]:
@@ -101,7 +107,7 @@ def lines_of(
                 by_method[method][column][seed] = value
     ours = by_method.get(comparison.ours, {})
     return [
-        _line(method.name, by_method[method.name], ours, jobs, results)
+        _line(method.name, by_method[method.name], ours, jobs, results, comparison)
         for method in comparison.methods
         if method.name in by_method
     ]
@@ -135,6 +141,7 @@ def _figures(
     if not rows[comparison.base]:
         raise ConfigError("base", comparison.base, f"a row with a result; it failed (seed {seed})")
     named = columns(comparison)
+    kept = {method: kept_rows(mine, comparison) for method, mine in rows.items()}
     return {
         method: dict(
             pair
@@ -145,9 +152,15 @@ def _figures(
                 strict=True,
             )
         )
-        for method, mine in rows.items()
+        for method, mine in kept.items()
         if mine
     }
+
+
+def kept_rows(rows: Sequence[Row], comparison: Comparison) -> list[Row]:
+    """A method's operating points, no more than every method may have."""
+    points = np.array([(r.performance, r.cost_usd, r.latency_s) for r in rows]).reshape(-1, 3)
+    return [rows[j] for j in keep_points(points, comparison.budgets, comparison.operating_points)]
 
 
 def _values(
@@ -171,18 +184,30 @@ def _line(
     ours: Mapping[str, Mapping[int, float]],
     jobs: Sequence[Job],
     results: Mapping[Job, Result],
+    comparison: Comparison,
 ) -> Line:
     mine = [job for job in jobs if job.method == method]
     done = [job for job in mine if job in results]
-    trained = [results[job].train_calls for job in done if job.plain in (None, PLANNER)]
+    learned = [results[job] for job in done if job.plain in (None, *PLANNERS)]
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for job in done:
+        rows[job.seed] += results[job].rows
+    kept = [len(kept_rows(some, comparison)) for some in rows.values()]
     return Line(
         method,
         {column: _cell(seen, ours.get(column, {})) for column, seen in values.items()},
-        runs=len({job.point for job in mine}) if trained else 0,
-        calls=float(np.mean(trained)) if trained else 0.0,
+        runs=len({job.point for job in mine}) if learned else 0,
+        calls=_mean([result.train_calls for result in learned]),
         done=len(done),
         jobs=len(mine),
+        questions=_mean([result.train_questions for result in learned]),
+        points=_mean(kept),
+        of=_mean([len(some) for some in rows.values()]),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
 
 
 def _cell(values: Mapping[int, float], ours: Mapping[int, float]) -> Cell:

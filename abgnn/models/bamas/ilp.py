@@ -139,12 +139,16 @@ def buy(
 
 
 def factor(pattern: Pattern, group: Group) -> Fraction:
-    """f, the weight of a job's strength."""
+    """f, the weight of a job, as released.
+
+    The release has .95 for one that only formats, too, and .90 for all others, which its own
+    filter never admits.
+    """
     if pattern == "planner":
         return Fraction("1.001") if group.job == "planner" else Fraction(1)
     if group.job == "executor":
         return Fraction("1.01") if group.tier == 0 else Fraction(1)
-    return Fraction("1.005")
+    return Fraction("1.005") if group.job == "critic" else Fraction("0.90")
 
 
 def tier_costs(groups: Sequence[Group], which: TierCost = "first") -> dict[int, Fraction]:

@@ -69,7 +69,8 @@ def choose_tiers(
         catalogue: prices.
         score: published score of every backbone, in (0, 1].
         names: the backbone of each tier, strongest first; None: `number` of those that are
-            better than all cheaper ones, from the best to the cheapest, evenly by rank.
+            better than all cheaper ones, from the best to the cheapest, evenly by rank. LLMs that
+            think are left out, for agents' replies are bounded and they would be cut off.
         number: of tiers.
         performance: p below the strongest tier's 1: `released` (`WEAKEST`, or other values by
             job, for the weakest tier; those between are interpolated), or by `scores`.
@@ -112,7 +113,8 @@ def _ranked(catalogue: Catalogue, score: Mapping[str, float], number: int) -> li
     def price(b: Backbone) -> Fraction:
         return exact(b.price_in) * 500 + exact(b.price_out) * 384
 
-    cheap_first = sorted(catalogue, key=lambda b: (price(b), -score[b.name]))
+    plain = [b for b in catalogue if b.type == "standard"]
+    cheap_first = sorted(plain or catalogue, key=lambda b: (price(b), -score[b.name]))
     frontier: list[Backbone] = []
     for b in cheap_first:
         if not frontier or score[b.name] > score[frontier[-1].name]:

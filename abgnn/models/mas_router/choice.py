@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -38,8 +39,29 @@ class CascadeChoice(PlannedChoice):
     action: Cascade = field(kw_only=True)
 
 
+def joined(choices: Sequence[CascadeChoice]) -> CascadeChoice:
+    """Choices for some questions each as one for all of them, in their order."""
+    losses = [c.loss for c in choices if c.loss is not None]
+    stages = zip(*(c.action.stages() for c in choices), strict=True)
+    shown = {name: sum(c.shown[name] for c in choices) / len(choices) for name in choices[0].shown}
+    return CascadeChoice(
+        [plan for c in choices for plan in c.planned],
+        choices[0].names,
+        torch.cat([c.log_probs for c in choices]),
+        torch.cat([c.entropies for c in choices]),
+        loss=torch.stack(losses).mean() if losses else None,
+        shown=shown,
+        action=Cascade(*(torch.cat(stage) for stage in stages)),
+    )
+
+
 def cascade_plans(
-    batch: Batch, drawn: Cascade, modes: Sequence[Mode], names: Sequence[str]
+    batch: Batch,
+    drawn: Cascade,
+    modes: Sequence[Mode],
+    names: Sequence[str],
+    *,
+    early_exit: bool = False,
 ) -> list[Plan]:
     """One plan per query; the decision agent is played by the most frequent LLM drawn."""
     rows = zip(batch.query, batch.template, *(s.tolist() for s in drawn.stages()), strict=True)
@@ -48,7 +70,8 @@ def cascade_plans(
         roles = [r for i, r in enumerate(template.roles) if i != template.decision]
         decision = Agent(template.roles[template.decision], names[most_frequent(llm[:count])])
         chosen, played = [roles[r] for r in role[:count]], [names[m] for m in llm[:count]]
-        plans.append(mode_plan(modes[mode], query, chosen, played, decision))
+        plan = mode_plan(modes[mode], query, chosen, played, decision)
+        plans.append(replace(plan, early_exit=early_exit))
     return plans
 
 

@@ -12,7 +12,7 @@ from torch_geometric.data import Batch
 from torch_geometric.utils import to_dense_batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.mas_router.choice import Cascade, CascadeChoice, cascade_plans
+from abgnn.models.mas_router.choice import Cascade, CascadeChoice, cascade_plans, joined
 from abgnn.models.mas_router.modes import MODES, TASKS, Mode
 from abgnn.models.mas_router.stages import (
     AgentCount,
@@ -46,9 +46,9 @@ class MasRouter(Policy):
     is known by the mean of its three profile embeddings: another catalogue needs no training.
 
     `extra_loss` is the cross-entropy of the task classifier against the question's domain, plus
-    `vae_weight` times the sum of the five variational losses. `sample=False` takes latent means
-    and the most probable choice at every stage: with `llm="shared"` one LLM for all agents.
-    `inference="sampled"` draws instead.
+    `vae_weight` times the sum of the five variational losses. In use it goes on drawing, as
+    released, so that the agents of a team have LLMs of their own; `inference="greedy"` takes latent
+    means and the most probable choice at every stage: with `llm="shared"` one LLM for all agents.
 
     Args:
         in_channels: width H of the text encoder.
@@ -63,11 +63,12 @@ class MasRouter(Policy):
         encoder: what embeds the descriptions of modes and tasks, a sentence-transformers model
             or `offline`, as released: then they are fixed. None: they are learned vectors.
         noise, prior_variance: of the latents, see `VariationalEncoder`.
-        inference: what `sample=False` does: `greedy`, or `sampled` as released, from a seed of its
-            own, so that the same batch gets the same plans (a question's are not independent of
-            the others of its batch).
+        inference: what `sample=False` does: `sampled` as released, each question from a seed of
+            its own, so that it always gets the same plan; or `greedy`.
         task_temperature, mode_temperature, role_temperature, llm_temperature: T of each softmax.
         task_weight, vae_weight: of the terms of `extra_loss`.
+        early_exit: whether an agent that reads a program which passes the question's public
+            examples hands it on without a call, as the release's code agents do.
 
     Raises:
         ConfigError: an unknown mode or setting; `released` counts with LLMs per role, which leave
@@ -85,13 +86,14 @@ class MasRouter(Policy):
         encoder: str | None = None,
         noise: float = 0.1,
         prior_variance: float = 0.01,
-        inference: Literal["greedy", "sampled"] = "greedy",
+        inference: Literal["greedy", "sampled"] = "sampled",
         task_temperature: float = 0.5,
         mode_temperature: float = 0.8,
         role_temperature: float = 0.5,
         llm_temperature: float = 1.0,
         task_weight: float = 1.0,
         vae_weight: float = 1e-3,
+        early_exit: bool = False,
     ) -> None:
         super().__init__()
         _check(max_agents, count, llm, inference)
@@ -102,7 +104,7 @@ class MasRouter(Policy):
                 raise ConfigError(f"policy.{name}_temperature", value, "a number > 0")
         self.in_channels, self.max_agents = in_channels, max_agents
         self.modes, self.llm, self.inference = _modes(modes), llm, inference
-        self.mode_temperature = mode_temperature
+        self.mode_temperature, self.early_exit = mode_temperature, early_exit
         self.task_weight, self.vae_weight = task_weight, vae_weight
 
         def latent() -> VariationalEncoder:
@@ -128,8 +130,14 @@ class MasRouter(Policy):
     ) -> CascadeChoice:
         if sample or self.inference == "greedy":
             return self._cascade(batch, action, sample=sample)
-        with seeded():
-            return self._cascade(batch, action, sample=True)
+        if action is not None:
+            with seeded():
+                return self._cascade(batch, action, sample=True)
+        alone = []
+        for graph in batch.to_data_list():  # a question's plan depends on nothing but itself
+            with seeded(0, graph.query.id):
+                alone.append(self._cascade(Batch.from_data_list([graph]), None, sample=True))
+        return joined(alone)
 
     def _cascade(self, batch: Batch, action: Cascade | None, *, sample: bool) -> CascadeChoice:
         modes, counts, roles, llms = (None,) * 4 if action is None else action.stages()
@@ -174,7 +182,7 @@ class MasRouter(Policy):
         drawn = Cascade(mode.choice, count.choice, role.choice, llm.choice)
         stages = (mode, count, role, llm)
         return CascadeChoice(
-            cascade_plans(batch, drawn, self.modes, self.table.names),
+            cascade_plans(batch, drawn, self.modes, self.table.names, early_exit=self.early_exit),
             FACTORS,
             torch.stack([s.log_prob for s in stages], -1),  # [B, 4]
             torch.stack([s.entropy for s in stages], -1),

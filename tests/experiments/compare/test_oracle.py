@@ -12,10 +12,10 @@ from abgnn.evaluation.rows import summarise
 from abgnn.experiments.compare.controls import BEST_FIXED, CLAIRVOYANT
 from abgnn.experiments.compare.oracle import (
     clairvoyant_choices,
-    envelope_of,
     oracle_policies,
     shrunk,
 )
+from abgnn.experiments.compare.points import on_a_frontier
 from abgnn.experiments.compare.report import _limit_tables
 from abgnn.experiments.compare.table import Cell, Line
 from abgnn.experiments.experiment import Experiment, build
@@ -41,7 +41,7 @@ def test_luck_is_shrunk() -> None:
 
 def test_envelope_by_hand() -> None:
     means = np.array([[0.5, 1.0, 5.0], [0.6, 2.0, 1.0], [0.55, 3.0, 9.0], [0.9, 4.0, 9.0]])
-    assert envelope_of(means) == [0, 1, 3]
+    assert on_a_frontier(means) == [0, 1, 3]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,75 @@
+"""`ReadingPlanner`: plans that read the question, at the prices of any budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models.questions import questions_of
+from abgnn.planning.budgets import Budget
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.question_plan import QuestionPlan
+from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.query_planners import BudgetKind, ChooserMemory, QueryBudget, done
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionChooser:
+    """Plans by a plan that reads the question.
+
+    Args:
+        plan: at its prices.
+        mas: encodes the questions, and keeps none of them.
+    """
+
+    plan: QuestionPlan
+    mas: BaseMAS
+
+    def __call__(self, queries: Sequence[Query]) -> list[Plan]:
+        return self.plan.plans(queries, questions_of(self.mas, queries, self.plan.by))
+
+
+class ReadingPlanner:
+    """For each budget the prices at which the planner keeps it, found on a thread of its own.
+
+    Args:
+        source: a plan, whose own prices serve questions without a budget, or a calibration, by
+            which they get the best team at any price.
+        mas: encodes the questions.
+        own: plans questions without a budget, in place of the source.
+    """
+
+    kind: BudgetKind = "planned"
+
+    def __init__(
+        self, source: QuestionPlan | Calibration, mas: BaseMAS, own: Chooser | None = None
+    ) -> None:
+        self._source, self._mas = source, mas.for_users()
+        if own is None and isinstance(source, QuestionPlan):
+            own = QuestionChooser(source, self._mas)
+        self._own = None if own is None else done(own)
+        self._plan: QuestionPlan | None = source if isinstance(source, QuestionPlan) else None
+        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
+        self._known = ChooserMemory(lambda budget: self._threads.submit(self._chooser, budget))
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]:
+        if not budget and self._own is not None:
+            return self._own
+        return self._known(budget)
+
+    def _chooser(self, budget: QueryBudget) -> Chooser:
+        """
+        Raises:
+            ConfigError: no plan is expected to meet the budgets.
+        """
+        if self._plan is None:
+            assert isinstance(self._source, Calibration)
+            self._plan = QuestionPlan.of(self._source, Budget())
+        return QuestionChooser(self._plan.at(Budget(budget.cost_usd, budget.latency_s)), self._mas)
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
