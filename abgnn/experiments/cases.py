@@ -161,15 +161,20 @@ def write_cases(executed: Sequence[Case], folder: str | Path, label: str, consol
     console.print(table)
     data = [_plain(case, label) for case in executed]
     (out / "cases.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    picture = draw_shown(executed, out / f"cases-{label}.png", label)
+    console.print(f"{out}/cases.json, {picture.name} ({label})", highlight=False, soft_wrap=True)
+    return picture
+
+
+def draw_shown(executed: Sequence[Case], path: Path, label: str) -> Path:
+    """The picture of the plans and of what came of them."""
     grid: dict[str, dict[str, tuple[Outcome, str]]] = {}
     for case in executed:
         o = case.outcome
         column = f"{case.system}\n{case.budget or 'no budget given'}"
         caption = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
         grid.setdefault(case.question, {})[column] = o, caption
-    picture = draw_cases(grid, out / f"cases-{label}.png", simulated=label == "simulated")
-    console.print(f"{out}/cases.json, {picture.name} ({label})", highlight=False, soft_wrap=True)
-    return picture
+    return draw_cases(grid, path, simulated=label == "simulated")
 
 
 def first_line(query: Query) -> str:

@@ -24,7 +24,7 @@ from abgnn.plots.style import GRID, INK, WARNING, Look
 
 def draw_frontiers(
     cost: Mapping[str, ArrayLike],
-    latency: Mapping[str, ArrayLike],
+    latency: Mapping[str, ArrayLike] | None,
     path: str | Path,
     *,
     title: str,
@@ -33,15 +33,17 @@ def draw_frontiers(
     cost_unit: str = "USD",
     performance_label: str = "performance",
     log_x: bool = False,
+    front: str | None = None,
 ) -> Path:
-    """Save one picture with two panels: performance against USD and against seconds.
+    """Save one picture: performance against USD, and in a second panel against seconds.
 
     A method has one colour, marker and line style in both. Its line is what a budget buys
     (`performance_at`): pale where it interpolates to the anchor (0, 0). Vertices of the envelope
     are filled, all other measured points hollow.
 
     Args:
-        cost, latency: (budget, performance) points [J, 2] per method, in USD and in seconds.
+        cost, latency: (budget, performance) points [J, 2] per method, in USD and in seconds;
+            without latency there is one panel.
         path: where to; the ending says the format.
         title: what was measured.
         simulated: writes so, visibly.
@@ -49,31 +51,46 @@ def draw_frontiers(
             is always the mean per query.
         cost_unit: what the cost's points are in.
         log_x: logarithmic budgets (points at budget 0 are then out of view).
+        front: the method that is drawn over all others, with a wider line.
 
     Raises:
         ConfigError: no method, or faulty points.
     """
-    figure = Figure(figsize=(10.5, 4.9), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
-    left, right = figure.subplots(1, 2, sharey=True)
-    names = list(dict.fromkeys([*cost, *latency]))
-    if not cost or not latency:
+    panels = [(cost, f"cost in {cost_unit}, {budget_label}")]
+    if latency is not None:
+        panels.append((latency, "latency in seconds, mean per query"))
+    names = list(dict.fromkeys(name for series, _ in panels for name in series))
+    if not all(series for series, _ in panels):
         raise ConfigError("series", names, "at least one method in each panel")
+    width = 10.5 if latency is not None else 7.0
+    figure = Figure(figsize=(width, 4.9), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
+    left, *_ = axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     styles = dict(zip(names, _styles(len(names)), strict=True))
-    _panel(left, cost, styles, f"cost in {cost_unit}, {budget_label}", log_x=log_x)
-    _panel(right, latency, styles, "latency in seconds, mean per query", log_x=log_x)
+    if front in styles:
+        styles[front] |= {"linewidth": 3.0, "markersize": 9.0, "zorder": 5}
+    for ax, (series, label) in zip(axes, panels, strict=True):
+        _panel(ax, series, styles, label, log_x=log_x)
     left.set_ylabel(performance_label)
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
-    left.set_ylim(*_y_limits([*cost.values(), *latency.values()]))
+    left.set_ylim(*_y_limits([points for series, _ in panels for points in series.values()]))
     figure.suptitle(
-        textwrap.fill(title, 84), x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK
-    )
+        textwrap.fill(title, int(8 * width)), x=0.012, ha="left", fontsize=12, weight="bold",
+        color=INK,
+    )  # fmt: skip
     handles = [left.plot([], [], label=name, **style)[0] for name, style in styles.items()]
-    columns = math.ceil(len(names) / math.ceil(len(names) / 6))  # rows of equal length
+    columns = _columns(names, width)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     if simulated:
         stamp(figure, 0.988, 0.982)
     figure.savefig(path, dpi=160)
     return Path(path)
+
+
+def _columns(names: Sequence[str], width: float) -> int:
+    """Columns of a legend that fits into so many inches; its rows are of equal length."""
+    widest = 0.55 + 0.085 * max(len(name) for name in names)  # a line, a gap, letters
+    most = min(max(int(width / widest), 1), 6)
+    return math.ceil(len(names) / math.ceil(len(names) / most))
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
@@ -97,6 +114,7 @@ def _panel(
     for name, points in series.items():
         style = styles[name]
         plain = {k: v for k, v in style.items() if k not in ("marker", "markersize")}
+        over = style.get("zorder", 3)
         raw, vertices = np.asarray(points, dtype=float), _vertices(points)
         first = vertices[0, 0]
         grid = (np.geomspace if log_x else np.linspace)(start, stop, 300)
@@ -104,7 +122,7 @@ def _panel(
         value = np.array([performance_at(points, x) for x in grid])
         ax.plot(grid[grid <= first], value[grid <= first], **{**plain, "alpha": 0.3})
         ax.plot(grid[grid >= first], value[grid >= first], **plain)
-        dots = {**style, "linestyle": "", "clip_on": False, "zorder": 3}
+        dots = {**style, "linestyle": "", "clip_on": False, "zorder": over}
         ax.plot(*raw.T, **{**dots, "markerfacecolor": "white", "alpha": 0.75})
         ax.plot(*vertices.T, **dots)
     if log_x:

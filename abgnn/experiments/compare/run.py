@@ -56,7 +56,7 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     Raises:
         ConfigError: a config, key or value that `abgnn fit` does not accept.
     """
-    _silence()
+    silence()
     model = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET]).model
     live: tuple[str, ...] = ()
     if model.label == "live" and model.rollout_settings.recording.path is None:
@@ -141,7 +141,7 @@ def run_jobs(
 def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
     """Every job as it ends; if a process dies, the unfinished jobs are missing."""
     context = multiprocessing.get_context("spawn")  # torch has threads: no fork
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
     try:
         jobs = {pool.submit(_attempt, job, str(folder)): job for job in todo}
         for future in as_completed(jobs):
@@ -159,9 +159,9 @@ def _attempt(job: Job, folder: str) -> Result | str:
         return f"{type(bug).__name__}: {bug}"
 
 
-def _start() -> None:
+def start_worker() -> None:
     """Initialise a worker: quiet, and ended when its parent ends, even by SIGKILL."""
-    _silence()
+    silence()
     parent = multiprocessing.parent_process()
     assert parent is not None, "runs in a worker"
 
@@ -172,7 +172,8 @@ def _start() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _silence() -> None:
+def silence() -> None:
+    """No messages of libraries about themselves and about seeds."""
     quiet()
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
 

@@ -1,0 +1,70 @@
+"""What a world of the main job has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.data.outcome import Outcome
+from abgnn.experiments.cases import Case
+
+OURS = "ours: PlanNet"
+PLANNER, BLIND = "planner by question", "planner, blind"
+SINGLE, MIXTURE = "best single LLM*", "mixture of two LLMs*"
+PAPER, TEAMS = "AgentBalance, paper*", "best fixed team*"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An operating point of a method on the test questions of a world.
+
+    Args:
+        method: one of the names above.
+        name: of the operating point: a budget, an LLM.
+        by_question: score, USD and seconds of each question, means over its rollouts `[Q, 3]`.
+        plans: how many different plans the questions got.
+    """
+
+    method: str
+    name: str
+    by_question: Array
+    plans: int
+
+    @classmethod
+    def of(cls, method: str, name: str, outcomes: Sequence[Outcome], samples: int) -> Measured:
+        """From the outcomes, whose rollouts of a question are adjacent."""
+        triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])
+        made = {
+            (tuple((a.role.name, a.backbone) for a in o.plan.agents), o.plan.edges)
+            for o in outcomes
+        }
+        return cls(method, name, triples.reshape(-1, samples, 3).mean(1), len(made))
+
+    @property
+    def usd(self) -> float:
+        """Mean USD per question."""
+        return float(self.by_question[:, 1].mean())
+
+
+@dataclass(frozen=True)
+class World:
+    """All operating points in a world.
+
+    Args:
+        seed: of the world.
+        label: `simulated`, or whatever the client is.
+        points: of every method; ours and the planners have one for each budget, in their order.
+        shown: our plans for a few questions.
+    """
+
+    seed: int
+    label: str
+    points: tuple[Measured, ...]
+    shown: tuple[Case, ...] = ()
+
+    def of(self, method: str) -> list[Measured]:
+        """The points of a method."""
+        return [point for point in self.points if point.method == method]
