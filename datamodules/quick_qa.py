@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
@@ -24,12 +25,19 @@ class QuickQA(MultipleChoice, QuestionSet):
 
     def load(self) -> list[Query]:
         """The questions in the file's order."""
-        text = (files("datamodules") / "data" / "quick_qa.yaml").read_text(encoding="utf-8")
         return [
             _query(subject, record, self.domain)
-            for subject in yaml.safe_load(text)["subjects"]
+            for subject in _subjects()
             for record in subject["questions"]
         ]
+
+
+@cache
+def _subjects() -> list[dict[str, Any]]:
+    """The file's content; to parse it takes half a second."""
+    text = (files("datamodules") / "data" / "quick_qa.yaml").read_text(encoding="utf-8")
+    subjects: list[dict[str, Any]] = yaml.safe_load(text)["subjects"]
+    return subjects
 
 
 def _query(subject: dict[str, Any], record: dict[str, Any], domain: str) -> Query:

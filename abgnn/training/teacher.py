@@ -59,6 +59,7 @@ class Teacher(Callback):
         self.calibration, self.texts = calibration, texts
         self.steps, self.lr, self.seed = steps, lr, seed
         self.reached: float | None = None
+        self.known: Calibration | None = None  # what is in the file, where it has been read
         self._done = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,7 +76,7 @@ class Teacher(Callback):
             raise ConfigError("policy", type(policy).__name__, allowed)
         if self._done:
             return
-        calibration = Calibration.load(self.calibration)
+        calibration = self.known or Calibration.load(self.calibration)
         check_calibration("Teacher.calibration", calibration, module.mas)
         data = trainer.datamodule  # type: ignore[attr-defined]
         planner = planner_of(calibration, module.mas, data.queries("train"))

@@ -55,11 +55,14 @@ def budget_policies(
     for cost, wait in pairs:
         name = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
         budget = Budget(cost, wait)  # aimed at as everywhere
-        policies.append((name, _policy(calibration, budget, seed, blind)))
+        policies.append((name, budget_policy(calibration, budget, seed, blind=blind)))
     return policies
 
 
-def _policy(calibration: Calibration, budget: Budget, seed: int, blind: bool) -> Policy:
+def budget_policy(
+    calibration: Calibration, budget: Budget, seed: int, *, blind: bool = False
+) -> Policy:
+    """A plan for a budget: one that reads the question, or a mixture of teams for all alike."""
     if not blind and calibration.questions is not None:
         return PlannedQuestions(QuestionPlan.of(calibration, budget))
     mixture = plan(calibration, budget, seed=seed)

@@ -1,1 +1,1 @@
-"""The main job: calibrate, teach the graph network, and show it beside what one would do instead."""
+"""The main job: calibrate, teach the graph network, and show it beside what else one could do."""

@@ -30,9 +30,9 @@ class Quickstart:
         rollouts: of the calibration, and of all AgentBalance's training together at the most.
         texts: further questions, without answers, that the graph network is taught on.
         epochs: of AgentBalance over the training questions.
-        samples: rollouts of every test question.
+        samples: rollouts of every test question; team_samples: by AgentBalance and fixed teams,
+            which call more and differ more from the rest.
         topologies: multi-agent systems with fixed edges, each with every single LLM.
-        topology_samples: rollouts of every test question by these.
         shown: entries of `Query.meta`, for each of which the first test question is drawn with
             its plans; empty: an easy, a medium and a hard one by what their texts say.
         shown_budgets: at which of the budgets, by place.
@@ -48,8 +48,8 @@ class Quickstart:
     texts: int = 40
     epochs: int = 2
     samples: int = 4
+    team_samples: int = 2
     topologies: tuple[Kind, ...] = ("complete", "chain", "star")
-    topology_samples: int = 1
     shown: tuple[Mapping[str, Any], ...] = ()
     shown_budgets: tuple[int, ...] = (0, -1)
     out: str = "runs/quickstart"
@@ -59,7 +59,7 @@ class Quickstart:
             raise ConfigError("cost_budgets", list(self.cost_budgets), "positive numbers")
         if not self.worlds or len(set(self.worlds)) < len(self.worlds):
             raise ConfigError("worlds", list(self.worlds), "at least one seed, each once")
-        lowest = {"rollouts": 1, "texts": 0, "epochs": 1, "samples": 1, "topology_samples": 1}
+        lowest = {"rollouts": 1, "texts": 0, "epochs": 1, "samples": 1, "team_samples": 1}
         for name, least in lowest.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -90,7 +90,7 @@ class Quickstart:
         return cls(points=tuple(points), **plain)
 
     def with_worlds(self, count: int | None, out: str | None = None) -> Quickstart:
-        """A copy that stops after the first `count` worlds, and writes elsewhere; None: as it is."""
+        """A copy with the first `count` worlds, and another folder; None: as it is."""
         if count is not None and not 1 <= count <= len(self.worlds):
             raise ConfigError("--worlds", count, f"1 to {len(self.worlds)}, the config's")
         return replace(self, worlds=self.worlds[:count], out=out or self.out)

@@ -48,6 +48,11 @@ class Measured:
         """Mean USD per question."""
         return float(self.by_question[:, 1].mean())
 
+    @property
+    def accuracy(self) -> float:
+        """Mean score."""
+        return float(self.by_question[:, 0].mean())
+
 
 @dataclass(frozen=True)
 class World:
@@ -68,3 +73,9 @@ class World:
     def of(self, method: str) -> list[Measured]:
         """The points of a method."""
         return [point for point in self.points if point.method == method]
+
+
+def best_within(points: Sequence[Measured], most: float) -> Measured | None:
+    """The point with the highest score among those of at most this mean cost."""
+    able = [point for point in points if point.usd <= most]
+    return max(able, key=lambda point: point.accuracy) if able else None

@@ -19,6 +19,7 @@ from abgnn.experiments.quickstart.measured import (
     TEAMS,
     Measured,
     World,
+    best_within,
 )
 
 METHODS = (OURS, PLANNER, BLIND, SINGLE, MIXTURE, PAPER, TEAMS)
@@ -98,13 +99,8 @@ def rival(world: World, method: str, place: int, most: float) -> Array | None:
         return world.of(method)[place].by_question
     if method == MIXTURE:
         return best_mixture(world.of(SINGLE), most)
-    return best_within(world.of(method), most)
-
-
-def best_within(points: Sequence[Measured], most: float) -> Array | None:
-    """Of the point with the highest score among those of at most this mean cost."""
-    able = [point.by_question for point in points if point.usd <= most]
-    return max(able, key=lambda values: float(values[:, 0].mean())) if able else None
+    best = best_within(world.of(method), most)
+    return None if best is None else best.by_question
 
 
 def best_mixture(points: Sequence[Measured], most: float) -> Array | None:

@@ -1,9 +1,8 @@
-"""One world of the main job: calibrate, teach, train, and evaluate everything on other questions."""
+"""One world of the main job: calibrate, teach, and evaluate everything on other questions."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.cases import Case, first_line, in_words, three_of
-from abgnn.experiments.compare.planner import budget_policies
+from abgnn.experiments.compare.planner import budget_policy
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.quickstart.config import Quickstart
 from abgnn.experiments.quickstart.measured import (
@@ -23,12 +22,15 @@ from abgnn.experiments.quickstart.measured import (
     TEAMS,
     Measured,
     World,
+    best_within,
 )
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.training.evaluate import evaluate
+from abgnn.training.teacher import Teacher
 
 _MODE, _PAPER = "modes/plan_net.yaml", "modes/paper.yaml"
 
@@ -40,17 +42,25 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
     experiment = build(config.fit, config.overrides(seed))
     calibration = calibrate_experiment(experiment, config.rollouts, seed)
     calibration.save(folder / "calibration.json")
-    net = taught(config, seed, folder / "calibration.json")
+    net = taught(config, seed, calibration, folder / "calibration.json")
     if show:
-        net.trainer.save_checkpoint(Path(config.out) / "plan_net.ckpt")
+        net.trainer.save_checkpoint(Path(config.out) / "plan_net.ckpt", weights_only=False)
     model, data = experiment.model, experiment.data
     queries = data.queries("test")
     with model.new_executor(data) as executor:
         executor.check()
+
+        def measured(
+            method: str, name: str, policy: Policy, asked: list[Query], n: int
+        ) -> Measured:
+            made = evaluate(policy, model.mas, executor, asked, samples=n)
+            return Measured.of(method, name, made, n)
+
         points = [
-            Measured.of(method, name, evaluate(policy, model.mas, executor, queries, samples=n), n)
-            for method, name, policy, n in _policies(config, seed, experiment, calibration, net)
+            measured(method, name, policy, queries, _rollouts(config, method))
+            for method, name, policy in _policies(config, seed, experiment, calibration, net)
         ]
+        points += _teams(config, model.mas, queries, measured)
         shown: list[Case] = []
         if show:
             for place in config.shown_budgets:
@@ -64,40 +74,60 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
     return World(seed, model.label, tuple(points), tuple(shown))
 
 
-def taught(config: Quickstart, seed: int, calibration: Path) -> Experiment:
+def taught(config: Quickstart, seed: int, calibration: Calibration, file: Path) -> Experiment:
     """The graph network, taught by the planner on training questions and further texts."""
-    teacher = {
-        "class_path": "abgnn.training.Teacher",
-        "init_args": {"calibration": str(calibration), "texts": config.texts, "seed": seed},
-    }
-    lessons = (f"--trainer.callbacks+={json.dumps(teacher)}", "--trainer.max_epochs=0")
-    experiment = build([*config.fit, _MODE], [*config.overrides(seed), *lessons])
+    flags = [*config.overrides(seed), "--trainer.max_epochs=0"]  # Teacher's lessons, no REINFORCE
+    experiment = build([*config.fit, _MODE], flags)
+    teacher = Teacher(str(file), texts=config.texts, seed=seed)
+    teacher.known = calibration
+    trainer: Any = experiment.trainer
+    trainer.callbacks.append(teacher)
     experiment.fit()
     return experiment
 
 
 def _policies(
     config: Quickstart, seed: int, experiment: Experiment, calibration: Calibration, net: Experiment
-) -> Iterator[tuple[str, str, Policy, int]]:
-    """Method, operating point, policy, rollouts of a question."""
-    mas, budgets, n = experiment.model.mas, config.cost_budgets, config.samples
+) -> Iterator[tuple[str, str, Policy]]:
+    """Method, operating point, policy."""
+    mas, budgets = experiment.model.mas, config.cost_budgets
     for usd in budgets:
-        yield OURS, f"{1e3 * usd:g} mUSD", _at(net, Budget(usd)), n
+        yield OURS, f"{1e3 * usd:g} mUSD", _at(net, Budget(usd))
     for method, blind in ((PLANNER, False), (BLIND, True)):
-        planned = budget_policies(calibration, budgets, (), seed, blind=blind)
-        yield from ((method, name, policy, n) for name, policy in planned[: len(budgets)])
+        for usd in budgets:
+            policy = budget_policy(calibration, Budget(usd), seed, blind=blind)
+            yield method, f"{1e3 * usd:g} mUSD", policy
     lead = mas.template.roles[mas.template.lead].name
     for llm in mas.catalogue.names:
-        yield SINGLE, llm, FixedGraph(llm, [lead]), n
+        yield SINGLE, llm, FixedGraph(llm, [lead])
     for k, point in enumerate(config.points, 1):
         epochs = f"--trainer.max_epochs={config.epochs}"
         flags = [*config.overrides(seed), *point.overrides(), epochs]
         paper = build([*config.fit, _PAPER], flags)
         paper.fit()
-        yield PAPER, f"point {k}", paper.model.policy, n
-    for edges in config.topologies:
-        for llm in mas.catalogue.names:
-            yield TEAMS, f"{edges} {llm}", FixedGraph(llm, edges=edges), config.topology_samples
+        yield PAPER, f"point {k}", paper.model.policy
+
+
+def _teams(
+    config: Quickstart, mas: BaseMAS, queries: list[Query], measured: Callable[..., Measured]
+) -> list[Measured]:
+    """Fixed teams of every single LLM: all on every fourth question, and those that are best there
+    for the money on all."""
+    made: dict[str, Policy] = {
+        f"{edges} {llm}": FixedGraph(llm, edges=edges)
+        for edges in config.topologies
+        for llm in mas.catalogue.names
+    }
+    tried = [measured(TEAMS, name, policy, queries[::4], 1) for name, policy in made.items()]
+    best = [best_within(tried, usd) for usd in config.cost_budgets]
+    names = dict.fromkeys(point.name for point in best if point is not None)
+    n = _rollouts(config, TEAMS)
+    return [measured(TEAMS, name, made[name], queries, n) for name in names]
+
+
+def _rollouts(config: Quickstart, method: str) -> int:
+    """Rollouts of every test question."""
+    return config.team_samples if method in (PAPER, TEAMS) else config.samples
 
 
 def _at(net: Experiment, budget: Budget) -> Policy:
