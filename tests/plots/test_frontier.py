@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,30 @@ def test_frontiers_are_written_and_differ_with_the_label(tmp_path: Path, log_x: 
     b = draw_frontiers(arrays, arrays, tmp_path / "b.png", simulated=False, **options)  # type: ignore[arg-type]
     assert a.read_bytes()[:4] == b"\x89PNG"
     assert a.read_bytes() != b.read_bytes()
+
+
+def test_one_panel_has_a_legend_that_is_not_cut_and_ours_in_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, *args: Any, **kwargs: Any) -> None:
+        save(figure, *args, **kwargs)
+        kept.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    names = ["ours", *(f"another method with a long name {i}" for i in range(6))]
+    series = {name: POINTS["ours"] for name in names}
+    draw_frontiers(
+        series, None, tmp_path / "a.png", title="t", simulated=True, front="ours", log_x=True
+    )
+    [figure] = kept
+    assert len(figure.axes) == 1
+    box, page = figure.legends[0].get_window_extent(), figure.bbox
+    assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0  # noqa: PT018
+    order = {str(line.get_label()): line.get_zorder() for line in figure.axes[0].lines}
+    assert order["ours"] > max(order[name] for name in names[1:])
 
 
 def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
