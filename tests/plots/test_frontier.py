@@ -62,7 +62,7 @@ def test_one_panel_has_a_legend_that_is_not_cut_and_ours_in_front(
 
     monkeypatch.setattr(Figure, "savefig", keep)
     names = ["ours", *(f"another method with a long name {i}" for i in range(6))]
-    series = {name: POINTS["ours"] for name in names}
+    series = dict.fromkeys(names, POINTS["ours"])
     draw_frontiers(
         series, None, tmp_path / "a.png", title="t", simulated=True, front="ours", log_x=True
     )
