@@ -38,13 +38,14 @@ _FINE = 512  # draws of what `PlanNet` learns from: it smooths what is left of t
 
 def texts_of(data: Any, more: int) -> list[Query]:
     """Training questions and up to so many further ones of a datamodule, whose answers nobody
-    reads; none of the test."""
+    reads; none of the test. They are spread over the set, which may be sorted by kinds."""
     train: list[Query] = data.queries("train")
     if not more:
         return train
     used = {query.id for split in ("train", "test") for query in data.queries(split)}
     rest = [query for query in data.load() if query.id not in used]
-    return train + rest[:more]
+    places = np.linspace(0, len(rest) - 1, min(more, len(rest))).round().astype(int)
+    return train + [rest[place] for place in places]
 
 
 def planner_of(calibration: Calibration, mas: BaseMAS, queries: Sequence[Query]) -> QuestionPlanner:
