@@ -33,6 +33,7 @@ LEARNS = (
     "fit_difficulty",
     "budget",
     "calibration",
+    "reward",
 )
 """Keys of a config's `model`: those of executing plans, and those of learning."""
 

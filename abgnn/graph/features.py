@@ -16,7 +16,8 @@ from abgnn.errors import ConfigError
 
 def unit_variance(embed: Tensor) -> Tensor:
     """Unit rows of width H times √H, so that their entries have a variance of about 1."""
-    return embed * embed.size(-1) ** 0.5
+    scale: float = embed.size(-1) ** 0.5
+    return embed * scale
 
 
 def node_features(role: Tensor, query: Tensor, profile: Tensor) -> Tensor:

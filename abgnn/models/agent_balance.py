@@ -98,7 +98,7 @@ class AgentBalance(Policy):
         warm, new = init != "paper", init == "beliefs"
         stated = upper_bound is not None or pool_selection is not None
         self.tiers = tiers if tiers is not None else stated or not new
-        self.scale = in_channels**0.5 if new else 1.0
+        self.scale: float = in_channels**0.5 if new else 1.0
         self.lead_bias = lead_bias if warm else 0.0
         self.prior = start_of(init, min_agents)
         self.difficulty = difficulty or DifficultyHead(in_channels)
@@ -283,7 +283,8 @@ class AgentBalance(Policy):
     def _gate_logit(self, h: Tensor, batch: Batch, agent: Tensor) -> Tensor:
         """Logits of role agents `[A]`, the lead role ahead."""
         logit: Tensor = self.gate(h, batch.batch, agent, batch.num_graphs)
-        return logit + self.lead_bias * batch.is_lead[agent]
+        ahead: Tensor = self.lead_bias * batch.is_lead[agent]
+        return logit + ahead
 
     def _match_prior(self, batch: Batch) -> Tensor | None:
         """What matching starts from, `[M]` or `[N, M]`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,12 +13,19 @@ from torch_geometric.data import Batch
 from abgnn.data.query import Query
 from abgnn.data.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.errors import ConfigError
+from abgnn.models.believed import load_bill, load_features, load_means
 from abgnn.models.decision import FACTORS, Action, Decision
 from abgnn.models.policy import Policy
 from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.nn.believed_scores import BelievedScores
+from abgnn.nn.linear_by_task import LinearByTask
 from abgnn.nn.task_bill import TaskBill
-from abgnn.nn.task_scores import TaskScores
+from abgnn.planning.bill_model import thousands_of_characters
+from abgnn.planning.lone_outcomes import LoneOutcomes
+from abgnn.planning.questions import Questions
+from abgnn.planning.two_stage import TwoStageBeliefs
+from abgnn.planning.two_stage_fit import difference_error
 
 N_COUNTS = len(SURFACE_NAMES)
 
@@ -26,27 +36,25 @@ class Router(Policy):
     .. math:: \pi(m \mid q) \propto \exp\big((\hat s_m(q) - \lambda_{tok} \hat c_m(q)
         - \lambda_{lat} \hat l_m(q)) / T\big)
 
-    with scores from `TaskScores`, USD and seconds from `TaskBill` and the λ's of Eq 9, so that one
-    score head serves every budget. It never builds a committee, whatever the template admits: the
-    reward of a plan is predicted for lone LLMs only.
+    with the accuracy, USD and seconds of beliefs (`planning.TwoStageBeliefs`) and the λ's of Eq 9,
+    so that one fit serves every budget. It never builds a committee, whatever the template admits:
+    beliefs are about lone LLMs.
 
-    `warm_start` fits scores and bills to observed outcomes of every LLM on some questions (see
-    `abgnn.training.WarmStart`); REINFORCE goes on from there, or from all scores equal. With
-    `entropy_weight` = T the expected reward of Eq 9 has its optimum at :math:`\pi \propto
-    \exp(E[R] / T)`, where the scores are the expected ones up to a constant per question: they
-    then serve other λ's too. With 0 they only serve the λ that they were learned for.
+    `warm_start` fits the beliefs to observed outcomes of LLMs on some questions (see
+    `abgnn.training.WarmStart`) and keeps them as buffers. REINFORCE learns a residual to the score,
+    which starts at 0, or, without a warm start from scores, all of it. With `entropy_weight` = T
+    the expected reward of Eq 9 has its optimum at :math:`\pi \propto \exp(E[R] / T)`, where the
+    scores are the expected ones up to a constant per question: they then serve other λ's too. With
+    0 they only serve the λ that they were learned for.
 
     Args:
         backbones: names of the LLMs; the catalogue's must be among them.
         tasks: names of the tasks; a question of another one is judged by its text alone.
         in_channels: width H of the text encoder (384 for MiniLM, 768 for MPNet).
         temperature: T, in units of the score.
-        count_weight: length of the standardised surface counts beside the unit embedding.
         task_key: the entry of `Query.meta` that names the task.
     """
 
-    count_mean: Tensor
-    count_std: Tensor
     lambda_tok: Tensor
     lambda_lat: Tensor
     warm: Tensor
@@ -57,23 +65,20 @@ class Router(Policy):
         tasks: list[str],
         in_channels: int = 384,
         temperature: float = 0.3,
-        count_weight: float = 0.5,
         task_key: str = "subject",
     ) -> None:
         super().__init__()
         _check(backbones, tasks, temperature)
         self.backbones, self.tasks = tuple(backbones), tuple(tasks)
-        self.in_channels, self.temperature = in_channels, temperature
-        self.count_weight, self.task_key = count_weight, task_key
-        self._task = {name: u for u, name in enumerate(tasks)}
-        self.scores = TaskScores(in_channels + N_COUNTS, len(tasks), len(backbones))
-        self.usd = TaskBill(len(tasks), len(backbones))
-        self.seconds = TaskBill(len(tasks), len(backbones))
-        self.register_buffer("count_mean", torch.zeros(N_COUNTS))
-        self.register_buffer("count_std", torch.full((N_COUNTS,), 3.0))
+        self.in_channels, self.temperature, self.task_key = in_channels, temperature, task_key
+        sizes = (len(tasks), len(backbones))
+        self.believed = BelievedScores(in_channels, N_COUNTS, *sizes)
+        self.residual = LinearByTask(in_channels + N_COUNTS, *sizes)
+        self.usd, self.seconds = TaskBill(*sizes), TaskBill(*sizes)
         for name in ("lambda_tok", "lambda_lat"):
             self.register_buffer(name, torch.zeros((), dtype=torch.float64))
         self.register_buffer("warm", torch.zeros((), dtype=torch.bool))
+        self._task = {name: u for u, name in enumerate(tasks)}
         self._column = torch.arange(len(backbones))
 
     def attach(self, table: BackboneTable) -> None:
@@ -116,7 +121,8 @@ class Router(Policy):
         device, size = batch.query_embed.device, batch.num_graphs
         column = self._column.to(device)
         task = self._tasks(batch.query).to(device)
-        score = self.scores(self._features(batch), task)[:, column]
+        phi = self.believed.features(batch.query_embed, _counts(batch.query).to(device))  # [B, F]
+        score = (self.believed(phi, task) + self.residual(phi, task))[:, column]
         if not self.warm:
             table = self.table
             return (
@@ -124,43 +130,52 @@ class Router(Policy):
                 table.cost.double().expand(size, -1),
                 table.latency.double().expand(size, -1),
             )
-        length = _length(batch.query).to(device)
+        texts = [q.text for q in batch.query]
+        length = torch.as_tensor(thousands_of_characters(texts), device=device)
         return score, self.usd(length, task)[:, column], self.seconds(length, task)[:, column]
 
     def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
         return self.predict(batch) if self.warm else None
 
     def warm_start(self, batch: Batch, score: Tensor | None, usd: Tensor, seconds: Tensor) -> float:
-        """Start from observed outcomes of all LLMs; returns the scale of `TaskScores.fit`.
+        """Fit beliefs to observed outcomes and start from them.
 
         Args:
             batch: n different queries.
-            score, usd, seconds: of every LLM, in the order of `backbones`, `[n, M]`; without
-                scores they stay as they are, and bills and the counts' scale are fitted.
+            score, usd, seconds: of every LLM, in the order of `backbones`, `[n, M]`; nan where one
+                was not called. Without scores all stay equal; bills and features are fitted.
+
+        Returns:
+            Leave-one-out error of differences between LLMs, as a share of that of their means.
         """
-        device = batch.query_embed.device
-        counts = _counts(batch.query).to(device)  # [n, 22]
-        self.count_mean.copy_(counts.mean(0))
-        self.count_std.copy_(counts.std(0, unbiased=False).clamp(min=1e-3))
-        task, length = self._tasks(batch.query).to(device), _length(batch.query).to(device)
-        self.usd.fit(length, task, usd.to(device))
-        self.seconds.fit(length, task, seconds.to(device))
+        names = [self._known(q) for q in batch.query]
+        questions = replace(
+            Questions.of(batch.query, batch.query_embed.double().cpu().numpy()), kinds=tuple(names)
+        )
+        scores = torch.zeros_like(usd) if score is None else score
+        observed = LoneOutcomes(*(x.double().cpu().numpy() for x in (scores, usd, seconds)))
+        beliefs = TwoStageBeliefs.fit(questions, observed, ("lead",), self.backbones)
+        rows = [self._task.get(name, len(self.tasks)) for name in beliefs.features.kinds]
+        load_features(self.believed, beliefs.features)
+        load_bill(self.usd, beliefs.usd, rows)
+        load_bill(self.seconds, beliefs.seconds, rows)
         self.warm.fill_(True)
         if score is None:
-            return 0.0
-        return self.scores.fit(self._features(batch), task, score.to(device).float())
+            return 1.0
+        load_means(self.believed, beliefs.fitted.means, rows)
+        means = np.broadcast_to(np.nanmean(observed.score, 0), observed.score.shape)
+        without = difference_error(observed.score, means)
+        return difference_error(observed.score, beliefs.left_out) / max(without, 1e-12)
 
-    def _features(self, batch: Batch) -> Tensor:
-        """Embedding ‖ standardised surface counts, `[B, H+22]`."""
-        counts = (_counts(batch.query).to(self.count_mean) - self.count_mean) / self.count_std
-        weight = self.count_weight / N_COUNTS**0.5
-        return torch.cat([batch.query_embed, weight * counts.clamp(-5, 5)], -1)
+    def _known(self, query: Query) -> str:
+        """Its task, or "" for one that is none of `tasks`."""
+        name = str(query.meta.get(self.task_key, ""))
+        return name if name in self._task else ""
 
     def _tasks(self, queries: list[Query]) -> Tensor:
         """Task indices `[B]`; unknown ones are the number of tasks."""
         unknown = len(self.tasks)
-        names = [str(q.meta.get(self.task_key, "")) for q in queries]
-        return torch.tensor([self._task.get(name, unknown) for name in names])
+        return torch.tensor([self._task.get(self._known(q), unknown) for q in queries])
 
 
 def _counts(queries: list[Query]) -> Tensor:
@@ -169,11 +184,6 @@ def _counts(queries: list[Query]) -> Tensor:
     place = {text: i for i, text in enumerate(texts)}
     counts = torch.as_tensor(surface_counts(texts), dtype=torch.float32)
     return counts[torch.tensor([place[q.text] for q in queries])]
-
-
-def _length(queries: list[Query]) -> Tensor:
-    """Thousands of characters, `[B]`."""
-    return torch.tensor([len(q.text) / 1000 for q in queries], dtype=torch.float64)
 
 
 def _match(values: Tensor) -> Tensor:

@@ -8,10 +8,10 @@ from .difficulty_head import DifficultyHead as DifficultyHead
 from .edge_predictor import EdgePredictor as EdgePredictor
 from .hop_limit import HopLimit as HopLimit
 from .linear_belief import LinearBelief as LinearBelief
+from .linear_by_task import LinearByTask as LinearByTask
 from .plan_net import PlanScorer as PlanScorer
 from .pool_selection import PoolSelection as PoolSelection
 from .relaxed_bernoulli import straight_through_bernoulli as straight_through_bernoulli
 from .role_matching import RoleMatching as RoleMatching
 from .task_bill import TaskBill as TaskBill
-from .task_scores import TaskScores as TaskScores
 from .tradeoff import Tradeoff as Tradeoff

@@ -6,10 +6,14 @@ from .budgets import Mixture as Mixture
 from .budgets import Weighted as Weighted
 from .budgets import budgeted_mix as budgeted_mix
 from .by_question import QuestionPlanner as QuestionPlanner
+from .chosen_beliefs import FittedBeliefs as FittedBeliefs
+from .chosen_beliefs import choose_beliefs as choose_beliefs
 from .design import Design as Design
 from .design import PlanSpace as PlanSpace
 from .factorial import calibration_plans as calibration_plans
 from .factorial import calls_per_rollout as calls_per_rollout
+from .lone_outcomes import LoneOutcomes as LoneOutcomes
+from .nearness import NearnessBeliefs as NearnessBeliefs
 from .observations import Observations as Observations
 from .observations import observe as observe
 from .outcome_model import OutcomeModel as OutcomeModel
@@ -19,3 +23,4 @@ from .questions import Questions as Questions
 from .search import search as search
 from .simulation import Forecast as Forecast
 from .simulation import VirtualQueries as VirtualQueries
+from .two_stage import TwoStageBeliefs as TwoStageBeliefs

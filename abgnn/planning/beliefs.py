@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index
 from abgnn.planning.questions import Questions
 
 
@@ -58,7 +58,7 @@ class Forecasts:
     usd: Array
     seconds: Array
 
-    def best(self, lambda_tok: float, lambda_lat: float) -> Array:
+    def best(self, lambda_tok: float, lambda_lat: float) -> Index:
         """argmax over designs of accuracy − λ_tok USD − λ_lat seconds, `[Q]`."""
-        index: Array = (self.accuracy - lambda_tok * self.usd - lambda_lat * self.seconds).argmax(1)
+        index: Index = (self.accuracy - lambda_tok * self.usd - lambda_lat * self.seconds).argmax(1)
         return index

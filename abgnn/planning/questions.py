@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.data.query import Query
 from abgnn.data.surface_features import SURFACE_NAMES, surface_counts
 from abgnn.errors import ConfigError
@@ -77,7 +77,7 @@ class Questions:
             by,
         )
 
-    def rows(self, at: Array) -> Questions:
+    def rows(self, at: Index | Mask) -> Questions:
         """Some of them: indices `[n]` or a mask `[Q]`."""
         index = np.arange(len(self))[at]
         return Questions(

@@ -31,6 +31,7 @@ from abgnn.training.budget_duals import BudgetDuals
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.module import RolloutModule
 from abgnn.training.reward import reward
+from abgnn.training.step_outcomes import check_replay, outcome_figures
 from abgnn.training.teacher import Teacher
 from abgnn.training.tradeoffs import Tradeoffs
 from abgnn.training.trust_region import hold_step, weights_of
@@ -228,19 +229,8 @@ class Reinforce(RolloutModule):
         outcomes = self.executor.run(decision.plans(), samples=ids, phase=phase)
         self.spent_usd += sum(o.paid for o in outcomes)
         self.decision, self.outcomes = decision, outcomes
-        self._check_replay(outcomes)
+        check_replay(outcomes, self.rollout_settings.recording)
         return decision, outcomes
-
-    def _check_replay(self, outcomes: list[Outcome]) -> None:
-        """Raise ConfigError for calls that a replay lacks: their rollouts have no result."""
-        lacking = [o for o in outcomes if o.kind == "unrecorded"]
-        if lacking:
-            recording = self.rollout_settings.recording
-            message = (
-                f"replay-or-live: {len(lacking)} of {len(outcomes)} rollouts ask for calls that "
-            )
-            message += f"{recording.path} lacks; the first is of query {lacking[0].plan.query.id}"
-            raise ConfigError("rollout.recording.mode", recording.mode, message)
 
     def _executed(self, outcomes: list[Outcome]) -> Tensor | None:
         """Which rollouts no cap has stopped; training ends when the run's cap is reached.
@@ -269,14 +259,7 @@ class Reinforce(RolloutModule):
         return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
-        values = {
-            "reward": float(rewards.mean()),
-            "performance": _mean(o.score for o in outcomes),
-            "cost_usd": _mean(o.cost for o in outcomes),
-            "latency_s": _mean(o.latency for o in outcomes),
-            "failed": _mean(o.error is not None for o in outcomes),
-            "agents": _mean(len(o.plan.agents) for o in outcomes),
-        }
+        values = outcome_figures(rewards, outcomes)
         self.log_dict(
             {f"{self.label}/{stage}/{k}": v for k, v in values.items()},
             batch_size=len(outcomes),
@@ -299,11 +282,6 @@ class Reinforce(RolloutModule):
         values |= {"loss": float(loss.detach()), "spent_usd": float(self.spent_usd)}
         named = {f"{self.label}/train/{k}": v for k, v in values.items()}
         self.log_dict(named, batch_size=len(self.outcomes), on_step=True, on_epoch=False)
-
-
-def _mean(values: Any) -> float:
-    items = [float(v) for v in values]
-    return sum(items) / max(len(items), 1)
 
 
 def _drop_objects(hparams: Any) -> None:

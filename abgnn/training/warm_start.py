@@ -17,13 +17,13 @@ _log = logging.getLogger(__name__)
 
 
 class WarmStart(Callback):
-    """A `Router` starts from the observed outcomes of single LLMs.
+    """A `Router` starts from beliefs that are fitted to the outcomes of single LLMs.
 
     The rollouts are of the training phase: counted, recorded and paid like all others, once
     per policy (a resumed run has them in its weights).
 
     Args:
-        scores: start from the scores; else from what calls cost alone, all scores equal.
+        scores: believe the scores; else what calls cost alone, all scores equal.
 
     Raises:
         ConfigError: the policy is no `Router`, or the catalogue lacks some of its backbones.
@@ -53,5 +53,9 @@ class WarmStart(Callback):
             columns.append([(o.score, o.cost, o.latency) for o in outcomes])
         seen = torch.tensor(columns, dtype=torch.float64).permute(2, 1, 0)  # [3, n, M]
         batch = mas.batch(queries).to(pl_module.device)
-        scale = policy.warm_start(batch, seen[0] if self.scores else None, seen[1], seen[2])
-        _log.info("warm start from %d rollouts, query part × %g", seen[0].numel(), scale)
+        error = policy.warm_start(batch, seen[0] if self.scores else None, seen[1], seen[2])
+        _log.info(
+            "warm start from %d rollouts; error on left-out questions: %.3f of that of means",
+            seen[0].numel(),
+            error,
+        )

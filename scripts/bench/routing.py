@@ -37,6 +37,7 @@ from matched_cost import (
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from routing_beliefs import LLMROUTER, PRICES, beliefs_on_real_tables
 
 from abgnn.console import make_console
 from abgnn.data.arrays import Array
@@ -52,7 +53,6 @@ from abgnn.training import Reinforce, WarmStart
 from datamodules import Outcomes
 
 Rows = NDArray[np.int64]
-LLMROUTER, PRICES = "outcomes_llmrouter_9llm.jsonl", "llmrouter_9llm_profiles.json"
 ROUTELLM = "outcomes_routellm_mmlu_2llm.csv"
 ONE_TO_17 = {
     "mixtral_8x7b": {"size": "8x7B", "input_price": 0.6, "output_price": 0.6},
@@ -329,7 +329,8 @@ class Show:
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--path", type=Path, required=True, help="folder of the outcome tables")
-    parser.add_argument("--sets", nargs="+", default=["paper", "all", "mmlu", "few"])
+    sets = ["beliefs", "answers", "profiles", "paper", "all", "mmlu", "few"]
+    parser.add_argument("--sets", nargs="+", default=sets)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--resamples", type=int, default=20)
     args = parser.parse_args()
@@ -340,6 +341,9 @@ def main() -> None:
     torch.set_num_threads(1)
     show = Show(make_console(170))
     prices, source = args.path / PRICES, args.path / LLMROUTER
+    show.lines += beliefs_on_real_tables(
+        args.path, args.sets, args.seeds, args.resamples, show.console
+    )
     with TemporaryDirectory() as folder:
         for kind in ("paper", "all"):
             if kind not in args.sets and "few" not in args.sets:

@@ -20,7 +20,8 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.graph.query_graph import batch_of
 from abgnn.models import Action, Router
 from abgnn.models.router import N_COUNTS
-from abgnn.nn import TaskBill, TaskScores
+from abgnn.planning import LoneOutcomes, TwoStageBeliefs
+from abgnn.planning.questions import Questions
 from abgnn.rollout import RecordedClient
 from abgnn.training import Reinforce, WarmStart
 from datamodules import Outcomes
@@ -63,7 +64,7 @@ def observed(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_repr() -> None:
-    assert "TaskScores(channels=30, tasks=2, backbones=4)" in str(router())
+    assert "LinearByTask(channels=30, tasks=2, outputs=4)" in str(router())
 
 
 def test_every_plan_is_a_lone_agent_in_the_lead_role() -> None:
@@ -163,72 +164,63 @@ def test_weights_and_what_was_observed_survive_a_checkpoint() -> None:
         assert torch.equal(a, b)
 
 
-# the score head
+# beliefs
 
 
-def explicit(phi: Tensor, task: Tensor, tasks: int, a: float, head: TaskScores) -> Tensor:
-    """Features whose ridge with unit penalty is the head's prior."""
-    one_hot = torch.nn.functional.one_hot(task, tasks).double()  # [n, U]
-    own = (one_hot[:, :, None] * phi[:, None]).flatten(1)
-    parts = [head.task_var**0.5 * one_hot, (a * head.shared_var) ** 0.5 * phi]
-    return torch.cat([*parts, (a * head.own_var) ** 0.5 * own], 1)
+def warm(**kwargs: object) -> tuple[Router, Batch, tuple[Tensor, Tensor, Tensor]]:
+    policy, graphs, outcomes = (
+        Router(NAMES, TASKS, in_channels=tiny.H, **kwargs),
+        batch(40),
+        observed(40),
+    )  # type: ignore[arg-type]
+    policy.attach(tiny.table())
+    error = policy.warm_start(graphs, *outcomes)
+    assert 0.5 < error < 1.5
+    return policy, graphs, outcomes
 
 
-def test_fit_is_the_ridge_of_the_stated_prior_and_unknown_tasks_go_without_it() -> None:
-    generator = torch.Generator().manual_seed(0)
-    n, tasks, width = 40, 3, 5
-    features = torch.randn(n, width, generator=generator)
-    task = torch.randint(0, tasks, (n,), generator=generator)
-    score = torch.rand(n, 4, generator=generator)
-    head = TaskScores(width, tasks, 4)
-    assert head.fit(features, task, score, scales=(1.0,)) == 1.0
-    phi = (features - features.mean(0)).double()
-    design = explicit(phi, task, tasks, 1.0, head)
-    rest = score.double() - score.double().mean(0)
-    gram = design.T @ design + torch.eye(design.size(1)).double()
-    weights = torch.linalg.solve(gram, design.T @ rest)
-    wanted = score.double().mean(0) + design @ weights
-    torch.testing.assert_close(head(features, task).double(), wanted, rtol=0, atol=1e-5)
-    shared = weights[tasks : tasks + width] * head.shared_var**0.5
-    unknown = head(features, torch.full((n,), tasks)).double()
-    wanted = score.double().mean(0) + phi @ shared
-    torch.testing.assert_close(unknown, wanted, rtol=0, atol=1e-5)
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_a_router_says_what_the_beliefs_say(missing: float) -> None:
+    policy, graphs, outcomes = warm()
+    if missing:
+        outcomes = (outcomes[0].clone(), *outcomes[1:])
+        outcomes[0][torch.rand(40, 4, generator=torch.Generator().manual_seed(2)) < missing] = (
+            torch.nan
+        )
+        policy.warm_start(graphs, *outcomes)
+    asked = Questions.of(graphs.query, graphs.query_embed.double().numpy(), by="subject")
+    seen = LoneOutcomes(*(x.numpy() for x in outcomes))
+    belief = TwoStageBeliefs.fit(asked, seen, ("lead",), NAMES)(asked)
+    for mine, theirs in zip(
+        policy.predict(graphs), (belief.accuracy, belief.usd, belief.seconds), strict=True
+    ):
+        torch.testing.assert_close(mine.double(), torch.tensor(theirs[:, 0]), rtol=1e-4, atol=1e-5)
 
 
-def test_queries_that_say_nothing_leave_the_task_table() -> None:
-    generator = torch.Generator().manual_seed(0)
-    task = torch.arange(200) % 2
-    score = (torch.rand(200, 3, generator=generator) < 0.5).float()
-    head = TaskScores(50, 2, 3, own_var=10.0)
-    noise = torch.randn(200, 50, generator=generator)
-    assert head.fit(noise, task, score) == 0.0
-    rows = score[task == 0]
-    wanted = (rows.sum(0) + 5 * score.mean(0)) / (len(rows) + 5)
-    torch.testing.assert_close(head(noise, task)[0], wanted, rtol=0, atol=1e-5)
+def test_a_task_that_a_router_does_not_know_is_a_kind_that_beliefs_do_not_know() -> None:
+    policy, graphs, _ = warm()
+    before = policy.predict(graphs)[0]
+    other = [replace(q, meta={"subject": "chess"}) for q in graphs.query]
+    policy.predict(graphs)
+    graphs.query = other
+    after = policy.predict(graphs)[0]
+    assert not torch.allclose(before, after)
+    graphs.query = [replace(q, meta={}) for q in other]
+    assert torch.equal(policy.predict(graphs)[0], after)
 
 
-def test_queries_that_say_something_are_heard() -> None:
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(200, 4, generator=generator)
-    score = torch.stack([features[:, 0] > 0, features[:, 0] < 0], 1).float()
-    head = TaskScores(4, 1, 2)
-    task = torch.zeros(200, dtype=torch.long)
-    assert head.fit(features, task, score) == 1.0
-    assert (head(features, task).argmax(1) == score.argmax(1)).float().mean() > 0.95
-
-
-def test_bills_grow_with_length_at_the_slope_within_tasks() -> None:
-    task = torch.tensor([0, 0, 0, 1, 1, 1])
-    length = torch.tensor([1.0, 2.0, 3.0, 10.0, 20.0, 30.0])
-    base = torch.tensor([[5.0, 50.0], [2.0, 20.0]])
-    bill = base[task] + length[:, None] * torch.tensor([0.5, 5.0])
-    head = TaskBill(2, 2, shrink=0.0)
-    head.fit(length, task, bill)
-    torch.testing.assert_close(head(length, task), bill.double())
-    shrunk = TaskBill(2, 2)
-    shrunk.fit(length, task, bill)
-    torch.testing.assert_close(shrunk.base[2], torch.tensor([3.5, 35.0]).double())
-    assert (shrunk(torch.tensor([0.0]), torch.tensor([1])) >= bill.min(0).values).all()
+def test_gradient_steps_move_the_residual_alone() -> None:
+    policy, graphs, _ = warm()
+    names = {name.split(".")[0] for name, _ in policy.named_parameters()}
+    assert names == {"residual"}
+    before = policy.predict(graphs)[0]
+    policy(graphs, sample=True).log_prob.sum().backward()
+    torch.optim.SGD(policy.parameters(), lr=0.1).step()
+    assert not torch.allclose(policy.predict(graphs)[0], before)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.zero_()
+    assert torch.equal(policy.predict(graphs)[0], before)
 
 
 # learning, in a recorded world
@@ -334,5 +326,5 @@ def test_surface_counts_reach_the_score() -> None:
     policy, graphs = router(), batch()
     before = policy.predict(graphs)[0]
     with torch.no_grad():
-        policy.scores.shared[-N_COUNTS:] += 1.0
+        policy.residual.shared[-N_COUNTS:] += 1.0
     assert not torch.allclose(policy.predict(graphs)[0], before)

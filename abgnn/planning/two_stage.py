@@ -1,0 +1,98 @@
+"""`TwoStageBeliefs`: two Gaussian processes on probabilities, from what single LLMs answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.errors import ConfigError
+from abgnn.planning.beliefs import Belief
+from abgnn.planning.bill_model import BillModel, thousands_of_characters
+from abgnn.planning.lone_outcomes import LoneOutcomes
+from abgnn.planning.question_kernel import KernelFeatures
+from abgnn.planning.questions import Questions
+from abgnn.planning.two_stage_means import TwoStageFit, fit_two_stages
+
+
+@dataclass(frozen=True)
+class TwoStageBeliefs:
+    r"""How likely each LLM is right, from lone answers to training questions.
+
+    .. math:: \hat p_m(q) = \mathrm{clip}(\mu_m + d(q) + f_m(q) + s_m z(q), .03, .98)
+
+    with :math:`\mu_m` an LLM's mean, shrunk towards the mean of all or towards its published
+    accuracy; d the difficulty that all LLMs share, a Gaussian process over kinds and texts; f what
+    the LLM has beyond it, another one; and z the standardised difficulty. How much text and kind
+    say is chosen by leave-one-out error, for f by that of differences between LLMs. Every role is
+    believed to do as the lead.
+
+    Args:
+        roles, backbones: names.
+        features: of questions.
+        fitted: predictions, their variance, and predictions of left-out training questions.
+        usd, seconds: bills.
+    """
+
+    roles: tuple[str, ...]
+    backbones: tuple[str, ...]
+    features: KernelFeatures
+    fitted: TwoStageFit
+    usd: BillModel
+    seconds: BillModel
+
+    @classmethod
+    def fit(
+        cls,
+        questions: Questions,
+        outcomes: LoneOutcomes,
+        roles: Sequence[str],
+        backbones: Sequence[str],
+        published: Array | None = None,
+        usd: Array | None = None,
+        seconds: Array | None = None,
+    ) -> TwoStageBeliefs:
+        """
+        Args:
+            questions: n training questions.
+            outcomes: of M LLMs on them; each question may have been answered by some only.
+            roles: S names, the lead's among them.
+            backbones: M names.
+            published: expected accuracies before any answer, `[M]`; None: the mean of all scores.
+            usd, seconds: of LLMs that were never called, `[M]`; None: the others' means.
+
+        Raises:
+            ConfigError: outcomes of another number of questions or LLMs.
+        """
+        shape = (len(questions), len(backbones))
+        if outcomes.score.shape != shape:
+            raise ConfigError("outcomes.score", outcomes.score.shape, f"{shape}, one per question")
+        features = KernelFeatures.fit(questions)
+        read, kinds = features(questions), len(features.kinds)
+        length = thousands_of_characters(questions.texts)
+        prior = np.full(shape[1], np.nanmean(outcomes.score)) if published is None else published
+        return cls(
+            tuple(roles),
+            tuple(backbones),
+            features,
+            fit_two_stages(read, outcomes.score, prior, kinds),
+            BillModel.fit(length, read.kind, outcomes.usd, kinds, prior=usd),
+            BillModel.fit(length, read.kind, outcomes.seconds, kinds, prior=seconds),
+        )
+
+    @property
+    def left_out(self) -> Array:
+        """Accuracy of every LLM on every training question from all the others, `[n, M]`."""
+        return self.fitted.left_out
+
+    def __call__(self, questions: Questions) -> Belief:
+        read = self.features(questions)
+        accuracy = self.fitted.means(read)  # [Q, M]
+        sd = np.sqrt(self.fitted.variance(read)) / (accuracy * (1 - accuracy))
+        length = thousands_of_characters(questions.texts)
+        logit = np.log(accuracy / (1 - accuracy))
+        usd, seconds = self.usd(length, read.kind), self.seconds(length, read.kind)
+        shown = (logit, sd, accuracy, usd, seconds)
+        return Belief(*(np.repeat(x[:, None], len(self.roles), 1) for x in shown))  # [Q, S, M]

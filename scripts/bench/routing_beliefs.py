@@ -1,0 +1,283 @@
+"""Kinds of beliefs as routers on tables of real answers; no rollouts, no gradient steps.
+
+Every kind predicts accuracy and USD of each LLM on each question; λ is set from what it says of its
+own training questions when they are left out, and the routing is judged at its realised cost
+against the best mixture of single LLMs, as in `routing.py`. Intervals resample questions; all
+resamples of training questions are judged on the same draws, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matched_cost import (
+    choose,
+    folds,
+    inner_budgets,
+    interval,
+    mix_to_budget,
+    price_of_cost,
+    shrunk_means,
+)
+from rich.console import Console
+from rich.table import Table
+
+from abgnn.data.arrays import Array, Index
+from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import Query
+from abgnn.evaluation.frontier import upper_envelope
+from abgnn.graph.encoders import TextEncoder
+from abgnn.outcomes.layouts import read_outcomes
+from abgnn.planning import LoneOutcomes, NearnessBeliefs, Prior, Questions, TwoStageBeliefs
+from abgnn.planning.chosen_beliefs import FittedBeliefs, choose_beliefs
+from abgnn.planning.exemplars import centroids_of, published_logits, read_families, texts_of
+from abgnn.planning.lone_logistic import LoneLogistic, logistic_left_out
+
+DRAWS = 400
+LLMROUTER, PRICES = "outcomes_llmrouter_9llm.jsonl", "llmrouter_9llm_profiles.json"
+ANSWERS = {
+    "ZeroEval, GSM8K and CRUX": ("answers_zeroeval_25llm.jsonl", 15, ()),
+    "MMLU-Pro, 14 subjects": ("answers_mmlupro_19llm.jsonl", 13, ("Meta-Llama-3-70B",)),
+}
+"""File, how many of its LLMs, and which of these not (a base model)."""
+
+
+@dataclass(frozen=True)
+class RealTable:
+    """Questions, scores `[Q, M]` and USD `[Q, M]` of real LLMs."""
+
+    questions: Questions
+    llms: tuple[str, ...]
+    score: Array
+    cost: Array
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], tasks: Sequence[str], llms: Sequence[str], *values: Array
+    ) -> RealTable:
+        asked = [
+            Query(str(i), text, "general", meta={"task": task})
+            for i, (text, task) in enumerate(zip(texts, tasks, strict=True))
+        ]
+        embed = TextEncoder("offline")(list(texts)).double().numpy()
+        return cls(Questions.of(asked, embed, by="task"), tuple(llms), *values)
+
+
+def llmrouter_table(folder: Path, paper: bool) -> RealTable:
+    table = read_outcomes(
+        folder / LLMROUTER, tasks="paper" if paper else None, profiles=folder / PRICES
+    )
+    return RealTable.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+
+
+def answer_table(path: Path, first: int, without: Sequence[str]) -> RealTable:
+    """A table of answers: {LLM: [key, right, characters, micro-USD]} a question."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    llms = [name for name in list(rows[0]["llms"])[:first] if name not in without]
+    score = np.array([[row["llms"][m][1] for m in llms] for row in rows], dtype=float)
+    cost = np.array([[row["llms"][m][3] * 1e-6 for m in llms] for row in rows])
+    texts, tasks = [row["question"] for row in rows], [row["task"] for row in rows]
+    return RealTable.of(texts, tasks, llms, score, cost)
+
+
+Fit = Callable[[RealTable, Index], FittedBeliefs]
+
+
+def two_stage(table: RealTable, train: Index) -> FittedBeliefs:
+    questions, outcomes = table.questions.rows(train), lone(table, train)
+    beliefs = TwoStageBeliefs.fit(questions, outcomes, ("lead",), table.llms)
+    return FittedBeliefs("two-stage", beliefs, beliefs.left_out)
+
+
+def logistic(table: RealTable, train: Index) -> FittedBeliefs:
+    questions, outcomes = table.questions.rows(train), lone(table, train)
+    profile = level_profile(table, train)
+    beliefs = LoneLogistic.fit(questions, outcomes, ("lead",), profile)
+    left_out = logistic_left_out(questions, outcomes, profile)
+    return FittedBeliefs("logistic", beliefs, left_out)
+
+
+def lone(table: RealTable, rows: Index) -> LoneOutcomes:
+    return LoneOutcomes(table.score[rows], table.cost[rows], table.cost[rows])
+
+
+def level_profile(table: RealTable, train: Index) -> Prior:
+    """Nothing is known of an LLM but what its calls cost."""
+    cost, n = table.cost[train].mean(0), len(table.llms)
+    level = np.full(n, np.clip(table.score[train].mean(), 0.01, 0.99))
+    return Prior(table.llms, level, cost, cost, np.zeros(n, dtype=bool), cost, 100.0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Routings of R resamples under four budgets, of test questions only."""
+
+    tests: list[Index]
+    routings: list[list[Array]]  # [R][4] of [q, M]
+
+    def draws(self, table: RealTable, seed: int = 0) -> Array:
+        """Mean gain in points: of the table as it is, then of resampled questions, `[1 + D]`."""
+        rng, n = np.random.default_rng(seed), len(table.score)
+        weights = [np.ones(n)] + [
+            np.bincount(rng.integers(0, n, n), minlength=n).astype(float) for _ in range(DRAWS)
+        ]
+        gains = np.zeros(len(weights))
+        for test, four in zip(self.tests, self.routings, strict=True):
+            score, cost = table.score[test], table.cost[test]
+            made = np.stack([(r * score).sum(1) for r in four])
+            spent = np.stack([(r * cost).sum(1) for r in four])
+            for d, weight in enumerate(weights):
+                w = weight[test] / weight[test].sum()
+                best = upper_envelope(np.stack([w @ cost, w @ score], 1))
+                best = best[: int(best[:, 1].argmax()) + 1]
+                mixture = np.interp(spent @ w, best[:, 0], best[:, 1])
+                gains[d] += 100 * float((made @ w - mixture).mean())
+        return gains / len(self.tests)
+
+    def spent(self, table: RealTable) -> Array:
+        """Realised cost over budget, `[R, 4]`."""
+        rows = []
+        for test, four in zip(self.tests, self.routings, strict=True):
+            cost = table.cost[test]
+            rows.append([float((r * cost).sum(1).mean()) for r in four] / inner_budgets(cost))
+        return np.array(rows)
+
+
+Split = tuple[Index, Index]
+
+
+def resamples(n: int, train: int, times: int) -> list[Split]:
+    """Random training questions; the others are tested."""
+    out = []
+    for r in range(times):
+        order = np.random.default_rng(1000 + r).permutation(n)
+        out.append((np.sort(order[:train]), np.sort(order[train:])))
+    return out
+
+
+def cross_validation(n: int, seeds: int) -> list[list[Split]]:
+    """Five folds for each seed."""
+    return [
+        [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(5)]
+        for fold in (folds(n, 5, seed) for seed in range(seeds))
+    ]
+
+
+def routings(table: RealTable, groups: Sequence[Sequence[Split]]) -> dict[str, Judged]:
+    """Every kind of beliefs on the same splits; those of a group are judged together."""
+    made: dict[str, list[list[Array]]] = {}
+    tests = [np.concatenate([test for _, test in group]) for group in groups]
+    for group, everything in zip(groups, tests, strict=True):
+        budgets = inner_budgets(table.cost[everything])
+        parts: dict[str, list[list[Array]]] = {}
+        for train, test in group:
+            fitted = [two_stage(table, train), logistic(table, train)]
+            chosen, _ = choose_beliefs(fitted, table.score[train])
+            named: Mapping[str, FittedBeliefs] = {
+                **{x.name: x for x in fitted}, "chosen by leave-one-out": chosen
+            }  # fmt: skip
+            parts.setdefault("best LLM per task", []).append(by_task(table, train, test, budgets))
+            for name, beliefs in named.items():
+                parts.setdefault(name, []).append(route(table, beliefs, train, test, budgets))
+        for name, splits in parts.items():
+            whole = [np.concatenate([four[b] for four in splits]) for b in range(4)]
+            made.setdefault(name, []).append(whole)
+    return {name: Judged(tests, each) for name, each in made.items()}
+
+
+def route(
+    table: RealTable, fitted: FittedBeliefs, train: Index, test: Index, budgets: Array
+) -> list[Array]:
+    at, on = fitted.beliefs(table.questions.rows(test)), fitted.beliefs(table.questions.rows(train))
+    prices = [price_of_cost(fitted.left_out, on.usd[:, 0], b) for b in budgets]
+    return [choose(at.accuracy[:, 0], at.usd[:, 0], price) for price in prices]
+
+
+def by_task(table: RealTable, train: Index, test: Index, budgets: Array) -> list[Array]:
+    """Shrunk means of the tasks, mixed to the budget."""
+    kinds = table.questions.kinds
+
+    def means(rows: Index) -> tuple[Array, Array]:
+        of, at = [kinds[i] for i in train], [kinds[i] for i in rows]
+        score = shrunk_means(table.score[train], of, at, 5.0)
+        return score, shrunk_means(table.cost[train], of, at, 1.0)
+
+    return [mix_to_budget(*means(train), *means(test), b) for b in budgets]
+
+
+def without_data(table: RealTable, catalogue: str) -> dict[str, Judged]:
+    """Published scores alone: the same for all questions, and by nearness to benchmarks."""
+    known = Catalogue.from_yaml(catalogue)
+    families = read_families()
+    embed = TextEncoder("offline")(texts_of(families)).double().numpy()
+    prior, published = Prior.of(known, "general"), published_logits(known, families)
+    beliefs = NearnessBeliefs.of(prior, published, centroids_of(families, embed), ("lead",))
+    score = beliefs(table.questions).accuracy[:, 0]
+    blind = np.tile(prior.accuracy, (len(score), 1))
+    cost = np.tile(table.cost.mean(0), (len(score), 1))
+    budgets = inner_budgets(table.cost)
+    everything = [np.arange(len(score))]
+    near = [choose(score, cost, price_of_cost(score, cost, b)) for b in budgets]
+    same = [mix_to_budget(blind, cost, blind, cost, b) for b in budgets]
+    return {
+        "profiles, the same for all questions": Judged(everything, [same]),
+        "profiles by nearness": Judged(everything, [near]),
+    }
+
+
+def show(
+    title: str, table: RealTable, results: Mapping[str, Judged], console: Console
+) -> list[list[object]]:
+    """A table of gains, and of differences from its first row; rows for the CSV."""
+    size = f"{len(table.score)} questions, {len(table.llms)} LLMs"
+    out = Table(title=f"{title}: {size} (recorded)", title_justify="left")
+    for head in ("points over the mixture", "mean", "95 %", "− first row", "95 %", "cost / budget"):
+        out.add_column(head, justify="left" if head.startswith("points") else "right")
+    lines: list[list[object]] = []
+    base: Array | None = None
+    for name, judged in results.items():
+        gain = judged.draws(table)
+        base = gain if base is None else base
+        spent = judged.spent(table).mean(0)
+        low, high = interval(gain[1:])
+        less, more = interval((gain - base)[1:])
+        out.add_row(
+            name,
+            f"{gain[0]:+.2f}",
+            f"{low:+.1f} … {high:+.1f}",
+            f"{gain[0] - base[0]:+.2f}",
+            f"{less:+.1f} … {more:+.1f}",
+            " ".join(f"{s:.2f}" for s in spent),
+        )
+        values = [gain[0], low, high, gain[0] - base[0], less, more]
+        lines.append(["recorded", title, name, *(round(float(v), 3) for v in values)])
+    console.print(out)
+    return lines
+
+
+def beliefs_on_real_tables(
+    folder: Path, sets: Sequence[str], seeds: int, times: int, console: Console
+) -> list[list[object]]:
+    """`beliefs`: LLMRouter, 5-fold; `answers`: 160 training questions; `profiles`: none."""
+    lines: list[list[object]] = []
+    for paper in (True, False):
+        title = "LLMRouter, five tasks" if paper else "LLMRouter, all 13 tasks"
+        if not {"beliefs", "profiles"} & {*sets}:
+            continue
+        table = llmrouter_table(folder, paper)
+        if "profiles" in sets:
+            results = without_data(table, "catalogues/llmrouter.yaml")
+            lines += show(f"{title}, no data", table, results, console)
+        if "beliefs" in sets:
+            results = routings(table, cross_validation(len(table.score), seeds))
+            lines += show(f"{title}, 5-fold", table, results, console)
+    for title, (name, first, without) in ANSWERS.items() if "answers" in sets else ():
+        table = answer_table(folder / name, first, without)
+        splits = resamples(len(table.score), 160, times)
+        results = routings(table, [[split] for split in splits])
+        lines += show(f"{title}, 160 training questions", table, results, console)
+    return lines
