@@ -45,12 +45,13 @@ class Lessons:
     def share(self, rows: Index, point: Pair, sharpness: float, most: int) -> Array:
         """How often each design is to be chosen on some questions at (λ_tok, λ_lat), `[n, D]`.
 
-        softmax(utility / sharpness), over those few designs with which a choice by question is
-        worth most: choices that are made one by one (gates, edges) cannot keep dozens of teams
-        apart that are equally good.
+        softmax(utility / sharpness), over lone agents and those few designs with which a choice by
+        question is worth most: choices that are made one by one (gates, edges) cannot keep dozens
+        of teams apart that are equally good.
         """
         utility = self._utility(point)
-        short = short_list(utility, most)
+        lone = [d for d, design in enumerate(self.designs) if design.decision is None]
+        short = sorted({*lone, *short_list(utility, most)})
         near = utility[rows][:, short]
         weight = np.exp((near - near.max(1, keepdims=True)) / sharpness)
         out = np.zeros((len(rows), len(self.designs)))
