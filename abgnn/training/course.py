@@ -25,8 +25,8 @@ class Course:
     texts: int = 20
     lr: float = 3e-3
     weight_decay: float = 0.01
-    sharpness: float = 0.02
-    designs: int = 30
+    sharpness: float = 0.003
+    designs: int = 4
     seed: int = 0
 
 
