@@ -73,7 +73,10 @@ class HumanEval(Programming, Benchmark):
             },
         )
 
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The canonical solution, or the function returning None, in a block."""
-        body = query.answer if correct else "    return None\n"
-        return f"```python\n{query.meta['prompt']}{body}```"
+    def reference(self, query: Query) -> str:
+        """The canonical solution."""
+        return f"{query.meta['prompt']}{query.answer}"
+
+    def failing(self, query: Query) -> str:
+        """The function returning None."""
+        return f"{query.meta['prompt']}    return None\n"

@@ -13,8 +13,11 @@ from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.rows import Row
 from datamodules.scoring.latex import boxed_answer, final_answer, normalise, rational, same
+from datamodules.scoring.near_misses import near_formulas, near_numbers
 from datamodules.scoring.verifier import Verifier
 
+WRONG = 19  # wrong answers of a problem
+NO_ANSWER = "-987654321"
 FORMAT = "Reason step by step, then end with the final answer in \\boxed{}."
 SUBJECTS = (
     "algebra",
@@ -49,6 +52,7 @@ class MATH(Benchmark):
     """
 
     domain: ClassVar[str] = "math"
+    attraction: ClassVar[float] = 0.4  # wrong answers to competition problems are less alike
     HUB: ClassVar[Hub] = Hub(
         "EleutherAI/hendrycks_math", "21a5633873b6a120296cce3e2df9d5550074f4a3", SUBJECTS
     )
@@ -118,6 +122,15 @@ class MATH(Benchmark):
         if self.verifier is not None:
             self.verifier.close()
 
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        r"""The gold answer in a \boxed{}, or an answer that no problem has."""
-        return f"The answer is $\\boxed{{{query.answer if correct else '-987654321'}}}$."
+    def answer_keys(self, query: Query) -> list[str]:
+        """The gold answer as written; numbers near it, or formulas with another number in them."""
+        value = rational(normalise(query.answer))
+        if value is not None:
+            return [query.answer, *(str(number) for number in near_numbers(value, WRONG))]
+        near = near_formulas(query.answer, WRONG)
+        return [query.answer, *(near or (f"{NO_ANSWER}{i}" for i in range(WRONG)))]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        r"""This answer in a \boxed{}; without one, the gold one, or one that no problem has."""
+        answer = (query.answer if correct else NO_ANSWER) if key is None else key
+        return f"The answer is $\\boxed{{{answer}}}$."

@@ -82,12 +82,15 @@ class MBPP(Programming, Benchmark):
             },
         )
 
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The reference code, or a function returning an object that equals nothing."""
-        wrong = (
-            f"def {query.meta['entry_point']}(*args, **kwargs):\n    raise NotImplementedError\n"
+    def reference(self, query: Query) -> str:
+        """The reference code."""
+        return f"{query.answer}\n"
+
+    def failing(self, query: Query) -> str:
+        """A function that raises an exception."""
+        return (
+            f"def {query.meta['entry_point']}(*args, **kwargs):\n    raise NotImplementedError\n\n"
         )
-        return f"```python\n{query.answer if correct else wrong}\n```"
 
 
 def _tests(row: Row) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from abgnn.data.query import Query
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
+from datamodules.mmlu_subjects import AREA_AND_TOPIC
 from datamodules.multiple_choice import LETTERS, MultipleChoice, choice_text
 from datamodules.rows import Row
 
@@ -20,8 +21,9 @@ class MMLU(MultipleChoice, Benchmark):
 
     Local layouts: the hub's columns as jsonl or json (question, choices, subject, answer as a
     letter or a place counted from 0), and the authors' folders of CSVs without a header
-    (`test/anatomy_test.csv`: question, four options, letter). `meta`: subject, choices; the
-    answer is a letter. Splits are stratified by subject. Arguments: see `Benchmark`.
+    (`test/anatomy_test.csv`: question, four options, letter). `meta`: subject, choices, and area
+    and topic as `mapped` from the subject (`mmlu_subjects`); the answer is a letter. Splits are
+    stratified by subject. Arguments: see `Benchmark`.
     """
 
     domain: ClassVar[str] = "general"
@@ -39,8 +41,16 @@ class MMLU(MultipleChoice, Benchmark):
             text=choice_text(row.text("question").strip(), choices),
             domain=self.domain,
             answer=_letter(row, len(choices)),
-            meta={"subject": str(subject), "choices": choices},
+            meta={"subject": str(subject), **_mapped(str(subject)), "choices": choices},
         )
+
+
+def _mapped(subject: str) -> dict[str, Any]:
+    """Area and topic by the subject's name; nothing of a subject that is none of the 57."""
+    if subject not in AREA_AND_TOPIC:
+        return {}
+    area, topic = AREA_AND_TOPIC[subject]
+    return {"area": area, "topic": topic, "mapped": True}
 
 
 def _choices(row: Row) -> tuple[str, ...]:

@@ -30,10 +30,18 @@ class MultipleChoice:
         """The letter that scoring reads; empty where it reads none."""
         return option_letter(split_header(response)[1], query.meta["choices"]) or ""
 
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The right letter, or always the same wrong one."""
-        letter = query.answer
-        if not correct:
-            wrong = LETTERS[: len(query.meta["choices"])].replace(letter, "")
+    def answer_keys(self, query: Query) -> list[str]:
+        """Every option's letter, the right one first."""
+        return [query.answer, *_wrong(query)]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        """This letter; without one, the right letter, or always the same wrong one."""
+        letter = query.answer if key is None else key
+        if key is None and not correct:
+            wrong = _wrong(query)
             letter = wrong[blake2b(query.id.encode()).digest()[0] % len(wrong)]
         return f"The answer is ({letter})."
+
+
+def _wrong(query: Query) -> str:
+    return LETTERS[: len(query.meta["choices"])].replace(query.answer, "")

@@ -8,6 +8,9 @@ from hashlib import blake2b
 from abgnn.data.query import Query
 from abgnn.data.specimens import split_header
 from datamodules.scoring import last_number
+from datamodules.scoring.near_misses import near_numbers
+
+WRONG = 11  # wrong numbers of a question
 
 
 class Numeric:
@@ -22,8 +25,15 @@ class Numeric:
         number = last_number(split_header(response)[1])
         return "" if number is None else str(number)
 
-    def specimen(self, query: Query, *, correct: bool) -> str:
-        """The right number, or one beside it."""
+    def answer_keys(self, query: Query) -> list[str]:
+        """The right number, and those that slips make of it."""
+        right = Fraction(query.answer)
+        return [str(number) for number in (right, *near_numbers(right, WRONG))]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        """This number; without one, the right number, or one beside it."""
+        if key is not None and Fraction(key) != Fraction(query.answer):
+            return f"The answer is {key}."
         if correct:
             return f"The answer is {query.answer}."
         beside = 1 if blake2b(query.id.encode()).digest()[0] % 2 else -1

@@ -7,6 +7,7 @@ from abgnn.data.specimens import split_header
 from abgnn.sandbox import Sandbox
 from abgnn.sandbox.tools.code_blocks import preamble
 from datamodules.scoring.code import scored_program
+from datamodules.scoring.wrong_programs import wrong_programs
 
 
 class Programming:
@@ -35,6 +36,25 @@ class Programming:
         answer = split_header(response)[1]
         program = scored_program(answer, query.meta["prompt"], query.meta["entry_point"])
         return "\n".join(line.rstrip() for line in program.splitlines() if line.strip())
+
+    def answer_keys(self, query: Query) -> list[str]:
+        """The right program, and programs that fail the tests in different ways."""
+        right = self.reference(query)
+        return [right, *wrong_programs(right, query.meta["entry_point"])]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        """This program in a block; without one, the right one, or always the same wrong one."""
+        if key is None:
+            key = self.reference(query) if correct else self.failing(query)
+        return f"```python\n{key}```"
+
+    def reference(self, query: Query) -> str:
+        """A program that passes the tests."""
+        raise NotImplementedError
+
+    def failing(self, query: Query) -> str:
+        """A program that fails them."""
+        raise NotImplementedError
 
     def teardown(self, stage: str | None = None) -> None:
         """End the sandbox's workers; scoring starts new ones."""

@@ -46,7 +46,7 @@ MAY_IMPORT: Mapping[str, list[str]] = {
     "rollout": ["data", "outcomes", "sandbox"],
     "evaluation": ["data", "outcomes"],
     "planning": ["data", "pools"],
-    "graph": ["data", "nn", "pools"],
+    "graph": ["data", "nn", "planning", "pools"],
     "plots": ["data", "evaluation", "planning", "pools"],
     "models": ["data", "difficulty", "graph", "nn", "planning", "transforms"],
     "difficulty": ["data", "evaluation", "graph", "nn", "outcomes", "plots"],

@@ -17,7 +17,9 @@ from abgnn.pools.build import Pools
 H = 8
 
 
-def table(members: tuple[tuple[int, ...], ...] = ((0, 1), (2, 3)), seed: int = 0) -> BackboneTable:
+def table(
+    members: tuple[tuple[int, ...], ...] = ((0, 1), (2, 3)), seed: int = 0, width: int = H
+) -> BackboneTable:
     size = max(max(m) for m in members) + 1
     grow = np.linspace(0, 1, size)
     pools = Pools(
@@ -28,7 +30,7 @@ def table(members: tuple[tuple[int, ...], ...] = ((0, 1), (2, 3)), seed: int = 0
         latency=1 + 9 * grow,
     )
     generator = torch.Generator().manual_seed(seed)
-    return BackboneTable(torch.randn(size, 3, H, generator=generator), pools)
+    return BackboneTable(torch.randn(size, 3, width, generator=generator), pools)
 
 
 def template(n_roles: int = 3) -> Template:

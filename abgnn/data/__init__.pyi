@@ -15,6 +15,7 @@ from .plan import RoundGraph as RoundGraph
 from .program import AgentAnswer as AgentAnswer
 from .program import Program as Program
 from .program import Stage as Stage
+from .query import KeyedTask as KeyedTask
 from .query import OpenQuestion as OpenQuestion
 from .query import Query as Query
 from .query import Task as Task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -39,6 +39,23 @@ class Task(Protocol):
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         """A response that `score` judges 1 (correct) or 0; the simulated client answers with it."""
+        ...
+
+
+@runtime_checkable
+class KeyedTask(Task, Protocol):
+    """A task that can write a response for every answer that an LLM may give to a question.
+
+    The simulated client then gives different wrong answers. `attraction`, if the task has it,
+    states how much wrong answers are alike (see `abgnn.rollout.world.wrong_answers`).
+    """
+
+    def answer_keys(self, query: Query) -> Sequence[str]:
+        """Keys of answers, the right one first; no two alike."""
+        ...
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        """A response with this key; without a key, a right or a wrong one."""
         ...
 
 

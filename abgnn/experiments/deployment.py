@@ -27,11 +27,13 @@ LEARNS = (
     "samples",
     "advantage",
     "lr",
+    "trust_region",
     "entropy_weight",
     "hop_penalty",
     "fit_difficulty",
     "budget",
     "calibration",
+    "reward",
 )
 """Keys of a config's `model`: those of executing plans, and those of learning."""
 

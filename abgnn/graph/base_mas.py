@@ -7,15 +7,19 @@ from copy import copy
 from functools import cached_property
 
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, HeteroData
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.mas import MasDefinition
+from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.backbone_set import BackboneSet
 from abgnn.graph.encoders import TextEncoder
+from abgnn.graph.hetero import hetero_graphs
+from abgnn.graph.plan_graph import plan_graph
 from abgnn.graph.query_graph import batch_of
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.planning.beliefs import Belief
 from abgnn.pools.build import Pools
 from abgnn.pools.estimates import Triples
 
@@ -93,3 +97,17 @@ class BaseMAS(MasDefinition):
         return batch_of(
             self.template, self.role_embed, repeated, embed.repeat_interleave(samples, 0)
         )
+
+    def hetero(self, queries: Sequence[Query], belief: Belief | None = None) -> list[HeteroData]:
+        """Roles, LLMs and each question as nodes (`abgnn.graph.hetero`), one graph a question."""
+        embed = self.encode([q.text for q in queries])  # [B, H]
+        return hetero_graphs(self.template, self.role_embed, queries, embed, self.table, belief)
+
+    def plan_graphs(self, plans: Sequence[Plan]) -> Batch:
+        """The agents of plans with their features `x` and messages, as one batch."""
+        embed = self.encode([plan.query.text for plan in plans])  # [B, H]
+        graphs = []
+        for plan, query in zip(plans, embed, strict=True):
+            roles = self.encode([f"{a.role.name}: {a.role.prompt}" for a in plan.agents])
+            graphs.append(plan_graph(plan, roles, query, self.table))
+        return Batch.from_data_list(graphs)

@@ -4,13 +4,16 @@
 |---------------|------------|------------|------------------------------------------------------|
 | `query_embed` | `[1, H]`   | `[B, H]`   | the encoded query                                    |
 | `role_embed`  | `[T, H]`   | `[N, H]`   | the encoded role prompts, decision agent included    |
-| `x`           | `[T, 5H]`  | `[N, 5H]`  | role ‖ query ‖ performance ‖ price ‖ type (matched)  |
+| `x`           | `[T, 5H]`  | `[N, 5H]`  | role ‖ query ‖ performance ‖ price ‖ type            |
 | `edge_index`  | `[2, E]`   | offset     | admissible edges among role agents, rank increasing  |
 | `rank`        | `[T]`      | `[N]`      | topological rank within the graph, all distinct      |
 | `is_decision` | `[T]`      | `[N]`      | marks the decision agent                             |
 | `is_lead`     | `[T]`      | `[N]`      | marks the role that would answer alone               |
 | `query`       | object     | list       | the `Query`                                          |
 | `template`    | object     | list       | the `Template`                                       |
+
+`x` is there once LLMs are matched: in `Decision.batch`, as the policy's encoder reads it, and in
+the graphs of plans (`plan_graph`); its embeddings have a variance of about 1 per entry.
 """
 
 from __future__ import annotations

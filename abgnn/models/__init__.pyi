@@ -8,10 +8,12 @@ from .decision import Action as Action
 from .decision import Choice as Choice
 from .decision import Decision as Decision
 from .decision import PlannedChoice as PlannedChoice
+from .explain import Explainable as Explainable
 from .fixed import FixedGraph as FixedGraph
 from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner
 from .mas_router.policy import MasRouter as MasRouter
+from .plan_net import PlanNet as PlanNet
 from .planned import PlannedMixture as PlannedMixture
 from .planned_questions import PlannedQuestions as PlannedQuestions
 from .policy import Policy as Policy

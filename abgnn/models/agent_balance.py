@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -10,15 +11,18 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.models.decision import Action, Decision
-from abgnn.models.policy import Policy
-from abgnn.models.sampling import (
-    Factors,
-    choose,
-    flip,
-    flip_hard,
-    keep_at_least,
+from abgnn.graph.features import node_features, with_features
+from abgnn.models.balance_parts import (
+    Init,
+    check_arguments,
+    chosen_slot,
+    reading_of,
+    spread,
+    start_of,
 )
+from abgnn.models.decision import Action, Choice, Decision
+from abgnn.models.policy import Policy
+from abgnn.models.sampling import Factors, choose, flip, flip_hard, keep_at_least
 from abgnn.nn import (
     AgentEncoder,
     AgentGate,
@@ -27,10 +31,10 @@ from abgnn.nn import (
     EdgePredictor,
     HopLimit,
     PoolSelection,
-    ProfilePrior,
     RoleMatching,
     Tradeoff,
 )
+from abgnn.planning.beliefs import Belief
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 from abgnn.transforms.hop_limit import hop_limit_mask
@@ -50,13 +54,20 @@ class AgentBalance(Policy):
         delta: difficulty offset δ in [−1, 1].
         min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent may answer,
             and no decision agent is called then.
-        init: `profile` starts from what the profiles say (`ProfilePrior`, gates at −0.5, edges at
-            −1.5, the lead role ahead); `paper` starts from random weights and no bias.
+        init: `beliefs` (default): embeddings of unit variance per entry, products of role and
+            question, messages along the template's edges, and a start at what is believed of the
+            LLMs (`believe`, or else the catalogue's figures): what is learned is the difference,
+            gates start at −0.5, edges at −1.5, the lead role ahead. `paper`: as printed, from
+            random weights and no bias. `profile`: the default of version 0.1, whose files name it.
         decision_reads: all kept agents, or the sinks of their graph.
         lead_bias: prior logit in favour of the role that would answer alone (`Role.lead`), so
-            that noise among equal gates does not pick a lone agent; only with `init: profile`.
+            that noise among equal gates does not pick a lone agent; not with `init: paper`.
         conditioned: the λ's of `set_tradeoff` enter every part (`Tradeoff`), so that one policy
-            serves all budgets once the callback `Tradeoffs` has taught it several.
+            serves all budgets; whoever teaches or trains it shows it several. None: with
+            `init: beliefs`.
+        tiers: select a resource tier first (Eq 3), by difficulty, and match within it. None:
+            where `upper_bound` or `pool_selection` is stated, and as the paper does with the two
+            older `init`s. Else every LLM of the catalogue is on offer.
         difficulty, pool_selection, matching, encoder, gate, edges, hops: other parts.
     """
 
@@ -67,10 +78,11 @@ class AgentBalance(Policy):
         upper_bound: int | None = None,
         delta: float = 0.3,
         min_agents: int = 1,
-        init: Literal["profile", "paper"] = "profile",
+        init: Init = "beliefs",
         decision_reads: Literal["all", "sinks"] = "all",
         lead_bias: float = 1.5,
-        conditioned: bool = False,
+        conditioned: bool | None = None,
+        tiers: bool | None = None,
         difficulty: nn.Module | None = None,
         pool_selection: nn.Module | None = None,
         matching: nn.Module | None = None,
@@ -80,25 +92,41 @@ class AgentBalance(Policy):
         hops: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        _check(upper_bound, delta, min_agents, init)
+        check_arguments(upper_bound, delta, min_agents, init, tiers)
         self.in_channels, self.upper_bound, self.delta = in_channels, upper_bound, delta
         self.min_agents, self.decision_reads = min_agents, decision_reads
-        warm = init == "profile"
+        warm, new = init != "paper", init == "beliefs"
+        stated = upper_bound is not None or pool_selection is not None
+        self.tiers = tiers if tiers is not None else stated or not new
+        self.scale: float = in_channels**0.5 if new else 1.0
         self.lead_bias = lead_bias if warm else 0.0
-        calls, depth = (1.0, 1.0) if min_agents == 1 else (4.0, 3.0)
-        self.prior = ProfilePrior(calls, depth) if warm else None
+        self.prior = start_of(init, min_agents)
         self.difficulty = difficulty or DifficultyHead(in_channels)
-        self.pool_selection = pool_selection or PoolSelection(in_channels)
-        self.matching = matching or RoleMatching(in_channels, channels)
-        self.encoder = encoder or AgentEncoder(in_channels, channels)
+        self.pool_selection = pool_selection or PoolSelection(in_channels, zero_init=new)
+        self.matching = matching or RoleMatching(in_channels, channels, film=new, zero_init=new)
+        self.encoder = encoder or AgentEncoder(
+            in_channels, channels, "agents" if new else "profile", film=new
+        )
         self.gate = gate or AgentGate(channels, bias=-0.5 if warm else 0.0, zero_init=warm)
-        self.edges = edges or EdgePredictor(channels, bias=-1.5 if warm else None)
+        self.edges = edges or EdgePredictor(
+            channels, bias=-1.5 if warm else None, directed=new, zero_init=new
+        )
         self.hops = hops or HopLimit(channels)
-        self.tradeoff = Tradeoff(in_channels) if conditioned else None
+        self.tradeoff = (
+            Tradeoff(in_channels) if (new if conditioned is None else conditioned) else None
+        )
 
     def attach(self, table: BackboneTable) -> None:
+        """Use this catalogue from now on, as the policy sees it: scaled; in tiers, or in one."""
         table.check_width(self.in_channels)
-        super().attach(table)
+        super().attach((table if self.tiers else table.whole()).scaled(self.scale))
+
+    def believe(self, batch: Batch, belief: Belief) -> None:
+        """Pools and matching start from beliefs about each question: from a linear reading of
+        them (`LinearBelief`), which checkpoints keep."""
+        if self.prior is None:
+            raise ConfigError("policy.init", "paper", "beliefs, to start from beliefs")
+        self.prior.believe(reading_of(batch, belief, self.table.names))
 
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
         if self.prior is not None:
@@ -127,8 +155,9 @@ class AgentBalance(Policy):
         return tok, lat
 
     def plan_space(self, calibration: Calibration) -> PlanSpace:
-        """Backbones of one pool, within `upper_bound`; at least `min_agents`."""
-        allowed = calibration.pools[: self.upper_bound]
+        """Backbones of one pool, within `upper_bound`, or any; at least `min_agents`."""
+        everyone = (tuple(range(len(calibration.profile.names))),)
+        allowed = calibration.pools[: self.upper_bound] if self.tiers else everyone
         return PlanSpace(calibration.template, allowed, self.min_agents)
 
     def set_budget(
@@ -143,10 +172,11 @@ class AgentBalance(Policy):
         self.set_tradeoff(*point)
         return point
 
-    def pool_log_prob(self, difficulty: Tensor) -> Tensor:
-        """log p_sel of Eq 3 for difficulties `[B]`: `[B, P]`."""
+    def pool_log_prob(self, difficulty: Tensor, batch: Batch | None = None) -> Tensor:
+        """log p_sel of Eq 3 for difficulties `[B]`, of the graphs of a batch where there is one:
+        `[B, P]`."""
         table = self.table
-        prior = self.prior(table)[0] if self.prior is not None else None
+        prior = None if self.prior is None else self.prior.pools(table, batch)  # [P] or [B, P]
         if self.tradeoff is not None:
             seen = self.tradeoff.pools(table.pool_embed)  # [P]
             prior = seen if prior is None else prior + seen
@@ -157,34 +187,31 @@ class AgentBalance(Policy):
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs
-        match_prior = self.prior(table)[1] if self.prior is not None else None
-        seen = batch if self.tradeoff is None else self.tradeoff(batch)
+        role, query = self._seen(batch)  # [N, H], [B, H]
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
         factors = Factors(size)
 
         # Pool selection, Eq 3: p_sel
         difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)  # d_eff [B]
-        pool_logp = self.pool_log_prob(difficulty)  # [B, P]
+        pool_logp = self.pool_log_prob(difficulty, batch)  # [B, P]
         pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
         factors.categorical(pool_logp, pool, torch.arange(size, device=pool.device))
 
         # Role-backbone matching, Eq 4: p_match
-        candidates, match_logp = self.matching(
-            seen.role_embed, seen.query_embed, pool, owner, table, match_prior
-        )  # [N, S]
-        slot = _slot(candidates, match_logp, action, sample=sample)  # [N]
+        prior = self._match_prior(batch)
+        candidates, match_logp = self.matching(role, query, pool, owner, table, prior)  # [N, S]
+        slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        h = self.encoder(
-            node_features(seen, table.embed.index_select(0, backbone)), batch.edge_index
-        )  # [N, D]
+        profile = table.embed.index_select(0, backbone)  # [N, 3, H]
+        x = node_features(role, query.index_select(0, owner), profile)  # [N, 5H]
+        h = self.encoder(x, batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
-        gate_logit = self.gate(h, owner, agent, size)  # [A]
-        gate_logit = gate_logit + self.lead_bias * batch.is_lead[agent]
+        gate_logit = self._gate_logit(h, batch, agent)  # [A]
         gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
         kept = keep_at_least(gate, gate_logit, batch.rank[agent], graph, self.min_agents)
         factors.bernoulli(gate_logit, gate, graph)
@@ -207,7 +234,7 @@ class AgentBalance(Policy):
 
         committee = torch.bincount(graph[kept], minlength=size) > 1  # [B]
         return Decision(
-            batch=batch,
+            batch=with_features(batch, x.detach()),
             names=table.names,
             action=Action(pool, backbone, torch.zeros_like(keep).index_put((agent,), gate), edge),
             keep=keep | (batch.is_decision & committee[owner]),
@@ -219,27 +246,46 @@ class AgentBalance(Policy):
             decision_reads=self.decision_reads,
         )
 
+    def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """`gate` `[N]` (0 of the decision agent), `edge` `[E]`, and `match` `[N, M]` in the most
+        probable pool (−∞ outside it), from x as in `Decision.batch`."""
+        width, owner = self.in_channels, batch.batch
+        role, query = x[:, :width], x[:, width : 2 * width]  # [N, H] each
+        difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)
+        pool = self.pool_log_prob(difficulty, batch).argmax(1)[owner]  # [N]
+        each = torch.arange(len(x), device=x.device)
+        candidates, log_prob = self.matching(
+            role, query, pool, each, self.table, self._match_prior(batch)
+        )
+        match = spread(candidates, log_prob, len(self.table.names))
+        h = self.encoder(x, edge_index)
+        agent = (~batch.is_decision).nonzero().squeeze(-1)
+        gate = x.new_zeros(len(x)).index_put((agent,), self._gate_logit(h, batch, agent))
+        edge = self.edges(h, edge_index)
+        return {"gate": gate, "edge": edge, "match": match}
 
-def node_features(batch: Batch, profile: Tensor) -> Tensor:
-    """x = role ‖ query ‖ performance ‖ price ‖ type `[N, 5H]` from profiles `[N, 3, H]`."""
-    query = batch.query_embed.index_select(0, batch.batch)  # [N, H]
-    return torch.cat([batch.role_embed, query, profile.flatten(1)], -1)
+    def log_prob_of(self, choice: Choice) -> Tensor | None:
+        if not isinstance(choice, Decision):
+            return None
+        again = self(choice.batch, sample=False, action=choice.action)
+        log_prob: Tensor = again.log_prob
+        return log_prob
 
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Roles `[N, H]` and questions `[B, H]` as the layers read them."""
+        if self.tradeoff is None:
+            whole = self.scale == 1  # then nothing is copied
+            pair = batch.role_embed, batch.query_embed
+            return pair if whole else (self.scale * pair[0], self.scale * pair[1])
+        seen = self.tradeoff(batch, self.scale)
+        return seen.role_embed, seen.query_embed
 
-def _slot(candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool) -> Tensor:
-    """Column of the chosen backbone among the pool's members, `[N]`."""
-    if action is None:
-        return choose(log_prob, sample=sample)
-    real = log_prob > float("-inf")
-    return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
+    def _gate_logit(self, h: Tensor, batch: Batch, agent: Tensor) -> Tensor:
+        """Logits of role agents `[A]`, the lead role ahead."""
+        logit: Tensor = self.gate(h, batch.batch, agent, batch.num_graphs)
+        ahead: Tensor = self.lead_bias * batch.is_lead[agent]
+        return logit + ahead
 
-
-def _check(upper_bound: int | None, delta: float, min_agents: int, init: str) -> None:
-    if upper_bound is not None and upper_bound < 1:
-        raise ConfigError("policy.upper_bound", upper_bound, "a number of pools ≥ 1, or null")
-    if not -1 <= delta <= 1:
-        raise ConfigError("policy.delta", delta, "an offset in [-1, 1]")
-    if min_agents < 1:
-        raise ConfigError("policy.min_agents", min_agents, "1 (a lone agent may answer) or more")
-    if init not in ("profile", "paper"):
-        raise ConfigError("policy.init", init, "'profile' or 'paper'")
+    def _match_prior(self, batch: Batch) -> Tensor | None:
+        """What matching starts from, `[M]` or `[N, M]`."""
+        return None if self.prior is None else self.prior.matches(self.table, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch_geometric.data import Batch
 from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.planning.beliefs import Belief
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 
@@ -85,16 +87,43 @@ class Policy(nn.Module, ABC):
         Raises:
             ConfigError: the policy was taught no operating points.
         """
-        allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught"
+        allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught, or "
+        allowed += "PlanNet that Teacher has taught"
         raise ConfigError("policy.set_budget", (cost_usd, latency_s), allowed)
 
     def plan_space(self, calibration: Calibration) -> PlanSpace:
         """The plans that it can choose among: here any backbones together, lone agents too."""
         return calibration.everything
 
+    def believe(self, batch: Batch, belief: Belief) -> None:
+        """Start from beliefs about the questions of a batch; a policy that cares remembers what
+        it needs to start from beliefs about other questions too.
+
+        Args:
+            batch: Q graphs of different questions.
+            belief: about them, in this order.
+        """
+        return
+
+    def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """Logits of its choices by kind, differentiable in x, for `abgnn.models.Explainable`;
+        empty if it has none.
+
+        Args:
+            x: node features of the graphs, `[N, F]`.
+            edge_index: `[2, E]`.
+            batch: the graphs with everything else.
+        """
+        return {}
+
+    def log_prob_of(self, choice: Choice) -> Tensor | None:
+        """log p `[B]` of a choice made before, under the weights as they are now; None if it
+        cannot be computed again."""
+        return None
+
     def predicted(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Score, USD and seconds of every LLM alone on every query, `[B, M]` each, of a policy that
-        has learned to predict them; else None."""
+        """Score, USD and seconds on every query of all that can be chosen (LLMs or designs),
+        `[B, C]` each, of a policy that has learned to predict them; else None."""
         return None
 
     def after_step(self, step: int) -> None:

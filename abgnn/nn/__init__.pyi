@@ -1,12 +1,16 @@
 from .agent_encoder import AgentEncoder as AgentEncoder
 from .agent_gate import AgentGate as AgentGate
+from .agent_graph import AgentGraph as AgentGraph
+from .agent_graph import Team as Team
 from .backbone_table import BackboneTable as BackboneTable
+from .belief_start import BeliefStart as BeliefStart
 from .difficulty_head import DifficultyHead as DifficultyHead
 from .edge_predictor import EdgePredictor as EdgePredictor
 from .hop_limit import HopLimit as HopLimit
+from .linear_belief import LinearBelief as LinearBelief
 from .linear_by_task import LinearByTask as LinearByTask
+from .plan_net import PlanScorer as PlanScorer
 from .pool_selection import PoolSelection as PoolSelection
-from .profile_prior import ProfilePrior as ProfilePrior
 from .relaxed_bernoulli import straight_through_bernoulli as straight_through_bernoulli
 from .role_matching import RoleMatching as RoleMatching
 from .task_bill import TaskBill as TaskBill

@@ -30,10 +30,20 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
       predecessors along the template's edges;
     - `attend="none"`: role embeddings only (the paper's ablation 4).
 
+    With `film` the question scales and shifts the role, so that what an agent is worth may depend
+    on both together (a linear gate cannot tell a good lawyer's question from a good coder's by
+    their sum):
+
+    .. math:: W_r r_i \leftarrow W_r r_i \odot (1 + W_s \, W_{qh} q) + W_b \, W_{qh} q
+
+    Then the keys of agents hold this too, so that a message says who sends it and not only on
+    which LLM: in a team on one LLM, attention over profiles alone would change nothing.
+
     Args:
         in_channels: embedding width H.
         channels: hidden width D.
         attend: what the keys are.
+        film: the product of role and question; not with `attend="none"`.
 
     Shapes: x `[N, 5H]`, edge_index `[2, E]` → h `[N, D]`.
     """
@@ -43,12 +53,18 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         in_channels: int,
         channels: int,
         attend: Literal["profile", "agents", "none"] = "profile",
+        film: bool = False,
     ) -> None:
         super().__init__(aggr="add")
         if attend not in ("profile", "agents", "none"):
             raise ConfigError("attend", attend, "'profile', 'agents' or 'none'")
+        if film and attend == "none":
+            raise ConfigError("film", film, "false with attend='none': the question is left out")
+        self.film = film
+        if attend != "agents":
+            self.explain = False  # messages come from profiles, not along the graph's edges
         self.in_channels, self.channels, self.attend = in_channels, channels, attend
-        joined = 1 if attend == "profile" else 3
+        joined = 1 if attend == "profile" else 4 if film else 3
         self.lin_role = nn.Linear(in_channels, channels, bias=False)  # W_r
         self.lin_query = nn.Linear(in_channels, channels, bias=False)  # W_qh
         self.lin_profile = nn.Linear(in_channels, channels, bias=False)  # W_l, shared head
@@ -56,6 +72,9 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         self.lin_k = nn.Linear(joined * channels, channels, bias=False)
         self.lin_v = nn.Linear(joined * channels, channels, bias=False)
         self.lin_ctx = nn.Linear(channels, channels, bias=False)  # W_ctx
+        if film:
+            self.lin_scale = nn.Linear(channels, channels, bias=False)  # W_s
+            self.lin_shift = nn.Linear(channels, channels, bias=False)  # W_b
         self.gamma = nn.Parameter(torch.empty(()))
         self.reset_parameters()
 
@@ -69,10 +88,13 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         role: Tensor = self.lin_role(x[:, :width])  # r^h [N, D]
         if self.attend == "none":
             return role
-        query = self.lin_q(torch.cat([role, self.lin_query(x[:, width : 2 * width])], -1))  # [N, D]
+        q = self.lin_query(x[:, width : 2 * width])  # q^h [N, D]
+        if self.film:
+            role = role * (1 + self.lin_scale(q)) + self.lin_shift(q)
+        query = self.lin_q(torch.cat([role, q], -1))  # q_i [N, D]
         d, c, t = (self.lin_profile(x[:, i * width : (i + 1) * width]) for i in (2, 3, 4))
         token = torch.stack([d, c, t], 1).view(-1, self.channels)  # [3N, D]
-        source, edges = self._keys(token, edge_index, len(x))  # [S, ·], [2, S→N]
+        source, edges = self._keys(token, role, edge_index)  # [S, ·], [2, S→N]
         context: Tensor = self.propagate(
             edges,
             k=(self.lin_k(source), query),
@@ -82,14 +104,18 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         h: Tensor = role + self.gamma * self.lin_ctx(context)
         return h  # [N, D]
 
-    def _keys(self, token: Tensor, edge_index: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    def _keys(self, token: Tensor, role: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
         """What is attended to, and the edges from it to the agents."""
+        n = len(role)
         agent = torch.arange(n, device=token.device)
         if self.attend == "profile":
             own = torch.arange(3 * n, device=token.device)
             return token, torch.stack([own, agent.repeat_interleave(3)])  # [3N, D], [2, 3N]
         loops = torch.stack([agent, agent])
-        return token.view(n, -1), torch.cat([edge_index, loops], 1)  # [N, 3D], [2, E+N]
+        whole = token.view(n, -1)  # [N, 3D]
+        if self.film:
+            whole = torch.cat([whole, role], -1)  # [N, 4D]
+        return whole, torch.cat([edge_index, loops], 1)  # [2, E+N]
 
     def message(
         self, k_i: Tensor, k_j: Tensor, v_j: Tensor, index: Tensor, size_i: int | None
@@ -102,4 +128,5 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         return weight.unsqueeze(-1) * v_j
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.in_channels}, {self.channels}, {self.attend!r})"
+        film = ", film=True" if self.film else ""
+        return f"{type(self).__name__}({self.in_channels}, {self.channels}, {self.attend!r}{film})"

@@ -26,6 +26,7 @@ class AgentGate(MessagePassing):  # type: ignore[misc]
 
     def __init__(self, channels: int, bias: float = 0.0, zero_init: bool = False) -> None:
         super().__init__(aggr="mean")
+        self.explain = False  # its messages are not along the graph's edges
         self.initial_bias, self.zero_init = bias, zero_init
         self.lin = nn.Linear(2 * channels, 1)  # W_g
         self.reset_parameters()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -60,6 +61,24 @@ class BackboneTable(nn.Module):
         for name, value in tensors.items():
             self.register_buffer(name, value, persistent=False)
 
+    def whole(self) -> BackboneTable:
+        """The same backbones in one pool of all, those off the Pareto front too."""
+        everyone = torch.arange(len(self.names), device=self.slots.device).unsqueeze(0)  # [1, M]
+        real = torch.ones_like(everyone, dtype=torch.bool)
+        curve, mean = self.cost_curve[:1] * 0, self.embed.flatten(1).mean(0, keepdim=True)
+        return self._with(
+            member=real, slots=everyone, slot_mask=real, cost_curve=curve, pool_embed=mean
+        )
+
+    def scaled(self, scale: float) -> BackboneTable:
+        """The same with all embeddings times a number."""
+        return self._with(embed=scale * self.embed, pool_embed=scale * self.pool_embed)
+
+    def _with(self, **buffers: Tensor) -> BackboneTable:
+        other = copy(self)
+        other._buffers = {**self._buffers, **buffers}
+        return other
+
     def check_width(self, in_channels: int) -> None:
         """Whether a policy for embeddings of this width can read the profiles.
 
@@ -71,9 +90,9 @@ class BackboneTable(nn.Module):
             raise ConfigError("policy.in_channels", in_channels, f"the encoder's width {width}")
 
     def pool_mean(self, values: Tensor) -> Tensor:
-        """Mean over each pool's members of a per-backbone value `[M]` → `[P]`."""
+        """Mean over each pool's members of a per-backbone value `[…, M]` → `[…, P]`."""
         weight = self.member.to(values.dtype)
-        return (weight @ values) / weight.sum(1)
+        return (values @ weight.T) / weight.sum(1)
 
     def extra_repr(self) -> str:
         return f"backbones={len(self.names)}, pools={self.member.size(0)}"

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
+from abgnn.errors import ConfigError
+
 
 class EdgePredictor(MessagePassing):  # type: ignore[misc]
     r"""Logits of the admissible edges (arXiv 2512.11426, section 3.2.3).
@@ -19,13 +21,25 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         channels: hidden width D.
         bias: None (as printed), or the initial value of a learned bias.
         directed: learn the direction too.
+        zero_init: start from :math:`W_s = 0`: every edge has the logit b; with `directed`. The
+            product is then divided by :math:`\sqrt{D}`, as in attention.
 
     Shapes: h `[N, D]`, edge_index `[2, E]` → logits `[E]`.
     """
 
-    def __init__(self, channels: int, bias: float | None = None, directed: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        bias: float | None = None,
+        directed: bool = False,
+        zero_init: bool = False,
+    ) -> None:
         super().__init__()
-        self.initial_bias = bias
+        self.explain = False  # it judges edges, and sends nothing
+        if zero_init and not directed:
+            raise ConfigError("zero_init", zero_init, "false where directed is false")
+        self.initial_bias, self.zero_init = bias, zero_init
+        self.unit = channels**-0.5 if zero_init else 1.0
         self.lin = nn.Linear(channels, channels, bias=False)  # W_a
         self.lin_send = nn.Linear(channels, channels, bias=False) if directed else None  # W_s
         self.bias = None if bias is None else nn.Parameter(torch.empty(()))
@@ -36,6 +50,8 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         for lin in (self.lin, self.lin_send):
             if lin is not None:
                 lin.reset_parameters()
+        if self.zero_init and self.lin_send is not None:
+            nn.init.zeros_(self.lin_send.weight)
         if self.bias is not None and self.initial_bias is not None:
             nn.init.constant_(self.bias, self.initial_bias)
 
@@ -46,7 +62,7 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         return logits if self.bias is None else logits + self.bias
 
     def edge_update(self, a_j: Tensor, a_i: Tensor) -> Tensor:
-        return (a_j * a_i).sum(-1)
+        return self.unit * (a_j * a_i).sum(-1)
 
     def __repr__(self) -> str:
         return (

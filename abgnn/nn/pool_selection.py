@@ -23,14 +23,15 @@ class PoolSelection(nn.Module):
         in_channels: width of one profile embedding, H.
         tau: smoothness of the bucketiser, in units of difficulty. At 0.02 nearly half of all
             difficulties get no gradient, at 0.08 none (default).
+        zero_init: start from :math:`W_P = 0` and an α near 0, so that the prior alone decides.
 
     Shapes: pool embeddings `[P, 3H]`, cost curve `[P]`, difficulty `[B]` in [0, 1],
-    prior logits `[P]` → log-probabilities `[B, P]`; pools above `upper_bound` get −∞.
+    prior logits `[P]` or `[B, P]` → log-probabilities `[B, P]`; pools above `upper_bound` get −∞.
     """
 
-    def __init__(self, in_channels: int, tau: float = 0.08) -> None:
+    def __init__(self, in_channels: int, tau: float = 0.08, zero_init: bool = False) -> None:
         super().__init__()
-        self.tau = tau
+        self.tau, self.zero_init = tau, zero_init
         self.lin = nn.Linear(3 * in_channels, 1, bias=False)  # W_P
         self.raw_alpha = nn.Parameter(torch.empty(()))
         self.reset_parameters()
@@ -38,6 +39,9 @@ class PoolSelection(nn.Module):
     def reset_parameters(self) -> None:
         self.lin.reset_parameters()
         nn.init.zeros_(self.raw_alpha)
+        if self.zero_init:
+            nn.init.zeros_(self.lin.weight)
+            nn.init.constant_(self.raw_alpha, -4.0)
 
     @property
     def alpha(self) -> Tensor:
@@ -57,18 +61,19 @@ class PoolSelection(nn.Module):
         logits = self.lin(pool_embed).squeeze(-1) - self.alpha * cost_curve  # [P]
         if prior is not None:
             logits = logits + prior
-        log_prob = self._bucketise(logits[:n_allowed].softmax(0), difficulty)  # [B, n_allowed]
+        weight = logits[..., :n_allowed].softmax(-1).view(-1, n_allowed)  # [1 or B, n_allowed]
+        log_prob = self._bucketise(weight, difficulty)  # [B, n_allowed]
         return F.pad(log_prob, (0, n_pools - n_allowed), value=float("-inf"))  # [B, P]
 
     def _bucketise(self, weight: Tensor, difficulty: Tensor) -> Tensor:
         """Log of the sigmoid differences, by σ(a) − σ(b) = σ(a) σ(−b) (1 − e^{b − a})."""
-        threshold = weight.cumsum(0)[:-1]  # [P-1]
+        threshold = weight.cumsum(1)[:, :-1]  # [1 or B, P-1]
         z = (difficulty.unsqueeze(1) - threshold) / self.tau  # [B, P-1]
         above = F.pad(F.logsigmoid(z), (1, 0))  # log σ(a), a = ∞ for the first: [B, P]
         below = F.pad(F.logsigmoid(-z), (0, 1))  # log σ(−b), b = −∞ for the last: [B, P]
         gap = (weight / self.tau).clamp(min=1e-6)
-        inner = torch.log(-torch.expm1(-gap))[1:-1]  # open-ended bins have no gap term
-        return above + below + F.pad(inner, (1, 1))[: weight.numel()]
+        inner = torch.log(-torch.expm1(-gap))[:, 1:-1]  # open-ended bins have no gap term
+        return above + below + F.pad(inner, (1, 1))[:, : weight.size(1)]
 
     def extra_repr(self) -> str:
         return f"tau={self.tau}"

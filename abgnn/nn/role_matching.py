@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 from torch_geometric.nn.inits import reset
 
 from abgnn.nn.backbone_table import BackboneTable
 
 
-class RoleMatching(MessagePassing):  # type: ignore[misc]
+class RoleMatching(nn.Module):
     r"""Query-conditioned role–backbone matching (arXiv 2512.11426, section 3.1.3).
 
     .. math::
@@ -20,30 +20,52 @@ class RoleMatching(MessagePassing):  # type: ignore[misc]
 
         p(m_i = m) = \mathrm{softmax}_m \langle v_i, u_m \rangle
 
-    An edge-update layer on the bipartite graph role → members of the role's pool. :math:`W_v` is
-    held as three blocks, so that query and pool are projected once per graph and not per agent.
+    On the bipartite graph role → LLM every edge gets a logit, all of them by one product of
+    matrices; those outside the role's pool are left out. :math:`W_v` is held as three blocks, so
+    that query and pool are projected once per graph and not per agent. With `film` the question
+    also scales the role, so that two questions may rank LLMs differently in one role than in
+    another:
+
+    .. math:: v_i \leftarrow v_i + W_o \big( W_a r_i \odot W_b q \big)
 
     Args:
         in_channels: embedding width H.
         channels: hidden width D.
+        film: the product of role and question.
+        zero_init: start from :math:`v_i = 0`: the prior alone decides. The product is then divided
+            by D, so that a step of Adam moves it about as far as it moves a gate.
 
-    Shapes: roles `[N, H]`, queries `[B, H]`, pool `[B]`, batch `[N]`, prior logits `[M]` →
-    candidates `[N, S]` (backbone indices) and their log-probabilities `[N, S]` (−∞ in padding).
+    Shapes: roles `[N, H]`, queries `[B, H]`, pool `[B]`, batch `[N]`, prior logits `[M]` or
+    `[N, M]` → candidates `[N, S]` (backbone indices) and their log-probabilities `[N, S]` (−∞ in
+    padding).
     """
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, film: bool = False, zero_init: bool = False
+    ) -> None:
         super().__init__()
+        self.film, self.zero_init = film, zero_init
+        self.unit = 1 / channels if zero_init else 1.0
         self.lin_ct = nn.Linear(2 * in_channels, channels, bias=False)  # W_ct, to D cost cues
         self.lin_u = nn.Linear(in_channels + channels, channels, bias=False)  # W_u
         self.lin_g = nn.Linear(3 * in_channels, channels, bias=False)  # W_g
         self.lin_role = nn.Linear(in_channels, channels, bias=False)  # W_v = [role; query; pool]
         self.lin_query = nn.Linear(in_channels, channels, bias=False)
         self.lin_pool = nn.Linear(channels, channels, bias=False)
+        if film:
+            self.lin_of_role = nn.Linear(in_channels, channels, bias=False)  # W_a
+            self.lin_by_query = nn.Linear(in_channels, channels, bias=False)  # W_b
+            self.lin_film = nn.Linear(channels, channels, bias=False)  # W_o
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         for layer in self.children():
             reset(layer)
+        if self.zero_init:
+            for last in (self.lin_role, self.lin_query, self.lin_pool):
+                nn.init.zeros_(last.weight)
+            if self.film:
+                nn.init.zeros_(self.lin_film.weight)
 
     def forward(
         self,
@@ -58,20 +80,27 @@ class RoleMatching(MessagePassing):  # type: ignore[misc]
         u = self.lin_u(torch.cat([perf, self.lin_ct(torch.cat([price, kind], -1))], -1))  # [M, D]
         g = self.lin_g(table.pool_embed)  # [P, D]
         context = self.lin_query(query) + self.lin_pool(g)[pool]  # [B, D]
-        v = self.lin_role(role) + context.index_select(0, batch)  # [N, D]
+        v = context.index_select(0, batch)  # [N, D]
+        if self.film:
+            both = torch.cat([self.lin_role.weight, self.lin_of_role.weight])  # [2D, H]
+            own, of_role = F.linear(role, both).chunk(2, -1)  # [N, D] each
+            by = self.lin_by_query(query).index_select(0, batch)  # [N, D]
+            v = v + own + self.lin_film(of_role * by)
+        else:
+            v = v + self.lin_role(role)
 
         tier = pool.index_select(0, batch)  # [N]
         candidates = table.slots.index_select(0, tier)  # [N, S]
         real = table.slot_mask.index_select(0, tier)
-        agent = torch.arange(len(v), device=v.device).repeat_interleave(candidates.size(1))
-        edges = torch.stack([agent, candidates.flatten()])  # [2, N*S]
-        logits = self.edge_updater(edges, vu=(v, u), size=(len(v), len(u))).view_as(candidates)
+        logits = self.unit * v @ u.T  # [N, M]
         if prior is not None:
-            logits = logits + prior[candidates]
+            logits = logits + prior
+        logits = logits.gather(1, candidates)  # [N, S]
         return candidates, logits.masked_fill(~real, float("-inf")).log_softmax(-1)  # [N, S]
 
-    def edge_update(self, vu_j: Tensor, vu_i: Tensor) -> Tensor:
-        return (vu_j * vu_i).sum(-1)  # [N*S]
+    def extra_repr(self) -> str:
+        text = f"{self.lin_role.in_features}, {self.lin_role.out_features}"
+        return f"{text}, film=True" if self.film else text
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.lin_role.in_features}, {self.lin_role.out_features})"
+        return f"{type(self).__name__}({self.extra_repr()})"

@@ -73,11 +73,13 @@ class Tradeoff(nn.Module):
         tok, lat = self.taught[best, :2].tolist()
         return tok, lat
 
-    def forward(self, batch: Batch) -> Batch:
+    def forward(self, batch: Batch, scale: float = 1.0) -> Batch:
+        """A shallow copy with modulated embeddings, all times `scale`."""
         z = self._code()  # [C]
         seen = copy(batch)
-        seen.role_embed = batch.role_embed * (1 + self.lin_scale(z)) + self.lin_role(z)  # [N, H]
-        seen.query_embed = batch.query_embed + self.lin_query(z)  # [B, H]
+        gain = scale * (1 + self.lin_scale(z))  # [H]
+        seen.role_embed = torch.addcmul(scale * self.lin_role(z), batch.role_embed, gain)  # [N, H]
+        seen.query_embed = scale * (batch.query_embed + self.lin_query(z))  # [B, H]
         return seen
 
     def pools(self, pool_embed: Tensor) -> Tensor:

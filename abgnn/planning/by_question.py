@@ -26,6 +26,7 @@ from abgnn.planning.questions import Questions
 from abgnn.planning.team_forecasts import Bills, TeamForecasts
 
 _FINE, _JUDGED, _PRICED = 512, 48, 200
+_OFF_TIES = 1.001  # at a dual value itself some question is torn between two designs
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class QuestionPlanner:
             ConfigError: a latency quantile: it is no mean.
         """
         known = self.trained
-        return assignment_prices(known.accuracy, known.usd, known.seconds, budget)
+        tok, lat = assignment_prices(known.accuracy, known.usd, known.seconds, budget)
+        return tok * _OFF_TIES, lat * _OFF_TIES
 
     def choose(self, questions: Questions, lambda_tok: float, lambda_lat: float) -> Index:
         """Which design each question gets, `[Q]`."""

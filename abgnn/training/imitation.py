@@ -1,4 +1,4 @@
-"""Imitation: a policy learns to choose given designs, one for each trade-off."""
+"""Imitation: a policy learns to choose, on every question, what a planner would choose there."""
 
 from __future__ import annotations
 
@@ -6,135 +6,164 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
 
+from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.decision import Action
 from abgnn.models.policy import Policy
-from abgnn.planning import Design
+from abgnn.planning import Design, PlanSpace
+from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.calibration import Calibration
+from abgnn.training.course import Course, Pair
 
-_QUESTIONS = 40  # that are imitated on, at most: a design is the same for all
+_JITTER = 0.4  # of log λ
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """The action to choose on every graph of a batch at given λ's.
+class Lessons:
+    """What a planner expects of designs on questions that need no answers.
 
     Args:
-        lambdas: λ_tok and λ_lat; None: unchanged.
-        target: pool, backbones, gates, edges.
+        queries: Q questions.
+        designs: D designs that the policy can choose.
+        forecasts: `[Q, D]`.
+        pools: backbones by tier, of which a design uses one.
     """
 
-    lambdas: tuple[float, float] | None
-    target: Action
+    queries: Sequence[Query]
+    designs: tuple[Design, ...]
+    forecasts: Forecasts
+    pools: tuple[tuple[int, ...], ...]
+
+    def share(self, rows: Array, point: Pair, sharpness: float, most: int) -> Array:
+        """How often each design is to be chosen on some questions at (λ_tok, λ_lat), `[n, D]`.
+
+        softmax(utility / sharpness), over those designs with which a choice by question is worth
+        most.
+        """
+        utility = self._utility(point)
+        short = short_list(utility, most)
+        near = utility[rows][:, short]
+        weight = np.exp((near - near.max(1, keepdims=True)) / sharpness)
+        out = np.zeros((len(rows), len(self.designs)))
+        out[:, short] = weight / weight.sum(1, keepdims=True)
+        return out
+
+    def _utility(self, point: Pair) -> Array:
+        ahead = self.forecasts
+        out: Array = ahead.accuracy - point[0] * ahead.usd - point[1] * ahead.seconds
+        return out
+
+
+def short_list(utility: Array, most: int) -> list[int]:
+    """Columns of `[Q, D]` with which the best by question is highest, chosen one after another.
+
+    One that adds nothing ends the list.
+    """
+    best = np.full(len(utility), -np.inf)
+    chosen: list[int] = []
+    for _ in range(min(most, utility.shape[1])):
+        gain = np.maximum(utility, best[:, None]).mean(0)
+        top = int(gain.argmax())
+        if chosen and gain[top] <= best.mean():
+            break
+        chosen.append(top)
+        best = np.maximum(best, utility[:, top])
+    return chosen
 
 
 def imitate(
     policy: Policy,
-    batch: Batch,
-    lessons: Sequence[Lesson],
-    confidence: float,
-    steps: int,
-    lr: float,
+    mas: BaseMAS,
+    lessons: Lessons,
+    points: Sequence[Pair],
+    course: Course,
 ) -> float:
-    """Raise the probability of actions; returns that of a single choice, geometric mean.
+    """Raise the probability of the planner's choices; returns that of a single choice at the end.
 
-    Every other step is on varied queries (`varied`), since the actions are also for questions that
-    are not seen here; for the same reason their pools are trained at difficulties from 0.1 to 0.9
-    (at the ends an inner pool always shares the probability with its neighbour). The hop limit is
-    raised as far as the actions' paths need. Ends when for every lesson
-    the probability is `confidence` and the most probable plans are the action's, on given and on
-    varied queries, or after `steps`.
+    A step is at one of the points, for some questions, each with one design drawn from
+    `Lessons.share`. A policy that is conditioned on the λ's sees them varied by exp(.4 N(0, 1)),
+    since it is asked for others later. The hop limit is raised as far as the paths need.
 
-    Returns: the least of the lessons' probabilities, on the given queries.
+    Args:
+        policy: teachable; gradients reach all of its parameters.
+        mas: encodes the questions.
+        lessons: of the planner.
+        points: pairs (λ_tok, λ_lat).
+        course: steps, questions per step, learning rate, weight decay.
     """
+    device = next(policy.parameters()).device
     learn = [p for p in policy.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(learn, lr=lr)
-    generator = torch.Generator().manual_seed(0)
-    reached = [0.0, 0.0]
+    optimiser = torch.optim.AdamW(learn, course.lr, weight_decay=course.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(course.steps, 1))
+    rng = np.random.default_rng(course.seed)
+    actions = _actions(mas.template, lessons.designs, lessons.pools)
+    reached = 0.0
     with torch.enable_grad():
-        for step in range(steps):
-            shown = varied(batch, generator) if step % 2 else batch
+        for step in range(course.steps):
+            point = points[step % len(points)]
+            if policy.conditioned:
+                tok, lat = point * np.exp(_JITTER * rng.standard_normal(2))
+                point = (float(tok), float(lat))
+            policy.set_tradeoff(*point)
+            rows = rng.choice(len(lessons.queries), course.texts)
+            share = lessons.share(rows, point, course.sharpness, course.designs)
+            drawn = (share.cumsum(1) > rng.random((len(rows), 1))).argmax(1)
+            batch = mas.batch([lessons.queries[i] for i in rows]).to(device)
             optimiser.zero_grad()
-            least, sure = 1.0, True
-            for lesson in lessons:
-                loss, each, pool = _lesson(policy, shown, lesson)
-                least, sure = min(least, each), sure and pool > math.log(0.5)
-                torch.autograd.backward(loss)
-            reached[step % 2] = least
-            if sure and min(reached) >= confidence:
-                checked = [_follows(policy, b, one) for one in lessons for b in (batch, shown)]
-                if all(checked):
-                    break
+            decision = policy(batch, sample=False, action=_at(actions, drawn, device))
+            log_prob = decision.log_prob.mean()
+            torch.autograd.backward(decision.penalty.mean() - log_prob)
             optimiser.step()
-    return reached[0]
+            schedule.step()
+            choices = 1 + (2 * batch.num_nodes + batch.num_edges) / batch.num_graphs
+            each = math.exp(float(log_prob.detach()) / choices)
+            reached = each if step == 0 else 0.9 * reached + 0.1 * each
+    return reached
 
 
-def _lesson(policy: Policy, batch: Batch, lesson: Lesson) -> tuple[Tensor, float, float]:
-    """Loss, probability of a single choice, and log-probability of the pool where it is least."""
-    if lesson.lambdas is not None:
-        policy.set_tradeoff(*lesson.lambdas)
-    decision = policy(batch, sample=False, action=lesson.target)
-    log_prob = decision.log_prob.mean()
-    edges = len(lesson.target.edge) / batch.num_graphs
-    choices = 1 + 2 * batch.num_nodes / batch.num_graphs + edges
-    difficulty = torch.linspace(0.1, 0.9, 9, device=log_prob.device)
-    of_pool = policy.pool_log_prob(difficulty)[:, int(lesson.target.pool[0])]  # [9]
-    loss = decision.penalty.mean() - log_prob - of_pool.mean()
-    return loss, math.exp(float(log_prob.detach()) / choices), float(of_pool.detach().min())
+def _actions(
+    template: Template, designs: Sequence[Design], pools: Sequence[Sequence[int]]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pool `[D]`, backbones and gates `[D, T]`, edges `[D, E]`; agents that a design leaves out
+    have closed gates and the decision agent's backbone."""
+    pool, backbone, gate, edge = [], [], [], []
+    roles = range(len(template.roles))
+    for design in designs:
+        of, used = dict(design.agents), design.backbones
+        rest = design.agents[0][1] if design.decision is None else design.decision
+        pool.append(next(p for p, members in enumerate(pools) if used <= set(members)))
+        backbone.append([of.get(role, rest) for role in roles])
+        gate.append([role in of for role in roles])
+        edge.append([pair in design.edges for pair in template.edges])
+    shape = (len(designs), len(template.edges))
+    edges = torch.tensor(edge, dtype=torch.bool).reshape(shape)
+    return torch.tensor(pool), torch.tensor(backbone), torch.tensor(gate), edges
 
 
-@torch.no_grad()
-def _follows(policy: Policy, batch: Batch, lesson: Lesson) -> bool:
-    """Whether the most probable plans are the target's, and no hop limit cuts them."""
-    if lesson.lambdas is not None:
-        policy.set_tradeoff(*lesson.lambdas)
-    imitated = policy(batch, sample=False, action=lesson.target)
-    if bool((imitated.penalty > 0).any()):
-        return False
-    return bool(policy(batch, sample=False).plans() == imitated.plans())
+def _at(
+    actions: tuple[Tensor, Tensor, Tensor, Tensor], drawn: Array, device: torch.device
+) -> Action:
+    """The action of one design per question."""
+    at = torch.from_numpy(drawn)
+    pool, backbone, gate, edge = (values[at].flatten().to(device) for values in actions)
+    return Action(pool, backbone, gate, edge)
 
 
-def varied(batch: Batch, generator: torch.Generator) -> Batch:
-    """The same graphs with queries on the lines through pairs of the given ones, and beyond."""
-    query = batch.query_embed  # [B, H]
-    other = query[torch.randperm(len(query), generator=generator).to(query.device)]
-    share = 2 * torch.rand(len(query), 1, generator=generator).to(query) - 0.5  # −0.5 … 1.5
-    mixed = share * query + (1 - share) * other
-    made = batch.clone()
-    made.query_embed = mixed * (query.norm(dim=1, keepdim=True) / mixed.norm(dim=1, keepdim=True))
-    return made
-
-
-def action_of(batch: Batch, design: Design, pools: Sequence[Sequence[int]]) -> Action:
-    """The action for a design on every graph; agents outside the design have closed gates."""
-    used = {m for _, m in design.agents} | ({design.decision} - {None})
-    pool = next(p for p, members in enumerate(pools) if used <= set(members))
-    of, size = dict(design.agents), batch.num_graphs
-    rest = design.agents[0][1] if design.decision is None else design.decision
-    template: Template = batch.template[0]
-    roles, device = range(len(template.roles)), batch.batch.device
-
-    def every(values: Sequence[int | bool], dtype: torch.dtype) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=device).repeat(size)
-
-    return Action(
-        every([pool], torch.long),
-        every([of.get(role, rest) for role in roles], torch.long),
-        every([role in of for role in roles], torch.bool),
-        every([edge in design.edges for edge in template.edges], torch.bool),
-    )
-
-
-def some(queries: Sequence[Query]) -> Sequence[Query]:
-    """At most 40 of the queries, evenly spread."""
-    return queries[:: -(-len(queries) // _QUESTIONS)]
+def admissible(designs: Sequence[Design], space: PlanSpace) -> list[int]:
+    """Which designs a space admits: LLMs of one pool, and as many agents as it wants."""
+    return [
+        d
+        for d, design in enumerate(designs)
+        if len(design.agents) >= space.min_agents
+        and any(design.backbones <= set(pool) for pool in space.pools)
+    ]
 
 
 def check_calibration(field: str, calibration: Calibration, mas: BaseMAS) -> None:

@@ -31,7 +31,10 @@ from abgnn.training.budget_duals import BudgetDuals
 from abgnn.training.loss import reinforce_loss
 from abgnn.training.module import RolloutModule
 from abgnn.training.reward import reward
+from abgnn.training.step_outcomes import check_replay, outcome_figures
 from abgnn.training.teacher import Teacher
+from abgnn.training.tradeoffs import Tradeoffs
+from abgnn.training.trust_region import hold_step, weights_of
 
 _log = logging.getLogger(__name__)
 # checkpoints and saved configs of 0.1 name BaseMAS by the module that it had then
@@ -55,7 +58,11 @@ class Reinforce(RolloutModule):
         advantage: `LeaveOneOut` (default) or `NoBaseline` (paper).
         reward: from outcomes to what is learned from, in place of Eq 9: a baseline's own
             (`BamasReward`).
-        lr: learning rate of Adam (0.1 in the paper; 3e-4 with a warm start, 1e-2 without).
+        lr: learning rate of Adam (0.1 in the paper).
+        trust_region: how far a step may move the policy, in nats per question (`hold_step`): a
+            longer one is shortened, so that a learning rate that can change a plan within a few
+            steps does not end in a policy that is sure of what ten rollouts suggest. None: any
+            (paper).
         entropy_weight: bonus for entropy in the loss.
         hop_penalty: where the hop penalty goes, see `reinforce_loss`; `loss` in the paper.
         fit_difficulty: start the difficulty head, before the first step, from what
@@ -80,7 +87,8 @@ class Reinforce(RolloutModule):
         lambda_len: float = 0.2,
         samples: int = 8,
         advantage: nn.Module | None = None,
-        lr: float = 3e-4,
+        lr: float = 1e-3,
+        trust_region: float | None = 0.1,
         entropy_weight: float = 0.0,
         hop_penalty: Literal["loss", "reward"] = "reward",
         fit_difficulty: bool = True,
@@ -97,6 +105,8 @@ class Reinforce(RolloutModule):
                 raise ConfigError(f"model.{name}", value, "a number ≥ 0")
         if samples < 1:
             raise ConfigError("model.samples", samples, "a number of rollouts ≥ 1")
+        if trust_region is not None and not trust_region > 0:
+            raise ConfigError("model.trust_region", trust_region, "a number above 0, or null")
         with warnings.catch_warnings():  # modules among the arguments are dropped right here
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
@@ -104,6 +114,7 @@ class Reinforce(RolloutModule):
         self.advantage, self.own_reward = advantage or LeaveOneOut(), reward
         self.lambda_tok, self.lambda_lat, self.lambda_len = lambda_tok, lambda_lat, lambda_len
         self.samples, self.lr, self.entropy_weight = samples, lr, entropy_weight
+        self.trust_region, self.step_share = trust_region, 1.0
         self.hop_penalty: Literal["loss", "reward"] = hop_penalty
         self.fit_head = fit_difficulty
         self.budget, self.calibration = budget, calibration
@@ -122,9 +133,8 @@ class Reinforce(RolloutModule):
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
             added.append(BudgetDuals(self.budget, known))
-        if (
-            known is not None and self.policy.teachable and not self.policy.conditioned
-        ):  # a conditioned policy is taught by Tradeoffs
+        taught = any(isinstance(c, (Teacher, Tradeoffs)) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if known is not None and self.policy.teachable and not taught:
             added.append(Teacher(known))
         elif self.calibration is not None and known is None:
             _log.info("no calibration at %s: the policy's own start", self.calibration)
@@ -180,7 +190,19 @@ class Reinforce(RolloutModule):
             loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
 
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        """A step within the trust region."""
+        start = weights_of(self.policy) if self.trust_region is not None else []
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.trust_region is not None and self.decision is not None:
+            self.step_share = hold_step(
+                self.policy, self.decision, start, self.trust_region, self._mean_of_ranks
+            )
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
         self.policy.after_step(self.trainer.global_step)
 
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:
@@ -207,19 +229,8 @@ class Reinforce(RolloutModule):
         outcomes = self.executor.run(decision.plans(), samples=ids, phase=phase)
         self.spent_usd += sum(o.paid for o in outcomes)
         self.decision, self.outcomes = decision, outcomes
-        self._check_replay(outcomes)
+        check_replay(outcomes, self.rollout_settings.recording)
         return decision, outcomes
-
-    def _check_replay(self, outcomes: list[Outcome]) -> None:
-        """Raise ConfigError for calls that a replay lacks: their rollouts have no result."""
-        lacking = [o for o in outcomes if o.kind == "unrecorded"]
-        if lacking:
-            recording = self.rollout_settings.recording
-            message = (
-                f"replay-or-live: {len(lacking)} of {len(outcomes)} rollouts ask for calls that "
-            )
-            message += f"{recording.path} lacks; the first is of query {lacking[0].plan.query.id}"
-            raise ConfigError("rollout.recording.mode", recording.mode, message)
 
     def _executed(self, outcomes: list[Outcome]) -> Tensor | None:
         """Which rollouts no cap has stopped; training ends when the run's cap is reached.
@@ -233,6 +244,10 @@ class Reinforce(RolloutModule):
         stopped = [o.kind == "budget" for o in outcomes]
         return ~torch.tensor(stopped, device=self.device) if any(stopped) else None
 
+    def _mean_of_ranks(self, value: Tensor) -> Tensor:
+        mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")
+        return mean
+
     def _evaluate(self, stage: str, queries: list[Query]) -> None:
         _, outcomes = self._rollout(stage, queries, 1, sample=False)
         self._log(stage, self._reward(outcomes), outcomes)
@@ -244,14 +259,7 @@ class Reinforce(RolloutModule):
         return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
-        values = {
-            "reward": float(rewards.mean()),
-            "performance": _mean(o.score for o in outcomes),
-            "cost_usd": _mean(o.cost for o in outcomes),
-            "latency_s": _mean(o.latency for o in outcomes),
-            "failed": _mean(o.error is not None for o in outcomes),
-            "agents": _mean(len(o.plan.agents) for o in outcomes),
-        }
+        values = outcome_figures(rewards, outcomes)
         self.log_dict(
             {f"{self.label}/{stage}/{k}": v for k, v in values.items()},
             batch_size=len(outcomes),
@@ -274,11 +282,6 @@ class Reinforce(RolloutModule):
         values |= {"loss": float(loss.detach()), "spent_usd": float(self.spent_usd)}
         named = {f"{self.label}/train/{k}": v for k, v in values.items()}
         self.log_dict(named, batch_size=len(self.outcomes), on_step=True, on_epoch=False)
-
-
-def _mean(values: Any) -> float:
-    items = [float(v) for v in values]
-    return sum(items) / max(len(items), 1)
 
 
 def _drop_objects(hparams: Any) -> None:

@@ -1,57 +1,64 @@
-"""`Teacher`: imitation of the planner's design, before the first REINFORCE step."""
+"""`Teacher`: imitation of the planner, question by question, before the first REINFORCE step."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.errors import ConfigError
-from abgnn.planning import Design
-from abgnn.planning.budgets import Budget
+from abgnn.models.plan_net import PlanNet
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.search import Candidate, Searcher
-from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
-from abgnn.training.module import module_of
+from abgnn.training.budget_duals import BudgetDuals
+from abgnn.training.course import AGENT_BALANCE, PLAN_NET, POINTS, Course
+from abgnn.training.imitation import check_calibration
+from abgnn.training.lessons import planner_of, teach, texts_of
+from abgnn.training.module import RolloutModule, module_of
 
 _log = logging.getLogger(__name__)
-_DEARER, _TRIES = 1.6, 16
 
 
 class Teacher(Callback):
-    """AgentBalance learns, by imitation, to choose the planner's design for its λ's.
+    """A policy learns what the planner by question would choose, before any rollout.
 
-    The design is searched inside the outcome model of a calibration (`abgnn calibrate`), within
-    the pools that the policy may use. No rollout is made; REINFORCE then corrects the policy on
-    live rewards, without bias. It is done once per policy: a resumed run does not repeat it. For
-    stated budgets (`Reinforce(budget=…)`) it is a design that keeps them by itself (`within`).
+    The planner is the outcome model of a calibration (`abgnn calibrate`), which forecasts designs
+    on every question. `PlanNet` learns these forecasts, AgentBalance the best designs that it can
+    choose, at the experiment's λ's; if it is conditioned on the λ's, at those of `POINTS`, too.
+    Questions need no answers for it and no call
+    is made; REINFORCE then corrects the policy on live rewards. It is done once per policy: a
+    resumed run does not repeat it. For stated budgets (`Reinforce(budget=…)`) the λ's are those
+    at which the planner's choices keep them.
 
     Args:
         calibration: a file that `abgnn calibrate` wrote, of the same backbones and roles.
-        confidence: imitation ends when the policy gives each single choice of a design this
-            probability in the (geometric) mean and its most probable plan is the design; the rest
-            is for exploration.
-        steps: of Adam, at most.
+        texts: further questions of the datamodule, none of the test, that are learned on beside
+            the training questions; only their texts are read.
+        steps: of AdamW; None: 400 for `PlanNet`, 500 for AgentBalance.
         lr: its learning rate.
+        seed: of what steps draw.
 
     Raises:
-        ConfigError: another policy than AgentBalance, or a calibration of other backbones or
-            roles than the experiment's.
+        ConfigError: another policy than these, or a calibration of other backbones or roles than
+            the experiment's.
     """
 
     def __init__(
         self,
         calibration: str,
-        confidence: float = 0.9,
-        steps: int = 600,
+        texts: int = 0,
+        steps: int | None = None,
         lr: float = 3e-3,
+        seed: int = 0,
     ) -> None:
-        if not 0 < confidence < 1:
-            raise ConfigError("Teacher.confidence", confidence, "between 0 and 1")
-        self.calibration, self.confidence = calibration, confidence
-        self.steps, self.lr = steps, lr
-        self.design: Design | None = None
+        if texts < 0:
+            raise ConfigError("Teacher.texts", texts, "a number of questions ≥ 0")
+        if steps is not None and steps < 0:
+            raise ConfigError("Teacher.steps", steps, "a number ≥ 0, or null")
+        self.calibration, self.texts = calibration, texts
+        self.steps, self.lr, self.seed = steps, lr, seed
+        self.reached: float | None = None
         self._done = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,41 +71,34 @@ class Teacher(Callback):
         module = module_of(pl_module)
         policy = module.policy
         if not policy.teachable:
-            raise ConfigError("policy", type(policy).__name__, "AgentBalance, for Teacher")
+            allowed = "PlanNet or AgentBalance, for Teacher"
+            raise ConfigError("policy", type(policy).__name__, allowed)
         if self._done:
             return
         calibration = Calibration.load(self.calibration)
         check_calibration("Teacher.calibration", calibration, module.mas)
-        queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-        space = policy.plan_space(calibration)
-        searcher = Searcher(calibration.model(), space)
-        prices = (module.lambda_tok, module.lambda_lat)
-        if module.budget is None:
-            self.design = searcher.best(*prices).design
-        else:
-            self.design = within(searcher, module.budget, prices).design
-        batch = module.mas.batch(some(queries)).to(pl_module.device)
-        lesson = Lesson(None, action_of(batch, self.design, space.pools))
-        reached = imitate(policy, batch, [lesson], self.confidence, self.steps, self.lr)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        planner = planner_of(calibration, module.mas, data.queries("train"))
+        if module.budget is not None:
+            _set_prices(trainer, module, planner.prices(module.budget))
+        own = (module.lambda_tok, module.lambda_lat)
+        points = tuple(dict.fromkeys((own, *POINTS))) if policy.conditioned else (own,)
+        course = self._course(PLAN_NET if isinstance(policy, PlanNet) else AGENT_BALANCE)
+        queries = texts_of(data, self.texts)
+        self.reached = teach(policy, module.mas, calibration, planner, queries, points, course)
+        module.set_tradeoff(*own)
         self._done = True
-        described = self.design.describe(calibration.template, calibration.profile.names)
-        _log.info("teacher: %s (probability per choice %.2f)", described, reached)
+        what = "error of forecasts" if isinstance(policy, PlanNet) else "probability per choice"
+        _log.info("teacher: %d designs, %s %.3f", len(planner.designs), what, self.reached)
+
+    def _course(self, course: Course) -> Course:
+        steps = course.steps if self.steps is None else self.steps
+        return replace(course, steps=steps, lr=self.lr, seed=self.seed)
 
 
-def within(searcher: Searcher, budget: Budget, lambdas: tuple[float, float]) -> Candidate:
-    """The best design at the first prices, from λ's on upwards, whose design keeps the budgets.
-
-    At the prices of a mixture one design lies below the budgets and an equally good one above
-    them; a policy that chooses a single design must not choose that one.
-    """
-    candidate = searcher.best(*lambdas)
-    for _ in range(_TRIES):
-        uses = iter(budget.uses(searcher, candidate))
-        stated = (budget.cost_usd is not None, budget.latency_s is not None)
-        over = [known and next(uses) > budget.aim for known in stated]
-        if not any(over):
-            break
-        tok, lat = (x * _DEARER if o else x for x, o in zip(lambdas, over, strict=True))
-        lambdas = (tok, lat)
-        candidate = searcher.best(*lambdas)
-    return candidate
+def _set_prices(trainer: Trainer, module: RolloutModule, prices: tuple[float, float]) -> None:
+    """λ's of the planner by question, from which `BudgetDuals` goes on."""
+    module.set_tradeoff(*prices)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, BudgetDuals):
+            callback.lambdas = prices

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.models.agent_balance import AgentBalance
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.search import Candidate, Searcher
-from abgnn.training.imitation import Lesson, action_of, check_calibration, imitate, some
+from abgnn.training.course import AGENT_BALANCE, POINTS, Pair
+from abgnn.training.imitation import check_calibration
+from abgnn.training.lessons import planner_of, teach, texts_of
 from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.profiles_alone import profiles_alone
 
 _log = logging.getLogger(__name__)
-Pair = tuple[float, float]
-POINTS: tuple[Pair, ...] = (
-    (160.0, 2e-2), (40.0, 5e-3), (10.0, 1e-3), (2.0, 5e-4), (0.5, 1e-4), (0.0, 0.0),
-)  # fmt: skip
 
 
 class Tradeoffs(Callback):
-    """A conditioned AgentBalance learns a design for every point, and REINFORCE at all of them.
+    """A conditioned AgentBalance learns every point by question, and REINFORCE at all of them.
 
-    Before the first step the planner searches the design for each (λ_tok, λ_lat), and the policy
-    imitates them all; the policy keeps the planner's forecast of each, in which
+    Before the first step the policy imitates what the planner would choose on each question for
+    each (λ_tok, λ_lat); it keeps what the planner expects of its own plans there, in which
     `AgentBalance.set_budget` looks budgets up. Every training step is then at a point drawn for
     it; validation, tests and the end of training are at the λ's of the experiment.
 
@@ -40,8 +37,8 @@ class Tradeoffs(Callback):
             (`POINTS`: Table 6 of arXiv 2512.11426 and two more).
         calibration: a file that `abgnn calibrate` wrote; None: that of the experiment
             (`model.calibration`) if that file exists, or else profiles alone.
-        confidence, steps, lr: of the imitation, as for `Teacher`.
-        seed: of the points that steps draw.
+        texts, steps, lr: of the imitation, as for `Teacher`.
+        seed: of what the imitation draws, and of the points that steps draw.
 
     Raises:
         ConfigError: fewer than two points or a negative λ; another policy than a conditioned
@@ -52,19 +49,19 @@ class Tradeoffs(Callback):
         self,
         points: Sequence[Sequence[float]] | None = None,
         calibration: str | None = None,
-        confidence: float = 0.9,
+        texts: int = 0,
         steps: int = 600,
-        lr: float = 1e-2,
+        lr: float = 3e-3,
         seed: int = 0,
     ) -> None:
         self.points = POINTS if points is None else tuple(_pair(p) for p in points)
         if len(set(self.points)) < 2:
             raise ConfigError("Tradeoffs.points", points, "two or more different points")
-        if not 0 < confidence < 1:
-            raise ConfigError("Tradeoffs.confidence", confidence, "between 0 and 1")
-        self.calibration, self.confidence = calibration, confidence
+        if texts < 0:
+            raise ConfigError("Tradeoffs.texts", texts, "a number of questions ≥ 0")
+        self.calibration, self.texts = calibration, texts
         self.steps, self.lr, self.seed = steps, lr, seed
-        self.candidates: tuple[Candidate, ...] = ()
+        self.reached: float | None = None
         self._own: Pair = (0.0, 0.0)
         self._done = False
 
@@ -101,31 +98,17 @@ class Tradeoffs(Callback):
         module_of(pl_module).set_tradeoff(*self._own)
 
     def _teach(self, trainer: Trainer, module: RolloutModule, policy: AgentBalance) -> None:
-        queries = trainer.datamodule.queries("train")  # type: ignore[attr-defined]
-        known = self._known(module, queries)
-        space = policy.plan_space(known)
-        searcher = Searcher(known.model(), space)
-        self.candidates = tuple(searcher.best(*point) for point in self.points)
-        batch = module.mas.batch(some(queries)).to(module.device)
-        lessons = [
-            Lesson(point, action_of(batch, candidate.design, space.pools))
-            for point, candidate in zip(self.points, self.candidates, strict=True)
-        ]
-        reached = imitate(policy, batch, lessons, self.confidence, self.steps, self.lr)
-        assert policy.tradeoff is not None
-        policy.tradeoff.taught = torch.tensor(
-            [
-                _row(point, candidate)
-                for point, candidate in zip(self.points, self.candidates, strict=True)
-            ],
-            device=module.device,
-        )
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        train = data.queries("train")
+        known = self._known(module, train)
+        planner = planner_of(known, module.mas, train)
+        course = replace(AGENT_BALANCE, steps=self.steps, lr=self.lr, seed=self.seed)
+        queries = texts_of(data, self.texts)
+        self.reached = teach(policy, module.mas, known, planner, queries, self.points, course)
         module.set_tradeoff(*self._own)
-        designs = len({candidate.design for candidate in self.candidates})
         _log.info(
-            "trade-offs: %d points, %d designs (probability per choice at least %.2f)",
-            len(self.points), designs, reached,
-        )  # fmt: skip
+            "trade-offs: %d points (probability per choice %.2f)", len(self.points), self.reached
+        )
 
     def _known(self, module: RolloutModule, queries: Sequence[Query]) -> Calibration:
         """The calibration, if there is one, or the profiles alone."""
@@ -144,9 +127,3 @@ def _pair(point: Sequence[float]) -> Pair:
         raise ConfigError("Tradeoffs.points", list(point), "pairs of λ_tok ≥ 0 and λ_lat ≥ 0")
     tok, lat = point
     return float(tok), float(lat)
-
-
-def _row(point: Pair, candidate: Candidate) -> list[float]:
-    """λ_tok, λ_lat, accuracy, USD, seconds."""
-    ahead = candidate.forecast
-    return [*point, ahead.accuracy, ahead.usd, ahead.seconds]

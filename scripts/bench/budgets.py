@@ -79,8 +79,7 @@ class World:
 
     def module(self, mas: BaseMAS, **kwargs: object) -> Reinforce:
         seed_everything(self.seed, verbose=False)
-        init = "paper" if kwargs.get("conditioned") else "profile"
-        policy = AgentBalance(conditioned=bool(kwargs.pop("conditioned", False)), init=init)  # type: ignore[arg-type]
+        policy = AgentBalance(conditioned=bool(kwargs.pop("conditioned", False)))
         return Reinforce(policy, mas, self.client, **kwargs)  # type: ignore[arg-type]
 
     def calibrated(self, mas: BaseMAS) -> Calibration:

@@ -132,22 +132,22 @@ class Gnn:
     """How a GNN starts and learns."""
 
     name: str
-    init: str = "profile"
+    init: str = "beliefs"
     taught: bool = False
     calls: int = 0
-    lr: float = 3e-4
+    lr: float = 1e-3
     baseline: bool = True
     samples: int = 8
 
 
 GNNS = (
     Gnn("GNN, random weights, untrained", init="paper"),
-    Gnn("GNN, profile start, untrained"),
-    Gnn("GNN, profile start + LOO", calls=1000),
+    Gnn("GNN, start at profiles, untrained"),
+    Gnn("GNN, start at profiles + LOO", calls=1000),
     Gnn("GNN, random weights + LOO", init="paper", calls=1000, lr=0.01),
     Gnn("GNN, paper mode", init="paper", calls=1000, lr=0.1, baseline=False, samples=1),
-    Gnn("planner → GNN", init="paper", taught=True),
-    Gnn("planner → GNN + LOO", init="paper", taught=True, calls=1000),
+    Gnn("planner → GNN", taught=True),
+    Gnn("planner → GNN + LOO", taught=True, calls=1000),
 )
 
 
@@ -175,6 +175,7 @@ def gnn(world: World, how: Gnn, point: OperatingPoint, folder: str) -> Row:
         samples=how.samples,
         advantage=LeaveOneOut() if how.baseline else NoBaseline(),
         lr=how.lr,
+        trust_region=0.1 if how.baseline else None,
         hop_penalty="reward" if how.baseline else "loss",
     )
     trainer = Trainer(

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from abgnn.data.query import Task
+from abgnn.data.query import KeyedTask, Task
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import build
 from datamodules import GSM8K, MATH, MBPP, MMLU, Benchmark, HumanEval
+from datamodules.mmlu_subjects import AREA_AND_TOPIC
 from tests.paths import CONFIGS, ROOT
 
 ROWS: dict[type[Benchmark], dict[str, Any]] = {
@@ -77,6 +78,29 @@ def test_hub_columns_as_jsonl(kind: type[Benchmark], tmp_path: Path) -> None:
     for response in ("", "I cannot answer this.", "\0"):
         assert data.score(query, response) == 0.0
     data.teardown("fit")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_specimen_for_every_key(kind: type[Benchmark], tmp_path: Path) -> None:
+    data = made(kind, write(tmp_path, ROWS[kind]))
+    [query] = data.load()
+    assert isinstance(data, KeyedTask)
+    keys = data.answer_keys(query)
+    specimens = [data.specimen(query, key) for key in keys]
+    assert specimens[0] == data.specimen(query, correct=True)
+    assert len({data.key(query, text) for text in specimens}) == len(keys) > 3
+    assert [data.score(query, text) for text in specimens] == [1.0] + [0.0] * (len(keys) - 1)
+    data.teardown("fit")
+
+
+def test_subjects_of_mmlu_are_areas_and_topics(tmp_path: Path) -> None:
+    row = {**ROWS[MMLU], "subject": "professional_law", "question": "Three?"}
+    [law, other] = made(MMLU, write(tmp_path, row, ROWS[MMLU])).load()
+    assert (law.meta["area"], law.meta["topic"], law.meta["mapped"]) == ("law", 2, True)
+    assert law.meta["subject"] == "professional_law"
+    assert "area" not in other.meta, "sums is none of the 57"
+    assert len(AREA_AND_TOPIC) == 57
+    assert len(set(AREA_AND_TOPIC.values())) == 35
 
 
 def test_what_is_asked(tmp_path: Path) -> None:

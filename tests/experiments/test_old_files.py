@@ -16,6 +16,7 @@ from abgnn import System
 from abgnn.cli.main import main
 from abgnn.data import Plan, Query
 from abgnn.data.program import program_from_dict, program_to_dict
+from abgnn.experiments.deployment import read_deployment
 from abgnn.experiments.old_names import renamed
 from abgnn.experiments.trained import from_checkpoint
 from abgnn.planning import Budget
@@ -98,6 +99,15 @@ def test_programs_by_name(old: dict[str, Any]) -> None:
     assert now["init_args"] == {key: value for key, value in old.items() if key != "name"}
     assert now["class_path"].startswith("abgnn.models.programs.")
     assert program_from_dict(json.loads(json.dumps(now))) == program
+
+
+def test_a_client_of_then_is_version_2() -> None:
+    """In the config and in the checkpoint; a config that does not say how messages are is new."""
+    old = read_deployment(str(OLD / "config.yaml")).client
+    assert repr(old) == repr(from_checkpoint(CHECKPOINT).client)
+    assert repr(old) == "SimulatedClient(world_seed=0, quirk=0)"
+    new = read_deployment("simulated/general.yaml").client
+    assert repr(new) == "SimulatedClient(version=3, world_seed=0, quirk=0)"
 
 
 def test_class_paths_of_then() -> None:

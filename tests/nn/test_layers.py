@@ -18,11 +18,11 @@ from abgnn.models.sampling import (
 from abgnn.nn import (
     AgentEncoder,
     AgentGate,
+    BeliefStart,
     DifficultyHead,
     EdgePredictor,
     HopLimit,
     PoolSelection,
-    ProfilePrior,
     RoleMatching,
     straight_through_bernoulli,
 )
@@ -168,11 +168,11 @@ def test_matching_masks_padding_and_other_pools() -> None:
     torch.testing.assert_close(log_prob.exp().sum(1), torch.ones(2))
 
 
-def test_profile_prior_by_hand() -> None:
-    table, prior = tiny.table(), ProfilePrior(calls=4, depth=3, temperature=0.5)
+def test_start_of_0_1_by_hand() -> None:
+    table, prior = tiny.table(), BeliefStart(calls=4, depth=3, temperature=0.5)
     prior.lambda_tok.fill_(10.0)
     prior.lambda_lat.fill_(0.01)
-    pool, match = prior(table)
+    pool, match = prior.pools(table), prior.matches(table, tiny.batch())
     a, c, s = table.accuracy, table.cost, table.latency
     torch.testing.assert_close(match, (0.5 * a - 10 * c - 0.006 * s) / 0.5)
     value = a - 40 * c - 0.03 * s

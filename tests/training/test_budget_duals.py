@@ -140,7 +140,7 @@ def test_a_calibration_that_is_there_teaches(tmp_path: Path) -> None:
     run = trainer(tmp_path, max_epochs=0, logger=False, enable_checkpointing=False)
     run.fit(made, datamodule=questions)
     (teacher,) = [c for c in run.callbacks if isinstance(c, Teacher)]  # type: ignore[attr-defined]
-    assert teacher.design is not None
+    assert teacher.reached is not None
     assert module(None).configure_callbacks() == []
 
 

@@ -22,7 +22,7 @@ from datamodules import QuickQA
 def module(**kwargs: object) -> Reinforce:
     seed_everything(0, verbose=False)
     mas = BaseMAS("general", encoder="offline")
-    policy = kwargs.pop("policy", None) or AgentBalance(conditioned=True, init="paper")
+    policy = kwargs.pop("policy", None) or AgentBalance()
     return Reinforce(policy, mas, SimulatedClient(1), samples=2, **kwargs)  # type: ignore[arg-type]
 
 
@@ -48,7 +48,7 @@ def data() -> QuickQA:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Taught three points from profiles alone, then two steps of REINFORCE."""
     folder = tmp_path_factory.mktemp("tradeoffs")
-    taught = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
+    taught = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)], steps=150)
     run = trainer(folder, taught, max_epochs=1, enable_checkpointing=False)
     run.fit(module(), datamodule=data())
     path = str(folder / "one.ckpt")
@@ -100,7 +100,7 @@ def test_a_resumed_run_is_not_taught_again(tmp_path: Path, checkpoint: str) -> N
     again = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
     resumed = module()
     trainer(tmp_path, again, max_epochs=2).fit(resumed, datamodule=data(), ckpt_path=checkpoint)
-    assert again.candidates == ()
+    assert again.reached is None
     assert len(resumed.policy.tradeoff.taught) == 3  # type: ignore[union-attr]
 
 
@@ -108,9 +108,12 @@ def test_wrong_points_policies_and_budgets(tmp_path: Path) -> None:
     for points in ([(1.0, 0.0)], [(1.0, 0.0), (1.0, 0.0)], [(1.0, 0.0), (-1.0, 0.0)], [(1.0,)]):
         with pytest.raises(ConfigError, match=r"Tradeoffs\.points"):
             Tradeoffs(points)
-    with pytest.raises(ConfigError, match="confidence"):
-        Tradeoffs(confidence=0.0)
-    run, other = trainer(tmp_path, Tradeoffs(), max_epochs=0), module(policy=AgentBalance())
+    with pytest.raises(ConfigError, match="texts"):
+        Tradeoffs(texts=-1)
+    run, other = (
+        trainer(tmp_path, Tradeoffs(), max_epochs=0),
+        module(policy=AgentBalance(conditioned=False)),
+    )
     with pytest.raises(ConfigError, match="conditioned"):
         run.fit(other, datamodule=data())
     budgeted = module(budget=Budget(1e-3))

@@ -16,7 +16,7 @@ from abgnn.data.specimens import split_header, with_header
 from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Completion, Messages, PeerMessage
 from abgnn.rollout.world import constants as world
-from abgnn.rollout.world.draws import Draws, Specimens
+from abgnn.rollout.world.draws import Draws
 from abgnn.rollout.world.latents import solve_rate
 from abgnn.rollout.world.mechanics import (
     PeerAnswer,
@@ -24,41 +24,66 @@ from abgnn.rollout.world.mechanics import (
     cut,
     prompt_tokens,
 )
+from abgnn.rollout.world.rules import MessageKind, Version, rules_of
+from abgnn.rollout.world.specimens import Specimens
 
 
 class SimulatedClient:
     r"""LLMs whose answers are drawn from a world with known mechanics.
 
-    An agent with ability a (from the published score) in a role with shift s answers a question
-    of difficulty z right iff :math:`\Phi(g) < \sigma(L)`; g is standard normal and shared in part
-    by calls with the same family, weights, backbone, role, so errors are correlated, and
+    An agent with ability a (from the published score), better or worse by d at a question's area,
+    topic and form, in a role with shift s, answers a question of difficulty z right iff
+    :math:`\Phi(g) < \sigma(L)`; g is standard normal and shared in part by calls with the same
+    family, weights, backbone, role, so errors are correlated, and
 
     .. math::
-        L_{agent} &= a + s - \beta z + 1.5\, h - 0.12 \max(0, n - 2) \\
-        L_{decision} &= 0.85\,(a - \beta z) + 1.25\, h - 0.12 \max(0, n - 5) \\
-        h &= n^{-1/2} \sum_k w_k (ok_k ? 0.40 + 0.85 c : -(1.20 - 0.90 c))
+        L_{agent} &= a + d + s - \beta z + 1.5\, h \\
+        L_{decision} &= 0.45\,(a + d - \beta z) + 2\, h \\
+        h &= \frac{m}{n} \sum_k w_k (ok_k ? 0.60 + 0.60 c : -(0.50 + 0.40 c))
 
-    over the n messages received, judged from their text. The answer is the task's own specimen,
-    right or wrong, below a line with the number of tokens that it stands for. Service times are
-    simulated seconds; nothing sleeps.
+    over the n messages received, judged from their text; m is the backbone's own strength,
+    lognormal. A wrong answer is often the question's attractor, and mostly the one that the
+    backbone gives whenever it is wrong. The answer is the task's own specimen, below a line with
+    the number of tokens that it stands for. Service times are simulated seconds with an endpoint's
+    own spread; nothing sleeps. Constants: `abgnn.rollout.world.rules`.
 
     Args:
         world_seed: which world; a draw depends on it, the query's id, the backbone, the role and
             the sample index only.
         quirk: how far backbones are from their published profiles: solve rates by N(0, quirk)
             logit, tokens and seconds by factors exp(N(0, quirk)), fixed per world and domain.
-        mislead: a world whose messages do more harm than good: wrong ones weigh more (1.80), many
-            ones no more than their mean, and the decision agent is weak (0.6 and 0.7 for 0.85 and
-            1.25): committees lose.
+        mislead: how version 2 says `messages: mislead`. A client that states it, and no version,
+            is version 2, as in every file of 0.1.
+        version: 3 is fitted to tables of real answers and real debates; 2 is the world of 0.1.
+        messages: `usual`; `neutral`, where they do little; `pushy`, where they do twice as much;
+            `mislead`, where they do more harm than good, so that committees lose. Version 2 has
+            the first and the last.
     """
 
     label = "simulated"
 
-    def __init__(self, world_seed: int = 0, *, quirk: float = 0.0, mislead: bool = False) -> None:
+    def __init__(
+        self,
+        world_seed: int = 0,
+        *,
+        quirk: float = 0.0,
+        mislead: bool | None = None,
+        version: Version | None = None,
+        messages: MessageKind | None = None,
+    ) -> None:
         if quirk < 0:
             raise ConfigError("SimulatedClient.quirk", quirk, "a number from 0")
-        self.world_seed, self.quirk, self.mislead = world_seed, quirk, mislead
-        self._draws = Draws(world_seed, quirk)
+        if mislead is not None and messages not in (None, "mislead" if mislead else "usual"):
+            allowed = "nothing, where `messages` is stated"
+            raise ConfigError("SimulatedClient.mislead", mislead, allowed)
+        self.world_seed, self.quirk = world_seed, quirk
+        self.version: Version = version or (3 if mislead is None else 2)
+        self.messages: MessageKind = messages or ("mislead" if mislead else "usual")
+        self._start()
+
+    def _start(self) -> None:
+        self._rules = rules_of(self.version, self.messages)
+        self._draws = Draws(self.world_seed, self.quirk, self._rules)
         self._specimens: Specimens | None = None
 
     def check(self, backbones: Iterable[Backbone]) -> None:
@@ -75,7 +100,7 @@ class SimulatedClient:
     def bind(self, task: Task) -> None:
         """Take the task whose specimens are the answers."""
         if self._specimens is None or self._specimens.task is not task:
-            self._specimens = Specimens(task)
+            self._specimens = Specimens(task, keyed=self._rules.repeats > 0)
 
     def endpoint(self, backbone: Backbone) -> str | None:
         """None: nothing is limited, nothing fails."""
@@ -99,14 +124,18 @@ class SimulatedClient:
         latents = self._draws.latents(query)
         received = [await _peer_answer(specimens, query, message) for message in messages.received]
         ability = self._draws.ability(backbone, query.domain)
-        call = SimulatedCall(backbone, ability, role, query.domain, latents, received, self.mislead)
-        own, wordiness, delay = self._draws.call_noise(query, backbone, role, sample)
-        g = self._draws.luck(query, backbone, role, own)
+        call = SimulatedCall(backbone, ability, role, query.domain, latents, self._rules, received)
+        noise = self._draws.call_noise(query, backbone, role, sample)
+        g = self._draws.luck(query, backbone, role, noise.own)
         right = _normal_cdf(g) < _sigmoid(call.logit())
-        visible, usage, short = cut(*call.tokens(wordiness), backbone.max_tokens)
-        text = with_header(visible, specimens.pair(query)[0 if right and not short else 1])
+        visible, usage, short = cut(*call.tokens(noise.tokens), backbone.max_tokens)
+        texts, place = specimens.answers(query).texts, 0
+        if short or not right:
+            wrong, attraction = len(texts) - 1, specimens.attraction_of(query)
+            place = 1 + self._draws.wrong_place(query, backbone, noise, wrong, attraction)
         finish = "length" if short else "stop"
-        return Completion(text, usage, call.seconds(usage, delay), finish)
+        seconds = call.seconds(usage, noise.seconds)
+        return Completion(with_header(visible, texts[place]), usage, seconds, finish)
 
     def prompt_tokens(self, messages: Messages, query: Query) -> int:
         """Prompt tokens by the world's own rule: texts here are short and state their length."""
@@ -117,18 +146,23 @@ class SimulatedClient:
         """Nothing to free."""
 
     def __repr__(self) -> str:
-        world = ", mislead" if self.mislead else ""
-        return f"SimulatedClient(world_seed={self.world_seed}, quirk={self.quirk:g}{world})"
+        """The world; part of a call's identity in recordings, so version 2's never changes."""
+        messages = "" if self.messages == "usual" else f", {self.messages}"
+        version = "" if self.version == 2 else f"version={self.version}, "
+        world = f"{version}world_seed={self.world_seed}, quirk={self.quirk:g}{messages}"
+        return f"SimulatedClient({world})"
 
-    def __getstate__(self) -> dict[str, float]:
+    def __getstate__(self) -> dict[str, Any]:
         """The world; a copy is bound to its task anew."""
-        return {"world_seed": self.world_seed, "quirk": self.quirk, "mislead": self.mislead}
+        names = ("world_seed", "quirk", "version", "messages")
+        return {name: getattr(self, name) for name in names}
 
-    def __setstate__(self, state: dict[str, float]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """From a state of now, or of 0.1, whose world was version 2."""
         self.world_seed, self.quirk = int(state["world_seed"]), state["quirk"]
-        self.mislead = bool(state["mislead"])
-        self._draws = Draws(self.world_seed, self.quirk)
-        self._specimens = None
+        self.version = state.get("version", 2)
+        self.messages = state.get("messages", "mislead" if state.get("mislead") else "usual")
+        self._start()
 
 
 async def _peer_answer(specimens: Specimens, query: Query, message: PeerMessage) -> PeerAnswer:

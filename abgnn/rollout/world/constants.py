@@ -19,13 +19,7 @@ TOPICS, FORMS = 10, 5
 # Difficulty: z = .6 T[subject, topic] + .5 K[form] + sqrt(.39) N(0, 1).
 TOPIC_WEIGHT, FORM_WEIGHT, HIDDEN_WEIGHT = 0.6, 0.5, 0.39**0.5
 
-# Shares of the variance of g: query x family, x weights, x backbone, x backbone and role, rollout.
-SHARES = (0.20, 0.25, 0.20, 0.20, 0.15)
-
-AGENT_MESSAGES = 1.5
-# A decision agent's weights of its own ability and of messages, as a rule and where they mislead.
-INFORMED, MISLED = (0.85, 1.25), (0.6, 0.7)
-DECISION_FREE, AGENT_FREE, CROWDING = 5, 2, 0.12
+DECISION_FREE, AGENT_FREE = 5, 2  # messages that crowd nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,40 +13,53 @@ from abgnn.data.backbone import Backbone
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.rollout.world import constants as world
-from abgnn.rollout.world.noise import hashed, normals
+from abgnn.rollout.world.interaction import Deviations, deviations, subjects_of
+from abgnn.rollout.world.noise import hashed, normals, uniforms
+from abgnn.rollout.world.rules import Rules, Version
 
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """Latents of a query: subject, difficulty z ~ (0, 1), visible tokens of a plain answer."""
+    """Latents of a query: difficulty z ~ (0, 1), visible tokens of a plain answer, and what it is.
+
+    `place` is where subject, topic and form stand in the tables.
+    """
 
     subject: str
     z: float
     length: float
+    place: tuple[int, int, int] = (0, 0, 0)
 
 
-def query_latents(query: Query, seed: int, topics: Mapping[str, tuple[float, ...]]) -> Latents:
+def query_latents(
+    query: Query, seed: int, topics: Mapping[str, tuple[float, ...]], version: Version
+) -> Latents:
     """z from `meta` (area, topic 0-9, level 1-5) and a hidden part; what is missing is hashed.
+
+    Version 2 does not read an area and a topic that a set has `mapped` from its subjects.
 
     Raises:
         ConfigError: a domain that the world does not have.
     """
     constants = domain_of(query.domain)
+    stated = {} if version == 2 and query.meta.get("mapped") else query.meta
     subject = query.domain
     if query.domain == "general":
-        area = query.meta.get("area")
+        area = stated.get("area")
         subject = area if area in world.AREAS else world.AREAS[hashed(4, "area", query.id)]
-    topic = _whole(query.meta.get("topic"))
+    topic = _whole(stated.get("topic"))
     topic = hashed(world.TOPICS, "topic", query.id) if topic is None else topic % world.TOPICS
     level = _whole(query.meta.get("level"))
     form = hashed(world.FORMS, "form", query.id) if level is None else min(level, world.FORMS) - 1
+    form = max(form, 0)
     hidden, spread = normals(2, seed, "query", query.id)
     z = (
         world.TOPIC_WEIGHT * topics[subject][topic]
-        + world.FORM_WEIGHT * world.form_table()[max(form, 0)]
+        + world.FORM_WEIGHT * world.form_table()[form]
         + world.HIDDEN_WEIGHT * hidden
     )
-    return Latents(subject, z, constants.length * math.exp(0.15 * spread))
+    place = (subjects_of(query.domain).index(subject), topic, form)
+    return Latents(subject, z, constants.length * math.exp(0.15 * spread), place)
 
 
 def domain_of(name: str) -> world.Domain:
@@ -71,15 +85,36 @@ class Ability:
         logit: a in sigmoid(a - beta z), so that its mean over z is the solve rate.
         capability: c in [0, 1]: how well it uses right messages and resists wrong ones.
         verbosity, slowness: factors on tokens and seconds; 1 where profiles are exact.
+        strength: how much messages move it.
+        deviations: logits by subject, topic and form; None: 0 everywhere.
+        tail: sd of the logarithm of its endpoint's seconds.
+        center: of that logarithm; −tail²/2 leaves the mean as it is.
     """
 
     logit: float
     capability: float
     verbosity: float = 1.0
     slowness: float = 1.0
+    strength: float = 1.0
+    deviations: Deviations | None = None
+    tail: float = 0.15
+    center: float = 0.0
+
+    def deviation(self, latents: Latents) -> float:
+        """How much better it is at such a question than at the mean one, in logits."""
+        if self.deviations is None:
+            return 0.0
+        subject, topic, form = latents.place
+        return self.deviations[subject][topic][form]
+
+    def delay(self, noise: float) -> float:
+        """The factor on a call's seconds; `noise` is N(0, 1)."""
+        return math.exp(self.tail * noise + self.center)
 
 
-def backbone_ability(backbone: Backbone, domain: str, seed: int, quirk: float) -> Ability:
+def backbone_ability(
+    backbone: Backbone, domain: str, seed: int, quirk: float, rules: Rules
+) -> Ability:
     """Ability from the published score, moved off it by `quirk` (see `SimulatedClient`).
 
     Raises:
@@ -91,8 +126,29 @@ def backbone_ability(backbone: Backbone, domain: str, seed: int, quirk: float) -
         off, wordy, slow = normals(3, seed, "quirk", backbone.name, domain)
         rate = _sigmoid(_logit(rate) + quirk * off)
         verbosity, slowness = math.exp(quirk * wordy), math.exp(quirk * slow)
-    logit = ability_logit(rate, domain_of(domain).beta)
-    return Ability(logit, min(max((rate - 0.6) / 0.4, 0.0), 1.0), verbosity, slowness)
+    capability = min(max((rate - 0.6) / 0.4, 0.0), 1.0)
+    beta, spread = domain_of(domain).beta, rules.own_spread(domain)
+    if rules.version == 2:
+        return Ability(ability_logit(rate, beta), capability, verbosity, slowness)
+    [push] = normals(1, seed, "strength", backbone.name)
+    tail = _tail(backbone, seed, rules)
+    return Ability(
+        ability_logit(rate, math.hypot(beta, *spread)),
+        capability,
+        verbosity,
+        slowness,
+        strength=rules.push * math.exp(rules.strength * push),
+        deviations=deviations(backbone, domain, seed, spread),
+        tail=tail,
+        center=-(tail**2) / 2,
+    )
+
+
+def _tail(backbone: Backbone, seed: int, rules: Rules) -> float:
+    """The sd of the logarithm of an endpoint's seconds, evenly between the rules' two."""
+    low, high = rules.tail
+    [share] = uniforms(1, seed, "endpoint", backbone.base_url or "", backbone.weights)
+    return low + (high - low) * share
 
 
 def solve_rate(backbone: Backbone, domain: str) -> float:
@@ -114,6 +170,7 @@ def solve_rate(backbone: Backbone, domain: str) -> float:
     return _sigmoid(_logit(sum(shares.values()) / len(shares)))
 
 
+@lru_cache(1 << 12)
 def ability_logit(rate: float, beta: float) -> float:
     """a with E_z sigmoid(a - beta z) = rate, z ~ N(0, 1): bisection over 61-point quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(61)

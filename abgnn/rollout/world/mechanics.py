@@ -10,6 +10,7 @@ from typing import NamedTuple
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.rollout.world import constants as world
 from abgnn.rollout.world.latents import Ability, Latents
+from abgnn.rollout.world.rules import Rules
 
 
 class PeerAnswer(NamedTuple):
@@ -29,8 +30,8 @@ class SimulatedCall:
     role: str
     domain: str
     latents: Latents
+    rules: Rules
     received: Sequence[PeerAnswer] = ()
-    mislead: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -39,27 +40,34 @@ class SimulatedCall:
 
     def logit(self) -> float:
         """L: the call is right with probability sigmoid(L), over everything that is random."""
-        difficulty = world.DOMAINS[self.domain].beta * self.latents.z
-        shift = self.message_shift()
+        rules, shift = self.rules, self.message_shift()
         if self.role == world.DECISION:
-            trust, weight = world.MISLED if self.mislead else world.INFORMED
-            own, free = trust * (self.ability.logit - difficulty), world.DECISION_FREE
+            trust, weight = rules.decision
+            own, free = trust * self.own_logit(), world.DECISION_FREE
         else:
-            traits = world.traits(self.domain, self.role)
-            fit = traits.shift(self.latents.subject, thinks=self.thinks)
-            own = self.ability.logit + fit - difficulty
-            free, weight = world.AGENT_FREE, world.AGENT_MESSAGES
-        return own + weight * shift - world.CROWDING * max(0, len(self.received) - free)
+            trust, weight = rules.agent
+            own, free = trust * self.own_logit(), world.AGENT_FREE
+        return own + weight * shift - rules.crowding * max(0, len(self.received) - free)
+
+    def own_logit(self) -> float:
+        """The logit of the call without messages; a decision agent's role shifts nothing."""
+        difficulty = world.DOMAINS[self.domain].beta * self.latents.z
+        ability = self.ability.logit + self.ability.deviation(self.latents)
+        if self.role == world.DECISION:
+            return ability - difficulty
+        traits = world.traits(self.domain, self.role)
+        return ability + traits.shift(self.latents.subject, thinks=self.thinks) - difficulty
 
     def message_shift(self) -> float:
         """h: the effect of the messages, in units of the reader's weight for them."""
         if not self.received:
             return 0.0
-        gain = 0.40 + 0.85 * self.ability.capability
-        harm = (1.80 if self.mislead else 1.20) - 0.90 * self.ability.capability
+        rules, ability = self.rules, self.ability
+        gain = rules.gain[0] + rules.gain[1] * ability.capability
+        harm = rules.harm[0] + rules.harm[1] * ability.capability
         total = math.fsum(h.power * (gain if h.right else -harm) for h in self.received)
         n = len(self.received)
-        return total / (n if self.mislead else math.sqrt(n))
+        return ability.strength * (total / (n if rules.mean else math.sqrt(n)))
 
     def tokens(self, noise: float) -> tuple[int, Usage]:
         """Visible tokens, and what is billed; thinking is billed but not shown to readers.
@@ -83,7 +91,7 @@ class SimulatedCall:
         rate = 140 / math.pow(active, 0.4)  # completion tokens per second
         reading = usage.prompt_tokens / 6000 * math.sqrt(active / 8)
         mean = 0.4 + reading + usage.completion_tokens / rate
-        return mean * self.ability.slowness * math.exp(0.15 * noise)
+        return mean * self.ability.slowness * self.ability.delay(noise)
 
 
 def prompt_tokens(domain: str, role: str, lengths: Sequence[int]) -> int:

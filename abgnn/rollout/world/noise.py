@@ -30,5 +30,10 @@ def normals(count: int, *key: str | int) -> list[float]:
     Philox keyed by the key's blake2b; raw bits through the inverse normal distribution, so that
     the numbers are also the same under every version of NumPy.
     """
+    return [_STANDARD.inv_cdf(u) for u in uniforms(count, *key)]
+
+
+def uniforms(count: int, *key: str | int) -> list[float]:
+    """`count` independent draws in (0, 1) that belong to `key`."""
     bits = Philox(key=np.frombuffer(digest(*key), dtype="<u8")).random_raw(count)
-    return [_STANDARD.inv_cdf(((int(b) >> 11) + 0.5) * 2.0**-53) for b in bits]
+    return [((int(b) >> 11) + 0.5) * 2.0**-53 for b in bits]

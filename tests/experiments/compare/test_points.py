@@ -22,6 +22,7 @@ from abgnn.experiments.experiment import Experiment
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import NaiveCostAware
 from abgnn.models.planned import PlannedMixture
+from abgnn.models.planned_questions import PlannedQuestions
 from tests.experiments.compare.test_compare import BY_HAND, SMALL, by_hand, made
 
 BUDGETS = ([1.0, 2.0], [10.0])
@@ -88,12 +89,17 @@ def test_planner_and_reinforce_see_the_same_questions(tmp_path: Path) -> None:
     assert by["planner"].train_calls == pytest.approx(2 * by["AgentBalance"].train_calls, rel=0.3)
 
 
-def test_plans_are_aimed_as_everywhere(simulated: Experiment) -> None:
+@pytest.mark.parametrize("blind", [True, False])
+def test_plans_are_aimed_as_everywhere(simulated: Experiment, *, blind: bool) -> None:
     """No method gets a wider or narrower margin than `abgnn plan` has."""
-    _, policies = planned_policies(simulated, 0, [5e-4], [20.0], 0)
+    _, policies = planned_policies(simulated, 0, [5e-4], [20.0], 0, blind=blind)
     for _, policy in policies:
-        assert isinstance(policy, PlannedMixture)
-        assert policy.plan_file.budget["margin"] is None
+        if blind:
+            assert isinstance(policy, PlannedMixture)
+            assert policy.plan_file.budget["margin"] is None
+        else:
+            assert isinstance(policy, PlannedQuestions)
+            assert policy.question_plan.budget["margin"] is None
 
 
 def test_naive_cost_aware_is_in_the_tables(mas: BaseMAS) -> None:

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from abgnn.rollout import (
     SimulatedClient,
 )
 from abgnn.rollout.clients.base import PeerMessage
+from abgnn.rollout.world.wrong_answers import agreement
 from datamodules import QuickQA
 from tests.paths import ROOT
 from tests.rollout.helpers import Letters, backbone, committee, plan, query
@@ -84,8 +86,8 @@ def phi(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def test_no_free_lunch_errors_of_like_agents_are_alike() -> None:
-    client = SimulatedClient(1)
+def test_no_free_lunch_errors_of_like_agents_are_alike_in_version_2() -> None:
+    client = SimulatedClient(1, version=2)
     client.bind(TASK)
     small = backbone("8B", family="qwen")
     medium = backbone("14B", family="qwen", benchmarks={"general": {"MMLU-Redux": 82.0}})
@@ -114,6 +116,50 @@ def ask_fast(client: SimulatedClient, of: Query, on: Backbone, role: str, sample
         coroutine.send(None)
     done: Completion = stop.value.value
     return done.text
+
+
+class Keyed(Letters):
+    """Letters with a specimen for each of five answers."""
+
+    def answer_keys(self, query: Query) -> list[str]:
+        return [query.answer, "V", "W", "X", "Y"]
+
+    def specimen(self, query: Query, key: str | None = None, *, correct: bool = True) -> str:
+        return key or super().specimen(query, correct=correct)
+
+
+def test_wrong_answers_differ_and_a_backbone_repeats_its_own() -> None:
+    client, weak = SimulatedClient(1), {"general": {"MMLU-Redux": 30.0}}
+    client.bind(Keyed())
+    llms = [backbone(name, benchmarks=weak) for name in ("one", "two")]
+    texts = [
+        [
+            [split_header(ask_fast(client, query(i), b, "Historian", k))[1] for k in (0, 1)]
+            for i in range(600)
+        ]
+        for b in llms
+    ]
+    assert {text for of in texts for pair in of for text in pair} == {"B", "V", "W", "X", "Y"}
+    again = [a == b for of in texts for a, b in of if "B" not in (a, b)]
+    others = [a[0] == b[0] for a, b in zip(*texts, strict=True) if "B" not in (a[0], b[0])]
+    assert np.mean(again) == pytest.approx(0.80, abs=0.05)
+    assert np.mean(others) == pytest.approx(agreement(0.55, 4), abs=0.06)
+    client = SimulatedClient(1, version=2)
+    client.bind(Keyed())
+    asked = [ask_fast(client, query(i), llms[0], "Historian", 0) for i in range(60)]
+    assert {split_header(text)[1] for text in asked} == {"B", "Z"}, "version 2 has one wrong answer"
+
+
+def test_no_specimen_is_scored_when_it_is_read() -> None:
+    class Refusing(Keyed):
+        def score(self, query: Query, response: str) -> float:
+            raise AssertionError(response)
+
+    client = SimulatedClient(0)
+    client.bind(Refusing())
+    received = tuple(PeerMessage("Critic", with_header(9, key)) for key in "BVWXY")
+    done = ask(client, query(), backbone("b"), received=received)
+    assert split_header(done.text)[1] in "BVWXY"
 
 
 def test_right_messages_help_and_wrong_ones_harm() -> None:
@@ -195,6 +241,12 @@ def test_wrong_use_is_told() -> None:
         ask(SimulatedClient(), query(), backbone("b"))
     with pytest.raises(ConfigError, match="quirk"):
         SimulatedClient(quirk=-1)
+    with pytest.raises(ConfigError, match=r"version.*2 or 3"):
+        SimulatedClient(version=1)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"messages.*in version 2: usual \| mislead"):
+        SimulatedClient(version=2, messages="pushy")
+    with pytest.raises(ConfigError, match="mislead"):
+        SimulatedClient(mislead=True, messages="usual")
     client = SimulatedClient()
     client.bind(TASK)
     with pytest.raises(ConfigError, match="domain"):
@@ -205,13 +257,45 @@ def test_wrong_use_is_told() -> None:
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
-def test_copies_are_the_same_world(duplicate: type) -> None:
-    client = SimulatedClient(7, quirk=0.2)
+@pytest.mark.parametrize(
+    ("client", "name"),
+    [
+        (SimulatedClient(7, quirk=0.2), "version=3, world_seed=7, quirk=0.2"),
+        (SimulatedClient(7, messages="pushy"), "version=3, world_seed=7, quirk=0, pushy"),
+        (SimulatedClient(7, version=2), "world_seed=7, quirk=0"),
+        (SimulatedClient(7, mislead=False), "world_seed=7, quirk=0"),
+        (SimulatedClient(7, mislead=True), "world_seed=7, quirk=0, mislead"),
+    ],
+)
+def test_copies_are_the_same_world(duplicate: type, client: SimulatedClient, name: str) -> None:
     client.bind(TASK)
     repeat = duplicate(client)
     repeat.bind(TASK)
-    assert repr(repeat) == "SimulatedClient(world_seed=7, quirk=0.2)"
+    assert repr(repeat) == f"SimulatedClient({name})"
     assert ask(repeat, query(), backbone("b")) == ask(client, query(), backbone("b"))
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({}, "3c7473d20a75f06c"),
+        ({"messages": "mislead"}, "339287602cd8af54"),
+        ({"quirk": 0.4}, "691a643f0ee65090"),
+    ],
+)
+def test_version_2_stays_as_it_was(options: dict[str, Any], texts: str) -> None:
+    """Golden replies: the same rights and wrongs, and the same tokens, as in 0.1."""
+    client = SimulatedClient(7, version=2, **options)
+    done = rollouts(client, backbone("b"), [committee(i, on="b") for i in range(5)], 2)
+    replies = [call.text for outcome in done for call in outcome.calls]
+    assert hashlib.sha256(repr(replies).encode()).hexdigest()[:16] == texts
+
+
+def test_a_copy_of_0_1_is_version_2() -> None:
+    client = SimulatedClient.__new__(SimulatedClient)
+    client.__setstate__({"world_seed": 3, "quirk": 0.1, "mislead": True})
+    assert repr(client) == "SimulatedClient(world_seed=3, quirk=0.1, mislead)"
+    assert client.version == 2
 
 
 def test_in_a_world_that_misleads_committees_lose() -> None:

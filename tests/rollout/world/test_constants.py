@@ -19,8 +19,10 @@ from abgnn.rollout.world.latents import (
 )
 from abgnn.rollout.world.mechanics import PeerAnswer, SimulatedCall
 from abgnn.rollout.world.noise import normals
+from abgnn.rollout.world.rules import rules_of
 from tests.rollout.helpers import backbone, query
 
+SECOND, THIRD = rules_of(2), rules_of(3)
 GOLDEN = [1.0711383517017357, 1.0976146018309927]
 
 
@@ -44,7 +46,7 @@ GOLDEN = [1.0711383517017357, 1.0976146018309927]
 )
 def test_ability_table_of_general(score: float, logit: float) -> None:
     b = backbone("b", benchmarks={"general": {"MMLU-Redux": score, "GPQA": 1.0}})
-    assert backbone_ability(b, "general", 0, 0.0).logit == pytest.approx(logit, abs=0.006)
+    assert backbone_ability(b, "general", 0, 0.0, SECOND).logit == pytest.approx(logit, abs=0.006)
 
 
 @pytest.mark.parametrize(("published", "rate"), [(11.6, 0.737), (22.8, 0.831), (70.7, 0.955)])
@@ -63,7 +65,7 @@ def test_solve_rate_without_the_usual_benchmark() -> None:
 def test_difficulty_has_unit_variance_and_reads_meta() -> None:
     topics = world.topic_table()
     draws = [
-        query_latents(query(i, area="hum", topic=i % 10, level=i // 10 % 5 + 1), 0, topics)
+        query_latents(query(i, area="hum", topic=i % 10, level=i // 10 % 5 + 1), 0, topics, 3)
         for i in range(5000)
     ]
     z = np.array([d.z for d in draws])  # [queries]
@@ -79,17 +81,17 @@ def test_difficulty_has_unit_variance_and_reads_meta() -> None:
 
 def test_level_above_five_counts_as_five_and_worlds_share_the_topics() -> None:
     topics = world.topic_table()
-    five, six = (query_latents(query(0, topic=3, level=n), 0, topics).z for n in (5, 6))
-    one = query_latents(query(0, topic=3, level=1), 0, topics).z
+    five, six = (query_latents(query(0, topic=3, level=n), 0, topics, 3).z for n in (5, 6))
+    one = query_latents(query(0, topic=3, level=1), 0, topics, 3).z
     assert five == six
     assert five - one == pytest.approx(0.5 * 2.8 / (0.7 * math.sqrt(2)))
-    assert query_latents(query(0, topic=3, level=5), 1, topics).z != five
+    assert query_latents(query(0, topic=3, level=5), 1, topics, 3).z != five
 
 
 def call(role: str, kind: str = "standard", *received: PeerAnswer, z: float = 0.5) -> SimulatedCall:
     on = backbone("b", type=kind)
     return SimulatedCall(
-        on, Ability(2.0, 0.5), role, "general", Latents("stem", z, 300.0), received
+        on, Ability(2.0, 0.5), role, "general", Latents("stem", z, 300.0), SECOND, received
     )
 
 
@@ -127,7 +129,8 @@ def test_tokens_by_hand() -> None:
 @pytest.mark.parametrize(("active", "rate"), [(1.7, 113), (8, 61), (14, 49), (22, 41), (32, 35)])
 def test_seconds_by_hand(active: float, rate: float) -> None:
     on = backbone("b", active_params_b=active)
-    it = SimulatedCall(on, Ability(2.0, 0.5), "Critic", "general", Latents("stem", 0.0, 300.0))
+    latents = Latents("stem", 0.0, 300.0)
+    it = SimulatedCall(on, Ability(2.0, 0.5), "Critic", "general", latents, SECOND)
     reading = it.seconds(Usage(6000, 0), 0.0) - 0.4
     assert reading == pytest.approx(math.sqrt(active / 8))
     writing = it.seconds(Usage(0, 1000), 0.0) - 0.4
@@ -146,13 +149,16 @@ def test_noise_is_fixed_for_good() -> None:
 
 def test_quirk_moves_backbones_off_their_profiles_reproducibly() -> None:
     b = backbone("b")
-    exact, off = backbone_ability(b, "general", 0, 0.0), backbone_ability(b, "general", 0, 0.4)
+    exact, off = (
+        backbone_ability(b, "general", 0, 0.0, SECOND),
+        backbone_ability(b, "general", 0, 0.4, SECOND),
+    )
     assert (exact.verbosity, exact.slowness) == (1.0, 1.0)
-    assert off == backbone_ability(b, "general", 0, 0.4)
-    assert off != backbone_ability(b, "general", 1, 0.4)
+    assert off == backbone_ability(b, "general", 0, 0.4, SECOND)
+    assert off != backbone_ability(b, "general", 1, 0.4, SECOND)
     spread = np.std(
         [
-            math.log(backbone_ability(backbone(f"b{i}"), "general", 0, 0.4).slowness)
+            math.log(backbone_ability(backbone(f"b{i}"), "general", 0, 0.4, SECOND).slowness)
             for i in range(400)
         ]
     )

@@ -1,0 +1,74 @@
+"""What `AgentBalance` is made of and starts from, and how its arguments are checked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from abgnn.errors import ConfigError
+from abgnn.graph.features import by_role
+from abgnn.models.decision import Action
+from abgnn.models.sampling import choose
+from abgnn.nn.belief_start import BeliefStart
+from abgnn.nn.linear_belief import LinearBelief
+from abgnn.planning.beliefs import Belief
+
+Init = Literal["beliefs", "paper", "profile"]
+
+
+def start_of(init: Init, min_agents: int) -> BeliefStart | None:
+    """What pools and matching start from, for a lone agent or a team of at least two."""
+    if init == "paper":
+        return None
+    bins = init == "beliefs"
+    if min_agents > 1:
+        return BeliefStart(4.0, 3.0, bins=bins)
+    alone = 1.0 if bins else None  # a lone agent decides all; 0.1 took it for one of a team
+    return BeliefStart(1.0, 1.0, share=alone or 0.5, wait=alone or 0.6, bins=bins)
+
+
+def reading_of(batch: Batch, belief: Belief, backbones: tuple[str, ...]) -> LinearBelief:
+    """A linear reading of beliefs about the questions of a batch."""
+    template = batch.template[0]
+    parts = [by_role(v, template) for v in (belief.accuracy, belief.usd, belief.seconds)]
+    accuracy, usd, seconds = (torch.as_tensor(v).to(batch.query_embed) for v in parts)
+    names = ([role.name for role in template.roles], backbones)
+    return LinearBelief.fit(batch.query_embed, accuracy, usd, seconds, names)
+
+
+def chosen_slot(
+    candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool
+) -> Tensor:
+    """Column of the chosen backbone among the pool's members, `[N]`."""
+    if action is None:
+        return choose(log_prob, sample=sample)
+    real = log_prob > float("-inf")
+    return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
+
+
+def spread(candidates: Tensor, log_prob: Tensor, backbones: int) -> Tensor:
+    """Log-probabilities of pools' members `[N, S]` in the places of all backbones, `[N, M]`."""
+    real = log_prob > float("-inf")
+    row = torch.arange(len(candidates), device=candidates.device).unsqueeze(1)
+    every = log_prob.new_full((len(candidates), backbones), float("-inf"))
+    at = (row.expand_as(candidates)[real], candidates[real])
+    return every.index_put(at, log_prob[real])
+
+
+def check_arguments(
+    upper_bound: int | None, delta: float, min_agents: int, init: str, tiers: bool | None
+) -> None:
+    """Raise ConfigError for arguments of `AgentBalance` that cannot be."""
+    if upper_bound is not None and upper_bound < 1:
+        raise ConfigError("policy.upper_bound", upper_bound, "a number of pools ≥ 1, or null")
+    if tiers is False and upper_bound is not None:
+        raise ConfigError("policy.upper_bound", upper_bound, "null without tiers")
+    if not -1 <= delta <= 1:
+        raise ConfigError("policy.delta", delta, "an offset in [-1, 1]")
+    if min_agents < 1:
+        raise ConfigError("policy.min_agents", min_agents, "1 (a lone agent may answer) or more")
+    if init not in ("beliefs", "profile", "paper"):
+        raise ConfigError("policy.init", init, "'beliefs', 'paper' or 'profile'")
