@@ -98,7 +98,7 @@ class World:
 
     def judged(self, policy: Policy) -> tuple[float, float, float]:
         """Accuracy, USD per question, and how many different teams were sent."""
-        with self.module(policy).new_executor(self.data) as executor:
+        with self.anyone.new_executor(self.data) as executor:  # a new module would set its λ's
             outcomes = evaluate(policy, self.mas, executor, self.test, first_sample=JUDGED)
         row = summarise("", outcomes)
         teams = {(o.plan.agents, o.plan.edges, o.plan.decision) for o in outcomes}
