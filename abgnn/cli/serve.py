@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from abgnn.serve.query_planners import QueryBudget
+    from abgnn.serve.query_budget import QueryBudget
     from abgnn.serve.sources import Bounds
     from abgnn.serve.system import System
 

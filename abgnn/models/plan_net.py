@@ -109,8 +109,8 @@ class PlanNet(Policy):
         known = self.taught.ahead
         budget = Budget(cost_usd, latency_s, margin=aim)
         able = slice(None) if self._usable is None else self._usable.numpy()
-        values = (known.accuracy, known.usd, known.seconds)
-        point = assignment_prices(*(value[:, able] for value in values), budget)
+        accuracy, usd, seconds = known.accuracy[:, able], known.usd[:, able], known.seconds[:, able]
+        point = assignment_prices(accuracy, usd, seconds, budget)
         self.set_tradeoff(*point)
         return point
 

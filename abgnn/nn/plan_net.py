@@ -95,7 +95,8 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
         correction = correction + self._low_rank(x, u, r).index_select(0, cell)
         if not self.correct_lone:
             correction = correction.masked_fill(graph.lone.unsqueeze(1), 0.0)
-        return base.flatten(1).index_select(1, cell) + correction.t()  # [Q, P]
+        logit: Tensor = base.flatten(1).index_select(1, cell) + correction.t()
+        return logit  # [Q, P]
 
     def agents(self, x: Tensor, u: Tensor, r: Tensor, belief: Tensor) -> Tensor:
         """g of every role and LLM that reads nothing, `[S·M, Q, D]`."""
@@ -111,8 +112,11 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
 
         Shapes: x `[N, X + U + R + 5]`, edge_index `[2, E]`, depth `[N]`, answer `[P]` → `[P]`.
         """
-        widths = (self.lin_q.in_features, self.lin_m.in_features, self.lin_r.in_features)
-        q, u, r, belief, base = x.split([*widths, BELIEFS, 1], -1)
+        at = self.lin_q.in_features
+        to = at + self.lin_m.in_features
+        end = to + self.lin_r.in_features
+        q, u, r = x[:, :at], x[:, at:to], x[:, to:end]
+        belief, base = x[:, end : end + BELIEFS], x[:, -1]
         h = self.lin_q(q) * (self.lin_m(u) + self.lin_r(r))
         h = h + self.add_m(u) + self.add_r(r) + self.add_q(q) + self.lin_b(belief)
         state = own = F.gelu(self.lin_o(F.gelu(h)))  # [N, D]
@@ -125,7 +129,8 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
         correction = self.lin_w(state).squeeze(-1) + low
         if not self.correct_lone:
             correction = correction * (depth > 0)
-        return (base.squeeze(-1) + correction)[answer]
+        logit: Tensor = (base + correction)[answer]
+        return logit
 
     def message(self, x_j: Tensor) -> Tensor:
         return x_j  # [e, Q, D]

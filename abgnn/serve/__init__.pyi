@@ -1,3 +1,3 @@
-from .query_planners import QueryBudget as QueryBudget
+from .query_budget import QueryBudget as QueryBudget
 from .sources import Bounds as Bounds
 from .system import System as System

@@ -14,7 +14,7 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.rollout.executor import Executor
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
-from abgnn.serve.query_planners import QueryBudget, QueryPlanners
+from abgnn.serve.query_budget import QueryBudget, QueryPlanners
 
 Event: TypeAlias = Plan | CallRecord | Outcome
 """The events of a question: the plan, every call as it ends, and last the outcome."""

@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.data.template import Template
-from abgnn.errors import ConfigError
 from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
 from abgnn.planning.question_plan import QuestionPlan
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, QueryPlanners, done
 from abgnn.serve.sources import PolicySource
 
 if TYPE_CHECKING:
     from abgnn.serve.policy_chooser import PolicyChooser
-
-_KEPT = 32  # budgets whose plans, or operating points, are cached
-_MOST = 1e12
-
-BudgetKind = Literal["planned", "taught", "bound"]
-
-
-@dataclass(frozen=True, slots=True)
-class QueryBudget:
-    """The budget of one question; None: the system's own.
-
-    Args:
-        cost_usd: USD.
-        latency_s: seconds.
-
-    Raises:
-        ConfigError: no finite number above 0.
-    """
-
-    cost_usd: float | None = None
-    latency_s: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, unit in (("cost_usd", "USD"), ("latency_s", "seconds")):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and 0 < value < _MOST):
-                raise ConfigError(name, value, f"{unit} above 0, or nothing")
-
-    def __bool__(self) -> bool:
-        return self.cost_usd is not None or self.latency_s is not None
-
-
-class QueryPlanners(Protocol):
-    """From a budget to the future of its chooser."""
-
-    kind: BudgetKind
-
-    def of(self, budget: QueryBudget) -> Future[Chooser]: ...
-    def close(self) -> None: ...
 
 
 class FixedPlanner:
@@ -189,26 +147,3 @@ def _reading(
     mas = source.trained.mas if source.trained is not None else source.deployment.mas
     assert isinstance(mas, BaseMAS), "what reads questions encodes them"
     return ReadingPlanner(known, mas, own)
-
-
-def done(chooser: Chooser) -> Future[Chooser]:
-    future: Future[Chooser] = Future()
-    future.set_result(chooser)
-    return future
-
-
-class ChooserMemory:
-    """The choosers, or the refusals, of the latest budgets."""
-
-    def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:
-        self._make, self._lock = make, Lock()
-        self._known: OrderedDict[QueryBudget, Future[Chooser]] = OrderedDict()
-
-    def __call__(self, budget: QueryBudget) -> Future[Chooser]:
-        with self._lock:
-            if budget not in self._known:
-                self._known[budget] = self._make(budget)
-            self._known.move_to_end(budget)
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-            return self._known[budget]

@@ -14,7 +14,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.question_plan import QuestionPlan
 from abgnn.serve.plan_batcher import Chooser
-from abgnn.serve.query_planners import BudgetKind, ChooserMemory, QueryBudget, done
+from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, done
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,8 @@ from abgnn.serve.engine import (
     Event,
     OnEvent,
 )
-from abgnn.serve.query_planners import BudgetKind, QueryBudget, query_planners
+from abgnn.serve.query_budget import BudgetKind, QueryBudget
+from abgnn.serve.query_planners import query_planners
 from abgnn.serve.sources import Bounds, PolicySource, load_any
 
 _StreamItem: TypeAlias = Event | Future[Outcome]

@@ -17,7 +17,7 @@ class Course:
         lr: learning rate, which falls to 0 by a half cosine.
         weight_decay: of AdamW.
         sharpness: of choices that are imitated, in units of the score.
-        designs: among which they are, at one operating point.
+        designs: among which they are beside lone agents, at most, at one operating point.
         seed: of what steps draw.
     """
 
@@ -25,8 +25,8 @@ class Course:
     texts: int = 20
     lr: float = 3e-3
     weight_decay: float = 0.01
-    sharpness: float = 0.02
-    designs: int = 30
+    sharpness: float = 0.01
+    designs: int = 4
     seed: int = 0
 
 

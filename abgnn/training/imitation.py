@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index
 from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
@@ -23,6 +23,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.training.course import Course, Pair
 
 _JITTER = 0.4  # of log λ
+_LEAST = 2e-3
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ class Lessons:
     forecasts: Forecasts
     pools: tuple[tuple[int, ...], ...]
 
-    def share(self, rows: Array, point: Pair, sharpness: float, most: int) -> Array:
+    def share(self, rows: Index, point: Pair, sharpness: float, most: int) -> Array:
         """How often each design is to be chosen on some questions at (λ_tok, λ_lat), `[n, D]`.
 
-        softmax(utility / sharpness), over those designs with which a choice by question is worth
-        most.
+        softmax(utility / sharpness), over lone agents and those few designs with which a choice by
+        question is worth most: choices that are made one by one (gates, edges) cannot keep dozens
+        of teams apart that are equally good.
         """
         utility = self._utility(point)
-        short = short_list(utility, most)
+        lone = [d for d, design in enumerate(self.designs) if design.decision is None]
+        short = sorted({*lone, *short_list(utility, most)})
         near = utility[rows][:, short]
         weight = np.exp((near - near.max(1, keepdims=True)) / sharpness)
         out = np.zeros((len(rows), len(self.designs)))
@@ -64,14 +67,14 @@ class Lessons:
 def short_list(utility: Array, most: int) -> list[int]:
     """Columns of `[Q, D]` with which the best by question is highest, chosen one after another.
 
-    One that adds nothing ends the list.
+    A column that adds less than `_LEAST` in the mean is not worth telling apart.
     """
     best = np.full(len(utility), -np.inf)
     chosen: list[int] = []
     for _ in range(min(most, utility.shape[1])):
         gain = np.maximum(utility, best[:, None]).mean(0)
         top = int(gain.argmax())
-        if chosen and gain[top] <= best.mean():
+        if chosen and gain[top] - best.mean() < _LEAST:
             break
         chosen.append(top)
         best = np.maximum(best, utility[:, top])
@@ -148,7 +151,7 @@ def _actions(
 
 
 def _at(
-    actions: tuple[Tensor, Tensor, Tensor, Tensor], drawn: Array, device: torch.device
+    actions: tuple[Tensor, Tensor, Tensor, Tensor], drawn: Index, device: torch.device
 ) -> Action:
     """The action of one design per question."""
     at = torch.from_numpy(drawn)

@@ -55,8 +55,8 @@ def teach_plan_net(
     level = known.level + (forecasts.accuracy - mine.accuracy).mean(0) / slope.mean(0)  # [D]
     policy.know(replace(known, level=level, factor=_factors(mine, forecasts, known.factor)))
     ahead = policy.forecasts(texts)
-    at = np.linspace(0, len(texts) - 1, min(_AHEAD, len(texts))).astype(int)
-    kept = Forecasts(ahead.accuracy[at], ahead.usd[at], ahead.seconds[at])
+    few = np.linspace(0, len(texts) - 1, min(_AHEAD, len(texts))).astype(np.int64)
+    kept = Forecasts(ahead.accuracy[few], ahead.usd[few], ahead.seconds[few])
     policy.know(replace(policy.taught, ahead=kept))
     return float(np.sqrt(np.square(ahead.accuracy - forecasts.accuracy).mean()))
 

@@ -133,7 +133,8 @@ class Reinforce(RolloutModule):
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
             added.append(BudgetDuals(self.budget, known))
-        taught = any(isinstance(c, (Teacher, Tradeoffs)) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
+        present = self.trainer.callbacks if self._trainer else []  # type: ignore[attr-defined]
+        taught = any(isinstance(c, (Teacher, Tradeoffs)) for c in present)
         if known is not None and self.policy.teachable and not taught:
             added.append(Teacher(known))
         elif self.calibration is not None and known is None:

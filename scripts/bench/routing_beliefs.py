@@ -76,7 +76,7 @@ def llmrouter_table(folder: Path, paper: bool) -> RealTable:
 
 def answer_table(path: Path, first: int, without: Sequence[str]) -> RealTable:
     """A table of answers: {LLM: [key, right, characters, micro-USD]} a question."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in path.open(encoding="utf-8")]
     llms = [name for name in list(rows[0]["llms"])[:first] if name not in without]
     score = np.array([[row["llms"][m][1] for m in llms] for row in rows], dtype=float)
     cost = np.array([[row["llms"][m][3] * 1e-6 for m in llms] for row in rows])

@@ -31,10 +31,10 @@ from abgnn.planning.planner import plan, strata_of
 from abgnn.rollout import Executor, SimulatedClient
 from abgnn.serve.engine import Engine
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
+from abgnn.serve.query_budget import QueryBudget
 from abgnn.serve.query_planners import (
     CalibratedPlanner,
     ConditionedPlanner,
-    QueryBudget,
     query_planners,
 )
 from abgnn.serve.sources import Bounds, PolicySource

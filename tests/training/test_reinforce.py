@@ -182,7 +182,15 @@ def test_a_catalogue_can_be_swapped_without_retraining(mas: BaseMAS, tmp_path: P
 
 def test_paper_mode_collapses_and_tensorboard_shows_it(mas: BaseMAS, tmp_path: Path) -> None:
     seed_everything(0, verbose=False)
-    made = module(mas, init="paper", min_agents=2, samples=1, lr=0.1, advantage=NoBaseline())
+    made = module(
+        mas,
+        init="paper",
+        min_agents=2,
+        samples=1,
+        lr=0.1,
+        advantage=NoBaseline(),
+        trust_region=None,
+    )
     logger = TensorBoardLogger(tmp_path, name="tb")
     trainer(tmp_path, logger=logger, callbacks=[PolicyFigures(1)]).fit(made, datamodule=data(40))
     events = EventAccumulator(logger.log_dir, size_guidance={"scalars": 0})

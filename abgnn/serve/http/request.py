@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.query_planners import QueryBudget
+from abgnn.serve.query_budget import QueryBudget
 
 MODEL = "abgnn"
 COST_HEADER, LATENCY_HEADER = "x-abgnn-cost-usd", "x-abgnn-latency-s"

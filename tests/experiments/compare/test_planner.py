@@ -33,7 +33,7 @@ def test_one_calibration_and_a_plan_for_every_budget(simulated: Experiment, call
 
 
 def test_shares_hold_over_queries_and_a_query_keeps_its_plan(simulated: Experiment) -> None:
-    _, ((_, policy), *_) = planned_policies(simulated, 0, [5e-4], [], 0)
+    _, ((_, policy), *_) = planned_policies(simulated, 0, [5e-4], [], 0, blind=True)
     assert isinstance(policy, PlannedMixture)
     mas, queries = simulated.model.mas, simulated.data.load()
     policy.attach(mas.table)

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -272,6 +273,22 @@ def test_copies_are_the_same_world(duplicate: type, client: SimulatedClient, nam
     repeat.bind(TASK)
     assert repr(repeat) == f"SimulatedClient({name})"
     assert ask(repeat, query(), backbone("b")) == ask(client, query(), backbone("b"))
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({}, "3c7473d20a75f06c"),
+        ({"messages": "mislead"}, "339287602cd8af54"),
+        ({"quirk": 0.4}, "691a643f0ee65090"),
+    ],
+)
+def test_version_2_stays_as_it_was(options: dict[str, Any], texts: str) -> None:
+    """Golden replies: the same rights and wrongs, and the same tokens, as in 0.1."""
+    client = SimulatedClient(7, version=2, **options)
+    done = rollouts(client, backbone("b"), [committee(i, on="b") for i in range(5)], 2)
+    replies = [call.text for outcome in done for call in outcome.calls]
+    assert hashlib.sha256(repr(replies).encode()).hexdigest()[:16] == texts
 
 
 def test_a_copy_of_0_1_is_version_2() -> None:

@@ -1,0 +1,76 @@
+"""`QueryPlanners`: from a question's budget to what plans it; what all of them share."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal, Protocol
+
+from abgnn.errors import ConfigError
+from abgnn.serve.plan_batcher import Chooser
+
+_KEPT = 32  # budgets whose plans, or operating points, are cached
+_MOST = 1e12
+
+BudgetKind = Literal["planned", "taught", "bound"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryBudget:
+    """The budget of one question; None: the system's own.
+
+    Args:
+        cost_usd: USD.
+        latency_s: seconds.
+
+    Raises:
+        ConfigError: no finite number above 0.
+    """
+
+    cost_usd: float | None = None
+    latency_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, unit in (("cost_usd", "USD"), ("latency_s", "seconds")):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and 0 < value < _MOST):
+                raise ConfigError(name, value, f"{unit} above 0, or nothing")
+
+    def __bool__(self) -> bool:
+        return self.cost_usd is not None or self.latency_s is not None
+
+
+class QueryPlanners(Protocol):
+    """From a budget to the future of its chooser."""
+
+    kind: BudgetKind
+
+    def of(self, budget: QueryBudget) -> Future[Chooser]: ...
+    def close(self) -> None: ...
+
+
+def done(chooser: Chooser) -> Future[Chooser]:
+    future: Future[Chooser] = Future()
+    future.set_result(chooser)
+    return future
+
+
+class ChooserMemory:
+    """The choosers, or the refusals, of the latest budgets."""
+
+    def __init__(self, make: Callable[[QueryBudget], Future[Chooser]]) -> None:
+        self._make, self._lock = make, Lock()
+        self._known: OrderedDict[QueryBudget, Future[Chooser]] = OrderedDict()
+
+    def __call__(self, budget: QueryBudget) -> Future[Chooser]:
+        with self._lock:
+            if budget not in self._known:
+                self._known[budget] = self._make(budget)
+            self._known.move_to_end(budget)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+            return self._known[budget]
