@@ -79,9 +79,8 @@ class World:
             replace(q, id=f"{q.id}~{k}") for q in self.data.queries("test") for k in range(copies)
         ]
         self.mas = BaseMAS(self.domain, encoder="offline")
-        made = Experiment(
-            self.module(FixedGraph(self.mas.catalogue.names[0])), self.data, _trainer()
-        )
+        self.anyone = self.module(FixedGraph(self.mas.catalogue.names[0]))
+        made = Experiment(self.anyone, self.data, _trainer())
         self.known: Calibration = calibrate_experiment(made, args.rollouts, seed)  # type: ignore[attr-defined]
 
     def module(self, policy: Policy, **kwargs: object) -> Reinforce:
