@@ -67,6 +67,7 @@ def test_beliefs_and_reliability_say_where_the_calibration_is_from(
     assert ece.value == pytest.approx(error, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_calibration_that_teaches_is_drawn(mas: BaseMAS, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     profiles_alone(mas, QuickQA(n_train=4).queries("train")).save(path)

@@ -18,6 +18,8 @@ from abgnn.training import Reinforce, Tradeoffs
 from abgnn.training.evaluate import evaluate
 from datamodules import QuickQA
 
+pytestmark = pytest.mark.xdist_group("tradeoffs")  # one worker teaches, once
+
 
 def module(**kwargs: object) -> Reinforce:
     seed_everything(0, verbose=False)
