@@ -58,7 +58,7 @@ def draw_cases(grid: Grid, path: str | Path, *, simulated: bool) -> Path:
 def _heads(
     figure: Figure, columns: Sequence[str], widths: Sequence[float], width: float, height: float
 ) -> None:
-    title = "Plans by question and budget (a mean over all questions)"
+    title = "Plans by question and mean budget"
     figure.text(SIDE / width, 1 - 0.12 / height, title, va="top", fontsize=12, weight="bold")
     left = SIDE
     for column, wide in zip(columns, widths, strict=True):

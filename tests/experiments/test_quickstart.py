@@ -30,7 +30,8 @@ CONFIG = "quickstart/general.yaml"
 
 
 def point(method: str, name: str, usd: float, *scores: float) -> Measured:
-    return Measured(method, name, np.array([(score, usd, 1.0) for score in scores]), 1)
+    seen = np.array([(score, usd, 1.0) for score in scores])
+    return Measured(method, name, seen, 1, float(np.mean(scores)))
 
 
 def world(seed: int = 0, ours: float = 1.0) -> World:
@@ -56,6 +57,12 @@ def test_hindsight_may_spend_the_budget_and_no_more() -> None:
     assert best is not None
     assert best.name == "small"
     assert best_within(world().of(PAPER), 2.0) is None
+
+
+def test_what_is_chosen_in_hindsight_is_judged_on_other_rollouts() -> None:
+    lucky = Measured(SINGLE, "lucky", np.array([(1.0, 1.0, 1.0)]), 1, 0.2)
+    good = Measured(SINGLE, "good", np.array([(0.5, 1.0, 1.0)]), 1, 0.9)
+    assert best_within([lucky, good], 2.0) is good
 
 
 def test_rivals_may_spend_what_ours_spent() -> None:

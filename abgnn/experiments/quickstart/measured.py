@@ -15,6 +15,7 @@ OURS = "ours: PlanNet"
 PLANNER, BLIND = "planner by question", "planner, blind"
 SINGLE, MIXTURE = "best single LLM*", "mixture of two LLMs*"
 PAPER, TEAMS = "AgentBalance, paper*", "best fixed team*"
+CHOSEN = (SINGLE, PAPER, TEAMS)  # in hindsight: those with a star
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,35 @@ class Measured:
         name: of the operating point: a budget, an LLM.
         by_question: score, USD and seconds of each question, means over its rollouts `[Q, 3]`.
         plans: how many different plans the questions got.
+        trial: mean score by which it is chosen in hindsight: of further rollouts of the same
+            questions, so that luck does not count.
     """
 
     method: str
     name: str
     by_question: Array
     plans: int
+    trial: float
 
     @classmethod
-    def of(cls, method: str, name: str, outcomes: Sequence[Outcome], samples: int) -> Measured:
-        """From the outcomes, whose rollouts of a question are adjacent."""
+    def of(
+        cls, method: str, name: str, outcomes: Sequence[Outcome], samples: int, trials: int
+    ) -> Measured:
+        """From outcomes: of each question `samples` rollouts, then `trials` more."""
         triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])
+        triples = triples.reshape(-1, samples + trials, 3)  # [Q, K, 3]
+        last = triples[:, samples:] if trials else triples
         made = {
             (tuple((a.role.name, a.backbone) for a in o.plan.agents), o.plan.edges)
             for o in outcomes
         }
-        return cls(method, name, triples.reshape(-1, samples, 3).mean(1), len(made))
+        seen = triples[:, :samples].mean(1)
+        return cls(method, name, seen, len(made), float(last[..., 0].mean()))
 
     @property
     def usd(self) -> float:
         """Mean USD per question."""
         return float(self.by_question[:, 1].mean())
-
-    @property
-    def accuracy(self) -> float:
-        """Mean score."""
-        return float(self.by_question[:, 0].mean())
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,6 @@ class World:
 
 
 def best_within(points: Sequence[Measured], most: float) -> Measured | None:
-    """The point with the highest score among those of at most this mean cost."""
+    """The point with the best trial among those of at most this mean cost."""
     able = [point for point in points if point.usd <= most]
-    return max(able, key=lambda point: point.accuracy) if able else None
+    return max(able, key=lambda point: point.trial) if able else None

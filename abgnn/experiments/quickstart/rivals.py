@@ -107,7 +107,7 @@ def best_mixture(points: Sequence[Measured], most: float) -> Array | None:
     """Of the best mixture of two points at this mean cost, a coin deciding at every question."""
     if not points or min(point.usd for point in points) > most:
         return None
-    means = np.array([(point.usd, point.by_question[:, 0].mean()) for point in points])  # [J, 2]
+    means = np.array([(point.usd, point.trial) for point in points])  # [J, 2]
     corners = upper_envelope(means)
     corners = corners[: int(corners[:, 1].argmax()) + 1]
     at = [points[int(np.flatnonzero((means == corner).all(1))[0])] for corner in corners]

@@ -16,7 +16,7 @@ from abgnn.data.arrays import Array
 from abgnn.experiments.cases import draw_shown
 from abgnn.experiments.compare.run import silence, start_worker
 from abgnn.experiments.quickstart.config import Quickstart
-from abgnn.experiments.quickstart.measured import OURS, World
+from abgnn.experiments.quickstart.measured import OURS, SINGLE, TEAMS, World
 from abgnn.experiments.quickstart.rivals import Line, Paired, lines
 from abgnn.experiments.quickstart.world import run_world
 from abgnn.plots.frontier import draw_frontiers
@@ -58,9 +58,10 @@ def write_quickstart(config: Quickstart, worlds: Sequence[World]) -> tuple[Path,
     out, label = Path(config.out), worlds[0].label
     out.mkdir(parents=True, exist_ok=True)
     _write_points(worlds, out / "points.csv")
-    _write_lines(lines(worlds, config.cost_budgets), config.cost_budgets, label, out / "table.csv")
+    table = lines(worlds, config.cost_budgets)
+    _write_lines(table, config.cost_budgets, label, out / "table.csv")
     frontier = draw_frontiers(
-        {method: points * [1e3, 1] for method, points in mean_points(worlds).items()},
+        {method: points * [1e3, 1] for method, points in mean_points(worlds, table).items()},
         None,
         out / f"frontier-{label}.png",
         title=f"What money buys: {out.name}",
@@ -74,17 +75,27 @@ def write_quickstart(config: Quickstart, worlds: Sequence[World]) -> tuple[Path,
     return frontier, plans
 
 
-def mean_points(worlds: Sequence[World]) -> dict[str, Array]:
-    """Method → (USD, accuracy) of its operating points, means over the worlds `[J, 2]`."""
+def mean_points(worlds: Sequence[World], table: Sequence[Line]) -> dict[str, Array]:
+    """Method → (USD, accuracy) of its operating points, means over the worlds `[J, 2]`.
+
+    Fixed teams are others in every world, so theirs are the table's.
+    """
     by_name: dict[str, dict[str, list[Array]]] = {}
-    for point in (point for world in worlds for point in world.points):
+    for point in (point for world in worlds for point in world.points if point.method != TEAMS):
         pair = point.by_question.mean(0)[[1, 0]]
-        by_name.setdefault(point.method.rstrip("*"), {}).setdefault(point.name, []).append(pair)
-    names = {"best single LLM": "single LLMs", "best fixed team": "fixed teams"}
-    return {
-        names.get(method, method): np.array([np.mean(pairs, 0) for pairs in named.values()])
+        method = "single LLMs" if point.method == SINGLE else point.method.rstrip("*")
+        by_name.setdefault(method, {}).setdefault(point.name, []).append(pair)
+    drawn = {
+        method: np.array([np.mean(pairs, 0) for pairs in named.values()])
         for method, named in by_name.items()
     }
+    [teams] = (line for line in table if line.method == TEAMS)
+    able = [
+        (usd, a)
+        for usd, a in zip(teams.usd, teams.accuracy, strict=True)
+        if usd is not None and a is not None
+    ]
+    return {**drawn, TEAMS.rstrip("*"): np.array(able)} if able else drawn
 
 
 def different_plans(worlds: Sequence[World], method: str = OURS) -> list[float]:

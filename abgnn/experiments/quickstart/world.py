@@ -15,6 +15,7 @@ from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.quickstart.config import Quickstart
 from abgnn.experiments.quickstart.measured import (
     BLIND,
+    CHOSEN,
     OURS,
     PAPER,
     PLANNER,
@@ -53,8 +54,9 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
         def measured(
             method: str, name: str, policy: Policy, asked: list[Query], n: int
         ) -> Measured:
-            made = evaluate(policy, model.mas, executor, asked, samples=n)
-            return Measured.of(method, name, made, n)
+            trials = n if method in CHOSEN else 0
+            made = evaluate(policy, model.mas, executor, asked, samples=n + trials)
+            return Measured.of(method, name, made, n, trials)
 
         points = [
             measured(method, name, policy, queries, _rollouts(config, method))
