@@ -14,6 +14,7 @@ from abgnn.planning import Design, QuestionPlanner
 from abgnn.planning.question_calls import Seen, call_features
 from abgnn.planning.question_features import QuestionFeatures
 from abgnn.planning.questions import kind_entry
+from abgnn.planning.team_forecasts import OPTIMISM
 from tests.planning.question_world import H, M, Planted, planted, profile, questions
 
 
@@ -133,3 +134,11 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         replace(made, difficulty=np.zeros(3))
     assert len(made.rows(np.array([1, 3]))) == 2
     assert made.embedding.shape == (4, H)
+
+
+def test_a_team_must_be_expected_to_be_better_than_it_looks(planner: QuestionPlanner) -> None:
+    """A team of which nobody reads anybody is as good as its last agent, less what is taken off."""
+    fresh, _ = questions(8, 3)
+    idle = Design(((0, 1), (1, 2)), (), None)
+    made, alone = planner.forecasts(fresh, [idle]), planner(fresh).accuracy[:, 1, 2]
+    assert made.accuracy[:, 0] == pytest.approx(alone - OPTIMISM, abs=0.02)
