@@ -20,7 +20,7 @@ __all__ = ["Prediction", "foresee", "predict_by_question"]
 _DRAWS, _LEVEL = 400, 0.9
 CHOSEN = 0.93
 """Of an aim: designs that are chosen for single questions use more than was expected of them."""
-_STRICT_QUERIES, _STRICT_STEPS = 100, 4
+_STRICT_QUERIES, _STRICT_STEPS = 100, 8
 
 
 def foresee(

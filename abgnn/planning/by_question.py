@@ -15,6 +15,7 @@ from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.budgets import Budget
 from abgnn.planning.design import Design, PlanSpace
+from abgnn.planning.lone_calls import left_out_shift
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.portfolio import portfolio
@@ -40,7 +41,8 @@ class QuestionPlanner:
         designs: D of them.
         level: what is added to the logit of each design's forecast, `[D]`: a larger simulation
             of the training questions less the one that serves.
-        seen: what is read of training questions, 200 of them at most, for prices.
+        seen: what is read of training questions, 200 of them at most, for prices; their beliefs
+            are those of a model that has not seen their own answers, as for new questions.
     """
 
     template: Template
@@ -146,7 +148,8 @@ def question_planner(
     )
     space = PlanSpace(template, (tuple(range(len(profile.names))),))
     designs = portfolio(blind, space)
-    return QuestionPlanner.of(template, profile, model, bills, designs, seen)
+    shift = left_out_shift(model.layout, model.left_out, profile.thinks, seen)
+    return QuestionPlanner.of(template, profile, model, bills, designs, replace(seen, shift=shift))
 
 
 def _spread(n: int, most: int) -> Index:

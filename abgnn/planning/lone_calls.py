@@ -76,6 +76,25 @@ class LoneCalls:
         return mean, sd
 
 
+def left_out_shift(
+    layout: QuestionLayout, left_out: Array, thinks: Mask, seen: Seen, chunk: int = 64
+) -> Array:
+    """By how much lone logits on a question change if its own answers are left out, `[Q, S, M]`.
+
+    Args:
+        layout: of θ.
+        left_out: change of θ, `[Q, size]`.
+        thinks: of the backbones, `[M]`.
+        seen: of the same questions.
+    """
+    out = np.empty((len(seen), layout.slots, layout.backbones))
+    for start in range(0, len(seen), chunk):
+        rows = slice(start, start + chunk)
+        lone = LoneCalls(layout, left_out[rows], thinks)
+        out[rows] = np.einsum("qsmk,sqk->qsm", lone.weight, lone.regressors(seen.rows(rows)))
+    return out
+
+
 def expected_accuracy(mean: Array, sd: Array, query_sd: float) -> Array:
     """E sigmoid of N(mean, sd² + query_sd²)."""
     total = np.sqrt(sd**2 + query_sd**2)

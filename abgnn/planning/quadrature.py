@@ -60,6 +60,12 @@ class Likelihood:
         hessian = (self.x * curve[:, None]).T @ self.x + np.diag(precision)
         return gradient, hessian
 
+    def residual(self, theta: Array, spread: float, weight: Array) -> Array:
+        """Expected y − p of every call, as it counts, `[n]`."""
+        rest = self.right[:, None] - expit(self.logits(theta, spread))  # [n, 11]
+        out: Array = (self._weighed(weight[self.query]) * rest).sum(1)
+        return out
+
     def missing(self, theta: Array, spread: float, weight: Array) -> Array:
         """Σ_q Var_nodes(score_q): what not knowing u costs, `[size, size]`."""
         rest = self._weighed(self.right[:, None] - expit(self.logits(theta, spread)))  # [n, 11]

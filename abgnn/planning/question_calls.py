@@ -24,6 +24,8 @@ class Seen:
         phi: `[Q, F]`; difficulty: standardised, `[Q]`.
         kind: how far each question is of each kind, `[Q, G]`.
         between, own: nearness to the roles' texts, of the kind and beyond it, `[Q, S]`.
+        shift: what is added to the logits of lone calls, `[Q, S, M]`: for training questions, what
+            takes away what their own answers have taught; None: nothing.
     """
 
     phi: Array
@@ -31,6 +33,7 @@ class Seen:
     kind: Array
     between: Array
     own: Array
+    shift: Array | None = None
 
     @classmethod
     def of(cls, features: QuestionFeatures, questions: Questions) -> Seen:
@@ -44,8 +47,9 @@ class Seen:
 
     def rows(self, at: Index | slice) -> Seen:
         """Some of the questions."""
+        shift = None if self.shift is None else self.shift[at]
         return Seen(
-            self.phi[at], self.difficulty[at], self.kind[at], self.between[at], self.own[at]
+            self.phi[at], self.difficulty[at], self.kind[at], self.between[at], self.own[at], shift
         )
 
 

@@ -89,6 +89,8 @@ class TeamForecasts:
     def belief(self, seen: Seen) -> Belief:
         """Of lone calls."""
         mean, sd = self.lone.moments(self.lone.regressors(seen))
+        if seen.shift is not None:
+            mean = mean + seen.shift
         usd, seconds, _ = self.bills.tables(self.profile, seen)
         accuracy = expected_accuracy(mean, sd, self.model.query_sd)
         return Belief(mean, sd, accuracy, usd, seconds)
@@ -120,7 +122,7 @@ class _Chunk:
     """A few questions, with what designs share on them."""
 
     def __init__(self, team: TeamForecasts, seen: Seen) -> None:
-        self.team = team
+        self.team, self.shift = team, seen.shift
         self.regressors = team.lone.regressors(seen)
         self.belief = team.belief(seen)
         _, _, self.visible = team.bills.tables(team.profile, seen)
@@ -147,6 +149,8 @@ class _Chunk:
     def _logit(self, slot: int, m: int) -> Array:
         if (slot, m) not in self._logits:
             alone = self.team.lone.logits(self.regressors, slot, m)
+            if self.shift is not None:
+                alone = alone + self.shift[:, slot, m].astype(np.float32)
             self._logits[slot, m] = alone + self.team.u[:, None]  # [R, Q]
         return self._logits[slot, m]
 

@@ -142,3 +142,16 @@ def test_a_team_must_be_expected_to_be_better_than_it_looks(planner: QuestionPla
     idle = Design(((0, 1), (1, 2)), (), None)
     made, alone = planner.forecasts(fresh, [idle]), planner(fresh).accuracy[:, 1, 2]
     assert made.accuracy[:, 0] == pytest.approx(alone - OPTIMISM, abs=0.02)
+
+
+def test_a_training_question_is_foretold_as_if_it_were_new(world: Planted) -> None:
+    """To first order what a fit without its answers says."""
+    planner = world.planner()
+    q = int(np.abs(planner.seen.shift).max((1, 2)).argmax())  # type: ignore[union-attr]
+    kept = world.observed.query != q
+    without = replace(world, observed=world.observed.rows(kept)).planner()
+    one = world.questions.rows(np.array([q]))
+    with_it, refitted = planner(one).logit[0, :2], without(one).logit[0, :2]
+    left_out = planner.team.belief(planner.seen.rows(np.array([q]))).logit[0, :2]
+    assert np.abs(with_it - refitted).max() > 0.1
+    assert np.abs(left_out - refitted).mean() < 0.5 * np.abs(with_it - refitted).mean()
