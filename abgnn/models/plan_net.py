@@ -23,11 +23,12 @@ from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.agent_graph import AgentGraph, depths
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
-from abgnn.planning.ahead import CHOSEN
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.budgets import Budget
 from abgnn.planning.questions import Questions
+
+_CHOSEN = 0.93  # of an aim: its prices are found on questions whose answers taught its teacher
 
 
 class PlanNet(Policy):
@@ -108,7 +109,7 @@ class PlanNet(Policy):
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
     ) -> tuple[float, float]:
         known = self.taught.ahead
-        budget = Budget(cost_usd, latency_s, margin=aim * CHOSEN)
+        budget = Budget(cost_usd, latency_s, margin=aim * _CHOSEN)
         able = slice(None) if self._usable is None else self._usable.numpy()
         accuracy, usd, seconds = known.accuracy[:, able], known.usd[:, able], known.seconds[:, able]
         point = assignment_prices(accuracy, usd, seconds, budget)

@@ -18,7 +18,7 @@ from abgnn.planning.usage_model import UsageModel
 __all__ = ["Prediction", "foresee", "predict_by_question"]
 
 _DRAWS, _LEVEL = 400, 0.9
-CHOSEN = 0.93
+CHOSEN = 0.98
 """Of an aim: designs that are chosen for single questions use more than was expected of them."""
 _STRICT_QUERIES, _STRICT_STEPS = 100, 8
 
