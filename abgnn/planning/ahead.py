@@ -18,8 +18,6 @@ from abgnn.planning.usage_model import UsageModel
 __all__ = ["Prediction", "foresee", "predict_by_question"]
 
 _DRAWS, _LEVEL = 400, 0.9
-CHOSEN = 0.98
-"""Of an aim: designs that are chosen for single questions use more than was expected of them."""
 _STRICT_QUERIES, _STRICT_STEPS = 100, 8
 
 
@@ -31,8 +29,7 @@ def foresee(
     With `strict` the aim is lowered until the means over the next 100 questions keep the budgets
     with 95 % probability.
     """
-    aim = budget.aim if budget.margin is not None else budget.aim * CHOSEN
-    aimed = replace(budget, margin=aim, strict=False)
+    aimed = replace(budget, margin=budget.aim, strict=False)
     prices = planner.prices(aimed)
     for _ in range(_STRICT_STEPS if budget.strict and budget.margin is None else 0):
         ahead = predict_by_question(planner, prices, _STRICT_QUERIES)
