@@ -142,10 +142,7 @@ def question_planner(
     features = QuestionFeatures.fit(questions, role_embedding)
     seen = Seen.of(features, questions)
     model = QuestionModel.fit(observed, seen, features, profile, template.lead)
-    group = seen.kind.argmax(1) if features.kinds else np.zeros(len(seen), dtype=np.int64)
-    bills = Bills.fit(
-        replace(observed, difficulty=seen.difficulty, group=group), profile, len(template.roles)
-    )
+    bills = Bills.fit(observed, profile, model, seen)
     space = PlanSpace(template, (tuple(range(len(profile.names))),))
     designs = portfolio(blind, space)
     shift = left_out_shift(model.layout, model.left_out, profile.thinks, seen)

@@ -34,6 +34,7 @@ def planner_to_dict(planner: QuestionPlanner) -> dict[str, Any]:
         "query_sd": model.query_sd,
         "scale": model.scale,
         "bills": {name: _bill(getattr(bills, name)) for name in ("usd", "seconds", "visible")},
+        "hard": packed(bills.hard),
         "designs": [
             [[list(pair) for pair in d.agents], [list(edge) for edge in d.edges], d.decision]
             for d in planner.designs
@@ -60,7 +61,7 @@ def planner_from_dict(data: Mapping[str, Any]) -> QuestionPlanner:
         template_from_dict(data["template"]),
         unpack(Prior, profile | {"thinks": thinks}),
         model,
-        Bills(**usage),
+        Bills(**usage, hard=unpacked(data["hard"])),
         tuple(_design(*parts) for parts in data["designs"]),
         np.array(data["level"]),
         unpack(Seen, data["seen"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
@@ -28,29 +28,50 @@ _HEADER = 30  # tokens about a message beside its own
 
 @dataclass(frozen=True)
 class Bills:
-    """What calls use: dollars without what is read, seconds, tokens that readers read."""
+    """What calls use: dollars without what is read, seconds, tokens that readers read.
+
+    Hard questions, which get the dear teams, are also those that LLMs write most about.
+
+    Args:
+        usd, seconds, visible: by LLM, role, kind of question, and how hard it is.
+        hard: how hard questions are: weights of φ, and the mean and standard deviation of what
+            they say of the training questions, `[F + 2]`.
+    """
 
     usd: UsageModel
     seconds: UsageModel
     visible: UsageModel
+    hard: Array
 
     @classmethod
-    def fit(cls, observed: Observations, profile: Prior, slots: int) -> Bills:
-        """To observed calls, whose questions have a difficulty and a kind."""
-        length = np.full(len(profile.names), profile.answer_tokens)
+    def fit(cls, observed: Observations, profile: Prior, model: QuestionModel, seen: Seen) -> Bills:
+        """To observed calls on the questions that were seen."""
+        slots, length = model.layout.slots, np.full(len(profile.names), profile.answer_tokens)
+        weight = -model.layout.parts(model.mean)["question"]  # [F]
+        says = seen.phi @ weight
+        spread = float(says.std()) if len(says) else 0.0
+        hard = np.array([*weight, float(says.mean()), spread if spread > 1e-6 else 1.0])
+        group = seen.kind.argmax(1) if seen.kind.shape[1] else np.zeros(len(seen), dtype=np.int64)
+        observed = replace(observed, difficulty=_hardness(hard, seen), group=group)
         return cls(
             fit_bill(observed, observed.usd, profile, slots, profile.usd),
             fit_bill(observed, observed.seconds, profile, slots, profile.seconds),
             fit_bill(observed, observed.visible, profile, slots, length),
+            hard,
         )
 
     def tables(self, profile: Prior, seen: Seen) -> tuple[Array, Array, Array]:
         """Expected dollars, seconds and visible tokens of lone calls, `[Q, S, M]` each."""
-        made = []
+        made, hardness = [], _hardness(self.hard, seen)
         for model in (self.usd, self.seconds, self.visible):
-            log = model.log_table(profile.thinks, seen.difficulty, seen.kind)
+            log = model.log_table(profile.thinks, hardness, seen.kind)
             made.append(np.exp(log + model.variance / 2))
         return made[0], made[1], made[2]
+
+
+def _hardness(hard: Array, seen: Seen) -> Array:
+    out: Array = (seen.phi @ hard[:-2] - hard[-2]) / hard[-1]
+    return out
 
 
 class TeamForecasts:
