@@ -19,6 +19,7 @@ __all__ = ["Prediction", "foresee", "predict_by_question"]
 
 _DRAWS, _LEVEL = 400, 0.9
 _STRICT_QUERIES, _STRICT_STEPS = 100, 8
+_RAISES, _RAISE, _LEAST_PRICE = 60, 1.15, 0.002
 
 
 def foresee(
@@ -30,7 +31,7 @@ def foresee(
     with 95 % probability.
     """
     aimed = replace(budget, margin=budget.aim, strict=False)
-    prices = planner.prices(aimed)
+    prices = _kept(planner, planner.prices(aimed), budget)
     for _ in range(_STRICT_STEPS if budget.strict and budget.margin is None else 0):
         ahead = predict_by_question(planner, prices, _STRICT_QUERIES)
         over = [ahead.usd.high / budget.cost_usd] if budget.cost_usd is not None else []
@@ -38,18 +39,41 @@ def foresee(
         if max(over, default=0.0) <= 1:
             break
         aimed = replace(aimed, margin=aimed.aim / max(over))
-        prices = planner.prices(aimed)
+        prices = _kept(planner, planner.prices(aimed), budget)
     return prices, predict_by_question(planner, prices, queries), _met(planner, prices, budget)
 
 
-def _met(planner: QuestionPlanner, prices: tuple[float, float], budget: Budget) -> bool:
-    known = planner.trained
-    chosen = known.best(*prices)
+def _over(planner: QuestionPlanner, prices: tuple[float, float], budget: Budget) -> list[float]:
+    """Use over limit of dollars and of seconds on the training questions; 0 where none is set."""
+    known, chosen = planner.trained, planner.trained.best(*prices)
     rows = np.arange(len(chosen))
-    return all(
-        limit is None or float(used[rows, chosen].mean()) <= limit
+    return [
+        0.0 if limit is None else float(used[rows, chosen].mean()) / limit
         for used, limit in ((known.usd, budget.cost_usd), (known.seconds, budget.latency_s))
-    )
+    ]
+
+
+def _met(planner: QuestionPlanner, prices: tuple[float, float], budget: Budget) -> bool:
+    return max(_over(planner, prices, budget)) <= 1
+
+
+def _kept(
+    planner: QuestionPlanner, prices: tuple[float, float], budget: Budget
+) -> tuple[float, float]:
+    """Prices raised until the choices keep the budgets.
+
+    The programme that finds prices may share a question between designs; a choice cannot, and
+    where questions look alike, as without any rollout, many are torn at once.
+    """
+    raised = list(prices)
+    for _ in range(_RAISES):
+        over = _over(planner, (raised[0], raised[1]), budget)
+        if max(over) <= 1:
+            return raised[0], raised[1]
+        for k, limit in enumerate((budget.cost_usd, budget.latency_s)):
+            if over[k] > 1 and limit is not None:
+                raised[k] = max(raised[k] * _RAISE, _LEAST_PRICE / limit)
+    return prices
 
 
 def predict_by_question(

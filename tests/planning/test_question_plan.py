@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from abgnn.errors import ConfigError
-from abgnn.planning import Budget, QuestionPlan
+from abgnn.planning import Budget, QuestionPlan, Questions
 from abgnn.planning.calibration import Calibration
 from tests.planning.question_world import Planted, planted, profile, questions, template
 
@@ -54,6 +54,27 @@ def test_more_money_is_expected_to_buy_more(known: Calibration) -> None:
     assert strict.predicted.usd.high <= 6e-4 * 1.001
     free = first.at(Budget())
     assert free.prices == (0, 0)
+
+
+def test_questions_that_look_alike_are_within_both_budgets(known: Calibration) -> None:
+    """Without any call and with one text, all questions are torn between two designs at once."""
+    alike = replace(
+        known,
+        observed=known.observed.rows(np.zeros(len(known.observed), dtype=bool)),
+        questions=replace(
+            world_questions(known), embedding=np.ones((120, 12)) / 12**0.5, kinds=("",) * 120
+        ),
+    )
+    for budget in (Budget(6e-4, 5.0), Budget(1.2e-4, 3.0), Budget(3e-4)):
+        plan = QuestionPlan.of(alike, budget)
+        assert plan.feasible
+        assert plan.expected["cost_usd"] <= (budget.cost_usd or 1)
+        assert plan.expected["latency_s"] <= (budget.latency_s or 1e3)
+
+
+def world_questions(known: Calibration) -> Questions:
+    assert known.questions is not None
+    return known.questions
 
 
 def test_a_file_restores_it(known: Calibration, tmp_path: Path) -> None:
