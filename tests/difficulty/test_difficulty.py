@@ -323,6 +323,7 @@ def test_command_fits_and_judges(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared outcome tables")
+@pytest.mark.slow
 def test_difficulty_targets_on_real_outcomes() -> None:
     """One division into folds of the five tasks; scripts/bench/difficulty has all of them."""
     from abgnn.outcomes.layouts import read_outcomes

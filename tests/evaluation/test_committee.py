@@ -200,6 +200,7 @@ def test_on_real_outcomes_the_committee_loses_and_the_reader_gains() -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the data beside the project")
+@pytest.mark.slow
 def test_packaged_policies_on_real_outcomes(tmp_path: Path) -> None:
     """The router gains over the mixture of single LLMs; AgentBalance builds no committee."""
     files = [
