@@ -57,22 +57,22 @@ def experiment() -> Experiment:
 def test_nothing_fixed_is_better_than_the_clairvoyant(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("abgnn.experiments.compare.oracle._SAMPLES", 2)
+    monkeypatch.setattr("abgnn.experiments.compare.oracle._SAMPLES", 6)
     model, queries = experiment.model, experiment.data.queries("test")
     rows = {}
     with model.new_executor(experiment.data) as executor:
         for kind in (CLAIRVOYANT, BEST_FIXED):
             rows[kind] = [
-                summarise(name, evaluate(policy, model.mas, executor, queries, samples=4))
+                summarise(name, evaluate(policy, model.mas, executor, queries, samples=16))
                 for name, policy in oracle_policies(kind, experiment)
             ]
         lead = model.mas.template.roles[model.mas.template.lead].name
         alone = [
-            summarise("", evaluate(FixedGraph(m, [lead]), model.mas, executor, queries, samples=4))
+            summarise("", evaluate(FixedGraph(m, [lead]), model.mas, executor, queries, samples=16))
             for m in model.mas.catalogue.names
         ]
     best = max(r.performance for r in rows[CLAIRVOYANT])
-    assert best >= max(r.performance for r in (*rows[BEST_FIXED], *alone)) - 0.06  # few rollouts
+    assert best >= max(r.performance for r in (*rows[BEST_FIXED], *alone)) - 0.03
     costs = [r.cost_usd for r in rows[CLAIRVOYANT][:10]]
     assert costs[0] > 3 * costs[-1]
 
