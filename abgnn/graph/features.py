@@ -30,13 +30,15 @@ def node_features(role: Tensor, query: Tensor, profile: Tensor) -> Tensor:
     return torch.cat([role, query, profile.flatten(1)], -1)
 
 
-def with_features(batch: Batch, x: Tensor) -> Batch:
-    """A shallow copy of a batch of graphs that holds x `[N, 5H]`; it still comes apart."""
+def with_features(batch: Batch, x: Tensor, backbone: Tensor) -> Batch:
+    """A shallow copy of a batch of graphs that holds x `[N, 5H]` and what LLM each agent has, by
+    number `[N]`; it still comes apart."""
     made = copy(batch)
-    made.x = x
+    made.x, made.backbone = x, backbone
     if "role_embed" in getattr(batch, "_slice_dict", {}):
-        made._slice_dict = {**batch._slice_dict, "x": batch._slice_dict["role_embed"]}
-        made._inc_dict = {**batch._inc_dict, "x": batch._inc_dict["role_embed"]}
+        slices, added = batch._slice_dict["role_embed"], batch._inc_dict["role_embed"]
+        made._slice_dict = {**batch._slice_dict, "x": slices, "backbone": slices}
+        made._inc_dict = {**batch._inc_dict, "x": added, "backbone": added}
     return made
 
 

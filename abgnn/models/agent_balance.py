@@ -12,11 +12,11 @@ from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
 from abgnn.graph.features import node_features, with_features
+from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
     check_arguments,
     chosen_slot,
-    reading_of,
     spread,
     start_of,
 )
@@ -27,6 +27,7 @@ from abgnn.nn import (
     AgentEncoder,
     AgentGate,
     BackboneTable,
+    Believed,
     DifficultyHead,
     EdgePredictor,
     HopLimit,
@@ -34,7 +35,6 @@ from abgnn.nn import (
     RoleMatching,
     Tradeoff,
 )
-from abgnn.planning.beliefs import Belief
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 from abgnn.transforms.hop_limit import hop_limit_mask
@@ -55,10 +55,10 @@ class AgentBalance(Policy):
         min_agents: role agents that always stay: 2 in the paper; with 1 a lone agent may answer,
             and no decision agent is called then.
         init: `beliefs` (default): embeddings of unit variance per entry, products of role and
-            question, messages along the template's edges, and a start at what is believed of the
-            LLMs (`believe`, or else the catalogue's figures): what is learned is the difference,
-            gates start at −0.5, edges at −1.5, the lead role ahead. `paper`: as printed, from
-            random weights and no bias. `profile`: the default of version 0.1, whose files name it.
+            question, messages along the template's edges, and a start at the lone agent that is
+            believed to be worth most (`believe`, or else by the catalogue's figures): what is
+            learned is the difference. `paper`: as printed, from random weights and no bias.
+            `profile`: the default of version 0.1, whose files name it.
         decision_reads: all kept agents, or the sinks of their graph.
         lead_bias: prior logit in favour of the role that would answer alone (`Role.lead`), so
             that noise among equal gates does not pick a lone agent; not with `init: paper`.
@@ -121,12 +121,12 @@ class AgentBalance(Policy):
         table.check_width(self.in_channels)
         super().attach((table if self.tiers else table.whole()).scaled(self.scale))
 
-    def believe(self, batch: Batch, belief: Belief) -> None:
-        """Pools and matching start from beliefs about each question: from a linear reading of
-        them (`LinearBelief`), which checkpoints keep."""
+    def believe(self, beliefs: AgentBeliefs | None) -> None:
+        """Start from these beliefs about each question from now on, which checkpoints keep; None:
+        from the catalogue's figures."""
         if self.prior is None:
             raise ConfigError("policy.init", "paper", "beliefs, to start from beliefs")
-        self.prior.believe(reading_of(batch, belief, self.table.names))
+        self.prior.beliefs = beliefs
 
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
         if self.prior is not None:
@@ -172,14 +172,13 @@ class AgentBalance(Policy):
         self.set_tradeoff(*point)
         return point
 
-    def pool_log_prob(self, difficulty: Tensor, batch: Batch | None = None) -> Tensor:
-        """log p_sel of Eq 3 for difficulties `[B]`, of the graphs of a batch where there is one:
-        `[B, P]`."""
+    def pool_log_prob(self, difficulty: Tensor, seen: Believed | None = None) -> Tensor:
+        """log p_sel of Eq 3 for difficulties `[B]`, and what is believed of them: `[B, P]`."""
         table = self.table
-        prior = None if self.prior is None else self.prior.pools(table, batch)  # [P] or [B, P]
+        prior = None if self.prior is None else self.prior.pools(table, seen)  # [P] or [B, P]
         if self.tradeoff is not None:
-            seen = self.tradeoff.pools(table.pool_embed)  # [P]
-            prior = seen if prior is None else prior + seen
+            more = self.tradeoff.pools(table.pool_embed)  # [P]
+            prior = more if prior is None else prior + more
         log_prob: Tensor = self.pool_selection(
             table.pool_embed, table.cost_curve, difficulty, self.upper_bound, prior
         )
@@ -190,16 +189,16 @@ class AgentBalance(Policy):
         role, query = self._seen(batch)  # [N, H], [B, H]
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
-        factors = Factors(size)
+        factors, seen = Factors(size), self._believed(batch)
 
         # Pool selection, Eq 3: p_sel
         difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)  # d_eff [B]
-        pool_logp = self.pool_log_prob(difficulty, batch)  # [B, P]
+        pool_logp = self.pool_log_prob(difficulty, seen)  # [B, P]
         pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
         factors.categorical(pool_logp, pool, torch.arange(size, device=pool.device))
 
         # Role-backbone matching, Eq 4: p_match
-        prior = self._match_prior(batch)
+        prior = self._match_prior(batch, seen)
         candidates, match_logp = self.matching(role, query, pool, owner, table, prior)  # [N, S]
         slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
@@ -211,7 +210,7 @@ class AgentBalance(Policy):
         h = self.encoder(x, batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
-        gate_logit = self._gate_logit(h, batch, agent)  # [A]
+        gate_logit = self._gate_logit(h, batch, agent, backbone, seen)  # [A]
         gate, soft = flip(gate_logit, None if action is None else action.gate[agent], sample=sample)
         kept = keep_at_least(gate, gate_logit, batch.rank[agent], graph, self.min_agents)
         factors.bernoulli(gate_logit, gate, graph)
@@ -234,7 +233,7 @@ class AgentBalance(Policy):
 
         committee = torch.bincount(graph[kept], minlength=size) > 1  # [B]
         return Decision(
-            batch=with_features(batch, x.detach()),
+            batch=with_features(batch, x.detach(), backbone),
             names=table.names,
             action=Action(pool, backbone, torch.zeros_like(keep).index_put((agent,), gate), edge),
             keep=keep | (batch.is_decision & committee[owner]),
@@ -251,16 +250,17 @@ class AgentBalance(Policy):
         probable pool (−∞ outside it), from x as in `Decision.batch`."""
         width, owner = self.in_channels, batch.batch
         role, query = x[:, :width], x[:, width : 2 * width]  # [N, H] each
+        seen = self._believed(batch)
         difficulty = (self.difficulty(batch.query_embed) + self.delta).clamp(0, 1)
-        pool = self.pool_log_prob(difficulty, batch).argmax(1)[owner]  # [N]
-        each = torch.arange(len(x), device=x.device)
-        candidates, log_prob = self.matching(
-            role, query, pool, each, self.table, self._match_prior(batch)
-        )
+        pool = self.pool_log_prob(difficulty, seen).argmax(1)[owner]  # [N]
+        each, prior = torch.arange(len(x), device=x.device), self._match_prior(batch, seen)
+        candidates, log_prob = self.matching(role, query, pool, each, self.table, prior)
         match = spread(candidates, log_prob, len(self.table.names))
         h = self.encoder(x, edge_index)
         agent = (~batch.is_decision).nonzero().squeeze(-1)
-        gate = x.new_zeros(len(x)).index_put((agent,), self._gate_logit(h, batch, agent))
+        backbone = batch.backbone if "backbone" in batch else match.argmax(1)  # [N]
+        logit = self._gate_logit(h, batch, agent, backbone, seen)
+        gate = x.new_zeros(len(x)).index_put((agent,), logit)
         edge = self.edges(h, edge_index)
         return {"gate": gate, "edge": edge, "match": match}
 
@@ -274,18 +274,27 @@ class AgentBalance(Policy):
     def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Roles `[N, H]` and questions `[B, H]` as the layers read them."""
         if self.tradeoff is None:
-            whole = self.scale == 1  # then nothing is copied
-            pair = batch.role_embed, batch.query_embed
-            return pair if whole else (self.scale * pair[0], self.scale * pair[1])
+            pair = batch.role_embed, batch.query_embed  # not copied where they stay
+            return pair if self.scale == 1 else (self.scale * pair[0], self.scale * pair[1])
         seen = self.tradeoff(batch, self.scale)
         return seen.role_embed, seen.query_embed
 
-    def _gate_logit(self, h: Tensor, batch: Batch, agent: Tensor) -> Tensor:
-        """Logits of role agents `[A]`, the lead role ahead."""
+    def _gate_logit(
+        self, h: Tensor, batch: Batch, agent: Tensor, backbone: Tensor, seen: Believed | None
+    ) -> Tensor:
+        """Logits of role agents `[A]`: ahead is who is worth most alone on its LLM `[N]`, or where
+        nothing is believed the lead role."""
         logit: Tensor = self.gate(h, batch.batch, agent, batch.num_graphs)
-        ahead: Tensor = self.lead_bias * batch.is_lead[agent]
-        return logit + ahead
+        if self.prior is None or seen is None:
+            ahead: Tensor = self.lead_bias * batch.is_lead
+        else:
+            ahead = self.prior.gates(batch, backbone, seen)  # [N]
+        return logit + ahead[agent]
 
-    def _match_prior(self, batch: Batch) -> Tensor | None:
+    def _match_prior(self, batch: Batch, seen: Believed | None) -> Tensor | None:
         """What matching starts from, `[M]` or `[N, M]`."""
-        return None if self.prior is None else self.prior.matches(self.table, batch)
+        return None if self.prior is None else self.prior.matches(self.table, batch, seen)
+
+    def _believed(self, batch: Batch) -> Believed | None:
+        """What is believed of the agents of a batch alone, where something is."""
+        return None if self.prior is None else self.prior.seen(batch, self.table.names)

@@ -6,37 +6,24 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import by_role
+from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
-from abgnn.nn.belief_start import BeliefStart
-from abgnn.nn.linear_belief import LinearBelief
-from abgnn.planning.beliefs import Belief
 
 Init = Literal["beliefs", "paper", "profile"]
 
 
-def start_of(init: Init, min_agents: int) -> BeliefStart | None:
+def start_of(init: Init, min_agents: int) -> BelievedStart | None:
     """What pools and matching start from, for a lone agent or a team of at least two."""
     if init == "paper":
         return None
     bins = init == "beliefs"
     if min_agents > 1:
-        return BeliefStart(4.0, 3.0, bins=bins)
+        return BelievedStart(4.0, 3.0, bins=bins)
     alone = 1.0 if bins else None  # a lone agent decides all; 0.1 took it for one of a team
-    return BeliefStart(1.0, 1.0, share=alone or 0.5, wait=alone or 0.6, bins=bins)
-
-
-def reading_of(batch: Batch, belief: Belief, backbones: tuple[str, ...]) -> LinearBelief:
-    """A linear reading of beliefs about the questions of a batch."""
-    template = batch.template[0]
-    parts = [by_role(v, template) for v in (belief.accuracy, belief.usd, belief.seconds)]
-    accuracy, usd, seconds = (torch.as_tensor(v).to(batch.query_embed) for v in parts)
-    names = ([role.name for role in template.roles], backbones)
-    return LinearBelief.fit(batch.query_embed, accuracy, usd, seconds, names)
+    return BelievedStart(1.0, 1.0, share=alone or 0.5, wait=alone or 0.6, bins=bins)
 
 
 def chosen_slot(

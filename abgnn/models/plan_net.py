@@ -18,17 +18,15 @@ from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
 from abgnn.models.plan_scores import PlanForecasts, Prepared, ScoredChoice
 from abgnn.models.policy import Policy
-from abgnn.models.questions import embedded
+from abgnn.models.questions import distinct, embedded
 from abgnn.models.sampling import categorical_entropy, choose
 from abgnn.nn.agent_graph import AgentGraph, depths
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
 from abgnn.planning.assignment import assignment_prices
-from abgnn.planning.beliefs import Forecasts
+from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.budgets import Budget
 from abgnn.planning.questions import Questions
-
-_CHOSEN = 0.93  # of an aim: its prices are found on questions whose answers taught its teacher
 
 
 class PlanNet(Policy):
@@ -106,10 +104,10 @@ class PlanNet(Policy):
         self.lambda_lat.fill_(lambda_lat)
 
     def set_budget(
-        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
+        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
         known = self.taught.ahead
-        budget = Budget(cost_usd, latency_s, margin=aim * _CHOSEN)
+        budget = Budget(cost_usd, latency_s, margin=aim)
         able = slice(None) if self._usable is None else self._usable.numpy()
         accuracy, usd, seconds = known.accuracy[:, able], known.usd[:, able], known.seconds[:, able]
         point = assignment_prices(accuracy, usd, seconds, budget)
@@ -125,7 +123,7 @@ class PlanNet(Policy):
         return float(self.lambda_tok), float(self.lambda_lat)
 
     def forward(self, batch: Batch, *, sample: bool) -> ScoredChoice:
-        first, place = _distinct(batch.query)
+        first, place = distinct(batch.query)
         queries = [batch.query[i] for i in first]
         questions = self.questions(queries, batch.query_embed[first])
         rows = torch.tensor(place, device=self.lambda_tok.device)  # [B]
@@ -167,10 +165,10 @@ class PlanNet(Policy):
         """What beliefs read of queries with embeddings `[Q, H]`."""
         return embedded(queries, embed, self.taught.encoder, self.taught.by)
 
-    def prepared(self, questions: Questions) -> Prepared:
-        """What the net reads of questions, as tensors."""
+    def prepared(self, questions: Questions, belief: Belief | None = None) -> Prepared:
+        """What the net reads of questions, as tensors; None: what it believes of them itself."""
         known = self.taught
-        belief = known.beliefs(questions)
+        belief = belief or known.beliefs(questions)
         arrays = (
             known.question(questions),
             belief.accuracy,
@@ -188,9 +186,9 @@ class PlanNet(Policy):
         logit: Tensor = self.net(shown.x, u, r, base, shown.figures, self.graph)
         return torch.sigmoid(logit + level)
 
-    def forecast(self, questions: Questions) -> PlanForecasts:
-        """Accuracy, USD and seconds of every design on every question."""
-        shown, (usd, seconds) = self.prepared(questions), self._tensor(self.taught.factor)
+    def forecast(self, questions: Questions, belief: Belief | None = None) -> PlanForecasts:
+        """Accuracy, USD and seconds of every design on every question; see `prepared`."""
+        shown, (usd, seconds) = self.prepared(questions, belief), self._tensor(self.taught.factor)
         return PlanForecasts(
             self.accuracy(shown),
             total(shown.usd, self.graph) * usd,
@@ -208,10 +206,10 @@ class PlanNet(Policy):
     def _tensor(self, array: Array) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self.lambda_tok.device)
 
-    def forecasts(self, questions: Questions) -> Forecasts:
+    def forecasts(self, questions: Questions, belief: Belief | None = None) -> Forecasts:
         """The same as arrays, without gradients."""
         with torch.no_grad():
-            ahead = self.forecast(questions)
+            ahead = self.forecast(questions, belief)
         values = (ahead.accuracy, ahead.usd, ahead.seconds)
         return Forecasts(*(value.double().cpu().numpy() for value in values))
 
@@ -244,16 +242,3 @@ class PlanNet(Policy):
     def set_extra_state(self, state: Any) -> None:
         if state is not None:
             self.know(from_plain(state))
-
-
-def _distinct(queries: Sequence[Query]) -> tuple[list[int], list[int]]:
-    """First place of every different query, and which of them each is."""
-    known: dict[str, int] = {}
-    first: list[int] = []
-    place = []
-    for i, query in enumerate(queries):
-        if query.id not in known:
-            known[query.id] = len(first)
-            first.append(i)
-        place.append(known[query.id])
-    return first, place

@@ -12,7 +12,6 @@ from torch_geometric.data import Batch
 from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.planning.beliefs import Belief
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 
@@ -94,16 +93,6 @@ class Policy(nn.Module, ABC):
     def plan_space(self, calibration: Calibration) -> PlanSpace:
         """The plans that it can choose among: here any backbones together, lone agents too."""
         return calibration.everything
-
-    def believe(self, batch: Batch, belief: Belief) -> None:
-        """Start from beliefs about the questions of a batch; a policy that cares remembers what
-        it needs to start from beliefs about other questions too.
-
-        Args:
-            batch: Q graphs of different questions.
-            belief: about them, in this order.
-        """
-        return
 
     def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """Logits of its choices by kind, differentiable in x, for `abgnn.models.Explainable`;

@@ -38,6 +38,19 @@ def embedded(
     return Questions.of(queries, embed.double().cpu().numpy(), difficulty, by)
 
 
+def distinct(queries: Sequence[Query]) -> tuple[list[int], list[int]]:
+    """First place of every different query, and which of them each is."""
+    known: dict[str, int] = {}
+    first: list[int] = []
+    place = []
+    for i, query in enumerate(queries):
+        if query.id not in known:
+            known[query.id] = len(first)
+            first.append(i)
+        place.append(known[query.id])
+    return first, place
+
+
 @cache
 def _head() -> DifficultyHead:
     return packaged_head().eval()

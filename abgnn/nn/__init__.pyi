@@ -4,10 +4,10 @@ from .agent_graph import AgentGraph as AgentGraph
 from .agent_graph import Team as Team
 from .backbone_table import BackboneTable as BackboneTable
 from .belief_start import BeliefStart as BeliefStart
+from .belief_start import Believed as Believed
 from .difficulty_head import DifficultyHead as DifficultyHead
 from .edge_predictor import EdgePredictor as EdgePredictor
 from .hop_limit import HopLimit as HopLimit
-from .linear_belief import LinearBelief as LinearBelief
 from .linear_by_task import LinearByTask as LinearByTask
 from .plan_net import PlanScorer as PlanScorer
 from .pool_selection import PoolSelection as PoolSelection

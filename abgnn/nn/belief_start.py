@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
+from torch_geometric.utils import scatter
 
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.nn.linear_belief import LinearBelief
 
 _STEEP = 4.0  # logits of accuracy between the easiest and the hardest question
 _GRID = 21
 
 
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What is believed of agents alone on B questions: T roles of a template × M LLMs.
+
+    Args:
+        accuracy, usd, seconds: expected, `[B, T, M]` each.
+    """
+
+    accuracy: Tensor
+    usd: Tensor
+    seconds: Tensor
+
+    def rows(self, at: Tensor) -> Believed:
+        """Some of the questions, by index `[n]`."""
+        return Believed(self.accuracy[at], self.usd[at], self.seconds[at])
+
+    def to(self, other: Tensor) -> Believed:
+        """With the device and type of another tensor."""
+        return Believed(self.accuracy.to(other), self.usd.to(other), self.seconds.to(other))
+
+
 class BeliefStart(nn.Module):
-    r"""Logits of pools and backbones from expected accuracy, cost and seconds.
+    r"""Logits of pools, backbones and gates from expected accuracy, cost and seconds.
 
     .. math::
         u_m = s_a \, a_m - \lambda_{tok} c_m - s_l \, \lambda_{lat} l_m, \qquad
         \mathrm{match}_m = u_m / T, \qquad
-        \mathrm{pool}_p = (\bar a_p - n_c \lambda_{tok} \bar c_p - n_l \lambda_{lat} \bar l_p) / T
+        \mathrm{pool}_p = (\bar a_p - n_c \lambda_{tok} \bar c_p - n_l \lambda_{lat} \bar l_p) / T,
+        \qquad \mathrm{gate}_i = (u_{i, m_i} - \max_j u_{j, m_j}) / T
 
-    with USD c and seconds l of a call. Accuracies are those of a `reading` of beliefs, for this
-    question and this role, or else the catalogue's own, the same for all questions. It follows
-    the current λ's, which are buffers and thus resumed.
+    with USD c and seconds l of a call: of beliefs about this question and this role (`Believed`),
+    or else the catalogue's own, the same for all questions; gates have none then. So the most
+    probable plan is the lone agent that is worth most on this question. It follows the current
+    λ's, which are buffers and thus resumed.
 
-    With `bins`, a pool's logit without a reading is the log of the share of difficulties at which
+    With `bins`, a pool's logit without beliefs is the log of the share of difficulties at which
     the pool is the best, for accuracies :math:`\sigma(\mathrm{logit}\, a_m + 4 (1/2 - d))`: each
     pool gets the bin of Eq 3 in which it pays.
 
@@ -57,17 +80,12 @@ class BeliefStart(nn.Module):
         self.share, self.wait, self.bins = share, wait, bins
         self.register_buffer("lambda_tok", torch.zeros(()))
         self.register_buffer("lambda_lat", torch.zeros(()))
-        self.reading: LinearBelief | None = None
 
-    def believe(self, reading: LinearBelief | None) -> None:
-        """Start from this reading of beliefs from now on; None: from the catalogue's figures."""
-        self.reading = reading
-
-    def pools(self, table: BackboneTable, batch: Batch | None = None) -> Tensor:
-        """Logits of the pools: `[B, P]` where there are beliefs about a batch, else `[P]`."""
-        if batch is not None and (reading := self.believed(table, batch)) is not None:
-            accuracy = reading(batch.query_embed).mean(1)  # [B, M]
-            usd, seconds = reading.usd.mean(0), reading.seconds.mean(0)  # [M] each
+    def pools(self, table: BackboneTable, seen: Believed | None = None) -> Tensor:
+        """Logits of the pools: `[B, P]` where something is believed, else `[P]`."""
+        if seen is not None:
+            parts = (v.mean(1) for v in (seen.accuracy, seen.usd, seen.seconds))  # [B, M] each
+            accuracy, usd, seconds = parts
         else:
             accuracy, usd, seconds = table.accuracy, table.cost, table.latency
             if self.bins:
@@ -75,23 +93,22 @@ class BeliefStart(nn.Module):
         value = accuracy - self._paid(usd, seconds)
         return table.pool_mean(value) / self.temperature
 
-    def matches(self, table: BackboneTable, batch: Batch) -> Tensor:
-        """Logits of the backbones: `[N, M]` where there are beliefs about the batch, else `[M]`."""
-        reading = self.believed(table, batch)
-        if reading is None:
+    def matches(self, table: BackboneTable, batch: Batch, seen: Believed | None = None) -> Tensor:
+        """Logits of the backbones: `[N, M]` where something is believed, else `[M]`."""
+        if seen is None:
             value = self._worth(table.accuracy, table.cost, table.latency)
             return value / self.temperature
-        worth = self._worth(reading(batch.query_embed), reading.usd, reading.seconds)  # [B, T, M]
-        agent = torch.arange(len(batch.batch), device=worth.device)
-        place = agent - batch.ptr[batch.batch]  # of the role in the template, [N]
-        return worth[batch.batch, place] / self.temperature
+        worth = self._worth(seen.accuracy, seen.usd, seen.seconds)  # [B, T, M]
+        return worth[batch.batch, _place(batch)] / self.temperature
 
-    def believed(self, table: BackboneTable, batch: Batch) -> LinearBelief | None:
-        """The reading, if it is of these LLMs and the roles of these graphs."""
-        if self.reading is None:
-            return None
-        roles = [role.name for role in batch.template[0].roles]
-        return self.reading if self.reading.is_of(roles, table.names) else None
+    def gates(self, batch: Batch, backbone: Tensor, seen: Believed) -> Tensor:
+        """Logits of agents on their LLMs `[N]`: `[N]`, 0 of the best of each graph."""
+        worth = self._worth(seen.accuracy, seen.usd, seen.seconds)  # [B, T, M]
+        own = worth[batch.batch, _place(batch), backbone]  # [N]
+        able = own.masked_fill(batch.is_decision, float("-inf"))
+        best = scatter(able, batch.batch, 0, batch.num_graphs, reduce="max")  # [B]
+        away: Tensor = (own - best[batch.batch]) / self.temperature
+        return away
 
     def _worth(self, accuracy: Tensor, usd: Tensor, seconds: Tensor) -> Tensor:
         """u of an LLM in one role."""
@@ -109,14 +126,12 @@ class BeliefStart(nn.Module):
         value = table.pool_mean(torch.sigmoid(logit) - self._paid(table.cost, table.latency))
         return (value / self.temperature).softmax(1).mean(0).log()
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """A checkpoint brings its reading, or none."""
-        weight = state_dict.get(f"{prefix}reading.weight")
-        if weight is None:
-            self.reading = None
-        else:
-            self.reading = LinearBelief(*weight.shape).to(self.lambda_tok.device)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
-
     def extra_repr(self) -> str:
         return f"calls={self.calls}, depth={self.depth}, temperature={self.temperature}"
+
+
+def _place(batch: Batch) -> Tensor:
+    """Place of every agent's role in its template, `[N]`."""
+    agent = torch.arange(len(batch.batch), device=batch.batch.device)
+    place: Tensor = agent - batch.ptr[batch.batch]
+    return place

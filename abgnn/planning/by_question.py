@@ -71,7 +71,7 @@ class QuestionPlanner:
         return replace(
             made,
             level=_logit(fine.accuracy.mean(0)) - _logit(coarse),
-            seen=seen.rows(_spread(len(seen), _PRICED)),
+            seen=seen.rows(priced(len(seen))),
         )
 
     @property
@@ -87,25 +87,30 @@ class QuestionPlanner:
         """The simulation that serves."""
         return TeamForecasts(self.model, self.bills, self.profile)
 
+    def read(self, questions: Questions) -> Seen:
+        """What is read of questions."""
+        return Seen.of(self.model.features, questions)
+
     def __call__(self, questions: Questions) -> Belief:
         """Beliefs about lone calls, `[Q, S, M]`."""
-        return self.team.belief(Seen.of(self.model.features, questions))
+        return self.team.belief(self.read(questions))
 
     def forecasts(self, questions: Questions, designs: Sequence[Design] | None = None) -> Forecasts:
         """Of the portfolio, or of other designs, `[Q, D]`."""
-        seen = Seen.of(self.model.features, questions)
+        return self.forecasts_on(self.read(questions), designs)
+
+    def forecasts_on(self, seen: Seen, designs: Sequence[Design] | None = None) -> Forecasts:
+        """The same of what was read already."""
         if designs is not None:
             return self.team.forecasts(seen, designs)
-        return self._portfolio(seen)
-
-    def _portfolio(self, seen: Seen) -> Forecasts:
         made = self.team.forecasts(seen, self.designs)
         return Forecasts(expit(_logit(made.accuracy) + self.level), made.usd, made.seconds)
 
     @cached_property
     def trained(self) -> Forecasts:
-        """Of the training questions that prices are found on."""
-        return self._portfolio(self.seen)
+        """Of the training questions that prices are found on (`priced`), as if their own answers
+        were not known."""
+        return self.forecasts_on(self.seen)
 
     def prices(self, budget: Budget) -> tuple[float, float]:
         """λ_tok per USD and λ_lat per second at which the training questions keep a budget.
@@ -147,6 +152,11 @@ def question_planner(
     designs = portfolio(blind, space)
     shift = left_out_shift(model.layout, model.left_out, profile.thinks, seen)
     return QuestionPlanner.of(template, profile, model, bills, designs, replace(seen, shift=shift))
+
+
+def priced(n: int) -> Index:
+    """Which of n training questions prices are found on."""
+    return _spread(n, _PRICED)
 
 
 def _spread(n: int, most: int) -> Index:

@@ -45,6 +45,25 @@ class Seen:
     def __len__(self) -> int:
         return len(self.phi)
 
+    def joined(self, other: Seen) -> Seen:
+        """These questions and others behind them."""
+        shifts = [seen.shift for seen in (self, other)]
+        like = next((shift for shift in shifts if shift is not None), None)
+        joined = None
+        if like is not None:
+            none = [np.zeros((len(seen), *like.shape[1:])) for seen in (self, other)]
+            joined = np.concatenate(
+                [b if a is None else a for a, b in zip(shifts, none, strict=True)]
+            )
+        return Seen(
+            np.concatenate([self.phi, other.phi]),
+            np.concatenate([self.difficulty, other.difficulty]),
+            np.concatenate([self.kind, other.kind]),
+            np.concatenate([self.between, other.between]),
+            np.concatenate([self.own, other.own]),
+            joined,
+        )
+
     def rows(self, at: Index | slice) -> Seen:
         """Some of the questions."""
         shift = None if self.shift is None else self.shift[at]

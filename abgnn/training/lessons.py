@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.agent_balance import AgentBalance
+from abgnn.models.agent_beliefs import AgentBeliefs, Remembered
 from abgnn.models.plan_knowledge import knowledge
 from abgnn.models.plan_net import PlanNet
 from abgnn.models.policy import Policy
 from abgnn.models.portfolio import Portfolio
 from abgnn.models.questions import questions_of
 from abgnn.planning.beliefs import Forecasts
-from abgnn.planning.by_question import QuestionPlanner
+from abgnn.planning.by_question import QuestionPlanner, priced
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.question_calls import Seen
@@ -32,7 +33,7 @@ from abgnn.training.imitation import Lessons, admissible, imitate
 from abgnn.training.plan_lessons import teach_plan_net
 
 _ENOUGH, _MORE = 40, 120  # designs that a policy can choose: from fewer on, more are made
-_CHUNK = 256
+_TOK, _LAT = (0.3, 3000.0), (1e-4, 0.3)  # λ's at which budgets are looked up
 _FINE = 512  # draws of what `PlanNet` learns from: it smooths what is left of their noise
 
 
@@ -65,6 +66,39 @@ def planner_of(calibration: Calibration, mas: BaseMAS, queries: Sequence[Query])
     return calibration.by_question()
 
 
+@dataclass(frozen=True)
+class Material:
+    """Questions to learn on, as a planner reads them.
+
+    Args:
+        queries, questions: L of them.
+        seen: what is read of them. What their own answers taught the planner is taken away, so
+            that they are to the pupil as new questions will be.
+    """
+
+    queries: list[Query]
+    questions: Questions
+    seen: Seen
+
+    @classmethod
+    def of(
+        cls,
+        planner: QuestionPlanner,
+        calibration: Calibration,
+        queries: Sequence[Query],
+        questions: Questions,
+    ) -> Material:
+        """Of queries: those of a calibration only where the planner can leave their answers out."""
+        asked = () if calibration.questions is None else calibration.questions.texts
+        row = {asked[i]: k for k, i in enumerate(priced(len(asked)))}
+        old = [i for i, query in enumerate(queries) if query.text in row]
+        new = [i for i, query in enumerate(queries) if query.text not in set(asked)]
+        at = np.array(old + new, dtype=np.int64)
+        left_out = planner.seen.rows(np.array([row[queries[i].text] for i in old], dtype=np.int64))
+        seen = left_out.joined(planner.read(questions.rows(at[len(old) :])))
+        return cls([queries[i] for i in at], questions.rows(at), seen)
+
+
 def teach(
     policy: Policy,
     mas: BaseMAS,
@@ -89,88 +123,105 @@ def teach(
     Returns: of `PlanNet` the error that is left, of others the probability of a single choice.
     """
     by = kind_entry(queries) if calibration.questions is None else calibration.questions.by
-    questions = questions_of(mas, queries, by)
+    material = Material.of(planner, calibration, queries, questions_of(mas, queries, by))
     if isinstance(policy, PlanNet):
-        return _teach_scores(policy, planner, mas, questions, course)
+        return _teach_scores(policy, planner, mas, material, course)
     if not isinstance(policy, AgentBalance):
         raise ConfigError("policy", type(policy).__name__, "PlanNet or AgentBalance, to be taught")
-    device = next(policy.parameters()).device
-    if policy.prior is not None:
-        policy.believe(mas.batch(queries).to(device), planner(questions))
-    lessons = lessons_for(policy.plan_space(calibration), planner, queries, questions, course.seed)
-    reached = imitate(policy, mas, lessons, points, course)
-    if policy.tradeoff is not None:
-        rows = []
-        for point in points:
-            policy.set_tradeoff(*point)
-            rows.append([*point, *expected(policy, mas, planner, queries, questions)])
-        policy.tradeoff.taught = torch.tensor(rows, device=device)
-    return reached
+    return _teach_choices(policy, planner, mas, calibration, material, points, course)
 
 
 def _teach_scores(
     policy: PlanNet,
     planner: QuestionPlanner,
     mas: BaseMAS,
-    questions: Questions,
+    material: Material,
     course: Course,
 ) -> float:
     portfolio = Portfolio(planner.roles, planner.backbones, planner.designs)
-    features = planner.model.features
+    features, questions = planner.model.features, material.questions
     policy.know(
         knowledge(portfolio, planner, features, planner.profile, questions, mas.encode.model)
     )
     fine = TeamForecasts(planner.model, planner.bills, planner.profile, _FINE, 2)
-    forecasts = fine.forecasts(Seen.of(features, questions), planner.designs)
-    return teach_plan_net(policy, forecasts, questions, course)
+    forecasts = fine.forecasts(material.seen, planner.designs)
+    belief = planner.team.belief(material.seen)
+    return teach_plan_net(policy, forecasts, questions, course, belief)
+
+
+def _teach_choices(
+    policy: AgentBalance,
+    planner: QuestionPlanner,
+    mas: BaseMAS,
+    calibration: Calibration,
+    material: Material,
+    points: Sequence[Pair],
+    course: Course,
+) -> float:
+    known = AgentBeliefs(planner, mas.encode.model, material.questions.by)
+    if policy.prior is not None:
+        place = {query.text: i for i, query in enumerate(material.queries)}
+        belief = planner.team.belief(material.seen)
+        policy.believe(Remembered(planner, known.encoder, known.by, belief, place))
+    lessons = lessons_for(policy.plan_space(calibration), planner, material, course.seed)
+    reached = imitate(policy, mas, lessons, points, course)
+    if policy.tradeoff is not None:
+        rows = operating_points(policy, mas, planner, material)
+        policy.tradeoff.taught = torch.tensor(rows, device=policy.tradeoff.taught.device)
+    if policy.prior is not None:
+        policy.believe(known)
+    return reached
 
 
 def lessons_for(
-    space: PlanSpace,
-    planner: QuestionPlanner,
-    queries: Sequence[Query],
-    questions: Questions,
-    seed: int = 0,
+    space: PlanSpace, planner: QuestionPlanner, material: Material, seed: int = 0
 ) -> Lessons:
     """Forecasts of designs that a policy can choose: the planner's, and where few of them are
     within its pools, teams of one LLM."""
     able = admissible(planner.designs, space)
     designs = [planner.designs[d] for d in able]
-    ahead = planner.forecasts(questions)
+    ahead = planner.forecasts_on(material.seen)
     parts = [[values[:, able] for values in (ahead.accuracy, ahead.usd, ahead.seconds)]]
     if len(designs) < _ENOUGH:
         new = [design for design in space.library(most=3) if design not in designs]
         rng = np.random.default_rng(seed)
         new = [new[i] for i in sorted(rng.permutation(len(new))[:_MORE])]
-        more = planner.forecasts(questions, new)
+        more = planner.forecasts_on(material.seen, new)
         parts.append([more.accuracy, more.usd, more.seconds])
         designs += new
     joined = Forecasts(*(np.concatenate(columns, 1) for columns in zip(*parts, strict=True)))
-    return Lessons(queries, tuple(designs), joined, space.pools)
+    return Lessons(material.queries, tuple(designs), joined, space.pools)
 
 
 @torch.no_grad()
-def expected(
-    policy: Policy,
-    mas: BaseMAS,
-    planner: QuestionPlanner,
-    queries: Sequence[Query],
-    questions: Questions,
-) -> tuple[float, float, float]:
-    """Accuracy, USD and seconds that the planner expects of a policy's most probable plans."""
+def operating_points(
+    policy: AgentBalance, mas: BaseMAS, planner: QuestionPlanner, material: Material
+) -> list[list[float]]:
+    """λ_tok, λ_lat, and what the planner expects of a policy's most probable plans there, in the
+    mean over the questions: accuracy, USD, seconds."""
     device = next(policy.parameters()).device
-    plans: list[Plan] = []
-    for start in range(0, len(queries), _CHUNK):
-        batch = mas.batch(queries[start : start + _CHUNK]).to(device)
-        plans += policy(batch, sample=False).plans()
-    chosen = [design_of(plan, planner.template, planner.backbones) for plan in plans]
-    different = list(dict.fromkeys(chosen))
-    ahead = planner.forecasts(questions, different)
-    rows, place = np.arange(len(plans)), [different.index(design) for design in chosen]
-    accuracy, usd, seconds = (
-        float(values[rows, place].mean()) for values in (ahead.accuracy, ahead.usd, ahead.seconds)
-    )
-    return accuracy, usd, seconds
+    batch = mas.batch(material.queries).to(device)
+    grid, chosen = _grid(), []
+    for point in grid:
+        policy.set_tradeoff(*point)
+        plans = policy(batch, sample=False).plans()
+        chosen.append([design_of(plan, planner.template, planner.backbones) for plan in plans])
+    different = list(dict.fromkeys(design for row in chosen for design in row))
+    place = {design: d for d, design in enumerate(different)}
+    ahead = planner.forecasts_on(material.seen, different)
+    rows, out = np.arange(len(material.queries)), []
+    for point, row in zip(grid, chosen, strict=True):
+        at = [place[design] for design in row]
+        means = [float(v[rows, at].mean()) for v in (ahead.accuracy, ahead.usd, ahead.seconds)]
+        out.append([*point, *means])
+    return out
+
+
+def _grid() -> list[Pair]:
+    """λ's at which budgets are looked up: of dollars, of seconds, of both."""
+    tok, lat = np.geomspace(*_TOK, 56).tolist(), np.geomspace(*_LAT, 14).tolist()
+    both = [(a, b) for a in tok[4::8] for b in lat[1::2]]
+    return [(0.0, 0.0), *((a, 0.0) for a in tok), *((0.0, b) for b in lat), *both]
 
 
 def design_of(plan: Plan, template: Template, names: Sequence[str]) -> Design:

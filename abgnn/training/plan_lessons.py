@@ -10,7 +10,7 @@ from torch import Tensor
 
 from abgnn.data.arrays import Array
 from abgnn.models.plan_net import PlanNet
-from abgnn.planning.beliefs import Forecasts
+from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.questions import Questions
 from abgnn.training.course import PLAN_NET, Course
 
@@ -19,7 +19,11 @@ _AHEAD = 200  # questions in whose forecasts budgets are looked up
 
 
 def teach_plan_net(
-    policy: PlanNet, forecasts: Forecasts, texts: Questions, course: Course = PLAN_NET
+    policy: PlanNet,
+    forecasts: Forecasts,
+    texts: Questions,
+    course: Course = PLAN_NET,
+    belief: Belief | None = None,
 ) -> float:
     r"""Regression on the planner's forecasts; returns the root mean squared error that is left.
 
@@ -34,13 +38,14 @@ def teach_plan_net(
         forecasts: of its designs on the texts, `[Q, D]`.
         texts: Q questions.
         course: of the lessons.
+        belief: about lone agents on the texts; None: what the policy believes itself.
     """
     learn = list(policy.net.parameters())
     optimiser = torch.optim.AdamW(learn, course.lr, weight_decay=course.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(course.steps, 1))
     rng = np.random.default_rng(course.seed)
     wanted = torch.as_tensor(forecasts.accuracy, dtype=torch.float32, device=learn[0].device)
-    shown = policy.prepared(texts)
+    shown = policy.prepared(texts, belief)
     with torch.enable_grad():
         for _ in range(course.steps):
             at = torch.from_numpy(rng.choice(len(texts), min(course.texts, len(texts)), False))
@@ -50,11 +55,11 @@ def teach_plan_net(
             optimiser.step()
             schedule.step()
     known = policy.taught
-    mine = policy.forecasts(texts)
+    mine = policy.forecasts(texts, belief)
     slope = np.maximum(mine.accuracy * (1 - mine.accuracy), 1e-4)
     level = known.level + (forecasts.accuracy - mine.accuracy).mean(0) / slope.mean(0)  # [D]
     policy.know(replace(known, level=level, factor=_factors(mine, forecasts, known.factor)))
-    ahead = policy.forecasts(texts)
+    ahead = policy.forecasts(texts, belief)
     few = np.linspace(0, len(texts) - 1, min(_AHEAD, len(texts))).astype(np.int64)
     kept = Forecasts(ahead.accuracy[few], ahead.usd[few], ahead.seconds[few])
     policy.know(replace(policy.taught, ahead=kept))

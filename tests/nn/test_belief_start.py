@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Batch
 
+from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.models import AgentBalance
-from abgnn.nn import BackboneTable, BeliefStart, LinearBelief
+from abgnn.models.agent_beliefs import AgentBeliefs
+from abgnn.nn import BackboneTable, BeliefStart
+from abgnn.planning import Questions
 from abgnn.planning.beliefs import Belief
 from abgnn.pools.build import Pools
 from tests import tiny
@@ -16,56 +22,65 @@ from tests import tiny
 N = 24
 
 
-def linear(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Questions and logits `[N, 4, 4]` that are linear in them."""
-    generator = torch.Generator().manual_seed(seed)
-    query = torch.randn(N, tiny.H, generator=generator)
-    weight = torch.randn(tiny.H, 16, generator=torch.Generator().manual_seed(9))
-    return query, (0.5 * query @ weight).view(N, 4, 4)
+@dataclass(frozen=True)
+class Linear:
+    """Logits that are linear in the embedding, of `tiny`'s roles and LLMs."""
+
+    weight: Array  # [H, 4, 4]
+    usd: Array  # [4, 4]
+    seconds: float = 2.0
+    backbones: tuple[str, ...] = tiny.table().names
+    roles: tuple[str, ...] = tuple(role.name for role in tiny.template().roles)
+
+    def __call__(self, questions: Questions) -> Belief:
+        logit = np.tensordot(questions.embedding, self.weight, 1)
+        flat = np.ones_like(logit)
+        accuracy = 1 / (1 + np.exp(-logit))
+        return Belief(logit, 0.1 * flat, accuracy, self.usd * flat, self.seconds * flat)
 
 
-def belief(logit: torch.Tensor) -> Belief:
-    values = logit.double().numpy()
-    flat = np.ones_like(values)
-    return Belief(values, 0.1 * flat, 1 / (1 + np.exp(-values)), 1e-4 * flat, 2.0 * flat)
+def beliefs(usd: Array | None = None) -> Linear:
+    weight = 0.5 * np.random.default_rng(9).standard_normal((tiny.H, 4, 4))
+    return Linear(weight, 1e-4 * np.ones((4, 4)) if usd is None else usd)
 
 
-def believing(**kwargs: object) -> AgentBalance:
+def asked(seed: int = 0) -> Batch:
+    """Questions that every encoder tells apart."""
+    batch = tiny.batch(N)
+    batch.query_embed = torch.randn(N, tiny.H, generator=torch.Generator().manual_seed(seed))
+    return batch
+
+
+def believing(known: Linear | None = None, **kwargs: object) -> AgentBalance:
     torch.manual_seed(0)
     policy = AgentBalance(in_channels=tiny.H, channels=6, **kwargs)  # type: ignore[arg-type]
     policy.attach(tiny.table())
-    query, logit = linear()
-    batch = tiny.batch(N)
-    batch.query_embed = query
-    policy.believe(batch, belief(logit))
+    policy.believe(AgentBeliefs(known or beliefs(), "none"))
     return policy
 
 
-def test_matching_starts_at_the_best_by_belief_on_unseen_questions() -> None:
-    policy = believing()
-    query, logit = linear(1)
-    batch = tiny.batch(N)
-    batch.query_embed = query
-    chosen = policy(batch, sample=False).backbone.view(N, 4)
-    accuracy = torch.sigmoid(logit)
-    lost = accuracy.max(2).values - accuracy.gather(2, chosen.unsqueeze(2)).squeeze(2)
-    assert float(lost.max()) < 0.05
-    assert len(set(chosen[:, 0].tolist())) > 1  # by question
-    assert bool((chosen[:, 0] != chosen[:, 1]).any())  # and by role
+def test_the_start_is_the_lone_agent_that_is_worth_most_on_each_question() -> None:
+    policy, batch, known = believing(), asked(1), beliefs()
+    plans = policy(batch, sample=False).plans()
+    logit = np.tensordot(batch.query_embed.numpy(), known.weight, 1)[:, :3]  # no decision agent
+    best = [np.unravel_index(row.argmax(), row.shape) for row in logit]
+    assert all(len(plan.agents) == 1 for plan in plans)
+    is_ = [(known.roles.index(a.role.name), known.backbones.index(a.backbone)) for a in
+           (plan.agents[0] for plan in plans)]  # fmt: skip
+    assert is_ == [(int(j), int(m)) for j, m in best]
+    assert len(set(is_)) > 3
 
 
 def test_prices_count_against_belief() -> None:
-    policy = believing()
-    batch = tiny.batch(N)
-    reading = policy.prior.reading  # type: ignore[union-attr]
-    assert reading is not None
-    reading.usd[:, 2] = 1e-6  # all others a hundred times dearer
+    usd = 1e-4 * np.ones((4, 4))
+    usd[:, 2] = 1e-6  # all others a hundred times dearer
+    policy = believing(beliefs(usd))
     policy.set_tradeoff(1e5, 0.0)
-    assert set(policy(batch, sample=False).backbone.tolist()) == {2}
+    assert set(policy(asked(), sample=False).backbone.tolist()) == {2}
 
 
 def test_checkpoints_keep_what_is_believed() -> None:
-    policy, batch = believing(), tiny.batch(N)
+    policy, batch = believing(), asked()
     again = AgentBalance(in_channels=tiny.H, channels=6)
     again.attach(tiny.table())
     again.load_state_dict(policy.state_dict())
@@ -75,12 +90,22 @@ def test_checkpoints_keep_what_is_believed() -> None:
     fresh = AgentBalance(in_channels=tiny.H, channels=6)
     policy.load_state_dict(fresh.state_dict())  # one that believes nothing
     assert policy.prior is not None
-    assert policy.prior.reading is None
+    assert policy.prior.beliefs is None
+
+
+def test_a_smaller_catalogue_is_believed_of_too() -> None:
+    policy, batch = believing(), asked(2)
+    seen = policy.prior.seen(batch, ("b3", "b1"))  # type: ignore[union-attr]
+    whole = policy.prior.seen(batch, policy.table.names)  # type: ignore[union-attr]
+    assert seen is not None
+    assert whole is not None
+    assert torch.equal(seen.accuracy, whole.accuracy[:, :, [3, 1]])
+    assert policy.prior.seen(batch, ("b3", "another")) is None  # type: ignore[union-attr]
 
 
 def test_another_catalogue_has_its_own_figures() -> None:
     policy, table = believing(), tiny.table()
-    names = tuple(reversed(table.names))
+    names = ("b3", "b2", "b1", "another")
     pools = Pools(
         names, ((0, 1), (2, 3)), *(v.numpy() for v in (table.accuracy, table.cost, table.latency))
     )
@@ -89,16 +114,6 @@ def test_another_catalogue_has_its_own_figures() -> None:
     blind.attach(BackboneTable(table.embed, pools))
     batch = tiny.batch(6)
     assert torch.equal(policy(batch, sample=False).backbone, blind(batch, sample=False).backbone)
-
-
-def test_a_reading_of_linear_beliefs_is_exact() -> None:
-    query, logit = linear()
-    flat = torch.ones_like(logit)
-    reading = LinearBelief.fit(query, torch.sigmoid(logit), flat, flat, ("abcd", "efgh"), 1e-9)
-    torch.testing.assert_close(reading(query), torch.sigmoid(logit), atol=2e-3, rtol=0)
-    assert reading.is_of("abcd", "efgh")
-    assert not reading.is_of("abcd", "efhg")
-    assert str(reading) == "LinearBelief(roles=4, backbones=4)"
 
 
 def test_every_llm_is_on_offer_unless_tiers_are_stated() -> None:
@@ -144,4 +159,4 @@ def test_paper_mode_believes_nothing() -> None:
     policy = AgentBalance(in_channels=tiny.H, init="paper")
     policy.attach(tiny.table())
     with pytest.raises(ConfigError, match=r"policy\.init: got 'paper'"):
-        policy.believe(tiny.batch(N), belief(linear()[1]))
+        policy.believe(AgentBeliefs(beliefs(), "none"))

@@ -22,7 +22,7 @@ from abgnn.rollout import SimulatedClient
 from abgnn.training import BudgetDuals, Reinforce, Teacher
 from abgnn.training.course import Course
 from abgnn.training.imitation import Lessons, admissible, imitate, short_list
-from abgnn.training.lessons import design_of, lessons_for, planner_of, texts_of
+from abgnn.training.lessons import Material, design_of, lessons_for, planner_of, texts_of
 from datamodules import QuickQA
 
 
@@ -170,13 +170,32 @@ def test_designs_are_those_that_a_policy_can_choose(calibration: Calibration, ma
     planner = calibration.by_question()
     names = range(len(calibration.profile.names))
     pairs = PlanSpace(calibration.template, tuple((m, m + 1) for m in list(names)[:-1]), 2)
-    made = lessons_for(pairs, planner, queries[:4], questions_of(mas, queries[:4], "subject"))
+    questions = questions_of(mas, queries[:4], "subject")
+    made = lessons_for(pairs, planner, Material.of(planner, calibration, queries[:4], questions))
     assert len(made.designs) >= 40
     assert admissible(made.designs, pairs) == list(range(len(made.designs)))
     assert made.forecasts.accuracy.shape == (4, len(made.designs))
     for design in planner.designs[::9]:
         plan = design.plan(queries[0], planner.template, planner.backbones)
         assert design_of(plan, planner.template, planner.backbones) == design
+
+
+def test_lessons_on_asked_questions_leave_their_own_answers_out(
+    calibration: Calibration, mas: BaseMAS
+) -> None:
+    made, planner = data(), calibration.by_question()
+    queries = made.queries("train") + made.queries("test")[:10]
+    questions = questions_of(mas, queries, "subject")
+    material = Material.of(planner, calibration, queries, questions)
+    asked = [query.text in calibration.questions.texts for query in queries]
+    assert sum(asked) == 40
+    assert sorted(q.text for q in material.queries) == sorted(q.text for q in queries)
+    left_out = planner.forecasts_on(material.seen).accuracy
+    known = planner.forecasts(material.questions).accuracy
+    away = np.abs(left_out - known).mean(1)
+    new = np.array([q.text not in calibration.questions.texts for q in material.queries])
+    assert (away[new] < 1e-9).all()
+    assert (away[~new] > 1e-4).mean() > 0.9
 
 
 def test_a_calibration_of_0_1_is_of_the_training_questions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from lightning.pytorch import Trainer, seed_everything
 
 from abgnn.errors import ConfigError
@@ -100,10 +101,12 @@ def test_steps_are_at_the_points_and_the_end_is_at_the_experiment_s_own(tmp_path
 
 def test_a_resumed_run_is_not_taught_again(tmp_path: Path, checkpoint: str) -> None:
     again = Tradeoffs([(160.0, 2e-2), (10.0, 1e-3), (0.5, 1e-4)])
-    resumed = module()
+    resumed, saved = module(), torch.load(checkpoint, weights_only=True)["state_dict"]
     trainer(tmp_path, again, max_epochs=2).fit(resumed, datamodule=data(), ckpt_path=checkpoint)
     assert again.reached is None
-    assert len(resumed.policy.tradeoff.taught) == 3  # type: ignore[union-attr]
+    taught = resumed.policy.tradeoff.taught  # type: ignore[union-attr]
+    assert torch.equal(taught, saved["policy.tradeoff.taught"])
+    assert len(taught) > 50
 
 
 def test_wrong_points_policies_and_budgets(tmp_path: Path) -> None:
