@@ -19,6 +19,7 @@ from abgnn.models.balance_parts import (
     chosen_slot,
     spread,
     start_of,
+    taught_point,
 )
 from abgnn.models.decision import Action, Choice, Decision
 from abgnn.models.policy import Policy
@@ -161,14 +162,11 @@ class AgentBalance(Policy):
         return PlanSpace(calibration.template, allowed, self.min_agents)
 
     def set_budget(
-        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
+        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
         if self.tradeoff is None or not self.has_operating_points:
             return super().set_budget(cost_usd, latency_s, aim)
-        for field, value in (("cost_usd", cost_usd), ("latency_s", latency_s), ("aim", aim)):
-            if value is not None and not value > 0:
-                raise ConfigError(f"set_budget.{field}", value, "a number above 0")
-        point = self.tradeoff.nearest(cost_usd, latency_s, aim)
+        point = taught_point(self.tradeoff, cost_usd, latency_s, aim)
         self.set_tradeoff(*point)
         return point
 

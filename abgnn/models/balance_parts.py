@@ -11,6 +11,8 @@ from abgnn.errors import ConfigError
 from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
+from abgnn.nn.tradeoff import Tradeoff
+from abgnn.planning.least import refusal
 
 Init = Literal["beliefs", "paper", "profile"]
 
@@ -24,6 +26,24 @@ def start_of(init: Init, min_agents: int) -> BelievedStart | None:
         return BelievedStart(4.0, 3.0, bins=bins)
     alone = 1.0 if bins else None  # a lone agent decides all; 0.1 took it for one of a team
     return BelievedStart(1.0, 1.0, share=alone or 0.5, wait=alone or 0.6, bins=bins)
+
+
+def taught_point(
+    tradeoff: Tradeoff, cost_usd: float | None, latency_s: float | None, aim: float
+) -> tuple[float, float]:
+    """The best λ's that were taught, within a share of the budgets.
+
+    Raises:
+        ConfigError: budgets that are no budgets, or that none keeps.
+    """
+    for field, value in (("cost_usd", cost_usd), ("latency_s", latency_s), ("aim", aim)):
+        if value is not None and not value > 0:
+            raise ConfigError(f"set_budget.{field}", value, "a number above 0")
+    point = tradeoff.nearest(cost_usd, latency_s, aim)
+    if point is None:
+        usd, seconds = tradeoff.taught[:, 3:].double().cpu().numpy().T / aim
+        raise refusal(cost_usd, latency_s, usd, seconds, means=False)
+    return point
 
 
 def chosen_slot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
 from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.budgets import Budget
+from abgnn.planning.least import refusal_by_question
 from abgnn.planning.questions import Questions
 
 
@@ -110,6 +112,9 @@ class PlanNet(Policy):
         budget = Budget(cost_usd, latency_s, margin=aim)
         able = slice(None) if self._usable is None else self._usable.numpy()
         accuracy, usd, seconds = known.accuracy[:, able], known.usd[:, able], known.seconds[:, able]
+        limits = [math.inf if limit is None else limit for limit in (cost_usd, latency_s)]
+        if usd.min(1).mean() > aim * limits[0] or seconds.min(1).mean() > aim * limits[1]:
+            raise refusal_by_question(cost_usd, latency_s, usd / aim, seconds / aim)
         point = assignment_prices(accuracy, usd, seconds, budget)
         self.set_tradeoff(*point)
         return point

@@ -75,7 +75,7 @@ class Policy(nn.Module, ABC):
         raise ConfigError("policy", type(self).__name__, "a policy that selects pools")
 
     def set_budget(
-        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.97
+        self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
         """Choose the operating point for budgets per query; returns its λ_tok and λ_lat.
 
@@ -84,7 +84,7 @@ class Policy(nn.Module, ABC):
             aim: share of the budgets that may be used by expectation (0.93 if strict).
 
         Raises:
-            ConfigError: the policy was taught no operating points.
+            ConfigError: the policy was taught no operating points, or none keeps the budgets.
         """
         allowed = "AgentBalance(conditioned=True) that the callback Tradeoffs has taught, or "
         allowed += "PlanNet that Teacher has taught"

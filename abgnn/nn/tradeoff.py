@@ -59,18 +59,17 @@ class Tradeoff(nn.Module):
 
     def nearest(
         self, cost_usd: float | None, latency_s: float | None, aim: float
-    ) -> tuple[float, float]:
-        """λ's of the taught point of the highest expected accuracy within a share of the budgets.
-
-        If none is within, those of the point that exceeds them least.
-        """
+    ) -> tuple[float, float] | None:
+        """λ's of the taught point of the highest expected accuracy within a share of the budgets;
+        None: no point is within."""
         assert len(self.taught), "points were taught"
         allowed = [float("inf") if b is None else aim * b for b in (cost_usd, latency_s)]
         used = self.taught[:, 3:] / self.taught.new_tensor(allowed)  # [T, 2]
         worst = used.amax(1)  # [T]
         inside = self.taught[:, 2].masked_fill(worst > 1, float("-inf"))
-        best = inside.argmax() if bool((worst <= 1).any()) else worst.argmin()
-        tok, lat = self.taught[best, :2].tolist()
+        if not bool((worst <= 1).any()):
+            return None
+        tok, lat = self.taught[inside.argmax(), :2].tolist()
         return tok, lat
 
     def forward(self, batch: Batch, scale: float = 1.0) -> Batch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from scipy.special import expit
 
@@ -65,15 +67,23 @@ class LoneCalls:
     def moments(self, regressors: Array) -> tuple[Array, Array]:
         """Mean and standard deviation over draws, `[Q, S, M]` each."""
         s, q, _ = regressors.shape
-        mean = np.empty((q, s, self.layout.backbones))
-        sd = np.empty_like(mean)
-        centre = self.weight.mean(0)  # [S, M, K]
-        away = self.weight - centre
+        mean, variance = np.empty((2, q, s, self.layout.backbones))
         for j in range(s):
-            mean[:, j] = regressors[j] @ centre[j].T
-            logit = away[:, j] @ regressors[j].T  # [R, M, Q]
-            sd[:, j] = np.sqrt(np.square(logit).mean(0)).T
-        return mean, sd
+            x = regressors[j]  # [Q, K]
+            mean[:, j] = x @ self._centre[j].T
+            variance[:, j] = (x @ self._covariance[j] * x).sum(-1).T  # [M, Q, K] summed
+        return mean, np.sqrt(np.maximum(variance, 0))
+
+    @cached_property
+    def _centre(self) -> Array:
+        """Mean weights, `[S, M, K]`."""
+        return self.weight.mean(0)
+
+    @cached_property
+    def _covariance(self) -> Array:
+        """Of the weights, over draws, `[S, M, K, K]`."""
+        away = np.moveaxis(self.weight - self._centre, 0, 2)  # [S, M, R, K]
+        return np.swapaxes(away, 2, 3) @ away / np.float32(len(self.weight))
 
 
 def left_out_shift(

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from abgnn.data.plan import Plan
 from abgnn.data.query import Query
-from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.agent_balance import AgentBalance
@@ -24,16 +22,16 @@ from abgnn.models.questions import questions_of
 from abgnn.planning.beliefs import Forecasts
 from abgnn.planning.by_question import QuestionPlanner, priced
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.design import Design, PlanSpace
+from abgnn.planning.design import PlanSpace
 from abgnn.planning.question_calls import Seen
 from abgnn.planning.questions import Questions, kind_entry
 from abgnn.planning.team_forecasts import TeamForecasts
 from abgnn.training.course import Course, Pair
 from abgnn.training.imitation import Lessons, admissible, imitate
+from abgnn.training.operating_points import operating_points
 from abgnn.training.plan_lessons import teach_plan_net
 
 _ENOUGH, _MORE = 40, 120  # designs that a policy can choose: from fewer on, more are made
-_TOK, _LAT = (0.3, 3000.0), (1e-4, 0.3)  # λ's at which budgets are looked up
 _FINE = 512  # draws of what `PlanNet` learns from: it smooths what is left of their noise
 
 
@@ -166,7 +164,7 @@ def _teach_choices(
     lessons = lessons_for(policy.plan_space(calibration), planner, material, course.seed)
     reached = imitate(policy, mas, lessons, points, course)
     if policy.tradeoff is not None:
-        rows = operating_points(policy, mas, planner, material)
+        rows = operating_points(policy, mas, planner, material.queries, material.seen)
         policy.tradeoff.taught = torch.tensor(rows, device=policy.tradeoff.taught.device)
     if policy.prior is not None:
         policy.believe(known)
@@ -191,46 +189,3 @@ def lessons_for(
         designs += new
     joined = Forecasts(*(np.concatenate(columns, 1) for columns in zip(*parts, strict=True)))
     return Lessons(material.queries, tuple(designs), joined, space.pools)
-
-
-@torch.no_grad()
-def operating_points(
-    policy: AgentBalance, mas: BaseMAS, planner: QuestionPlanner, material: Material
-) -> list[list[float]]:
-    """λ_tok, λ_lat, and what the planner expects of a policy's most probable plans there, in the
-    mean over the questions: accuracy, USD, seconds."""
-    device = next(policy.parameters()).device
-    batch = mas.batch(material.queries).to(device)
-    grid, chosen = _grid(), []
-    for point in grid:
-        policy.set_tradeoff(*point)
-        plans = policy(batch, sample=False).plans()
-        chosen.append([design_of(plan, planner.template, planner.backbones) for plan in plans])
-    different = list(dict.fromkeys(design for row in chosen for design in row))
-    place = {design: d for d, design in enumerate(different)}
-    ahead = planner.forecasts_on(material.seen, different)
-    rows, out = np.arange(len(material.queries)), []
-    for point, row in zip(grid, chosen, strict=True):
-        at = [place[design] for design in row]
-        means = [float(v[rows, at].mean()) for v in (ahead.accuracy, ahead.usd, ahead.seconds)]
-        out.append([*point, *means])
-    return out
-
-
-def _grid() -> list[Pair]:
-    """λ's at which budgets are looked up: of dollars, of seconds, of both."""
-    tok, lat = np.geomspace(*_TOK, 56).tolist(), np.geomspace(*_LAT, 14).tolist()
-    both = [(a, b) for a in tok[4::8] for b in lat[1::2]]
-    return [(0.0, 0.0), *((a, 0.0) for a in tok), *((0.0, b) for b in lat), *both]
-
-
-def design_of(plan: Plan, template: Template, names: Sequence[str]) -> Design:
-    """The design that a plan carries out: as if its decision agent read all others."""
-    slots = {role.name: slot for slot, role in enumerate(template.roles)}
-    cast = [(slots[agent.role.name], list(names).index(agent.backbone)) for agent in plan.agents]
-    decision = next((m for slot, m in cast if slot == template.decision and len(cast) > 1), None)
-    agents = [(slot, m) for slot, m in cast if decision is None or slot != template.decision]
-    inside = {slot for slot, _ in agents}
-    edges = [(cast[u][0], cast[v][0]) for u, v in plan.edges]
-    kept = tuple(sorted((u, v) for u, v in edges if u in inside and v in inside))
-    return Design(tuple(agents), kept, decision)

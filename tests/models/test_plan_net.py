@@ -180,6 +180,9 @@ def test_budgets_are_kept_on_the_questions_that_it_was_taught(taught: PlanNet) -
         assert costs[-1] <= budget
     assert costs[0] < costs[1] < costs[2]
     assert taught.operating_point == point
+    with pytest.raises(ConfigError, match=r"cost_usd: got 1e-07; allowed: at least \$"):
+        taught.set_budget(1e-7)
+    assert taught.operating_point == point
 
 
 def test_llms_that_are_not_in_the_catalogue_are_not_used(

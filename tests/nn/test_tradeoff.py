@@ -91,8 +91,11 @@ def test_budgets_are_looked_up_among_what_was_taught() -> None:
     assert policy.set_budget() == (0, 0)
     assert policy.set_budget(5.2e-3) == (0, 0)
     assert policy.set_budget(5.2e-3, aim=0.9) == pytest.approx((10, 1e-3))
-    assert policy.set_budget(1e-6) == pytest.approx((40, 4e-3))  # the nearest
-    assert policy.tradeoff.lambdas.tolist() == pytest.approx([40, 4e-3])
+    assert policy.tradeoff.lambdas.tolist() == pytest.approx([10, 1e-3])
+    with pytest.raises(ConfigError, match=r"cost_usd: got 1e-06; allowed: at least \$0\.00010[12]"):
+        policy.set_budget(1e-6)
+    with pytest.raises(ConfigError, match=r"latency_s: got 0\.5; allowed: at least 1\.0[12] s"):
+        policy.set_budget(1e-3, 0.5)
     with pytest.raises(ConfigError, match="cost_usd"):
         policy.set_budget(-1.0)
 

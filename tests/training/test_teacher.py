@@ -22,7 +22,8 @@ from abgnn.rollout import SimulatedClient
 from abgnn.training import BudgetDuals, Reinforce, Teacher
 from abgnn.training.course import Course
 from abgnn.training.imitation import Lessons, admissible, imitate, short_list
-from abgnn.training.lessons import Material, design_of, lessons_for, planner_of, texts_of
+from abgnn.training.lessons import Material, lessons_for, planner_of, texts_of
+from abgnn.training.operating_points import design_of
 from datamodules import QuickQA
 
 
