@@ -50,7 +50,8 @@ from abgnn.planning.planner import plan
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce, Teacher
 from abgnn.training.evaluate import evaluate
-from datamodules import Arithmetic, HumanEval, QuickQA
+from datamodules import MMLU, Arithmetic, HumanEval, QuickQA
+from datamodules.question_set import QuestionSet
 
 DATA = {"general": QuickQA, "math": Arithmetic, "code": HumanEval}
 BUDGETS = {  # USD per question: Table 7's totals of the paper, divided by its questions
@@ -58,8 +59,9 @@ BUDGETS = {  # USD per question: Table 7's totals of the paper, divided by its q
     "math": (1.0e-3, 2.0e-3, 4.0e-3, 6.9e-3),
     "code": (6.0e-4, 1.2e-3, 2.4e-3, 5.0e-3),
 }
-BLIND, READS = "mixture (blind)", "planner by question"
+BLIND, READS, STRICT = "mixture (blind)", "planner by question", "the same, strict"
 NET, BALANCE = "PlanNet, taught", "AgentBalance, taught"
+MMLU_TEST = 180  # questions
 JUDGED = 1_000_000  # first sample of the test
 Figures = dict[str, list[list[float]]]  # who → (accuracy, use, distinct plans) by budget
 
@@ -71,8 +73,7 @@ class World:
         self.args, self.seed = args, seed
         self.domain: str = args.domain  # type: ignore[attr-defined]
         self.client = SimulatedClient(world_seed=seed, version=args.version)  # type: ignore[attr-defined]
-        n_train: int = args.questions  # type: ignore[attr-defined]
-        self.data = DATA[self.domain](n_train=n_train, n_val=4, batch_size=4, seed=seed)
+        self.data = _data(args, seed)
         self.data.setup("test")
         copies: int = args.copies  # type: ignore[attr-defined]
         self.test: list[Query] = [
@@ -104,6 +105,14 @@ class World:
         return row.performance, row.cost_usd, float(len(teams))
 
 
+def _data(args: object, seed: int) -> QuestionSet:
+    sizes = {"n_train": args.questions, "n_val": 4, "batch_size": 4, "seed": seed}  # type: ignore[attr-defined]
+    path: str | None = args.mmlu  # type: ignore[attr-defined]
+    if path is not None:
+        return MMLU(path=path, n_test=MMLU_TEST, **sizes)
+    return DATA[args.domain](**sizes)  # type: ignore[attr-defined]
+
+
 def _trainer(callbacks: Sequence[Teacher] = ()) -> Trainer:
     return Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0,
@@ -133,6 +142,7 @@ def _policies(world: World, nets: bool) -> Iterator[tuple[float, str, Policy]]:
         budget = Budget(cost)
         yield cost, BLIND, PlannedMixture(PlanFile.of(plan(world.known, budget), world.known))
         yield cost, READS, PlannedQuestions(reads.at(budget))
+        yield cost, STRICT, PlannedQuestions(reads.at(Budget(cost, strict=True)))
         for who, policy in taught.items():
             policy.set_budget(cost_usd=cost)
             yield cost, who, policy
@@ -147,7 +157,7 @@ def shown(cells: Sequence[Figures], domain: str) -> Table:
         "− mixture (points)",
         *(f"{1e3 * c:g} mUSD" for c in BUDGETS[domain]),
     ]
-    for head in (*heads, "use / budget", "worst world", "teams"):
+    for head in (*heads, "use / budget", "worst world", "within", "teams"):
         table.add_column(head, justify="left" if head == "who" else "right")
     for who in cells[0]:
         by_world = [mean(row[0] for row in cell[who]) for cell in cells]
@@ -162,7 +172,7 @@ def shown(cells: Sequence[Figures], domain: str) -> Table:
         teams = mean(row[2] for cell in cells for row in cell[who])
         table.add_row(
             who, f"{mean(by_world):.3f}", _pm(away), *gains, f"{mean(uses):.3f}",
-            f"{worst:.2f}", f"{teams:.0f}",
+            f"{worst:.2f}", f"{sum(use <= 1 for use in uses)} of {len(uses)}", f"{teams:.0f}",
         )  # fmt: skip
     return table
 
@@ -183,6 +193,7 @@ def main() -> None:
     parser.add_argument("--version", type=int, choices=(2, 3), default=3, help="of the worlds")
     parser.add_argument("--rollouts", type=int, default=320)
     parser.add_argument("--questions", type=int, default=80, help="of the training")
+    parser.add_argument("--mmlu", metavar="FILE", help="MMLU's questions, for --domain general")
     parser.add_argument("--copies", type=int, default=6, help="of every test question")
     parser.add_argument("--nets", action="store_true", help="teach PlanNet and AgentBalance too")
     parser.add_argument("--out", default="runs/bench/by_question")
@@ -194,6 +205,7 @@ def main() -> None:
     cells = []
     for seed in range(args.first, args.first + args.worlds):
         size = f"{args.rollouts}x{args.questions}-{'nets' if args.nets else 'planner'}"
+        size = f"mmlu-{size}" if args.mmlu else size
         path = Path(args.out) / f"{args.domain}-v{args.version}-{size}-{seed}.json"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
