@@ -49,5 +49,5 @@ def _row(text: str) -> list[float]:
     words = text.split()
     sentences = max(1, len(_SENTENCE_END.findall(text)))
     word_length = sum(map(len, words)) / max(1, len(words))
-    counts = [sum(1 for _ in pattern.finditer(text)) for pattern in _COMPILED]
+    counts = [len(pattern.findall(text)) for pattern in _COMPILED]
     return [np.log1p(len(text)), word_length, len(words) / sentences, *np.log1p(counts)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from planning_speed import speed_of_plans
 from rich.console import Console
 from rich.table import Table
 
@@ -141,6 +142,7 @@ def main() -> None:
             )
             assert math.isfinite(ratio)
     console.print(table)
+    speed_of_plans(console)
 
 
 if __name__ == "__main__":
