@@ -160,7 +160,7 @@ def question_planner(
         blind: the model that knows no question, which searches the portfolio.
         published: scores by family of benchmarks, where the encoder was at hand.
     """
-    features = QuestionFeatures.fit(questions, role_embedding)
+    features = QuestionFeatures.fit(questions, role_embedding, by_kind=one_role(template))
     seen = Seen.of(features, questions)
     model = QuestionModel.fit(observed, seen, features, profile, template.lead)
     bills = Bills.fit(observed, profile, model, seen)

@@ -51,8 +51,8 @@ class Seen:
 
     def rows(self, at: Index | slice) -> Seen:
         """Some of the questions."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return Seen(*(None if value is None else value[at] for value in values))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Seen(**{name: value[at] for name, value in values.items() if value is not None})
 
 
 def call_features(
