@@ -10,12 +10,14 @@ from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.two_stage_fit import difference_error
 
+_CLEARLY = 2.0
+
 
 def choose_beliefs(left_out: Mapping[str, Array], score: Array) -> tuple[str, dict[str, float]]:
     """Name of the kind with the least error, and every kind's.
 
     Errors are of differences between LLMs, which alone decide a choice. The first kind stays
-    unless another's error is less by more than a standard error, question by question.
+    unless another's error is less by more than two standard errors, question by question.
 
     Args:
         left_out: what each kind believes of training questions that it was not fitted to,
@@ -34,9 +36,9 @@ def choose_beliefs(left_out: Mapping[str, Array], score: Array) -> tuple[str, di
 
 
 def _clearly_less(score: Array, one: Array, other: Array) -> bool:
-    """Whether the error of `one` is less than that of `other` by more than a standard error."""
+    """Whether the error of `one` is less than that of `other` by more than two standard errors."""
     gain = np.array(
         [difference_error(s[None], b[None]) - difference_error(s[None], a[None])
          for s, a, b in zip(score, one, other, strict=True) if not np.isnan(s).all()]
     )  # fmt: skip
-    return bool(gain.mean() > gain.std() / len(gain) ** 0.5)
+    return bool(gain.mean() > _CLEARLY * gain.std() / len(gain) ** 0.5)

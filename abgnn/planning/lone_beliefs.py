@@ -19,6 +19,7 @@ from abgnn.planning.question_calls import Seen
 from abgnn.planning.questions import Questions
 from abgnn.planning.team_forecasts import TeamForecasts
 from abgnn.planning.two_stage import TwoStageBeliefs, TwoStagePredictions
+from abgnn.planning.two_stage_means import squashed
 
 LOGISTIC, NEARNESS = "logistic", "nearness"
 SHARES = {"mean of both": 0.5, "two-stage": 1.0, LOGISTIC: 0.0}
@@ -127,12 +128,10 @@ def tried_kinds(
     """
     outcomes = lone_outcomes(observed, len(team.profile.names))
     two, own = _two_stage(questions, outcomes, team.profile), _lead(team, seen)
-    source = two.predictions
+    source, left_out = two.predictions, squashed(two.fitted.left_out)
     _, usd, seconds = source(questions)
     out = {
-        name: Tried(
-            LoneBeliefs(name, source, s, {}), s * two.left_out + (1 - s) * own, usd, seconds
-        )
+        name: Tried(LoneBeliefs(name, source, s, {}), s * left_out + (1 - s) * own, usd, seconds)
         for name, s in SHARES.items()
     }
     if near is not None:

@@ -14,12 +14,19 @@ from abgnn.planning.bill_model import BillModel, thousands_of_characters
 from abgnn.planning.lone_outcomes import LoneOutcomes
 from abgnn.planning.question_kernel import KernelFeatures
 from abgnn.planning.questions import Questions
-from abgnn.planning.two_stage_means import TwoStageFit, TwoStageMeans, fit_two_stages
+from abgnn.planning.two_stage_means import (
+    LEAST,
+    MOST,
+    TwoStageFit,
+    TwoStageMeans,
+    fit_two_stages,
+    squashed,
+)
 
 
 @dataclass(frozen=True)
 class TwoStagePredictions:
-    """Means alone, which a plan file keeps.
+    """Means alone, which a plan file keeps; squashed, where the beliefs clip.
 
     Args:
         features: of questions.
@@ -35,7 +42,8 @@ class TwoStagePredictions:
     def __call__(self, questions: Questions) -> tuple[Array, Array, Array]:
         """Accuracy, USD and seconds of every LLM, `[Q, M]` each."""
         read, length = self.features(questions), thousands_of_characters(questions.texts)
-        return self.means(read), self.usd(length, read.kind), self.seconds(length, read.kind)
+        accuracy = squashed(self.means.raw(read))
+        return accuracy, self.usd(length, read.kind), self.seconds(length, read.kind)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class TwoStageBeliefs:
     @property
     def left_out(self) -> Array:
         """Accuracy of every LLM on every training question from all the others, `[n, M]`."""
-        return self.fitted.left_out
+        return np.clip(self.fitted.left_out, LEAST, MOST)
 
     @property
     def predictions(self) -> TwoStagePredictions:
@@ -114,8 +122,9 @@ class TwoStageBeliefs:
         return TwoStagePredictions(self.features, self.fitted.means, self.usd, self.seconds)
 
     def __call__(self, questions: Questions) -> Belief:
-        accuracy, usd, seconds = self.predictions(questions)  # [Q, M]
-        variance = self.fitted.variance(self.features(questions))
+        read = self.features(questions)
+        accuracy, variance = self.fitted.means(read), self.fitted.variance(read)  # [Q, M]
+        _, usd, seconds = self.predictions(questions)
         sd = np.sqrt(variance) / (accuracy * (1 - accuracy))
         logit = np.log(accuracy / (1 - accuracy))
         shown = (logit, sd, accuracy, usd, seconds)

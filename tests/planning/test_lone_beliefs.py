@@ -92,7 +92,7 @@ def test_two_stages_win_where_few_components_miss_what_counts() -> None:
 
 
 def test_the_logistic_wins_where_the_text_decides_by_far() -> None:
-    asked = questions(120, 0, first=4.0)
+    asked = questions(240, 0, first=4.0)
     lone = calibration(asked, observed(steep(asked)), None).by_question().lone
     assert lone is not None
     assert lone.name == LOGISTIC
