@@ -14,9 +14,11 @@ from abgnn.planning import Budget, Observations, Prior, QuestionPlan, Questions
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.lone_beliefs import LOGISTIC, NEARNESS, lone_outcomes
+from abgnn.planning.lone_calls import expected_accuracy, logit_of
 from abgnn.planning.nearness import Published
 from abgnn.planning.two_stage import TwoStagePredictions
 from abgnn.planning.two_stage_fit import difference_error
+from abgnn.planning.two_stage_means import squashed
 from tests.planning.question_world import profile as team_profile
 from tests.planning.question_world import template as team_template
 
@@ -46,7 +48,8 @@ def spread(asked: Questions) -> Array:
 def steep(asked: Questions) -> Array:
     """It depends, by far, on the direction in which texts differ most."""
     first = asked.embedding[:, 0] > 0
-    return np.stack([np.where(first, 0.97, 0.03), np.where(first, 0.03, 0.97), 0 * first + 0.5], 1)
+    one, other = np.where(first, 0.99, 0.01), np.where(first, 0.01, 0.99)
+    return np.stack([one, other, other], 1)
 
 
 def observed(chance: Array, share: float = 1.0) -> Observations:
@@ -92,7 +95,7 @@ def test_two_stages_win_where_few_components_miss_what_counts() -> None:
 
 
 def test_the_logistic_wins_where_the_text_decides_by_far() -> None:
-    asked = questions(240, 0, first=4.0)
+    asked = questions(120, 0, first=4.0)
     lone = calibration(asked, observed(steep(asked)), None).by_question().lone
     assert lone is not None
     assert lone.name == LOGISTIC
@@ -151,6 +154,21 @@ def test_a_plan_file_keeps_them(routed: Calibration, tmp_path: Path) -> None:
     assert again.planner(fresh).accuracy == pytest.approx(plan.planner(fresh).accuracy, abs=1e-4)
     assert (again.choose(fresh) == plan.choose(fresh)).mean() > 0.97
     assert again.expected == pytest.approx(plan.expected, rel=1e-4)
+
+
+def test_squashed_predictions_keep_their_order() -> None:
+    raw = np.array([-0.5, 0.02, 0.08, 0.5, 0.95, 0.99, 1.0, 1.2])
+    made = squashed(raw)
+    assert (np.diff(made) > 0).all()
+    assert made[2:5] == pytest.approx(raw[2:5])
+    assert 0.03 <= made.min() < made.max() <= 0.985
+
+
+def test_a_logit_is_found_for_any_expected_accuracy() -> None:
+    accuracy, sd = np.random.default_rng(0).uniform(0.001, 0.999, (2, 500))
+    for query_sd in (0.0, 1.6, 4.0):
+        mean = logit_of(accuracy, sd, query_sd)
+        assert expected_accuracy(mean, sd, query_sd) == pytest.approx(accuracy, abs=1e-9)
 
 
 PUBLISHED = Published(
