@@ -1,9 +1,8 @@
 """The planner in the recorded world, beside the router from as many calls (recorded).
 
-Half of the questions train, the other half is judged. By question: prices are put on the router's
-predictions for all training questions. All calls: every LLM has answered each of them. Few calls
-(about 870): every LLM has answered 22 of each task; by task, one LLM has answered each of as many
-as there are calls. Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs;
+Half of the questions train, the other half is judged. By question: `Calibration.by_question()`. All
+calls: every LLM has answered each of them. Few questions (about 870 calls), and the router's few
+calls: every LLM has answered 22 of each task. Few calls: as many, spread over all questions. Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs;
 gains are over the random mixture of single LLMs at the same realised cost. Intervals are over
 resamples.
 """
