@@ -2,9 +2,9 @@
 
 Half of the questions train, the other half is judged. By question: `Calibration.by_question()`. All
 calls: every LLM has answered each of them. Few questions (about 870 calls), and the router's few
-calls: every LLM has answered 22 of each task. Few calls: as many, spread over all questions. Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs;
-gains are over the random mixture of single LLMs at the same realised cost. Intervals are over
-resamples.
+calls: every LLM has answered 22 of each task. Few calls: as many, spread over all questions.
+Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs; gains are over the
+random mixture of single LLMs at the same realised cost. Intervals are over resamples.
 """
 
 from __future__ import annotations
