@@ -32,7 +32,10 @@ def add_arguments(parser: Parser) -> None:
     )
     text = "a file of `abgnn calibrate`"
     parser.add_argument("calibration", nargs="?", metavar="FILE", help=text)
-    text = "in place of FILE: plan from the published profiles of a config's LLMs alone"
+    text = (
+        "in place of FILE: plan from the published scores of a config's LLMs alone, by nearness of "
+    )
+    text += "its training questions to benchmarks"
     parser.add_argument("--config", metavar="NAME", help=text)
     budget = parser.add_argument_group("budgets; one that is left out does not bind")
     budget.add_argument("--cost", type=float, metavar="USD", help="mean USD per query")

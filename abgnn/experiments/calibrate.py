@@ -7,8 +7,10 @@ from dataclasses import replace
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.progress import Progress, watch
+from abgnn.experiments.published import published_scores
 from abgnn.planning import calibration_plans, observe
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.lone_beliefs import one_role
 from abgnn.training.profiles_alone import kinds_of, profiles_alone
 
 
@@ -23,7 +25,9 @@ def calibrate_experiment(
     """Run the calibration design on the training questions; observe every call.
 
     Calls pass the experiment's recording and caps, phase `calibrate`: a run that was stopped
-    pays only for what is missing. Without rollouts it holds the profiles only.
+    pays only for what is missing. Without rollouts it holds the profiles only. Published scores by
+    family of benchmarks are kept where plans may go by them: without rollouts, and where one role
+    answers.
 
     Args:
         experiment: client, catalogue, roles and questions.
@@ -47,6 +51,8 @@ def calibrate_experiment(
     known = profiles_alone(mas, queries, by)
     names = mas.catalogue.names
     plans = calibration_plans(queries, known.everything, names, rollouts, seed)
+    if not plans or one_role(mas.template):
+        known = replace(known, published=published_scores(mas))
     if not plans:
         return known
     watch(progress, model, len(plans))

@@ -6,7 +6,6 @@ from .budgets import Mixture as Mixture
 from .budgets import Weighted as Weighted
 from .budgets import budgeted_mix as budgeted_mix
 from .by_question import QuestionPlanner as QuestionPlanner
-from .chosen_beliefs import FittedBeliefs as FittedBeliefs
 from .chosen_beliefs import choose_beliefs as choose_beliefs
 from .design import Design as Design
 from .design import PlanSpace as PlanSpace

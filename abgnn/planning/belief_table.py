@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from abgnn.data.arrays import Array
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.lone_beliefs import one_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class BeliefTable:
         )
         if calibration.priced:
             about += f"; prices: {calibration.priced}"
+        if one_role(calibration.template) and calibration.questions is not None:
+            about += f"; by question: {calibration.by_question().about}"
         names, published = profile.names, profile.accuracy
         return cls(
             path, calibration.label, names, published, accuracy, low, high, usd, seconds, calls,

@@ -15,7 +15,9 @@ from abgnn.planning.assignment import assignment_prices
 from abgnn.planning.beliefs import Belief, Forecasts
 from abgnn.planning.budgets import Budget
 from abgnn.planning.design import Design, PlanSpace
+from abgnn.planning.lone_beliefs import NEARNESS, LoneBeliefs, choose_lone, one_role, tried_kinds
 from abgnn.planning.lone_calls import left_out_shift
+from abgnn.planning.nearness import NearnessBeliefs, Published
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
 from abgnn.planning.portfolio import portfolio
@@ -43,6 +45,7 @@ class QuestionPlanner:
             of the training questions less the one that serves.
         seen: what is read of training questions, 200 of them at most, for prices; their beliefs
             are those of a model that has not seen their own answers, as for new questions.
+        lone: beliefs about lone calls that are gone by in place of the model's, or None.
     """
 
     template: Template
@@ -52,6 +55,7 @@ class QuestionPlanner:
     designs: tuple[Design, ...]
     level: Array
     seen: Seen
+    lone: LoneBeliefs | None = None
 
     @classmethod
     def of(
@@ -62,10 +66,11 @@ class QuestionPlanner:
         bills: Bills,
         designs: Sequence[Design],
         seen: Seen,
+        lone: LoneBeliefs | None = None,
     ) -> QuestionPlanner:
         """With levels by 512 draws in place of 128, on 48 of the training questions."""
         nothing, few = np.zeros(len(designs)), seen.rows(_spread(len(seen), _JUDGED))
-        made = cls(template, profile, model, bills, tuple(designs), nothing, seen)
+        made = cls(template, profile, model, bills, tuple(designs), nothing, seen, lone)
         coarse = made.team.forecasts(few, made.designs).accuracy.mean(0)
         fine = TeamForecasts(model, bills, profile, _FINE, 1).forecasts(few, made.designs)
         return replace(
@@ -82,14 +87,20 @@ class QuestionPlanner:
     def backbones(self) -> tuple[str, ...]:
         return self.profile.names
 
+    @property
+    def about(self) -> str:
+        """Which beliefs about lone calls it goes by."""
+        return "the outcome model's" if self.lone is None else self.lone.about
+
     @cached_property
     def team(self) -> TeamForecasts:
         """The simulation that serves."""
         return TeamForecasts(self.model, self.bills, self.profile)
 
     def read(self, questions: Questions) -> Seen:
-        """What is read of questions."""
-        return Seen.of(self.model.features, questions)
+        """What forecasts go by."""
+        seen = Seen.of(self.model.features, questions)
+        return seen if self.lone is None else self.lone.read(self.team, seen, questions)
 
     def __call__(self, questions: Questions) -> Belief:
         """Beliefs about lone calls, `[Q, S, M]`."""
@@ -134,8 +145,13 @@ def question_planner(
     profile: Prior,
     template: Template,
     blind: OutcomeModel,
+    published: Published | None = None,
 ) -> QuestionPlanner:
     """Fit everything to observed calls; some seconds.
+
+    Where one role answers, beliefs about lone calls are of the kind that errs least on training
+    questions that are left out (`choose_lone`); without any call they are the published scores by
+    nearness to benchmarks; else they are the outcome model's, which knows roles and messages.
 
     Args:
         observed: calls; questions: in its numbering.
@@ -143,15 +159,31 @@ def question_planner(
         profile: of the backbones.
         template: roles and admissible edges.
         blind: the model that knows no question, which searches the portfolio.
+        published: scores by family of benchmarks, where the encoder was at hand.
     """
-    features = QuestionFeatures.fit(questions, role_embedding)
+    features = QuestionFeatures.fit(questions, role_embedding, by_kind=one_role(template))
     seen = Seen.of(features, questions)
     model = QuestionModel.fit(observed, seen, features, profile, template.lead)
     bills = Bills.fit(observed, profile, model, seen)
     space = PlanSpace(template, (tuple(range(len(profile.names))),))
     designs = portfolio(blind, space)
     shift = left_out_shift(model.layout, model.left_out, profile.thinks, seen)
-    return QuestionPlanner.of(template, profile, model, bills, designs, replace(seen, shift=shift))
+    trained, lone = replace(seen, shift=shift), None
+    team, near = TeamForecasts(model, bills, profile), _nearness(profile, published)
+    if near is not None and not len(observed):
+        lone = LoneBeliefs(NEARNESS, near, 1.0, {})
+        trained = lone.read(team, seen, questions)
+    elif one_role(template) and len(observed):
+        chosen = choose_lone(tried_kinds(observed, questions, trained, team, near), observed)
+        lone, trained = chosen.lone, chosen.trained(team, seen)
+    return QuestionPlanner.of(template, profile, model, bills, designs, trained, lone)
+
+
+def _nearness(profile: Prior, published: Published | None) -> NearnessBeliefs | None:
+    """None where published scores tell no family of benchmarks from another."""
+    if published is None or not published.tells:
+        return None
+    return NearnessBeliefs.of(profile, published.logits, published.centroids, ("lead",))
 
 
 def priced(n: int) -> Index:

@@ -16,9 +16,10 @@ from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.planning.by_question import QuestionPlanner, question_planner
 from abgnn.planning.design import PlanSpace
+from abgnn.planning.nearness import Published
 from abgnn.planning.observations import Observations
 from abgnn.planning.outcome_model import OutcomeModel
-from abgnn.planning.packing import pack_questions, packed, unpack_questions, unpacked
+from abgnn.planning.packing import pack, pack_questions, packed, unpack, unpack_questions, unpacked
 from abgnn.planning.prior import Prior
 from abgnn.planning.questions import Questions
 from abgnn.planning.template_dict import template_from_dict, template_to_dict
@@ -46,6 +47,7 @@ class Calibration:
         questions: of the training, in the numbering of `observed.query`, so that plans can read
             the question; None: of 0.1.
         role_embedding: the encoded roles, `[S, H]`; encoder: the model that encoded all texts.
+        published: scores by family of benchmarks, where they may be gone by.
     """
 
     label: str
@@ -62,6 +64,7 @@ class Calibration:
     questions: Questions | None = None
     role_embedding: Array | None = None
     encoder: str = ""
+    published: Published | None = None
 
     @property
     def everything(self) -> PlanSpace:
@@ -94,6 +97,7 @@ class Calibration:
             self.profile,
             self.template,
             self.model(),
+            self.published,
         )
 
     @cached_property
@@ -120,6 +124,8 @@ class Calibration:
             data["questions"] = pack_questions(self.questions)
             data["role_embedding"] = packed(self.role_embedding)
             data["encoder"] = self.encoder
+        if self.published is not None:
+            data["published"] = pack(self.published)
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(data), encoding="utf-8")
@@ -153,6 +159,7 @@ class Calibration:
             unpack_questions(data["questions"]) if "questions" in data else None,
             unpacked(data["role_embedding"]) if "role_embedding" in data else None,
             data.get("encoder", ""),
+            unpack(Published, data["published"]) if "published" in data else None,
         )
 
 

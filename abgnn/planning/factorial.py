@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from abgnn.data.arrays import Index
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -29,8 +30,9 @@ def calibration_plans(
     random backbone: answers to one question compare backbones and roles without the question's
     own luck. The others ask fewer, of a random number from one, so that lone agents and short
     lists of messages are seen too. Queries come in turn, so that as many distinct ones are asked
-    as there are: distinct queries decide how well tokens are known. The same arguments give the
-    same plans, and the plans of a smaller number of rollouts are the first ones of a larger.
+    as there are: distinct queries decide how well tokens are known. Where one role answers, a
+    query meets every backbone once before it meets one again. The same arguments give the same
+    plans, and the plans of a smaller number of rollouts are the first ones of a larger.
 
     Args:
         queries: training questions.
@@ -52,11 +54,19 @@ def calibration_plans(
         picked = set(rng.choice(len(space.slots), size, replace=False).tolist())
         chosen = [slot for i, slot in enumerate(space.slots) if i in picked]
         backbones = [able[i] for i in rng.integers(len(able), size=size + 1)]
+        if most == 1:
+            turn, place = divmod(k, len(queries))
+            backbones[0] = able[_order(seed, place, len(able))[turn % len(able)]]
         full = space.shaped(chosen, "full")
         edges = tuple(e for e in full if rng.random() < P_EDGE)
         design = space.make(chosen, backbones[:size], edges, backbones[size])
         plans.append(design.plan(queries[k % len(queries)], space.template, names))
     return plans
+
+
+def _order(seed: int, place: int, backbones: int) -> Index:
+    """In which the query at this place meets the backbones."""
+    return np.random.default_rng((seed, place)).permutation(backbones)
 
 
 def calls_per_rollout(roles: int) -> float:

@@ -12,6 +12,8 @@ from abgnn.planning.quadrature import NODES, WEIGHTS
 from abgnn.planning.question_calls import Seen
 from abgnn.planning.question_layout import QuestionLayout
 
+_LEAST, _STEPS = 1e-4, 12
+
 
 class LoneCalls:
     """logit P(right) of every (role, backbone) that reads no message, without u.
@@ -112,3 +114,18 @@ def expected_accuracy(mean: Array, sd: Array, query_sd: float) -> Array:
     for node, weight in zip(NODES, WEIGHTS / WEIGHTS.sum(), strict=True):
         out += weight * expit(mean + total * node)
     return out
+
+
+def logit_of(accuracy: Array, sd: Array, query_sd: float) -> Array:
+    """The mean at which `expected_accuracy` is this; the inverse in its first argument."""
+    total = np.sqrt(sd**2 + query_sd**2)
+    wanted = np.clip(accuracy, _LEAST, 1 - _LEAST)
+    mean = np.log(wanted / (1 - wanted)) * np.sqrt(1 + np.pi / 8 * total**2)
+    for _ in range(_STEPS):
+        at, slope = np.zeros_like(mean), np.zeros_like(mean)
+        for node, weight in zip(NODES, WEIGHTS / WEIGHTS.sum(), strict=True):
+            p = expit(mean + total * node)
+            at += weight * p
+            slope += weight * p * (1 - p)
+        mean = mean + np.clip((wanted - at) / slope, -1, 1)
+    return mean

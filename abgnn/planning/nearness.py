@@ -21,6 +21,24 @@ KNOWN_SD, UNKNOWN_SD = 0.5, 1.0
 
 
 @dataclass(frozen=True)
+class Published:
+    """Published scores by family of benchmarks.
+
+    Args:
+        centroids: mean embeddings of the families' exemplars, `[B, H]`.
+        logits: of scores, `[M, B]`; nan where there is none.
+    """
+
+    centroids: Array
+    logits: Array
+
+    @property
+    def tells(self) -> bool:
+        """Whether two families have scores, so that beliefs differ by question."""
+        return int((~np.isnan(self.logits)).any(0).sum()) > 1
+
+
+@dataclass(frozen=True)
 class NearnessBeliefs:
     r"""Beliefs without any data of one's own.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.design import Design
+from abgnn.planning.lone_file import lone_from_dict, lone_to_dict
 from abgnn.planning.packing import pack, packed, unpack, unpacked
 from abgnn.planning.prior import Prior
 from abgnn.planning.question_calls import Seen
@@ -24,7 +25,8 @@ def planner_to_dict(planner: QuestionPlanner) -> dict[str, Any]:
     """JSON-able; forecasts of what `planner_from_dict` restores agree to float32's precision."""
     model, bills = planner.model, planner.bills
     layout = model.layout
-    return {
+    lone = {} if planner.lone is None else {"lone": lone_to_dict(planner.lone)}
+    return lone | {
         "template": template_to_dict(planner.template),
         "profile": pack(planner.profile) | {"thinks": planner.profile.thinks.tolist()},
         "features": pack(model.features),
@@ -56,15 +58,17 @@ def planner_from_dict(data: Mapping[str, Any]) -> QuestionPlanner:
         float(data["query_sd"]),
         dict(data["scale"]),
     )
+    made = unpack(Prior, profile | {"thinks": thinks})
     usage = {name: _usage(bill) for name, bill in data["bills"].items()}
     return QuestionPlanner(
         template_from_dict(data["template"]),
-        unpack(Prior, profile | {"thinks": thinks}),
+        made,
         model,
         Bills(**usage, hard=unpacked(data["hard"])),
         tuple(_design(*parts) for parts in data["designs"]),
         np.array(data["level"]),
         unpack(Seen, data["seen"]),
+        lone_from_dict(data["lone"], made) if "lone" in data else None,
     )
 
 

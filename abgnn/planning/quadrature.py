@@ -60,12 +60,6 @@ class Likelihood:
         hessian = (self.x * curve[:, None]).T @ self.x + np.diag(precision)
         return gradient, hessian
 
-    def residual(self, theta: Array, spread: float, weight: Array) -> Array:
-        """Expected y − p of every call, as it counts, `[n]`."""
-        rest = self.right[:, None] - expit(self.logits(theta, spread))  # [n, 11]
-        out: Array = (self._weighed(weight[self.query]) * rest).sum(1)
-        return out
-
     def missing(self, theta: Array, spread: float, weight: Array) -> Array:
         """Σ_q Var_nodes(score_q): what not knowing u costs, `[size, size]`."""
         rest = self._weighed(self.right[:, None] - expit(self.logits(theta, spread)))  # [n, 11]
@@ -91,6 +85,30 @@ class Likelihood:
         values, vectors = np.linalg.eigh((information + information.T) / 2)
         values = np.maximum(values, precision.min())
         return (vectors / values) @ vectors.T, float(np.log(values).sum())
+
+    def left_out(self, theta: Array, spread: float, covariance: Array) -> Array:
+        """By how much θ changes if a question's own calls are left out, `[Q, size]`.
+
+        One Newton step from θ without them: C_q g_q with C_q the covariance without their
+        information.
+        """
+        weight, _ = self.nodes(theta, spread)
+        weight = weight[self.query]  # [n, 11]
+        p = expit(self.logits(theta, spread))
+        rest = self._weighed(self.right[:, None] - p)
+        residual = (weight * rest).sum(1)
+        curve = (self._weighed(weight) * p * (1 - p)).sum(1)
+        moved = self.x @ covariance  # [n, size]
+        out = np.zeros((self.n_queries, len(theta)))
+        for q in np.unique(self.query):
+            own = np.flatnonzero(self.query == q)
+            scatter = (weight[own] * rest[own]) @ rest[own].T - np.outer(
+                residual[own], residual[own]
+            )
+            information = np.diag(curve[own]) - scatter
+            inside = np.eye(len(own)) - information @ (moved[own] @ self.x[own].T)
+            out[q] = -moved[own].T @ np.linalg.solve(inside, residual[own])
+        return out
 
 
 def antithetic(mean: Array, covariance: Array, n: int, rng: np.random.Generator) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,7 +25,9 @@ class Seen:
         kind: how far each question is of each kind, `[Q, G]`.
         between, own: nearness to the roles' texts, of the kind and beyond it, `[Q, S]`.
         shift: what is added to the logits of lone calls, `[Q, S, M]`: for training questions, what
-            takes away what their own answers have taught; None: nothing.
+            takes away what their own answers have taught; for any, what leads to other beliefs
+            than the model's (`LoneBeliefs`); None: nothing.
+        usd, seconds: of a lone call in any role, `[Q, M]`; None: as the bills say.
     """
 
     phi: Array
@@ -34,6 +36,8 @@ class Seen:
     between: Array
     own: Array
     shift: Array | None = None
+    usd: Array | None = None
+    seconds: Array | None = None
 
     @classmethod
     def of(cls, features: QuestionFeatures, questions: Questions) -> Seen:
@@ -62,14 +66,19 @@ class Seen:
             np.concatenate([self.between, other.between]),
             np.concatenate([self.own, other.own]),
             joined,
+            _joined(self.usd, other.usd),
+            _joined(self.seconds, other.seconds),
         )
 
     def rows(self, at: Index | slice) -> Seen:
         """Some of the questions."""
-        shift = None if self.shift is None else self.shift[at]
-        return Seen(
-            self.phi[at], self.difficulty[at], self.kind[at], self.between[at], self.own[at], shift
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Seen(**{name: value[at] for name, value in values.items() if value is not None})
+
+
+def _joined(a: Array | None, b: Array | None) -> Array | None:
+    """Of two parts that one planner has read: both or none."""
+    return None if a is None or b is None else np.concatenate([a, b])
 
 
 def call_features(

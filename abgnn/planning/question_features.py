@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
@@ -12,7 +12,7 @@ from abgnn.planning.questions import Questions
 
 COUNT_WEIGHT, CLIP = 0.5, 5.0
 NEAR = 0.06  # temperature of cosines, where a kind is not known
-_FEWEST, _MOST, _PER_FEATURE = 8, 32, 5
+_FEWEST, _MOST, _MOST_BY_KIND, _PER_FEATURE = 8, 32, 16, 5
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class QuestionFeatures:
     Args:
         centre: of the embeddings, `[H]`.
         count_mean, count_sd: `[22]`.
-        components: `[F, H + 22]`.
+        components: `[F, H + 22]`; `[F, (1 + G)(H + 22)]` where every kind has components of its
+            own, too.
         difficulty: mean and standard deviation of the questions' difficulty.
         role_embedding: unit rows, `[S, H]`.
         role_level: mean cosine of each role with the training questions, `[S]`.
@@ -46,24 +47,27 @@ class QuestionFeatures:
 
     @classmethod
     def fit(
-        cls, questions: Questions, role_embedding: Array, features: int | None = None
+        cls,
+        questions: Questions,
+        role_embedding: Array,
+        features: int | None = None,
+        *,
+        by_kind: bool = False,
     ) -> QuestionFeatures:
         """
         Args:
             questions: of the training.
             role_embedding: unit rows, `[S, H]`.
-            features: F; None: one for five questions, 8 to 32.
+            features: F; None: one for five questions, 8 to 32, or to 16 by kind.
+            by_kind: let a text say one thing in one kind of questions and another in another, as
+                `Kernel` does.
         """
         n = len(questions)
-        wanted = min(max(n // _PER_FEATURE, _FEWEST), _MOST) if features is None else features
+        most = _MOST_BY_KIND if by_kind else _MOST
+        wanted = min(max(n // _PER_FEATURE, _FEWEST), most) if features is None else features
         centre = questions.embedding.mean(0)
         count_mean = questions.counts.mean(0)
         count_sd = np.maximum(questions.counts.std(0), 1e-3)
-        whole = _joined(questions, centre, count_mean, count_sd)  # [Q, H+22]
-        _, values, rows = np.linalg.svd(whole, full_matrices=False)
-        kept = min(wanted, int((values > 1e-6 * max(values[:1].sum(), 1e-12)).sum()))
-        components = rows[:kept]
-        size = float(np.square(whole @ components.T).sum(1).mean()) if kept else 1.0
         difficulty = float(questions.difficulty.mean()), float(questions.difficulty.std())
         difficulty = difficulty[0], difficulty[1] if difficulty[1] > 1e-6 else 1.0
         cosine = questions.embedding @ role_embedding.T  # [Q, S]
@@ -74,12 +78,17 @@ class QuestionFeatures:
         names = names if len(names) > 1 else ()
         affinity = [away[kinds == name].mean(0) for name in names]
         near = [(questions.embedding[kinds == name] - centre).mean(0) for name in names]
-        return cls(
-            centre, count_mean, count_sd, components / np.sqrt(size), difficulty,
-            role_embedding, level, names,
-            _unit(np.array(near).reshape(len(names), len(centre))),
+        made = cls(
+            centre, count_mean, count_sd, np.zeros((0, 0)), difficulty, role_embedding, level,
+            names, _unit(np.array(near).reshape(len(names), len(centre))),
             np.array(affinity).reshape(len(names), len(role_embedding)),
         )  # fmt: skip
+        whole = made._whole(questions, by_kind=by_kind)
+        _, values, rows = np.linalg.svd(whole, full_matrices=False)
+        kept = min(wanted, int((values > 1e-6 * max(values[:1].sum(), 1e-12)).sum()))
+        components = rows[:kept]
+        size = float(np.square(whole @ components.T).sum(1).mean()) if kept else 1.0
+        return replace(made, components=components / np.sqrt(size))
 
     @property
     def size(self) -> int:
@@ -88,9 +97,18 @@ class QuestionFeatures:
 
     def phi(self, questions: Questions) -> Array:
         """φ, `[Q, F]`."""
-        whole = _joined(questions, self.centre, self.count_mean, self.count_sd)
+        joined = len(self.centre) + len(self.count_mean)
+        whole = self._whole(questions, by_kind=self.components.shape[1] > joined)
         out: Array = whole @ self.components.T
         return out
+
+    def _whole(self, questions: Questions, *, by_kind: bool) -> Array:
+        """What components are of; with `by_kind` once for all questions, and once for each kind."""
+        whole = _joined(questions, self.centre, self.count_mean, self.count_sd)
+        if not by_kind:
+            return whole
+        kind = self.kind(questions)
+        return np.concatenate([whole, *(whole * column[:, None] for column in kind.T)], 1)
 
     def standard_difficulty(self, questions: Questions) -> Array:
         """`[Q]`, with mean 0 and standard deviation 1 over the training questions."""

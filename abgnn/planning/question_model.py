@@ -48,7 +48,7 @@ class QuestionModel:
         mean: `[size]`; draws: in antithetic pairs, `[R, size]`.
         query_sd: s.
         scale: posterior standard deviation of each learned block of parameters, by name.
-        left_out: by how much θ changes, to first order, if a training question is left out,
+        left_out: by how much θ changes, in one step, if a training question is left out,
             `[Q, size]`; empty where it is not known.
     """
 
@@ -93,7 +93,7 @@ class QuestionModel:
             for name, at in layout.slices().items()
             if layout.blocks[name].learned and layout.blocks[name].size
         }
-        left_out = -fit.by_question() @ covariance
+        left_out = fit.calls.left_out(fit.theta, fit.spread, covariance)
         return cls(features, layout, fit.theta, draws, fit.spread, scale, left_out)
 
 
@@ -123,14 +123,6 @@ class _Fit:
         mean = self.base.copy()
         mean[self.at["ability"]] = solo_ability(self.profile.accuracy, total)
         return mean, 1 / (self.sd**2 + self.doubt**2)
-
-    def by_question(self) -> Array:
-        """Gradient of each question's log-likelihood, `[Q, size]`."""
-        weight, _ = self.calls.nodes(self.theta, self.spread)
-        residual = self.calls.residual(self.theta, self.spread, weight)
-        out = np.zeros((self.calls.n_queries, self.layout.size))
-        np.add.at(out, self.calls.query, self.calls.x * residual[:, None])
-        return out
 
     def step(self) -> None:
         """One EM step for θ, s and the standard deviations of the prior."""

@@ -113,6 +113,10 @@ class TeamForecasts:
         if seen.shift is not None:
             mean = mean + seen.shift
         usd, seconds, _ = self.bills.tables(self.profile, seen)
+        if seen.usd is not None and seen.seconds is not None:
+            usd, seconds = (
+                np.broadcast_to(x[:, None], mean.shape) for x in (seen.usd, seen.seconds)
+            )
         accuracy = expected_accuracy(mean, sd, self.model.query_sd)
         return Belief(mean, sd, accuracy, usd, seconds)
 

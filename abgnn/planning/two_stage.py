@@ -14,7 +14,36 @@ from abgnn.planning.bill_model import BillModel, thousands_of_characters
 from abgnn.planning.lone_outcomes import LoneOutcomes
 from abgnn.planning.question_kernel import KernelFeatures
 from abgnn.planning.questions import Questions
-from abgnn.planning.two_stage_means import TwoStageFit, fit_two_stages
+from abgnn.planning.two_stage_means import (
+    LEAST,
+    MOST,
+    TwoStageFit,
+    TwoStageMeans,
+    fit_two_stages,
+    squashed,
+)
+
+
+@dataclass(frozen=True)
+class TwoStagePredictions:
+    """Means alone, which a plan file keeps; squashed, where the beliefs clip.
+
+    Args:
+        features: of questions.
+        means: of accuracy.
+        usd, seconds: bills.
+    """
+
+    features: KernelFeatures
+    means: TwoStageMeans
+    usd: BillModel
+    seconds: BillModel
+
+    def __call__(self, questions: Questions) -> tuple[Array, Array, Array]:
+        """Accuracy, USD and seconds of every LLM, `[Q, M]` each."""
+        read, length = self.features(questions), thousands_of_characters(questions.texts)
+        accuracy = squashed(self.means.raw(read))
+        return accuracy, self.usd(length, read.kind), self.seconds(length, read.kind)
 
 
 @dataclass(frozen=True)
@@ -85,14 +114,18 @@ class TwoStageBeliefs:
     @property
     def left_out(self) -> Array:
         """Accuracy of every LLM on every training question from all the others, `[n, M]`."""
-        return self.fitted.left_out
+        return np.clip(self.fitted.left_out, LEAST, MOST)
+
+    @property
+    def predictions(self) -> TwoStagePredictions:
+        """Without how sure they are."""
+        return TwoStagePredictions(self.features, self.fitted.means, self.usd, self.seconds)
 
     def __call__(self, questions: Questions) -> Belief:
         read = self.features(questions)
-        accuracy = self.fitted.means(read)  # [Q, M]
-        sd = np.sqrt(self.fitted.variance(read)) / (accuracy * (1 - accuracy))
-        length = thousands_of_characters(questions.texts)
+        accuracy, variance = self.fitted.means(read), self.fitted.variance(read)  # [Q, M]
+        _, usd, seconds = self.predictions(questions)
+        sd = np.sqrt(variance) / (accuracy * (1 - accuracy))
         logit = np.log(accuracy / (1 - accuracy))
-        usd, seconds = self.usd(length, read.kind), self.seconds(length, read.kind)
         shown = (logit, sd, accuracy, usd, seconds)
         return Belief(*(np.repeat(x[:, None], len(self.roles), 1) for x in shown))  # [Q, S, M]

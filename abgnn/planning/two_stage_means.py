@@ -21,6 +21,7 @@ from abgnn.planning.two_stage_fit import (
 from abgnn.planning.two_stage_joint import joint_fit
 
 LEAST, MOST = 0.03, 0.98
+_LOW, _HIGH, MOST_SQUASHED = 0.08, 0.95, 0.985
 MOST_ANSWERS = 3000
 _log = logging.getLogger(__name__)
 
@@ -44,9 +45,24 @@ class TwoStageMeans:
 
     def __call__(self, read: ReadQuestions) -> Array:
         """`[Q, M]`."""
+        return np.clip(self.raw(read), LEAST, MOST)
+
+    def raw(self, read: ReadQuestions) -> Array:
+        """Before they are clipped, `[Q, M]`."""
         d = self.difficulty(read)  # [Q, 1]
         z = (d - self.spread[0]) / self.spread[1]
-        return np.clip(self.level + d + self.ability(read) + self.slope * z, LEAST, MOST)
+        out: Array = self.level + d + self.ability(read) + self.slope * z
+        return out
+
+
+def squashed(raw: Array) -> Array:
+    """Probabilities, in the order of the raw predictions: where clipping would make LLMs equal on
+    an easy question, a choice would be by chance."""
+    high, low = MOST_SQUASHED - _HIGH, _LOW - LEAST
+    above, below = np.maximum(raw - _HIGH, 0), np.maximum(_LOW - raw, 0)
+    inside = np.clip(raw, _LOW, _HIGH)
+    out: Array = inside - high * np.expm1(-above / high) + low * np.expm1(-below / low)
+    return out
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class TwoStageFit:
     Args:
         means: predictions.
         variance: what is not known of them.
-        left_out: accuracies of every LLM on every training question, which was left out, `[n, M]`.
+        left_out: raw predictions for every training question, which was left out, `[n, M]`.
     """
 
     means: TwoStageMeans
@@ -85,7 +101,7 @@ def fit_two_stages(
         _log.warning("%d of %d answered questions are read", len(kept), len(order))
     part = ReadQuestions(read.phi[kept], read.kind[kept])
     fitted = _incomplete(part, score[kept], prior, kinds)
-    left_out = fitted.means(read)  # of questions that were not read, each is left out
+    left_out = fitted.means.raw(read)  # of questions that were not read, each is left out
     left_out[kept] = fitted.left_out
     return TwoStageFit(fitted.means, fitted.variance, left_out)
 
@@ -113,8 +129,7 @@ def _complete(read: ReadQuestions, score: Array, prior: Array, kinds: int) -> Tw
         (Conditioned(f.kernel, everyone, f.inverse),),
     )
     own = (score - level) / (n + ABILITY_COUNT - 1)  # what a question's own score adds to the level
-    left_out = np.clip(level - own + d.left_out + f.left_out, LEAST, MOST)
-    return TwoStageFit(means, variance, left_out)
+    return TwoStageFit(means, variance, level - own + d.left_out + f.left_out)
 
 
 def _incomplete(read: ReadQuestions, score: Array, prior: Array, kinds: int) -> TwoStageFit:
@@ -138,7 +153,7 @@ def _incomplete(read: ReadQuestions, score: Array, prior: Array, kinds: int) -> 
     difficulty = Conditioned(joint.difficulty, np.arange(len(score)), inverse_of(shared + noise))
     abilities = tuple(conditioned(np.flatnonzero(column)) for column in answered.T)
     variance = PosteriorVariance(read, _level_variance(score), difficulty, abilities)
-    return TwoStageFit(means, variance, np.clip(joint.left_out, LEAST, MOST))
+    return TwoStageFit(means, variance, joint.left_out)
 
 
 def _level(score: Array, prior: Array) -> Array:

@@ -1,11 +1,10 @@
 """The planner in the recorded world, beside the router from as many calls (recorded).
 
-Half of the questions train, the other half is judged. By question: prices are put on the router's
-predictions for all training questions. All calls: every LLM has answered each of them. Few calls
-(about 870): every LLM has answered 22 of each task; by task, one LLM has answered each of as many
-as there are calls. Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs;
-gains are over the random mixture of single LLMs at the same realised cost. Intervals are over
-resamples.
+Half of the questions train, the other half is judged. By question: `Calibration.by_question()`. All
+calls: every LLM has answered each of them. Few questions (about 870 calls), and the router's few
+calls: every LLM has answered 22 of each task. Few calls: as many, spread over all questions.
+Budgets: four, equally spaced strictly inside the range of the LLMs' mean costs; gains are over the
+random mixture of single LLMs at the same realised cost. Intervals are over resamples.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from matched_cost import choose, few_per_group, inner_budgets, judge
+from matched_cost import few_per_group, inner_budgets, judge
 from rich.table import Table
 from routing import LLMROUTER, PRICES, WARM, Dealt, Rows, World
 
@@ -29,20 +28,26 @@ from abgnn.console import make_console
 from abgnn.data.arrays import Array
 from abgnn.difficulty.scale import standard_difficulty
 from abgnn.experiments.experiment import quiet
-from abgnn.models import Router
+from abgnn.experiments.published import published_scores
+from abgnn.models.questions import questions_of
 from abgnn.outcomes.layouts import read_outcomes
-from abgnn.planning import Budget, Mixture, PlanSpace, Prior, calibration_plans, observe
-from abgnn.planning.assignment import assignment_prices
+from abgnn.planning import (
+    Budget,
+    Mixture,
+    PlanSpace,
+    Prior,
+    QuestionPlan,
+    calibration_plans,
+    observe,
+)
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.planner import plan
 from abgnn.rollout import Executor, RecordedClient
 from abgnn.training.profiles_alone import kinds_of
 
-Pair = tuple[Array, Array]
-
 
 def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
-    """One recorded LLM for each of so many training questions."""
+    """So many recorded calls on training questions; no LLM twice on one before all were once."""
     table, mas = world.table, world.mas
     data = Dealt(world.path, table, train, train[:1], seed)
     queries = data.queries("train")
@@ -56,34 +61,20 @@ def calibrated(world: World, train: Rows, calls: int, seed: int) -> Calibration:
     observed = observe(outcomes, data, profile, mas.template, difficulty, group)
     return Calibration(
         "recorded", mas.domain, profile, mas.template, everything, observed, calls, 0.0, "",
-        "subject", kinds,
+        "subject", kinds, questions_of(mas, queries, "subject"), mas.role_embed.double().numpy(),
+        mas.encode.model, published_scores(mas),
     )  # fmt: skip
 
 
-def predictions(
-    world: World, answered: Rows, train: Rows, test: Rows, seed: int
-) -> tuple[Pair, Pair]:
-    """Scores and costs for both halves by a router that has seen some answers of the first."""
-    torch.manual_seed(seed)
-    policy = Router(list(world.table.llms), list(dict.fromkeys(world.table.tasks)))
-    world.fit(policy, Dealt(world.path, world.table, answered, test, seed), WARM, 0.0, 0)
-    data = Dealt(world.path, world.table, train, test, seed)
-    on, at = (world.predict(policy, data.queries(split)) for split in ("train", "test"))
-    return on, at
-
-
-def by_question(
-    world: World, answered: Rows, train: Rows, test: Rows, seed: int, budgets: Array
-) -> list[Array]:
-    """One-hot choices at the prices that the training questions put on each budget."""
-    on, at = predictions(world, answered, train, test, seed)
-    return [priced(on, at, Budget(float(b))) for b in budgets]
-
-
-def priced(on: Pair, at: Pair, budget: Budget) -> Array:
-    score, cost = on
-    tok, _ = assignment_prices(score, cost, np.ones_like(cost), budget)
-    return choose(*at, tok)
+def by_question(model: Calibration, world: World, test: Rows, budgets: Array) -> list[Array]:
+    """One-hot choices of the plans that read the question."""
+    queries = Dealt(world.path, world.table, test[:1], test, 0).queries("test")
+    questions = questions_of(world.mas, queries, "subject")
+    names, llms = model.profile.names, list(world.table.llms)
+    first = QuestionPlan.of(model, Budget(float(budgets[-1])))
+    column = [llms.index(names[d.agents[0][1]]) for d in first.planner.designs]
+    plans = [first.at(Budget(float(b))) for b in budgets]
+    return [np.eye(len(llms))[[column[d] for d in plan.choose(questions)]] for plan in plans]
 
 
 def routing_of(mixture: Mixture, world: World, rows: Rows) -> Array:
@@ -122,15 +113,16 @@ def main() -> None:
             calls = len(few) * len(table.llms)
             score, cost = table.score[test], table.cost[test]
             budgets = inner_budgets(cost)
+            whole = calibrated(world, train, len(train) * len(table.llms), seed)
+            all_of_few = calibrated(world, few, calls, seed)
             model = calibrated(world, train, calls, seed)
             plans = [plan(model, Budget(float(b)), seed=seed) for b in budgets]
             routed = {
-                "planner, by question, all calls": by_question(
-                    world, train, train, test, seed, budgets
+                "planner, by question, all calls": by_question(whole, world, test, budgets),
+                "planner, by question, few questions": by_question(
+                    all_of_few, world, test, budgets
                 ),
-                "planner, by question, few calls": by_question(
-                    world, few, train, test, seed, budgets
-                ),
+                "planner, by question, few calls": by_question(model, world, test, budgets),
                 "planner, by task, few calls": [routing_of(p, world, test) for p in plans],
                 "router, few calls": world.learn(WARM, few, test, seed),
                 "router, all calls": world.learn(WARM, train, test, seed),

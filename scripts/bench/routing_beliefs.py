@@ -9,8 +9,8 @@ resamples of training questions are judged on the same draws, so that difference
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,16 @@ from abgnn.data.arrays import Array, Index
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
 from abgnn.evaluation.frontier import upper_envelope
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.graph.encoders import TextEncoder
 from abgnn.outcomes.layouts import read_outcomes
-from abgnn.planning import LoneOutcomes, NearnessBeliefs, Prior, Questions, TwoStageBeliefs
-from abgnn.planning.chosen_beliefs import FittedBeliefs, choose_beliefs
+from abgnn.planning import NearnessBeliefs, Observations, Prior, Questions
+from abgnn.planning.by_question import QuestionPlanner
+from abgnn.planning.calibration import Calibration
 from abgnn.planning.exemplars import centroids_of, published_logits, read_families, texts_of
-from abgnn.planning.lone_logistic import LoneLogistic, logistic_left_out
+from abgnn.planning.lone_beliefs import Tried, tried_kinds
+from abgnn.planning.lone_calls import left_out_shift
+from abgnn.planning.question_calls import Seen
 
 DRAWS = 400
 LLMROUTER, PRICES = "outcomes_llmrouter_9llm.jsonl", "llmrouter_9llm_profiles.json"
@@ -84,25 +88,34 @@ def answer_table(path: Path, first: int, without: Sequence[str]) -> RealTable:
     return RealTable.of(texts, tasks, llms, score, cost)
 
 
-Fit = Callable[[RealTable, Index], FittedBeliefs]
+def kinds_of_beliefs(table: RealTable, train: Index) -> dict[str, tuple[QuestionPlanner, Tried]]:
+    """The planner of a complete calibration by each kind of beliefs, and by the chosen one."""
+    questions, observed = table.questions.rows(train), observations(table, train)
+    mas = BaseMAS("general", template="templates/routing.yaml", encoder="offline")
+    everyone = (tuple(range(len(table.llms))),)
+    planner = Calibration(
+        "recorded", "general", level_profile(table, train), mas.template, everyone, observed,
+        len(observed), 0.0, questions=questions, role_embedding=mas.role_embed.double().numpy(),
+    ).by_question()  # fmt: skip
+    model = planner.model
+    seen = Seen.of(model.features, questions)
+    shift = left_out_shift(model.layout, model.left_out, planner.profile.thinks, seen)
+    tried = tried_kinds(observed, questions, replace(seen, shift=shift), planner.team)
+    assert planner.lone is not None
+    tried["chosen by leave-one-out"] = tried[planner.lone.name]
+    return {name: (replace(planner, lone=kind.lone), kind) for name, kind in tried.items()}
 
 
-def two_stage(table: RealTable, train: Index) -> FittedBeliefs:
-    questions, outcomes = table.questions.rows(train), lone(table, train)
-    beliefs = TwoStageBeliefs.fit(questions, outcomes, ("lead",), table.llms)
-    return FittedBeliefs("two-stage", beliefs, beliefs.left_out)
-
-
-def logistic(table: RealTable, train: Index) -> FittedBeliefs:
-    questions, outcomes = table.questions.rows(train), lone(table, train)
-    profile = level_profile(table, train)
-    beliefs = LoneLogistic.fit(questions, outcomes, ("lead",), profile)
-    left_out = logistic_left_out(questions, outcomes, profile)
-    return FittedBeliefs("logistic", beliefs, left_out)
-
-
-def lone(table: RealTable, rows: Index) -> LoneOutcomes:
-    return LoneOutcomes(table.score[rows], table.cost[rows], table.cost[rows])
+def observations(table: RealTable, rows: Index) -> Observations:
+    """Every LLM once on every question."""
+    n, llms = len(rows), len(table.llms)
+    query, llm = np.repeat(np.arange(n), llms), np.tile(np.arange(llms), n)
+    nothing, lead = np.zeros(n * llms), np.zeros(n * llms, dtype=np.int64)
+    score, cost = table.score[rows].ravel(), table.cost[rows].ravel()
+    return Observations(
+        query, llm, lead, score, nothing, nothing, cost, cost, nothing + 100, np.zeros(n),
+        np.zeros(n, dtype=np.int64),
+    )  # fmt: skip
 
 
 def level_profile(table: RealTable, train: Index) -> Prior:
@@ -175,14 +188,9 @@ def routings(table: RealTable, groups: Sequence[Sequence[Split]]) -> dict[str, J
         budgets = inner_budgets(table.cost[everything])
         parts: dict[str, list[list[Array]]] = {}
         for train, test in group:
-            fitted = [two_stage(table, train), logistic(table, train)]
-            chosen, _ = choose_beliefs(fitted, table.score[train])
-            named: Mapping[str, FittedBeliefs] = {
-                **{x.name: x for x in fitted}, "chosen by leave-one-out": chosen
-            }  # fmt: skip
             parts.setdefault("best LLM per task", []).append(by_task(table, train, test, budgets))
-            for name, beliefs in named.items():
-                parts.setdefault(name, []).append(route(table, beliefs, train, test, budgets))
+            for name, kind in kinds_of_beliefs(table, train).items():
+                parts.setdefault(name, []).append(route(table, *kind, test, budgets))
         for name, splits in parts.items():
             whole = [np.concatenate([four[b] for four in splits]) for b in range(4)]
             made.setdefault(name, []).append(whole)
@@ -190,10 +198,11 @@ def routings(table: RealTable, groups: Sequence[Sequence[Split]]) -> dict[str, J
 
 
 def route(
-    table: RealTable, fitted: FittedBeliefs, train: Index, test: Index, budgets: Array
+    table: RealTable, planner: QuestionPlanner, kind: Tried, test: Index, budgets: Array
 ) -> list[Array]:
-    at, on = fitted.beliefs(table.questions.rows(test)), fitted.beliefs(table.questions.rows(train))
-    prices = [price_of_cost(fitted.left_out, on.usd[:, 0], b) for b in budgets]
+    at = planner(table.questions.rows(test))
+    assert kind.usd is not None, "of recorded calls"
+    prices = [price_of_cost(kind.left_out, kind.usd, b) for b in budgets]
     return [choose(at.accuracy[:, 0], at.usd[:, 0], price) for price in prices]
 
 

@@ -113,6 +113,7 @@ def test_forecasts_of_lone_designs_are_the_beliefs(planner: QuestionPlanner) -> 
     made = planner.forecasts(fresh, designs)
     assert made.accuracy == pytest.approx(belief.accuracy[:, :2].reshape(70, -1))
     assert made.usd == pytest.approx(belief.usd[:, :2].reshape(70, -1))
+    assert planner.about == "the outcome model's"  # where several roles answer
 
 
 def test_one_question_is_forecast_as_among_many(planner: QuestionPlanner) -> None:
@@ -145,7 +146,7 @@ def test_a_team_must_be_expected_to_be_better_than_it_looks(planner: QuestionPla
 
 
 def test_a_training_question_is_foretold_as_if_it_were_new(world: Planted) -> None:
-    """To first order what a fit without its answers says."""
+    """What a fit without its answers says, but for the standard deviations of its prior."""
     planner = world.planner()
     q = int(np.abs(planner.seen.shift).max((1, 2)).argmax())  # type: ignore[union-attr]
     kept = world.observed.query != q
@@ -154,4 +155,4 @@ def test_a_training_question_is_foretold_as_if_it_were_new(world: Planted) -> No
     with_it, refitted = planner(one).logit[0, :2], without(one).logit[0, :2]
     left_out = planner.team.belief(planner.seen.rows(np.array([q]))).logit[0, :2]
     assert np.abs(with_it - refitted).max() > 0.1
-    assert np.abs(left_out - refitted).mean() < 0.5 * np.abs(with_it - refitted).mean()
+    assert np.abs(left_out - refitted).mean() < 0.15 * np.abs(with_it - refitted).mean()

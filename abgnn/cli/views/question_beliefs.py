@@ -50,6 +50,7 @@ def show_beliefs(
     word = "harder" if hard > _NEAR else "easier" if hard < -_NEAR else "about as hard"
     than = "as" if word.startswith("about") else "than"
     console.print(f"it reads {word} {than} the mean calibration question ({hard:+.1f} sd)")
+    console.print(f"beliefs: {planner.about}", highlight=False)
     console.print("The interval is what is not known of the LLM, not the luck of one answer.")
 
 

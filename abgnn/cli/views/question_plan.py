@@ -58,6 +58,7 @@ def _expectations(plan: QuestionPlan, console: Console) -> None:
         console.print(
             "the model expects no plan to meet these budgets; this one comes nearest", style="red"
         )
+    console.print(f"beliefs: {plan.planner.about}", highlight=False)
     console.print(
         "Expectations are for ranking and a little optimistic: `abgnn certify` measures them."
     )
