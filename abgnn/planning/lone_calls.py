@@ -85,7 +85,8 @@ class LoneCalls:
     def _covariance(self) -> Array:
         """Of the weights, over draws, `[S, M, K, K]`."""
         away = np.moveaxis(self.weight - self._centre, 0, 2)  # [S, M, R, K]
-        return np.swapaxes(away, 2, 3) @ away / np.float32(len(self.weight))
+        out: Array = np.swapaxes(away, 2, 3) @ away / np.float32(len(self.weight))
+        return out
 
 
 def left_out_shift(
