@@ -109,6 +109,20 @@ def test_a_resumed_run_is_not_taught_again(tmp_path: Path, checkpoint: str) -> N
     assert len(taught) > 50
 
 
+def test_operating_points_are_dense_where_the_bill_jumps(checkpoint: str) -> None:
+    saved = torch.load(checkpoint, weights_only=True)["state_dict"]["policy.tradeoff.taught"]
+    for axis, other in ((0, 1), (1, 0)):
+        rows = saved[(saved[:, other] == 0) & (saved[:, axis] > 0)]
+        rows = rows[rows[:, axis].argsort()]
+        bill = rows[:, 3 + axis]  # dearer dollars, fewer dollars; dearer seconds, fewer seconds
+        assert bool((bill[1:] <= 1.02 * bill[:-1]).all())
+        steps = rows[1:, axis] / rows[:-1, axis]
+        jumps = bill[:-1] / bill[1:]
+        assert float(steps[jumps.argmax()]) < float(steps.max())
+    both = saved[(saved[:, 0] > 0) & (saved[:, 1] > 0)]
+    assert len(both) == 36
+
+
 def test_wrong_points_policies_and_budgets(tmp_path: Path) -> None:
     for points in ([(1.0, 0.0)], [(1.0, 0.0), (1.0, 0.0)], [(1.0, 0.0), (-1.0, 0.0)], [(1.0,)]):
         with pytest.raises(ConfigError, match=r"Tradeoffs\.points"):
