@@ -16,6 +16,7 @@ from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
     check_arguments,
+    check_taught,
     chosen_slot,
     spread,
     start_of,
@@ -166,6 +167,7 @@ class AgentBalance(Policy):
     ) -> tuple[float, float]:
         if self.tradeoff is None or not self.has_operating_points:
             return super().set_budget(cost_usd, latency_s, aim)
+        check_taught(self.prior, None if self._table is None else self._table.names)
         point = taught_point(self.tradeoff, cost_usd, latency_s, aim)
         self.set_tradeoff(*point)
         return point

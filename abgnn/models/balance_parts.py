@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -44,6 +45,21 @@ def taught_point(
         usd, seconds = tradeoff.taught[:, 3:].double().cpu().numpy().T / aim
         raise refusal(cost_usd, latency_s, usd, seconds, means=False)
     return point
+
+
+def check_taught(prior: BelievedStart | None, names: Sequence[str] | None) -> None:
+    """Check that bills were foretold for these LLMs when the policy was taught.
+
+    Raises:
+        ConfigError: some of them it was not taught with.
+    """
+    known = None if prior is None else prior.beliefs
+    if known is None or names is None:
+        return
+    new = [name for name in names if name not in known.beliefs.backbones]
+    if new:
+        allowed = f"the LLMs that the policy was taught with, {list(known.beliefs.backbones)}, or "
+        raise ConfigError("mas.catalogue", new, f"{allowed}lessons with a calibration of all")
 
 
 def chosen_slot(

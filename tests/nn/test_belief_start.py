@@ -103,6 +103,17 @@ def test_a_smaller_catalogue_is_believed_of_too() -> None:
     assert policy.prior.seen(batch, ("b3", "another")) is None  # type: ignore[union-attr]
 
 
+def test_budgets_are_not_looked_up_for_llms_that_were_not_taught() -> None:
+    policy, table = believing(), tiny.table()
+    policy.tradeoff.taught = torch.tensor([[1.0, 0.0, 0.8, 1e-4, 2.0]])  # type: ignore[union-attr]
+    assert policy.set_budget(1e-3) == pytest.approx((1.0, 0.0))
+    figures = tuple(v.numpy() for v in (table.accuracy, table.cost, table.latency))
+    new = Pools(("b0", "b1", "b2", "new"), ((0, 1), (2, 3)), *figures)
+    policy.attach(BackboneTable(table.embed, new))
+    with pytest.raises(ConfigError, match=r"mas\.catalogue: got \['new'\]; allowed: .*'b3'"):
+        policy.set_budget(1e-3)
+
+
 def test_another_catalogue_has_its_own_figures() -> None:
     policy, table = believing(), tiny.table()
     names = ("b3", "b2", "b1", "another")
