@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
+from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment
@@ -98,7 +99,10 @@ class Setting:
     @torch.no_grad()
     def designs(self, policy: Policy, queries: Sequence[Query]) -> list[Design]:
         """What a policy chooses for each question, in numbers of this setting's LLMs."""
-        plans = policy(self.mas.batch(queries), sample=False).plans()
+        return self.designs_of(policy(self.mas.batch(queries), sample=False).plans())
+
+    def designs_of(self, plans: Sequence[Plan]) -> list[Design]:
+        """Plans in numbers of this setting's LLMs."""
         return [design_of(plan, self.mas.template, self.mas.catalogue.names) for plan in plans]
 
 
