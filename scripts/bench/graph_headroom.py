@@ -27,7 +27,7 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.search import Searcher
 
-POINTS, ROLLOUTS = (0.0, 2.0, 5.0, 10.0), 320
+POINTS, ROLLOUTS = (0.0, 3.0, 6.0, 12.0), 320
 BLIND, TEXTS, SWAPPED = "planner, one plan for all", "the same, subjects unnamed", "… questions swapped"
 Cell = dict[str, dict[str, float]]
 
@@ -95,7 +95,7 @@ def measure(run: Run) -> None:
     cells = {
         points: [
             run.cell(f"b-{points:g}-{seed}", lambda s=seed, p=points: cell(s, p, run.quick))
-            for seed in run.seeds(4)
+            for seed in run.seeds(3)
         ]
         for points in levels
     }

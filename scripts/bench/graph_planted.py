@@ -232,5 +232,5 @@ def planted(
 
     if points <= 0:
         return at(0.0)
-    strength = brentq(lambda x: at(x)[1].points - points, 0.0, 1.5, xtol=2e-3)
+    strength = brentq(lambda x: at(x)[1].points - points, 0.0, 1.5, xtol=1e-2)
     return at(float(strength))

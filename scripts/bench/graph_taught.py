@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
+from torch import Tensor
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
@@ -66,9 +67,13 @@ class Setting:
         self.client, self.mas, self.data, self.seed = client, mas, data, seed
         self.rollouts = rollouts
 
+    def anyone(self) -> Policy:
+        """A policy, where any will do."""
+        return FixedGraph(self.mas.catalogue.names[0])
+
     @cached_property
     def known(self) -> Calibration:
-        module = self.module(FixedGraph(self.mas.catalogue.names[0]))
+        module = self.module(self.anyone())
         made = Experiment(module, self.data, trainer())
         return calibrate_experiment(made, self.rollouts, self.seed)
 
@@ -81,13 +86,20 @@ class Setting:
         known: Calibration | None = None,
         texts: int = 0,
         steps: int | None = None,
+        weights: Mapping[str, Tensor] | None = None,
         **kwargs: Any,
     ) -> Policy:
-        """PlanNet or AgentBalance after its lessons; λ's by keyword are among those taught."""
+        """PlanNet or AgentBalance after its lessons; λ's by keyword are among those taught.
+
+        PlanNet's net may start from other weights.
+        """
         teacher = Teacher("", texts=texts, steps=steps)
         teacher.known = known or self.known
         torch.manual_seed(self.seed)
-        module = self.module(NETS[who](), **kwargs)
+        policy = NETS[who]()
+        if weights is not None:
+            policy.net.load_state_dict(weights)
+        module = self.module(policy, **kwargs)
         trainer([teacher]).fit(module, datamodule=self.data)
         module.policy.eval()
         return module.policy
