@@ -70,7 +70,10 @@ def _exchanged(
     other: Sequence[int],
     seed: int,
 ) -> dict[str, list[Design]]:
-    out = {OTHER: [base[i] for i in other], EMBEDDING: _other_embedding(setting, policy, test, other)}
+    out = {
+        OTHER: [base[i] for i in other],
+        EMBEDDING: _other_embedding(setting, policy, test, other),
+    }
     for edit in EDITS:
         with edited(policy, edit, seed):
             if isinstance(policy, AgentBalance):
@@ -116,12 +119,11 @@ def derangement(kinds: Sequence[str], seed: int) -> list[int]:
 
 def measure(run: Run) -> None:
     """All cells, and the tables."""
-    cells = [
-        run.cell(f"e-{seed}", lambda s=seed: cell(s, run.quick)) for seed in run.seeds(4)
-    ]
+    cells = [run.cell(f"e-{seed}", lambda s=seed: cell(s, run.quick)) for seed in run.seeds(4)]
     title = f"(e) what is exchanged, {len(cells)} simulated worlds, mean of four budgets: plans "
     table = table_of(
-        title + "changed (%), points lost ± 95 %", ["policy", "exchanged", "changed", "accuracy", "utility"]
+        title + "changed (%), points lost ± 95 %",
+        ["policy", "exchanged", "changed", "accuracy", "utility"],
     )
     for who in (NET, BALANCE):
         for name in (OTHER, EMBEDDING, *EDITS):
@@ -136,7 +138,9 @@ def measure(run: Run) -> None:
 
 
 def _ranges_table(cells: Sequence[dict[str, Figures]]) -> object:
-    table = table_of("(e) range over questions with LLMs fixed, simulated", ["logit", "mean", "least"])
+    table = table_of(
+        "(e) range over questions with LLMs fixed, simulated", ["logit", "mean", "least"]
+    )
     for who, name, what in (
         (BALANCE, "gate", "gates, AgentBalance"),
         (BALANCE, "edge", "edges, AgentBalance"),
@@ -154,7 +158,9 @@ def _says(cells: Sequence[dict[str, Figures]]) -> str:
     for name in ("gate", "edge"):
         least = min(c[BALANCE]["ranges"][name] for c in cells)
         if least < BAR:
-            lines.append(f"Does not hold: {name} logits range over {BAR} in every world ({least:.2f}).")
+            lines.append(
+                f"Does not hold: {name} logits range over {BAR} in every world ({least:.2f})."
+            )
     if min(c[BALANCE]["ranges"]["h"] for c in cells) < 1e-3:
         lines.append("Does not hold: removing the template's edges changes h.")
     for who in (NET, BALANCE):

@@ -28,7 +28,11 @@ from abgnn.planning.design import Design, PlanSpace
 from abgnn.planning.search import Searcher
 
 POINTS, ROLLOUTS = (0.0, 3.0, 6.0, 12.0), 320
-BLIND, TEXTS, SWAPPED = "planner, one plan for all", "the same, subjects unnamed", "… questions swapped"
+BLIND, TEXTS, SWAPPED = (
+    "planner, one plan for all",
+    "the same, subjects unnamed",
+    "… questions swapped",
+)
 Cell = dict[str, dict[str, float]]
 
 

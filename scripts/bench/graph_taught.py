@@ -50,7 +50,6 @@ class Kinds(QuickQA):
         chosen = self.subjects
         return [q for q in super().load() if not chosen or q.meta["subject"] in chosen]
 
-
     def tested(self) -> list[Query]:
         """The test questions, `copies` times."""
         copies = range(self.copies)
