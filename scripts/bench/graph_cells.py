@@ -62,6 +62,11 @@ def half_width(values: Sequence[float]) -> float:
     return quantile * stdev(values) / len(values) ** 0.5
 
 
+def fails(claim: str, figures: str) -> str:
+    """A line for under a table."""
+    return f"Does not hold: {claim} ({figures})."
+
+
 def table_of(title: str, heads: Sequence[str]) -> Table:
     """A table whose first column is text."""
     table = Table(title=title, title_justify="left")

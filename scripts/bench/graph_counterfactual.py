@@ -7,7 +7,7 @@ from statistics import mean
 
 import numpy as np
 import torch
-from graph_cells import Run, plus_minus, table_of
+from graph_cells import Run, fails, plus_minus, table_of
 from graph_edits import EDITS, correction_range, edited, ranges
 from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting
 from graph_truth import Truth
@@ -44,9 +44,9 @@ def cell(seed: int, quick: bool) -> dict[str, Figures]:
             was = _worth(truth, base, price)
             for name, designs in _exchanged(setting, policy, test, base, other, seed).items():
                 now = _worth(truth, designs, price)
-                share = 100 * mean(a != b for a, b in zip(base, designs, strict=True))
-                rows.setdefault(name, []).append([share, *(100 * (w - n)
-                                                 for w, n in zip(was, now, strict=True))])  # fmt: skip
+                changed = mean(a != b for a, b in zip(base, designs, strict=True))
+                lost = [100 * (w - n) for w, n in zip(was, now, strict=True)]
+                rows.setdefault(name, []).append([100 * changed, *lost])
             teams = 100 * mean(len(d.agents) > 1 for d in base)
             rows.setdefault("teams", []).append([teams, 0.0, 0.0])
         out[who] = {
@@ -121,10 +121,9 @@ def measure(run: Run) -> None:
     """All cells, and the tables."""
     cells = [run.cell(f"e-{seed}", lambda s=seed: cell(s, run.quick)) for seed in run.seeds(4)]
     title = f"(e) what is exchanged, {len(cells)} simulated worlds, mean of four budgets: plans "
-    table = table_of(
-        title + "changed (%), points lost ± 95 %",
-        ["policy", "exchanged", "changed", "accuracy", "utility"],
-    )
+    title += "changed (%), points lost ± 95 %"
+    table = table_of(title, ["policy", "exchanged", "changed", "accuracy", "utility"])
+    table.columns[1].justify = "left"
     for who in (NET, BALANCE):
         for name in (OTHER, EMBEDDING, *EDITS):
             values = {key: [c[who][name][key] for c in cells] for key in cells[0][who][name]}
@@ -158,16 +157,15 @@ def _says(cells: Sequence[dict[str, Figures]]) -> str:
     for name in ("gate", "edge"):
         least = min(c[BALANCE]["ranges"][name] for c in cells)
         if least < BAR:
-            lines.append(
-                f"Does not hold: {name} logits range over {BAR} in every world ({least:.2f})."
-            )
-    if min(c[BALANCE]["ranges"]["h"] for c in cells) < 1e-3:
-        lines.append("Does not hold: removing the template's edges changes h.")
+            claim = f"{name} logits range over at least {BAR} in every world"
+            lines.append(fails(claim, f"{least:.2f}"))
+    change = min(c[BALANCE]["ranges"]["h"] for c in cells)
+    if change < 1e-3:
+        lines.append(fails("removing the template's edges changes h", f"{change:.1e}"))
     for who in (NET, BALANCE):
         for name in (OTHER, EMBEDDING, *EDITS):
             lost = [c[who][name]["utility"] for c in cells]
             if mean(lost) < 0.1:
-                lines.append(
-                    f"Does not hold: {who} loses by '{name}' ({plus_minus(lost)} points of utility)."
-                )
+                claim = f"{who} loses a tenth of a point by '{name}'"
+                lines.append(fails(claim, f"{plus_minus(lost)} of utility"))
     return "\n".join(lines) or "Everything above holds."

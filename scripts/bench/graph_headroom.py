@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import mean
 
 import numpy as np
-from graph_cells import Run, plus_minus, table_of
+from graph_cells import Run, fails, plus_minus, table_of
 from graph_metrics import corrected_information
 from graph_planted import (
     CHEAP,
@@ -133,16 +133,12 @@ def _says(cells: dict[float, Sequence[Cell]]) -> str:
             100 * (c[who]["points"] - c[READS]["points"]) / c[""]["headroom"] for c in cells[top]
         ]
         if mean(behind) < -5:
-            lines.append(
-                f"Does not hold: {who} keeps what its teacher recovers "
-                f"({plus_minus(behind, 0)} % of a headroom of {top:g} points)."
-            )
+            claim = f"{who} recovers what its teacher recovers of {top:g} points"
+            lines.append(fails(claim, f"{plus_minus(behind, 0)} %"))
     for points, of in cells.items():
         for who in (READS, NET, BALANCE):
             below = mean(c[who]["points"] for c in of)
             if below < 0:
-                lines.append(
-                    f"Does not hold: {who} is no worse than the best fixed plan, which nobody "
-                    f"knows beforehand, at a headroom of {points:g} ({below:+.2f} points)."
-                )
+                claim = f"at a headroom of {points:g}, {who} is above the best fixed plan, which "
+                lines.append(fails(claim + "nobody knows beforehand", f"{below:+.2f} points"))
     return "\n".join(lines) or "Everything above holds."

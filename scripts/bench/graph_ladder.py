@@ -7,7 +7,7 @@ from statistics import mean
 
 import numpy as np
 import torch
-from graph_cells import Run, plus_minus, table_of
+from graph_cells import Run, fails, plus_minus, table_of
 from graph_ladder_nets import (
     LADDER,
     MESSAGES,
@@ -140,8 +140,6 @@ def _says(worlds: Sequence[Cell]) -> str:
     for row in worlds[0]:
         away = [w[row]["lost"] - w[PLAN_NET]["lost"] for w in worlds]
         if row != PLAN_NET and mean(away) <= 0:
-            lines.append(
-                f"Does not hold: a choice by PlanNet's net loses less than by '{row}' "
-                f"({plus_minus(away)} points)."
-            )
+            claim = f"a choice by PlanNet's net loses less than by '{row}'"
+            lines.append(fails(claim, f"{plus_minus(away)} points"))
     return "\n".join(lines) or "Everything above holds: PlanNet's net loses least."

@@ -100,7 +100,7 @@ class Mlp(Scorer):
 
 
 class Encoder(Scorer):
-    """AgentBalance's `AgentEncoder`: role, question and three further slots, padded to one width."""
+    """AgentBalance's `AgentEncoder`: role, question and three more slots, padded to one width."""
 
     def __init__(self, widths: Widths, channels: int) -> None:
         super().__init__(channels)
@@ -160,8 +160,12 @@ def parameters(module: nn.Module) -> int:
 
 def sized(name: str, widths: Widths, target: int) -> int:
     """The hidden width at which a layer has nearly as many parameters as wanted."""
-    sizes = {d: parameters(LADDER[name](widths, d)) for d in range(8, 97)}
-    return min(sizes, key=lambda d: abs(sizes[d] - target))
+    low, high = 4, 128
+    while high - low > 1:
+        middle = (low + high) // 2
+        fewer = parameters(LADDER[name](widths, middle)) < target
+        low, high = (middle, high) if fewer else (low, middle)
+    return min((low, high), key=lambda d: abs(parameters(LADDER[name](widths, d)) - target))
 
 
 def channels_of(widths: Widths, channels: int = 32) -> dict[str, int]:

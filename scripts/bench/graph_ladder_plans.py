@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def topology(name: str, slots: Sequence[int], rng: np.random.Generator) -> Edges
     if name == "star":
         return [(u, v) for u, v in pairs if u == slots[0]]
     if name == "chain":
-        return list(zip(slots, slots[1:], strict=False))
+        return list(pairwise(slots))
     if name == "join":
         return [(u, v) for u, v in pairs if v == slots[-1]]
     if name == "random":

@@ -1,4 +1,4 @@
-"""How much plans depend on what they were made for, free of the bias of small samples. Numpy only."""
+"""How much plans depend on questions, free of the bias of small samples; what a choice loses."""
 
 from __future__ import annotations
 

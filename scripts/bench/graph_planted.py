@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from graph_truth import Truth, cast_of
 from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
@@ -26,7 +27,6 @@ from abgnn.rollout.world.latents import Ability, Latents
 from abgnn.rollout.world.mechanics import PeerAnswer, SimulatedCall
 from abgnn.rollout.world.noise import normals
 from abgnn.rollout.world.rules import Rules, rules_of
-from graph_truth import Truth, cast_of
 
 ROLES = ["Knowledgeable Expert", "Mathematician", "Historian"]
 CHEAP, DEAR = ("Qwen3-8B", "Qwen3-14B"), ("Qwen3-32B", "Qwen2.5-72B-Instruct")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from graph_cells import Run, table_of
+from graph_cells import Run, fails, table_of
 from graph_lone import LonePlanner, llm_of, taught
 from graph_metrics import corrected_information
 from graph_mlp import EPOCHS, mlp_scores, one_hot
@@ -153,9 +153,7 @@ def measure(run: Run) -> None:
                 of = table if named else unlabelled(table)
                 chosen: Any = run.cell(
                     f"a-{g}-{k}-{'named' if named else 'text'}",
-                    lambda of=of, a=train, b=test, c=budgets, g=g: cell(
-                        of, mas, a, b, c, g, run.quick
-                    ),
+                    lambda at=(of, mas, train, test, budgets, g, run.quick): cell(*at),
                 )
                 for who, four in chosen.items():
                     hot = [one_hot(np.array(x), len(table.llms)) for x in four]
@@ -199,8 +197,8 @@ def _show(run: Run, table: RealTable, results: dict[tuple[str, str], Judged]) ->
     run.console.print(shown)
     run.console.print("\n".join(lines) or "Everything above holds.")
     run.console.print(
-        "PlanNet corrects teams only: with lone agents it is what its teacher believes, and its row "
-        "is the Router's by construction."
+        "PlanNet corrects teams only: with lone agents it is what its teacher believes, and its "
+        "row is the Router's by construction."
     )
 
 
@@ -216,19 +214,13 @@ def usage(judged: Judged, tasks: Array) -> tuple[str, float]:
 
 
 def _says(who: str, label: str, gain: float, base: float, llms: str) -> list[str]:
-    lines = []
+    lines, what = [], f"{who} ({label})"
     if who == BALANCE and gain < 5.0:
-        lines.append(
-            f"Does not hold: {who} ({label}) is at least 5 points above the mixture ({gain:+.2f})."
-        )
+        lines.append(fails(f"{what} is 5 points above the mixture", f"{gain:+.2f}"))
     if who == BALANCE and min(map(int, llms.split())) < 3:
-        lines.append(f"Does not hold: {who} ({label}) uses three LLMs at every budget ({llms}).")
+        lines.append(fails(f"{what} uses three LLMs at every budget", llms))
     if who == BALANCE and gain < 0.95 * base:
-        lines.append(
-            f"Does not hold: {who} ({label}) keeps 95 % of its teacher's {base:+.2f} ({gain:+.2f})."
-        )
+        lines.append(fails(f"{what} keeps 95 % of its teacher's {base:+.2f}", f"{gain:+.2f}"))
     if who == MLP and gain > base:
-        lines.append(
-            f"Does not hold: beliefs ({label}) are above an MLP on the same ({gain - base:+.2f})."
-        )
+        lines.append(fails(f"two-stage beliefs are above {what}", f"{base - gain:+.2f}"))
     return lines

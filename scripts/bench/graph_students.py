@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 import numpy as np
-from graph_cells import Run, plus_minus, table_of
+from graph_cells import Run, fails, plus_minus, table_of
 from graph_extend import extended, renumbered
 from graph_taught import BALANCE, BUDGETS, NET, READS, Kinds, Setting
 from graph_truth import Truth
@@ -207,11 +207,8 @@ def _says(cells: Sequence[Cell]) -> str:
         gain = [c[row]["points"] for c in cells]
         behind = [c[row]["points"] - c[f"{where}|{READS}"]["points"] for c in cells]
         if mean(gain) < 0:
-            lines.append(
-                f"Does not hold: {where}: {who} is above the blind mixture ({plus_minus(gain)})."
-            )
+            lines.append(fails(f"{where}: {who} is above the mixture", plus_minus(gain)))
         if mean(behind) < -0.2:
-            lines.append(
-                f"Does not hold: {where}: {who} is no more than .2 below the planner ({plus_minus(behind)})."
-            )
+            claim = f"{where}: {who} is at most .2 below the planner"
+            lines.append(fails(claim, plus_minus(behind)))
     return "\n".join(lines) or "Everything above holds."
