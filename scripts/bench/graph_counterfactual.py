@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import mean
 
 import numpy as np
 import torch
 from graph_cells import Run, fails, plus_minus, table_of
 from graph_edits import EDITS, correction_range, edited, ranges
+from graph_headroom import planted_setting
+from graph_planted import PRICE
 from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting
 from graph_truth import Truth
+from rich.table import Table
 
+from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance, PlanNet, Policy
@@ -23,43 +28,92 @@ from abgnn.rollout.world.study import World
 OTHER, EMBEDDING = "another question", "another's embedding"
 BAR = 0.2  # that logits of gates and edges are to range over
 Figures = dict[str, dict[str, float]]
+GENERAL, PLANTED = "general questions", "planted signal"
+HEADROOM = 12.0  # points that reading questions is worth in the planted world
 
 
-def cell(seed: int, quick: bool) -> dict[str, Figures]:
+@dataclass(frozen=True)
+class Place:
+    """A simulated world in which a policy is judged.
+
+    Args:
+        setting: with its calibration.
+        test: questions.
+        values: true accuracy and USD of one design for each.
+        budgets: USD per question; empty: the planted world's price of a dollar.
+    """
+
+    setting: Setting
+    test: Sequence[Query]
+    values: Callable[[Sequence[Design]], tuple[Array, Array]]
+    budgets: Sequence[float]
+
+    @classmethod
+    def of(cls, name: str, seed: int, quick: bool) -> Place:
+        if name == PLANTED:
+            setting, truth, row, _ = planted_setting(seed, HEADROOM)
+
+            def values(designs: Sequence[Design]) -> tuple[Array, Array]:
+                both = [
+                    (truth.accuracy(d, np.array([g]))[0], truth.usd(d, np.array([g]))[0])
+                    for d, g in zip(designs, row, strict=True)
+                ]
+                return np.array(both)[:, 0], np.array(both)[:, 1]
+
+            return cls(setting, setting.data.queries("test"), values, ())
+        mas, data = (
+            BaseMAS("general", encoder="offline"),
+            Kinds(n_train=80, seed=seed, copies=1 if quick else 3),
+        )
+        test = data.tested()
+        known = Truth(World(seed), mas.catalogue, mas.template, test)
+        client = SimulatedClient(seed)
+        return cls(Setting(client, mas, data, seed, 320), test, known.values, BUDGETS)
+
+    def taught(self, who: str, quick: bool) -> Policy:
+        more = {} if self.budgets else {"lambda_tok": PRICE, "lambda_lat": 0.0}
+        texts = 40 if self.budgets and not quick else 0
+        return self.setting.taught(who, texts=texts, steps=20 if quick else None, **more)
+
+    def prices(self, policy: Policy) -> Iterator[float]:
+        """The operating points that it is put to, one after another."""
+        for budget in self.budgets:
+            yield policy.set_budget(cost_usd=budget)[0]
+        if not self.budgets:
+            policy.set_tradeoff(PRICE, 0.0)
+            yield PRICE
+
+    def worth(self, designs: Sequence[Design], price: float) -> tuple[float, float]:
+        accuracy, usd = self.values(designs)
+        return float(accuracy.mean()), float((accuracy - price * usd).mean())
+
+
+def cell(name: str, seed: int, quick: bool) -> dict[str, Figures]:
     """By policy and exchange: share of plans that change, and accuracy and utility that are lost
-    (true, simulated), mean of four budgets, in points."""
-    mas = BaseMAS("general", encoder="offline")
-    data = Kinds(n_train=80, seed=seed, copies=1 if quick else 3)
-    setting = Setting(SimulatedClient(seed), mas, data, seed, 320)
-    test = data.tested()
-    truth = Truth(World(seed), mas.catalogue, mas.template, test)
+    (true, simulated), mean of the operating points, in points."""
+    place = Place.of(name, seed, quick)
+    setting, test = place.setting, place.test
     other = derangement([str(q.meta["subject"]) for q in test], seed)
     out: dict[str, Figures] = {}
     for who in (NET, BALANCE):
-        policy = setting.taught(who, texts=0 if quick else 40, steps=20 if quick else None)
+        policy = place.taught(who, quick)
         rows: dict[str, list[list[float]]] = {}
-        for budget in BUDGETS:
-            price = policy.set_budget(cost_usd=budget)[0]
+        for price in place.prices(policy):
             base = setting.designs(policy, test)
-            was = _worth(truth, base, price)
-            for name, designs in _exchanged(setting, policy, test, base, other, seed).items():
-                now = _worth(truth, designs, price)
+            was = place.worth(base, price)
+            for what, designs in _exchanged(setting, policy, test, base, other, seed).items():
+                now = place.worth(designs, price)
                 changed = mean(a != b for a, b in zip(base, designs, strict=True))
                 lost = [100 * (w - n) for w, n in zip(was, now, strict=True)]
-                rows.setdefault(name, []).append([100 * changed, *lost])
+                rows.setdefault(what, []).append([100 * changed, *lost])
             teams = 100 * mean(len(d.agents) > 1 for d in base)
             rows.setdefault("teams", []).append([teams, 0.0, 0.0])
         out[who] = {
-            name: dict(zip(("changed", "accuracy", "utility"), np.mean(of, 0), strict=True))
-            for name, of in rows.items()
+            what: dict(zip(("changed", "accuracy", "utility"), np.mean(of, 0), strict=True))
+            for what, of in rows.items()
         }
         out[who]["ranges"] = _ranges(setting, policy, test)
     return out
-
-
-def _worth(truth: Truth, designs: Sequence[Design], price: float) -> tuple[float, float]:
-    accuracy, usd = truth.values(designs)
-    return float(accuracy.mean()), float((accuracy - price * usd).mean())
 
 
 def _exchanged(
@@ -119,27 +173,30 @@ def derangement(kinds: Sequence[str], seed: int) -> list[int]:
 
 def measure(run: Run) -> None:
     """All cells, and the tables."""
-    cells = [run.cell(f"e-{seed}", lambda s=seed: cell(s, run.quick)) for seed in run.seeds(4)]
-    title = f"(e) what is exchanged, {len(cells)} simulated worlds, mean of four budgets: plans "
-    title += "changed (%), points lost ± 95 %"
-    table = table_of(title, ["policy", "exchanged", "changed", "accuracy", "utility"])
-    table.columns[1].justify = "left"
-    for who in (NET, BALANCE):
-        for name in (OTHER, EMBEDDING, *EDITS):
-            values = {key: [c[who][name][key] for c in cells] for key in cells[0][who][name]}
-            lost = [plus_minus(values[key]) for key in ("accuracy", "utility")]
-            table.add_row(who, name, f"{mean(values['changed']):.0f}", *lost)
-        teams = mean(c[who]["teams"]["changed"] for c in cells)
-        table.add_row(who, "(nothing; plans that are teams)", f"{teams:.0f}", "", "")
-    run.console.print(table)
-    run.console.print(_ranges_table(cells))
-    run.console.print(_says(cells))
+    for name in (GENERAL, PLANTED):
+        cells = [
+            run.cell(f"e-{name.split()[0]}-{seed}", lambda n=name, s=seed: cell(n, s, run.quick))
+            for seed in run.seeds(4)
+        ]
+        title = f"(e) {name}, {len(cells)} simulated worlds, what is exchanged: % of plans that "
+        title += "change, points lost ± 95 %"
+        table = table_of(title, ["policy", "exchanged", "changed", "accuracy", "utility"])
+        table.columns[1].justify = "left"
+        for who in (NET, BALANCE):
+            for what in (OTHER, EMBEDDING, *EDITS):
+                values = {key: [c[who][what][key] for c in cells] for key in cells[0][who][what]}
+                lost = [plus_minus(values[key]) for key in ("accuracy", "utility")]
+                table.add_row(who, what, f"{mean(values['changed']):.0f}", *lost)
+            teams = mean(c[who]["teams"]["changed"] for c in cells)
+            table.add_row(who, "(nothing: plans that are teams)", f"{teams:.0f}", "", "")
+        run.console.print(table)
+        run.console.print(_ranges_table(cells))
+        run.console.print(_says(cells))
 
 
-def _ranges_table(cells: Sequence[dict[str, Figures]]) -> object:
-    table = table_of(
-        "(e) range over questions with LLMs fixed, simulated", ["logit", "mean", "least"]
-    )
+def _ranges_table(cells: Sequence[dict[str, Figures]]) -> Table:
+    title = "(e) range of logits over questions with LLMs fixed, simulated"
+    table = table_of(title, ["logit", "mean", "least"])
     for who, name, what in (
         (BALANCE, "gate", "gates, AgentBalance"),
         (BALANCE, "edge", "edges, AgentBalance"),
@@ -148,7 +205,7 @@ def _ranges_table(cells: Sequence[dict[str, Figures]]) -> object:
         both = [[c[who]["ranges"][key] for c in cells] for key in (name, f"{name}, least")]
         table.add_row(what, f"{mean(both[0]):.2f}", f"{min(both[1]):.2f}")
     change = mean(c[BALANCE]["ranges"]["h"] for c in cells)
-    table.add_row("h without the template's edges", f"{100 * change:.0f} %", "")
+    table.add_row("change of h without the template's edges", f"{100 * change:.0f} %", "")
     return table
 
 

@@ -14,12 +14,14 @@ from graph_planted import (
     DEAR,
     PRICE,
     ROLES,
+    Headroom,
     PlantedClient,
     PlantedTruth,
     Signal,
     planted,
 )
 from graph_taught import BALANCE, NET, READS, Kinds, Setting
+from rich.table import Table
 
 from abgnn.data.arrays import Index
 from abgnn.graph.base_mas import BaseMAS
@@ -38,23 +40,11 @@ Cell = dict[str, dict[str, float]]
 
 def cell(seed: int, points: float, quick: bool) -> Cell:
     """Utility less that of the best fixed plan, in points; distinct plans; bits on the subject."""
-    mas = BaseMAS("general", roles=ROLES, encoder="offline")
-    others = [name for name in mas.catalogue.names if name not in CHEAP + DEAR]
-    mas = mas.with_catalogue(mas.catalogue.without(others))
-    data = Kinds(n_train=80, seed=seed)
-    subject = {q.id: str(q.meta["subject"]) for q in data.load()}
-    roles = [role.name for role in mas.template.roles]
-    signal = Signal.of(sorted(set(subject.values())), mas.catalogue.names, roles, seed)
-    test = data.queries("test")
-    row = np.array([signal.subjects.index(subject[q.id]) for q in test])
-    weight = np.bincount(row, minlength=len(signal.subjects)) / len(row)
-    space = PlanSpace(mas.template, (tuple(range(len(mas.catalogue))),))
-    signal, room = planted(signal, mas.catalogue, space, weight, points)
-    truth = PlantedTruth(signal, mas.catalogue, mas.template)
-    setting = Setting(PlantedClient(seed, signal, subject), mas, data, seed, ROLLOUTS)
+    setting, truth, row, room = planted_setting(seed, points)
+    space = PlanSpace(setting.mas.template, (tuple(range(len(setting.mas.catalogue))),))
     chosen = _chosen(setting, space, quick)
     chosen[SWAPPED] = [chosen[READS][i] for i in np.random.default_rng(seed).permutation(len(row))]
-    out = {"": {"headroom": room.points, "strength": signal.strength}}
+    out = {"": {"headroom": room.points}}
     for who, designs in chosen.items():
         made = [_utility(truth, d, g) for d, g in zip(designs, row, strict=True)]
         out[who] = {
@@ -63,6 +53,24 @@ def cell(seed: int, points: float, quick: bool) -> Cell:
             "bits": corrected_information(designs, row.tolist()),
         }
     return out
+
+
+def planted_setting(seed: int, points: float) -> tuple[Setting, PlantedTruth, Index, Headroom]:
+    """A world with so many points of headroom on its test questions; their subjects by number."""
+    mas = BaseMAS("general", roles=ROLES, encoder="offline")
+    others = [name for name in mas.catalogue.names if name not in CHEAP + DEAR]
+    mas = mas.with_catalogue(mas.catalogue.without(others))
+    data = Kinds(n_train=80, seed=seed)
+    subject = {q.id: str(q.meta["subject"]) for q in data.load()}
+    roles = [role.name for role in mas.template.roles]
+    signal = Signal.of(sorted(set(subject.values())), mas.catalogue.names, roles, seed)
+    row = np.array([signal.subjects.index(subject[q.id]) for q in data.queries("test")])
+    weight = np.bincount(row, minlength=len(signal.subjects)) / len(row)
+    space = PlanSpace(mas.template, (tuple(range(len(mas.catalogue))),))
+    signal, room = planted(signal, mas.catalogue, space, weight, points)
+    client = PlantedClient(seed, signal, subject)
+    truth = PlantedTruth(signal, mas.catalogue, mas.template)
+    return Setting(client, mas, data, seed, ROLLOUTS), truth, row, room
 
 
 def _utility(truth: PlantedTruth, design: Design, g: int) -> float:
@@ -107,7 +115,7 @@ def measure(run: Run) -> None:
     run.console.print(_says(cells))
 
 
-def _table(cells: dict[float, Sequence[Cell]]) -> object:
+def _table(cells: dict[float, Sequence[Cell]]) -> Table:
     worlds = len(next(iter(cells.values())))
     title = f"(b) a planted signal, {worlds} simulated worlds, {ROLLOUTS} rollouts: share of the "
     title += "headroom recovered, 95 % over worlds; points where there is none"
