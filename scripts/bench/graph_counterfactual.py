@@ -11,7 +11,6 @@ import torch
 from graph_cells import Run, fails, plus_minus, table_of
 from graph_edits import EDITS, correction_range, edited, ranges
 from graph_headroom import planted_setting
-from graph_planted import PRICE
 from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting
 from graph_truth import Truth
 from rich.table import Table
@@ -29,7 +28,8 @@ OTHER, EMBEDDING = "another question", "another's embedding"
 BAR = 0.2  # that logits of gates and edges are to range over
 Figures = dict[str, dict[str, float]]
 GENERAL, PLANTED = "general questions", "planted signal"
-HEADROOM = 12.0  # points that reading questions is worth in the planted world
+HEADROOM = 6.0  # points that reading questions is worth in the planted world, at its own price
+PRICE = 1.0  # λ_tok there, so low that teams are worth what they cost
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Place:
         setting: with its calibration.
         test: questions.
         values: true accuracy and USD of one design for each.
-        budgets: USD per question; empty: the planted world's price of a dollar.
+        budgets: USD per question; empty: a low price of a dollar instead.
     """
 
     setting: Setting
