@@ -11,7 +11,7 @@ import torch
 from graph_cells import Run, fails, plus_minus, table_of
 from graph_edits import EDITS, correction_range, edited, ranges
 from graph_headroom import planted_setting
-from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting
+from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting, budgeted
 from graph_truth import Truth
 from rich.table import Table
 
@@ -78,7 +78,7 @@ class Place:
     def prices(self, policy: Policy) -> Iterator[float]:
         """The operating points that it is put to, one after another."""
         for budget in self.budgets:
-            yield policy.set_budget(cost_usd=budget)[0]
+            yield budgeted(policy, budget)
         if not self.budgets:
             policy.set_tradeoff(PRICE, 0.0)
             yield PRICE
@@ -199,6 +199,7 @@ def _ranges_table(cells: Sequence[dict[str, Figures]]) -> Table:
     table = table_of(title, ["logit", "mean", "least"])
     for who, name, what in (
         (BALANCE, "gate", "gates, AgentBalance"),
+        (BALANCE, "gate, learned", "the same without what is believed"),
         (BALANCE, "edge", "edges, AgentBalance"),
         (NET, "team", "what PlanNet adds for a team"),
     ):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
+from abgnn.graph.features import with_features
 from abgnn.models import AgentBalance, PlanNet, Policy
 from abgnn.nn.agent_graph import AgentGraph
 
@@ -108,17 +109,23 @@ def ranges(policy: AgentBalance, batch: Batch) -> dict[str, float]:
     """Over questions, LLMs fixed: how far logits of gates and of edges range (mean and least over
     agents, over edges); and how much h changes where the template has no edges, relative."""
     made = policy(batch, sample=False).batch
-    b, width = batch.num_graphs, policy.in_channels
+    b, width, owner = batch.num_graphs, policy.in_channels, batch.batch
     x = made.x.view(b, -1, 5 * width).clone()
     x[:, :, 2 * width :] = x[:1, :, 2 * width :]
     x = x.flatten(0, 1)
-    logits = policy.choice_logits(x, batch.edge_index, batch)
-    agent = ~batch.is_decision.view(b, -1)[0]
-    gate, edge = logits["gate"].view(b, -1)[:, agent], logits["edge"].view(b, -1)
+    made = with_features(made, x, made.backbone.view(b, -1)[:1].repeat(b, 1).flatten())
+    logits = policy.choice_logits(x, batch.edge_index, made)
     h, alone = (policy.encoder(x, e) for e in (batch.edge_index, batch.edge_index[:, :0]))
+    agent = (~batch.is_decision).nonzero().squeeze(1)
+    parts = {
+        "gate": logits["gate"][agent],
+        "gate, learned": policy.gate(h, owner, agent, b),
+        "edge": logits["edge"],
+    }
     out = {"h": float((h - alone).norm() / h.norm())}
-    for name, values in (("gate", gate), ("edge", edge)):
-        far = values.amax(0) - values.amin(0)
+    for name, values in parts.items():
+        each = values.view(b, -1)
+        far = each.amax(0) - each.amin(0)
         out[name], out[f"{name}, least"] = float(far.mean()), float(far.min())
     return out
 

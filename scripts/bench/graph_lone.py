@@ -1,121 +1,127 @@
-"""Policies taught by beliefs about lone LLMs: a planner of one role whose forecasts are given."""
+"""A table of recorded answers as a calibration, which teaches policies to choose lone LLMs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
+from graph_taught import NETS, Setting, budgeted
+from routing import LLMROUTER, PRICES, Dealt
 
 from abgnn.data.arrays import Array, Index
 from abgnn.data.query import Query
-from abgnn.data.template import Template
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.models import AgentBalance, PlanNet, Policy
-from abgnn.models.plan_knowledge import knowledge
-from abgnn.models.portfolio import Portfolio
-from abgnn.planning import TwoStageBeliefs
-from abgnn.planning.beliefs import Belief, Forecasts
+from abgnn.models.questions import questions_of
+from abgnn.outcomes.catalogue import catalogue_of, write_catalogue
+from abgnn.outcomes.layouts import read_outcomes
+from abgnn.outcomes.table import OutcomeTable
+from abgnn.planning import Budget
+from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import Design
+from abgnn.planning.observations import Observations
 from abgnn.planning.prior import Prior
-from abgnn.planning.question_features import QuestionFeatures
-from abgnn.planning.questions import Questions
-from abgnn.training.course import AGENT_BALANCE, PLAN_NET
-from abgnn.training.lessons import teach
-from abgnn.training.plan_lessons import teach_plan_net
-from abgnn.training.profiles_alone import profiles_alone
+from abgnn.rollout import RecordedClient
 
-Pairs = Sequence[tuple[float, float]]
+TEACHER = "planner by question"
+NAMED = "subject"  # entry of the questions' `meta` that is their task
+
+
+class Texts(Dealt):
+    """The questions of a table without what names their task."""
+
+    def queries(self, split: str) -> list[Query]:  # type: ignore[override]
+        return [replace(query, meta={}) for query in super().queries(split)]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class LonePlanner:
-    """What `teach` asks of a planner, with one design per LLM.
+class Recorded:
+    """An outcome table, with its LLMs as a catalogue, each alone in one role."""
 
-    Args:
-        template: of one role and a decision agent that is never called.
-        beliefs: of two roles alike.
-        left_out: what is believed of the training questions without their own answers, `[n, M]`,
-            in the place of what is believed with them.
-        ids: of the training questions.
-    """
+    path: Path
+    table: OutcomeTable
+    mas: BaseMAS
 
-    template: Template
-    beliefs: TwoStageBeliefs
-    left_out: Array
-    ids: tuple[str, ...]
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return self.beliefs.roles
-
-    @property
-    def backbones(self) -> tuple[str, ...]:
-        return self.beliefs.backbones
+    @classmethod
+    def of(cls, folder: Path) -> Recorded:
+        path, prices = folder / LLMROUTER, folder / PRICES
+        table = read_outcomes(path, tasks="paper", profiles=prices)
+        with TemporaryDirectory() as place:
+            catalogue = Path(place) / "llms.yaml"
+            write_catalogue(catalogue_of(table, prices, domain="general"), catalogue, LLMROUTER)
+            mas = BaseMAS(
+                catalogue=str(catalogue),
+                template="templates/routing.yaml",
+                encoder="offline",
+                n_pools=1,
+            )
+        return cls(path, table, mas)
 
     @property
-    def designs(self) -> tuple[Design, ...]:
-        return tuple(Design(((0, m),), (), None) for m in range(len(self.backbones)))
+    def column(self) -> list[int]:
+        """Where the catalogue's LLMs stand in the table."""
+        return [list(self.table.llms).index(name) for name in self.mas.catalogue.names]
 
-    def __call__(self, questions: Questions) -> Belief:
-        believed = self.beliefs(questions)
-        if questions.ids != self.ids:
-            return believed
-        accuracy = np.repeat(np.clip(self.left_out, 0.01, 0.99)[:, None], len(self.roles), 1)
-        return replace(believed, accuracy=accuracy, logit=np.log(accuracy / (1 - accuracy)))
+    def data(self, train: Index, test: Index, *, named: bool) -> Dealt:
+        kind = Dealt if named else Texts
+        return kind(str(self.path), self.table, train, test, 0)
 
-    def forecasts(self, questions: Questions, designs: Sequence[Design] | None = None) -> Forecasts:
-        chosen = self.designs if designs is None else designs
-        llms = [m for design in chosen for _, m in design.agents[:1]]
-        shown = self(questions)
-        return Forecasts(*(of[:, 0, llms] for of in (shown.accuracy, shown.usd, shown.seconds)))
+    def calibration(self, data: Dealt, train: Index, *, named: bool) -> Calibration:
+        """Every answer of every LLM to the training questions."""
+        queries, n, m = data.queries("train"), len(train), len(self.mas.catalogue)
+        profile = Prior.of(self.mas.catalogue, self.mas.domain)
+        questions = questions_of(self.mas, queries, NAMED if named else None)
+        nothing, hard = np.zeros(n * m), questions.difficulty
+        cost = self.table.cost[train][:, self.column].ravel()
+        observed = Observations(
+            np.repeat(np.arange(n), m),
+            np.tile(np.arange(m), n),
+            np.zeros(n * m, dtype=np.int64),
+            self.table.score[train][:, self.column].ravel(),
+            nothing, nothing, cost, np.full(n * m, 1.0), np.full(n * m, profile.answer_tokens),
+            (hard - hard.mean()) / max(float(hard.std()), 1e-6),
+            np.zeros(n, dtype=np.int64),
+        )  # fmt: skip
+        return Calibration(
+            "recorded", self.mas.domain, profile, self.mas.template, (tuple(range(m)),), observed,
+            n * m, 0.0, questions=questions, encoder=self.mas.encode.model,
+            role_embedding=self.mas.role_embed.double().numpy(),
+        )  # fmt: skip
+
+    def chosen(
+        self,
+        train: Index,
+        test: Index,
+        budgets: Sequence[float],
+        *,
+        named: bool,
+        steps: int | None = None,
+    ) -> dict[str, list[list[int]]]:
+        """Columns of the table that the planner and its pupils choose, `[4][q]` each."""
+        data = self.data(train, test, named=named)
+        known = self.calibration(data, train, named=named)
+        setting = Setting(RecordedClient.of(self.table), self.mas, data, 0)
+        planner, asked = known.by_question(), data.queries("test")
+        questions, out = setting.questions(asked, known), {}
+        out[TEACHER] = [
+            [self._of(planner.designs[d]) for d in planner.choose(questions, *prices)]
+            for prices in (planner.prices(Budget(b)) for b in budgets)
+        ]
+        for who in NETS:
+            policy = setting.taught(who, known, steps=steps)
+            out[who] = []
+            for budget in budgets:
+                budgeted(policy, budget)
+                out[who].append([self._of(d) for d in setting.designs(policy, asked)])
+        return out
+
+    def _of(self, design: Design) -> int:
+        return self.column[design.agents[0][1]]
 
 
-def taught(
-    policy: Policy,
-    mas: BaseMAS,
-    planner: LonePlanner,
-    queries: Sequence[Query],
-    questions: Questions,
-    points: Pairs,
-    steps: int | None = None,
-) -> Policy:
-    """A policy after lessons on the training questions; their answers are in the beliefs only."""
-    policy.attach(mas.table)
-    if isinstance(policy, PlanNet):
-        _teach_plan_net(policy, mas, planner, questions, steps)
-        return policy
-    assert isinstance(policy, AgentBalance)
-    course = AGENT_BALANCE if steps is None else replace(AGENT_BALANCE, steps=steps)
-    calibration = replace(profiles_alone(mas, queries), questions=questions)
-    teach(policy, mas, calibration, cast(Any, planner), queries, points, course)
-    return policy
-
-
-def _teach_plan_net(
-    policy: PlanNet,
-    mas: BaseMAS,
-    planner: LonePlanner,
-    questions: Questions,
-    steps: int | None,
-) -> None:
-    features = QuestionFeatures.fit(questions, mas.role_embed.double().numpy())
-    portfolio = Portfolio(planner.roles, planner.backbones, planner.designs)
-    profile = Prior.of(mas.catalogue, mas.domain)
-    policy.know(
-        knowledge(portfolio, planner.beliefs, features, profile, questions, mas.encode.model)
-    )
-    course = PLAN_NET if steps is None else replace(PLAN_NET, steps=steps)
-    known = planner.beliefs(questions)
-    forecasts = Forecasts(*(of[:, 0] for of in (known.accuracy, known.usd, known.seconds)))
-    teach_plan_net(policy, forecasts, questions, course)
-
-
-@torch.no_grad()
-def llm_of(policy: Policy, mas: BaseMAS, queries: Sequence[Query], price: float) -> Index:
-    """Which LLM a policy chooses for each question at λ_tok, `[Q]`."""
-    policy.set_tradeoff(price, 0.0)
-    plans = policy(mas.batch(queries), sample=False).plans()
-    return np.array([mas.catalogue.index(plan.agents[plan.decision].backbone) for plan in plans])
+def one_hot(choice: Sequence[int], llms: int) -> Array:
+    """`[Q]` → `[Q, M]`."""
+    out: Array = np.eye(llms)[list(choice)]
+    return out

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from matched_cost import folds
 from torch import Tensor, nn
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array
 from abgnn.planning.questions import Questions
 
 HIDDEN, EPOCHS, BATCH, DROPOUT, INNER = 64, 12, 256, 0.3, 4
@@ -88,10 +88,4 @@ def _fit(x: Tensor, score: Array, cost: Array, at: Tensor, seed: int, epochs: in
 def _scores(net: nn.Module, at: Tensor, u: Tensor) -> Array:
     columns = [net(torch.cat([at, one.expand(len(at), -1)], 1)) for one in u]
     out: Array = torch.sigmoid(torch.cat(columns, 1)).double().numpy()
-    return out
-
-
-def one_hot(choice: Index, llms: int) -> Array:
-    """`[Q]` → `[Q, M]`."""
-    out: Array = np.eye(llms)[choice]
     return out

@@ -9,7 +9,7 @@ from statistics import mean
 import numpy as np
 from graph_cells import Run, fails, plus_minus, table_of
 from graph_extend import extended, renumbered
-from graph_taught import BALANCE, BUDGETS, NET, READS, Kinds, Setting
+from graph_taught import BALANCE, BUDGETS, NET, READS, Kinds, Setting, budgeted
 from graph_truth import Truth
 
 from abgnn.data.arrays import Array
@@ -102,7 +102,7 @@ def by_policy(setting: Setting, policy: Policy) -> Chooser:
 
     def choose(usd: float, queries: Sequence[Query]) -> list[Design]:
         policy.attach(setting.mas.table)
-        policy.set_budget(cost_usd=usd)
+        budgeted(policy, usd)
         return setting.designs(policy, queries)
 
     return choose

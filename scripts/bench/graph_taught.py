@@ -13,6 +13,7 @@ from torch import Tensor
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment
 from abgnn.graph.base_mas import BaseMAS
@@ -21,11 +22,12 @@ from abgnn.models.questions import questions_of
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import Design
 from abgnn.training import Reinforce, Teacher
-from abgnn.training.lessons import design_of
+from abgnn.training.operating_points import design_of
 from datamodules import QuickQA
 
 READS, NET, BALANCE = "planner by question", "PlanNet, taught", "AgentBalance, taught"
 NETS = {NET: PlanNet, BALANCE: AgentBalance}
+DEAREST = 3000.0  # accuracy per USD
 BUDGETS = (4.6e-4, 8.5e-4, 2.1e-3, 4.9e-3)  # USD per question
 
 
@@ -115,6 +117,16 @@ class Setting:
     def designs_of(self, plans: Sequence[Plan]) -> list[Design]:
         """Plans in numbers of this setting's LLMs."""
         return [design_of(plan, self.mas.template, self.mas.catalogue.names) for plan in plans]
+
+
+def budgeted(policy: Policy, usd: float) -> float:
+    """Set a budget of USD per question; where no taught point keeps it, that of the least cost.
+    Returns λ_tok."""
+    try:
+        return policy.set_budget(cost_usd=usd)[0]
+    except ConfigError:
+        policy.set_tradeoff(DEAREST, 0.0)
+        return DEAREST
 
 
 def trainer(callbacks: Sequence[Any] = ()) -> Trainer:
