@@ -18,11 +18,11 @@ from routing_beliefs import (
     by_task,
     cross_validation,
     llmrouter_table,
-    lone,
 )
 
 from abgnn.data.arrays import Array, Index
 from abgnn.planning import TwoStageBeliefs
+from abgnn.planning.lone_outcomes import LoneOutcomes
 
 TASKS = "best LLM per task (task means)"
 MLP = "MLP on question and profile"
@@ -48,7 +48,8 @@ def cell(
     """Which LLM every method chooses for every test question, at four budgets `[4][q]`."""
     questions = table.questions
     on, at = questions.rows(train), questions.rows(test)
-    beliefs = TwoStageBeliefs.fit(on, lone(table, train), ("lead",), table.llms)
+    outcomes = LoneOutcomes(table.score[train], table.cost[train], table.cost[train])
+    beliefs = TwoStageBeliefs.fit(on, outcomes, ("lead",), table.llms)
     cost_on, cost_at = beliefs(on).usd[:, 0], beliefs(at).usd[:, 0]
 
     def route(left_out: Array, score: Array) -> list[list[int]]:
