@@ -72,7 +72,7 @@ def measure(run: Run) -> None:
         run.console.print("(a) needs --path, a folder of recorded tables: left out")
         return
     recorded, table = Recorded.of(run.path), llmrouter_table(run.path, paper=True)
-    groups = cross_validation(len(table.score), 1 if run.quick else 2)
+    groups = cross_validation(len(table.score), 1)
     if run.quick:
         groups = [[group[0]] for group in groups]
     tests = [np.concatenate([test for _, test in group]) for group in groups]
