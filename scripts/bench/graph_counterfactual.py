@@ -176,7 +176,7 @@ def measure(run: Run) -> None:
     for name in (GENERAL, PLANTED):
         cells = [
             run.cell(f"e-{name.split()[0]}-{seed}", lambda n=name, s=seed: cell(n, s, run.quick))
-            for seed in run.seeds(3)
+            for seed in run.seeds(3 if name == GENERAL else 6)
         ]
         title = f"(e) {name}, {len(cells)} simulated worlds, what is exchanged: % of plans that "
         title += "change, points lost ± 95 %"
