@@ -94,10 +94,10 @@ class AgentFeatures:
             name: Truth(World(seed), mas.catalogue, mas.template, queries, 256)
             for name, queries in splits.items()
         }
-        asked = {name: questions_of(mas, queries) for name, queries in splits.items()}
+        texts = {name: questions_of(mas, queries) for name, queries in splits.items()}
         embedding = mas.role_embed.double().numpy()
-        features = QuestionFeatures.fit(asked["train"], embedding, FEATURES)
-        self.x = {name: _tensor(4 * features.phi(of)) for name, of in asked.items()}
+        features = QuestionFeatures.fit(texts["train"], embedding, FEATURES)
+        self.x = {name: _tensor(4 * features.phi(of)) for name, of in texts.items()}
         figures = (
             np.log(profile.accuracy / (1 - profile.accuracy)),
             profile.thinks.astype(float),

@@ -103,8 +103,8 @@ class Recorded:
         data = self.data(train, test, named=named)
         known = self.calibration(data, train, named=named)
         setting = Setting(RecordedClient.of(self.table), self.mas, data, 0)
-        planner, asked = known.by_question(), data.queries("test")
-        questions, out = setting.questions(asked, known), {}
+        planner, queries = known.by_question(), data.queries("test")
+        questions, out = setting.questions(queries, known), {}
         out[TEACHER] = [
             [self._of(planner.designs[d]) for d in planner.choose(questions, *prices)]
             for prices in (planner.prices(Budget(b)) for b in budgets)
@@ -114,7 +114,7 @@ class Recorded:
             out[who] = []
             for budget in budgets:
                 budgeted(policy, budget)
-                out[who].append([self._of(d) for d in setting.designs(policy, asked)])
+                out[who].append([self._of(d) for d in setting.designs(policy, queries)])
         return out
 
     def _of(self, design: Design) -> int:

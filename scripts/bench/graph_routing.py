@@ -32,8 +32,8 @@ LABELS = {True: "task named", False: "text alone"}
 
 def unlabelled(table: RealTable) -> RealTable:
     """Nobody names the task."""
-    asked = table.questions
-    return replace(table, questions=replace(asked, kinds=("",) * len(asked), by=None))
+    questions = table.questions
+    return replace(table, questions=replace(questions, kinds=("",) * len(questions), by=None))
 
 
 def cell(

@@ -106,8 +106,8 @@ class Setting:
         return module.policy
 
     def questions(self, queries: Sequence[Query], known: Calibration | None = None) -> Any:
-        asked = (known or self.known).questions
-        return questions_of(self.mas, queries, None if asked is None else asked.by)
+        trained = (known or self.known).questions
+        return questions_of(self.mas, queries, None if trained is None else trained.by)
 
     @torch.no_grad()
     def designs(self, policy: Policy, queries: Sequence[Query]) -> list[Design]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from graph_counterfactual import derangement
+from graph_edits import NEIGHBOUR, PERMUTED, Rewired, rewired
 from graph_ladder_nets import LADDER, PLAN_NET, WITHIN, Plans, Widths, channels_of, parameters
 from graph_ladder_plans import permuted, sampled
 from graph_metrics import centred_rmse, corrected_information, mutual_information, regret
@@ -18,7 +19,8 @@ from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.data.template_yaml import build_template, load_roles
-from abgnn.nn.agent_graph import Team
+from abgnn.nn import AgentEncoder
+from abgnn.nn.agent_graph import AgentGraph, Team
 from abgnn.planning.design import Design, PlanSpace
 from abgnn.rollout.world.study import World
 
@@ -38,12 +40,12 @@ def signal(seed: int = 0, strength: float = 0.0, template: Template = TEMPLATE) 
 
 def test_independent_values_share_no_information() -> None:
     rng = np.random.default_rng(0)
-    found = []
+    bits = []
     for seed in range(30):
         a, b = rng.integers(12, size=100).tolist(), rng.integers(6, size=100).tolist()
         assert mutual_information(a, b) > 0.1  # of the sample, by chance
-        found.append(corrected_information(a, b, 40, seed))
-    assert abs(np.mean(found)) < 0.02
+        bits.append(corrected_information(a, b, 40, seed))
+    assert abs(np.mean(bits)) < 0.02
 
 
 def test_a_copy_shares_nearly_all() -> None:
@@ -157,3 +159,35 @@ def test_every_question_gets_another_of_another_kind() -> None:
     other = derangement(kinds, 0)
     assert sorted(other) == list(range(60))
     assert all(kinds[i] != kinds[j] for i, j in enumerate(other))
+
+
+def test_exchanged_senders_answer_before_their_readers() -> None:
+    teams = [
+        Team(((0, 0), (1, 1), (2, 0), (3, 2)), ((0, 1), (1, 2), (0, 3), (1, 3), (2, 3)), 3),
+        Team(((0, 2), (1, 0), (3, 1)), ((0, 2), (1, 2)), 2),
+        Team(((1, 2),), (), 0),
+    ]
+    graph = AgentGraph.of(teams, 4, 3)
+    for edit in (PERMUTED, NEIGHBOUR):
+        other = rewired(graph, edit, torch.Generator().manual_seed(1))
+        senders, readers = other.edge_index
+        assert not torch.equal(senders, graph.edge_index[0]), edit
+        assert torch.equal(readers, graph.edge_index[1]), edit
+        assert (graph.depth[senders] < graph.depth[readers]).all(), edit
+
+
+def test_a_swapped_neighbour_stays_as_it_was_to_itself() -> None:
+    agents, width = 4, 5
+    edges = torch.tensor([[0, 0, 1, 4, 4, 5], [1, 2, 2, 5, 6, 6]])  # two graphs; 3 and 7 decide
+    encoder = AgentEncoder(width, 6, "agents", film=True)
+    x, embed = torch.randn(8, 5 * width), torch.randn(3, 3, width)
+    before = encoder(x, edges)
+    for edit in (NEIGHBOUR, PERMUTED):
+        inner = Rewired(encoder, edit, embed, torch.Generator().manual_seed(0))
+        inner.agents = agents
+        changed = (inner(x, edges) - before).abs().amax(1) > 1e-6
+        assert changed.any(), edit
+        assert not changed[[3, 7]].any(), edit  # who decides has no edges here
+    one = inner._one(edges, 8)
+    assert torch.isin(one, edges[0]).all()
+    assert torch.equal(inner._permuted(edges, 8) // agents, edges // agents)
