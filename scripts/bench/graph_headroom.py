@@ -145,8 +145,12 @@ def _says(cells: dict[float, Sequence[Cell]]) -> str:
             lines.append(fails(claim, f"{plus_minus(behind, 0)} %"))
     for points, of in cells.items():
         for who in (READS, NET, BALANCE):
+            at = f"at a headroom of {points:g}, {who} is"
+            more = [c[who]["points"] - c[BLIND]["points"] for c in of]
+            if mean(more) < 0:
+                lines.append(fails(f"{at} above one plan for all", f"{plus_minus(more)} points"))
             below = mean(c[who]["points"] for c in of)
-            if below < 0:
-                claim = f"at a headroom of {points:g}, {who} is above the best fixed plan, which "
-                lines.append(fails(claim + "nobody knows beforehand", f"{below:+.2f} points"))
+            if points and below < 0:
+                claim = f"{at} above the best fixed plan, which nobody knows beforehand"
+                lines.append(fails(claim, f"{below:+.2f} points"))
     return "\n".join(lines) or "Everything above holds."
