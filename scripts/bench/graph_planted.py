@@ -149,6 +149,7 @@ class PlantedTruth(Truth):
         up = strength * (RULES.gain[0] + able * RULES.gain[1])
         down = -strength * (RULES.harm[0] + able * RULES.harm[1])
         self.reader = np.tile([up, down], (len(self.llms), 1))
+        self.wordy = np.ones(len(self.llms))
         self.power = np.array([world.traits("general", role).power for role in self.roles])
 
     def accuracy(self, design: Design, rows: Index | slice = slice(None)) -> Array:

@@ -29,6 +29,8 @@ NEW = ("Qwen3-32B-thinking", "Qwen3-235B-A22B-thinking")
 GONE = ("Qwen3-14B-thinking", "Qwen2.5-72B-Instruct")
 GRID = (2e-4, 4.6e-4, 8.5e-4, 2.1e-3, 4.9e-3, 9e-3)  # budgets of the blind mixture
 ADDED = (0, 10, 40)
+WRONG = 0.4  # sd of logits of scores, of logarithms of tokens, in the world where profiles are off
+OFF = "profiles off: "
 SEEN, HELD = "kinds that were learned", "kinds held out"
 ALL = "planner, calibrated on all kinds"
 LESS = f"without {len(GONE)} of the LLMs"
@@ -47,11 +49,11 @@ class Judge:
 
     @classmethod
     def of(
-        cls, seed: int, full: BaseMAS, queries: Sequence[Query], known: Calibration,
+        cls, place: World, full: BaseMAS, queries: Sequence[Query], known: Calibration,
         without: Sequence[str] = (),
     ) -> Judge:  # fmt: skip
         """The mixtures that the calibration plans blindly, at six budgets."""
-        truth = Truth(World(seed), full.catalogue, full.template, queries)
+        truth = Truth(place, full.catalogue, full.template, queries)
         names = known.profile.names
         able = tuple(m for m, name in enumerate(names) if name not in without)
         space, points = PlanSpace(full.template, (able,)), []
@@ -123,8 +125,8 @@ def cell(seed: int, quick: bool) -> Cell:
     base = Setting(client, old, data, seed)
     known, test = base.known, data.tested()
     taught = {who: base.taught(who, steps=steps) for who in (NET, BALANCE)}
-    judges = {SEEN: Judge.of(seed, full, test, known)}
-    judges[HELD] = Judge.of(seed, full, other.tested(), known)
+    judges = {SEEN: Judge.of(World(seed), full, test, known)}
+    judges[HELD] = Judge.of(World(seed), full, other.tested(), known)
     out: Cell = {}
     choosers = {READS: by_planner(base, known)}
     choosers |= {who: by_policy(base, policy) for who, policy in taught.items()}
@@ -134,12 +136,25 @@ def cell(seed: int, quick: bool) -> Cell:
     if not quick:
         out |= _on_all_kinds(client, old, seed, judges[HELD])
     small = Setting(client, less, data, seed)
-    judge = Judge.of(seed, full, test, known, GONE)
+    judge = Judge.of(World(seed), full, test, known, GONE)
     choose = by_planner(base, known, GONE)
     out[f"{LESS}|{READS}"] = judge.points(choose, old.catalogue.names)
     for who, policy in taught.items():
         out[f"{LESS}|{who}"] = judge.points(by_policy(small, policy), less.catalogue.names)
     return out | _added(Setting(client, full, data, seed), known, taught, judges[SEEN], steps)
+
+
+def off_cell(seed: int) -> Cell:
+    """New LLMs where published profiles are wrong by N(0, .4)."""
+    full = BaseMAS("general", encoder="offline")
+    old = full.with_catalogue(full.catalogue.without(NEW))
+    data = Kinds(copies=3, n_train=80, seed=seed)
+    client, place = SimulatedClient(seed, quirk=WRONG), World(seed, quirk=WRONG)
+    base = Setting(client, old, data, seed)
+    taught = {who: base.taught(who) for who in (NET, BALANCE)}
+    judge = Judge.of(place, full, data.tested(), base.known)
+    setting = Setting(client, full, data, seed)
+    return _added(setting, base.known, taught, judge, None, OFF)
 
 
 def _on_all_kinds(client: SimulatedClient, mas: BaseMAS, seed: int, judge: Judge) -> Cell:
@@ -156,11 +171,12 @@ def _added(
     taught: dict[str, Policy],
     judge: Judge,
     steps: int | None,
+    before: str = "",
 ) -> Cell:
     names, out = setting.mas.catalogue.names, {}
     for each in ADDED if steps is None else ADDED[-1:]:
         more = extended(setting, known, NEW, each)
-        where = f"new LLMs, {each} calls each"
+        where = f"{before}new LLMs, {each} calls each"
         out[f"{where}|{READS}"] = judge.points(by_planner(setting, more), names)
         net = taught[NET]
         assert isinstance(net, PlanNet)
@@ -182,7 +198,11 @@ def _added(
 
 def measure(run: Run) -> None:
     """All cells, and the table."""
-    cells = [run.cell(f"d-{seed}", lambda s=seed: cell(s, run.quick)) for seed in run.seeds(3)]
+    cells = [
+        run.cell(f"d-{seed}", lambda s=seed: cell(s, run.quick))
+        | ({} if run.quick else run.cell(f"d-off-{seed}", lambda s=seed: off_cell(s)))
+        for seed in run.seeds(3)
+    ]
     title = f"(d) {len(cells)} simulated worlds, 320 rollouts, mean of four budgets: points over "
     title += "the blind mixture at the same cost ± 95 % (new LLMs: over the one without them)"
     heads = ["where", "who", "points", "− planner", "cost / budget", "plans", "% with a new LLM"]
@@ -208,6 +228,9 @@ def _says(cells: Sequence[Cell]) -> str:
         behind = [c[row]["points"] - c[f"{where}|{READS}"]["points"] for c in cells]
         if mean(gain) < 0:
             lines.append(fails(f"{where}: {who} is above the mixture", plus_minus(gain)))
+        use = mean(c[row]["use"] for c in cells)
+        if use > 1.1:
+            lines.append(fails(f"{where}: {who} keeps its budgets", f"{use:.2f} of them"))
         if mean(behind) < -0.2:
             claim = f"{where}: {who} is at most .2 below the planner"
             lines.append(fails(claim, plus_minus(behind)))

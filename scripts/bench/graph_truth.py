@@ -47,6 +47,8 @@ class Truth:
         self.length = np.array([of.length for of in latents])
         self.own = np.stack([self._own(place, queries, role) for role in self.roles], 1)
         self.reader = np.array([place.reader(m, self.domain) for m in self.llms])  # [M, 2]
+        ability = [place.draws.ability(m, self.domain) for m in self.llms]
+        self.wordy = np.array([of.verbosity for of in ability])
         self.power = np.array([world.traits(self.domain, role).power for role in self.roles])
         self.shared, self.bar = self._luck(draws)
 
@@ -110,7 +112,7 @@ class Truth:
         visible: dict[int, Array] = {}
         for slot, m, senders in cast_of(design, self.decision):
             llm, traits = self.llms[m], world.traits(self.domain, self.roles[slot])
-            visible[slot] = self.length[rows] * traits.length * np.exp(0.2 * z)
+            visible[slot] = self.wordy[m] * self.length[rows] * traits.length * np.exp(0.2 * z)
             thinks = llm.type == "reasoning"
             more = world.DOMAINS[self.domain].thinking * np.exp(0.15 * z) if thinks else 1.0
             read = sum((visible[u] + HEADER for u in senders), np.zeros(len(z)))
