@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from graph_cells import Run, fails, table_of
@@ -27,6 +26,7 @@ from abgnn.planning.lone_outcomes import LoneOutcomes
 TASKS = "best LLM per task (task means)"
 MLP = "MLP on question and profile"
 ROUTER = "two-stage beliefs (Router)"
+Choices = dict[str, list[list[int]]]  # which LLM each test question gets, at four budgets
 LABELS = {True: "task named", False: "text alone"}
 
 
@@ -44,26 +44,39 @@ def cell(
     budgets: Array,
     named: bool,
     quick: bool,
-) -> dict[str, list[list[int]]]:
+) -> Choices:
     """Which LLM every method chooses for every test question, at four budgets `[4][q]`."""
-    questions = table.questions
-    on, at = questions.rows(train), questions.rows(test)
-    outcomes = LoneOutcomes(table.score[train], table.cost[train], table.cost[train])
-    beliefs = TwoStageBeliefs.fit(on, outcomes, ("lead",), table.llms)
-    cost_on, cost_at = beliefs(on).usd[:, 0], beliefs(at).usd[:, 0]
-
-    def route(left_out: Array, score: Array) -> list[list[int]]:
-        prices = [price_of_cost(left_out, cost_on, b) for b in budgets]
-        return [choose(score, cost_at, p).argmax(1).tolist() for p in prices]
-
-    answers = table.score[train], table.cost[train]
-    plain = mlp_scores(on, at, *answers, seed=0, epochs=1 if quick else EPOCHS)
+    beliefs = two_stage(table, train)
+    at = beliefs(table.questions.rows(test)).accuracy[:, 0]
     steps = 20 if quick else None
     return {
-        ROUTER: route(beliefs.left_out, beliefs(at).accuracy[:, 0]),
-        MLP: route(plain.left_out, plain.at),
+        ROUTER: routed(table, train, test, budgets, beliefs.left_out, at),
         **recorded.chosen(train, test, budgets.tolist(), named=named, steps=steps),
     }
+
+
+def plain_cell(table: RealTable, train: Index, test: Index, budgets: Array, quick: bool) -> Choices:
+    """The same of the network without a graph; what LLMs cost is believed as elsewhere."""
+    on, at = table.questions.rows(train), table.questions.rows(test)
+    answers = table.score[train], table.cost[train]
+    plain = mlp_scores(on, at, *answers, seed=0, epochs=1 if quick else EPOCHS)
+    return {MLP: routed(table, train, test, budgets, plain.left_out, plain.at)}
+
+
+def two_stage(table: RealTable, train: Index) -> TwoStageBeliefs:
+    outcomes = LoneOutcomes(table.score[train], table.cost[train], table.cost[train])
+    return TwoStageBeliefs.fit(table.questions.rows(train), outcomes, ("lead",), table.llms)
+
+
+def routed(
+    table: RealTable, train: Index, test: Index, budgets: Array, left_out: Array, score: Array
+) -> list[list[int]]:
+    """The best LLM by score less price of its cost; prices are those at which the training
+    questions, each left out, keep the budgets."""
+    beliefs = two_stage(table, train)
+    on, at = (beliefs(table.questions.rows(rows)).usd[:, 0] for rows in (train, test))
+    prices = [price_of_cost(left_out, on, b) for b in budgets]
+    return [choose(score, at, p).argmax(1).tolist() for p in prices]
 
 
 def measure(run: Run) -> None:
@@ -85,8 +98,12 @@ def measure(run: Run) -> None:
             parts.setdefault((TASKS, LABELS[True]), []).append(means)
             for named, label in LABELS.items():
                 of = table if named else unlabelled(table)
-                chosen: Any = run.cell(
-                    f"a-{g}-{k}-{'named' if named else 'text'}",
+                place = f"{g}-{k}-{'named' if named else 'text'}"
+                chosen: Choices = run.cell(
+                    f"a-mlp-{place}",
+                    lambda at=(of, train, test, budgets, run.quick): plain_cell(*at),
+                ) | run.cell(
+                    f"a-{place}",
                     lambda at=(of, recorded, train, test, budgets, named, run.quick): cell(*at),
                 )
                 for who, four in chosen.items():
