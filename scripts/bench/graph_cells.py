@@ -1,0 +1,75 @@
+"""What the experiments of `scripts/bench/graph` share: finished cells on disk, means ± 95 %."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the command.
+
+    Args:
+        out: folder of finished cells.
+        quick: as little as shows that everything runs.
+        console: where tables go.
+        path: folder of the recorded tables, if there is one.
+        first: seed of the first world.
+        worlds: how many; None: what the experiment takes by itself.
+    """
+
+    out: Path
+    quick: bool
+    console: Console
+    path: Path | None = None
+    first: int = 2500
+    worlds: int | None = None
+
+    def seeds(self, usual: int) -> list[int]:
+        """Of the worlds."""
+        return list(range(self.first, self.first + (1 if self.quick else self.worlds or usual)))
+
+    def cell(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, from the disk if it is there."""
+        path = self.out / ("quick" if self.quick else "full") / f"{name}.json"
+        if not path.exists():
+            made = make()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_suffix(".part").write_text(json.dumps(made))
+            path.with_suffix(".part").rename(path)
+        return json.loads(path.read_text())
+
+
+def plus_minus(values: Sequence[float], digits: int = 2) -> str:
+    """A mean with its 95 % interval over worlds."""
+    if len(values) < 2:
+        return f"{mean(values):+.{digits}f}"
+    return f"{mean(values):+.{digits}f} ± {half_width(values):.{digits}f}"
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Of the 95 % interval of a mean, by Student's t."""
+    quantile = float(stats.t.ppf(0.975, len(values) - 1))
+    return quantile * stdev(values) / len(values) ** 0.5
+
+
+def fails(claim: str, figures: str) -> str:
+    """A line for under a table."""
+    return f"Does not hold: {claim} ({figures})."
+
+
+def table_of(title: str, heads: Sequence[str]) -> Table:
+    """A table whose first column is text."""
+    table = Table(title=title, title_justify="left")
+    for k, head in enumerate(heads):
+        table.add_column(head, justify="right" if k else "left")
+    return table
