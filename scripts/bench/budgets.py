@@ -27,8 +27,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
+from over_worlds import plus_minus
 from rich.table import Table
-from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -204,7 +204,8 @@ def shown(cells: Sequence[Figures]) -> list[Table]:
         by_seed = [max(c[key][1:]) for c in cells]
         spread = f"{stdev(by_seed):.2f}" if len(cells) > 1 else ""
         budgets.add_row(
-            *key.split("|"), _pm([c[key][0] for c in cells]), _pm(by_seed), spread,
+            *key.split("|"), plus_minus([c[key][0] for c in cells], 3, ""),
+            plus_minus(by_seed, 3, ""), spread,
             " ".join(f"{r:.2f}" for r in by_seed),
         )  # fmt: skip
     points = Table(
@@ -212,15 +213,8 @@ def shown(cells: Sequence[Figures]) -> list[Table]:
     )
     for key in [k for k in cells[0] if not k.startswith("B")]:
         columns = zip(*(c[key] for c in cells), strict=True)
-        points.add_row(*key.split("|"), *(_pm(list(column)) for column in columns))
+        points.add_row(*key.split("|"), *(plus_minus(list(column), 3, "") for column in columns))
     return [budgets, points]
-
-
-def _pm(values: list[float]) -> str:
-    if len(values) < 2:
-        return f"{values[0]:.3f}"
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    return f"{mean(values):.3f} ± {half:.3f}"
 
 
 def main() -> None:

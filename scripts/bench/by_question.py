@@ -19,13 +19,13 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from tempfile import TemporaryDirectory
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
+from over_worlds import plus_minus
 from rich.table import Table
-from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -171,17 +171,10 @@ def shown(cells: Sequence[Figures], domain: str) -> Table:
         worst = max(mean(row[1] for row in cell[who]) for cell in cells)
         teams = mean(row[2] for cell in cells for row in cell[who])
         table.add_row(
-            who, f"{mean(by_world):.3f}", _pm(away), *gains, f"{mean(uses):.3f}",
+            who, f"{mean(by_world):.3f}", plus_minus(away), *gains, f"{mean(uses):.3f}",
             f"{worst:.2f}", f"{sum(use <= 1 for use in uses)} of {len(uses)}", f"{teams:.0f}",
         )  # fmt: skip
     return table
-
-
-def _pm(values: list[float]) -> str:
-    if len(values) < 2:
-        return f"{values[0]:+.2f}"
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    return f"{mean(values):+.2f} ± {half:.2f}"
 
 
 def main() -> None:

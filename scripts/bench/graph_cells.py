@@ -1,17 +1,14 @@
-"""What the experiments of `scripts/bench/graph` share: finished cells on disk, means ± 95 %."""
+"""What the experiments of `scripts/bench/graph` share: finished cells on disk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -49,27 +46,6 @@ class Run:
         return json.loads(path.read_text())
 
 
-def plus_minus(values: Sequence[float], digits: int = 2) -> str:
-    """A mean with its 95 % interval over worlds."""
-    if len(values) < 2:
-        return f"{mean(values):+.{digits}f}"
-    return f"{mean(values):+.{digits}f} ± {half_width(values):.{digits}f}"
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Of the 95 % interval of a mean, by Student's t."""
-    quantile = float(stats.t.ppf(0.975, len(values) - 1))
-    return quantile * stdev(values) / len(values) ** 0.5
-
-
 def fails(claim: str, figures: str) -> str:
     """A line for under a table."""
     return f"Does not hold: {claim} ({figures})."
-
-
-def table_of(title: str, heads: Sequence[str]) -> Table:
-    """A table whose first column is text."""
-    table = Table(title=title, title_justify="left")
-    for k, head in enumerate(heads):
-        table.add_column(head, justify="right" if k else "left")
-    return table

@@ -8,11 +8,12 @@ from statistics import mean
 
 import numpy as np
 import torch
-from graph_cells import Run, fails, plus_minus, table_of
+from graph_cells import Run, fails
 from graph_edits import EDITS, correction_range, edited, ranges
 from graph_headroom import planted_setting
 from graph_taught import BALANCE, BUDGETS, NET, Kinds, Setting, budgeted
 from graph_truth import Truth
+from over_worlds import plus_minus, table_of
 from rich.table import Table
 
 from abgnn.data.arrays import Array

@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import mean
 
 import numpy as np
-from graph_cells import Run, fails, plus_minus, table_of
+from graph_cells import Run, fails
 from graph_metrics import corrected_information
 from graph_planted import (
     CHEAP,
@@ -21,6 +21,7 @@ from graph_planted import (
     planted,
 )
 from graph_taught import BALANCE, NET, READS, Kinds, Setting
+from over_worlds import plus_minus, table_of
 from rich.table import Table
 
 from abgnn.data.arrays import Index

@@ -7,7 +7,7 @@ from statistics import mean
 
 import numpy as np
 import torch
-from graph_cells import Run, fails, plus_minus, table_of
+from graph_cells import Run, fails
 from graph_ladder_nets import (
     LADDER,
     MESSAGES,
@@ -19,6 +19,7 @@ from graph_ladder_nets import (
 from graph_ladder_plans import PERMUTED, REMOVED, AgentFeatures, sampled
 from graph_metrics import centred_rmse, regret
 from graph_taught import Kinds
+from over_worlds import plus_minus, table_of
 from torch import nn
 
 from abgnn.data.arrays import Array

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from graph_cells import Run, fails, table_of
+from graph_cells import Run, fails
 from graph_lone import TEACHER, Recorded, one_hot
 from graph_metrics import corrected_information
 from graph_mlp import EPOCHS, mlp_scores
 from graph_taught import BALANCE, NET
 from matched_cost import choose, inner_budgets, interval, price_of_cost
+from over_worlds import table_of
 from routing_beliefs import (
     Judged,
     RealTable,

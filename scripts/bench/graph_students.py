@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import mean
 
 import numpy as np
-from graph_cells import Run, fails, plus_minus, table_of
+from graph_cells import Run, fails
 from graph_extend import extended, renumbered
 from graph_taught import BALANCE, BUDGETS, NET, READS, Kinds, Setting, budgeted
 from graph_truth import Truth
+from over_worlds import plus_minus, table_of
 
 from abgnn.data.arrays import Array
 from abgnn.data.query import Query
@@ -188,10 +189,6 @@ def _added(
             again = setting.taught(BALANCE, more, steps=steps)
             out[f"{where}|AgentBalance, taught again"] = judge.points(
                 by_policy(setting, again), names
-            )
-        elif not each:
-            out[f"{where}|AgentBalance, as it was"] = judge.points(
-                by_policy(setting, taught[BALANCE]), names
             )
     return out
 
