@@ -127,7 +127,8 @@ def cell(seed: int, quick: bool) -> Cell:
     known, test = base.known, data.tested()
     taught = {who: base.taught(who, steps=steps) for who in (NET, BALANCE)}
     judges = {SEEN: Judge.of(World(seed), full, test, known)}
-    judges[HELD] = Judge.of(World(seed), full, other.tested(), known)
+    if not quick:
+        judges[HELD] = Judge.of(World(seed), full, other.tested(), known)
     out: Cell = {}
     choosers = {READS: by_planner(base, known)}
     choosers |= {who: by_policy(base, policy) for who, policy in taught.items()}
@@ -136,12 +137,8 @@ def cell(seed: int, quick: bool) -> Cell:
             out[f"{name}|{who}"] = judge.points(choose, old.catalogue.names)
     if not quick:
         out |= _on_all_kinds(client, old, seed, judges[HELD])
-    small = Setting(client, less, data, seed)
-    judge = Judge.of(World(seed), full, test, known, GONE)
-    choose = by_planner(base, known, GONE)
-    out[f"{LESS}|{READS}"] = judge.points(choose, old.catalogue.names)
-    for who, policy in taught.items():
-        out[f"{LESS}|{who}"] = judge.points(by_policy(small, policy), less.catalogue.names)
+        judge = Judge.of(World(seed), full, test, known, GONE)
+        out |= _without(base, Setting(client, less, data, seed), known, taught, judge)
     return out | _added(Setting(client, full, data, seed), known, taught, judges[SEEN], steps)
 
 
@@ -156,6 +153,18 @@ def off_cell(seed: int) -> Cell:
     judge = Judge.of(place, full, data.tested(), base.known)
     setting = Setting(client, full, data, seed)
     return _added(setting, base.known, taught, judge, None, OFF)
+
+
+def _without(
+    base: Setting, small: Setting, known: Calibration, taught: dict[str, Policy], judge: Judge
+) -> Cell:
+    """The same policies where some LLMs are gone."""
+    choose, names = by_planner(base, known, GONE), known.profile.names
+    out = {f"{LESS}|{READS}": judge.points(choose, names)}
+    for who, policy in taught.items():
+        left = small.mas.catalogue.names
+        out[f"{LESS}|{who}"] = judge.points(by_policy(small, policy), left)
+    return out
 
 
 def _on_all_kinds(client: SimulatedClient, mas: BaseMAS, seed: int, judge: Judge) -> Cell:
