@@ -86,7 +86,7 @@ class PlanScorer(MessagePassing):  # type: ignore[misc]
             own = alone.index_select(0, cell)  # [n, Q, D]
             size = (len(state), len(cell))
             read = self.propagate(edges, x=(state, own), size=size)  # [n, Q, D]
-            count = torch.bincount(edges[1], minlength=len(cell)).view(-1, 1, 1)
+            count = torch.bincount(edges[1], minlength=len(cell)).clamp(min=1).view(-1, 1, 1)
             read = self.lin_s(read / count.sqrt())
             new = own + F.gelu(self.lin_self(own) + self.lin_read(read))
             state = torch.cat([state, new])

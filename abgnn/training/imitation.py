@@ -15,7 +15,7 @@ from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
 from abgnn.graph.base_mas import BaseMAS
-from abgnn.models.decision import Action
+from abgnn.models.decision import FACTORS, Action
 from abgnn.models.policy import Policy
 from abgnn.planning import Design, PlanSpace
 from abgnn.planning.beliefs import Forecasts
@@ -24,6 +24,7 @@ from abgnn.training.course import Course, Pair
 
 _JITTER = 0.4  # of log λ
 _LEAST = 2e-3
+_ASIDE = 0.2  # of the questions, on which only a team's edges are learned
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,33 @@ class Lessons:
     forecasts: Forecasts
     pools: tuple[tuple[int, ...], ...]
 
-    def share(self, rows: Index, point: Pair, sharpness: float, most: int) -> Array:
+    @property
+    def teams(self) -> list[int]:
+        """Designs of several agents."""
+        return [d for d, design in enumerate(self.designs) if design.decision is not None]
+
+    def share(
+        self, rows: Index, point: Pair, sharpness: float, most: int, *, teams: bool = False
+    ) -> Array:
         """How often each design is to be chosen on some questions at (λ_tok, λ_lat), `[n, D]`.
 
         softmax(utility / sharpness), over lone agents and those few designs with which a choice by
         question is worth most: choices that are made one by one (gates, edges) cannot keep dozens
         of teams apart that are equally good.
+
+        Args:
+            rows: questions, `[n]`.
+            point: λ_tok, λ_lat.
+            sharpness: in units of the score.
+            most: how many designs beside lone agents.
+            teams: as if nobody might answer alone.
         """
-        utility = self._utility(point)
-        lone = [d for d, design in enumerate(self.designs) if design.decision is None]
-        short = sorted({*lone, *short_list(utility, most)})
+        utility, able = self._utility(point), self.teams
+        if teams:
+            short = [able[d] for d in short_list(utility[:, able], most)]
+        else:
+            lone = sorted({*range(len(self.designs))} - {*able})
+            short = sorted({*lone, *short_list(utility, most)})
         near = utility[rows][:, short]
         weight = np.exp((near - near.max(1, keepdims=True)) / sharpness)
         out = np.zeros((len(rows), len(self.designs)))
@@ -92,7 +110,8 @@ def imitate(
 
     A step is at one of the points, for some questions, each with one design drawn from
     `Lessons.share`. A policy that is conditioned on the λ's sees them varied by exp(.4 N(0, 1)),
-    since it is asked for others later. The hop limit is raised as far as the paths need.
+    since it is asked for others later. On some questions the best team is shown, even where nobody
+    would form one, and only its edges are learned. The hop limit is raised as far as paths need.
 
     Args:
         policy: teachable; gradients reach all of its parameters.
@@ -116,12 +135,18 @@ def imitate(
                 point = (float(tok), float(lat))
             policy.set_tradeoff(*point)
             rows = rng.choice(len(lessons.queries), course.texts)
+            aside = rng.random(len(rows)) < (_ASIDE if lessons.teams else 0.0)
             share = lessons.share(rows, point, course.sharpness, course.designs)
+            if aside.any():
+                at = (rows[aside], point, course.sharpness, course.designs)
+                share[aside] = lessons.share(*at, teams=True)
             drawn = (share.cumsum(1) > rng.random((len(rows), 1))).argmax(1)
             batch = mas.batch([lessons.queries[i] for i in rows]).to(device)
             optimiser.zero_grad()
             decision = policy(batch, sample=False, action=_at(actions, drawn, device))
-            log_prob = decision.log_prob.mean()
+            edges = decision.log_probs[:, FACTORS.index("edges")]
+            learned = torch.where(torch.from_numpy(aside).to(device), edges, decision.log_prob)
+            log_prob = learned.mean()
             torch.autograd.backward(decision.penalty.mean() - log_prob)
             optimiser.step()
             schedule.step()
