@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from abgnn.data.query import Query
-from abgnn.difficulty.packaged import PACKAGED_ENCODER, packaged_head
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning.questions import Questions
@@ -32,6 +31,8 @@ def embedded(
 ) -> Questions:
     """Queries that are encoded already, `[Q, H]`; difficulty is 0 for another encoder than the
     packaged head's."""
+    from abgnn.difficulty.packaged import PACKAGED_ENCODER  # with Lightning, if needed at all
+
     difficulty = None
     if encoder == PACKAGED_ENCODER and len(queries):
         difficulty = -_head().ease_logit(embed.float().cpu()).double().numpy()
@@ -53,4 +54,6 @@ def distinct(queries: Sequence[Query]) -> tuple[list[int], list[int]]:
 
 @cache
 def _head() -> DifficultyHead:
+    from abgnn.difficulty.packaged import packaged_head
+
     return packaged_head().eval()
