@@ -10,6 +10,7 @@ from abgnn.sandbox import Sandbox
 from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.programming import Programming
+from datamodules.programming_topics import kind_of
 from datamodules.rows import Row
 
 INSTRUCTION = (
@@ -25,9 +26,9 @@ class HumanEval(Programming, Benchmark):
     `dataset` (on the hub) is given. How responses are judged: see `Programming`; none of the
     problems asks for what does not cross over.
 
-    `meta`: entry_point, prompt, test; the answer is the canonical solution. The examples in the
-    prompt, which agents see, are public; `test` never is. Arguments: see `Benchmark`; 20 queries
-    for training, as in the paper.
+    `meta`: entry_point, prompt, test, and the task's kind (`kind_of`); the answer is the
+    canonical solution. The examples in the prompt, which agents see, are public; `test` never is.
+    Arguments: see `Benchmark`; 20 queries for training, as in the paper.
     """
 
     domain: ClassVar[str] = "code"
@@ -70,6 +71,7 @@ class HumanEval(Programming, Benchmark):
                 "entry_point": entry,
                 "prompt": prompt,
                 "test": f"{row.text('test')}\n\ncheck({entry})\n",
+                "kind": kind_of(prompt),
             },
         )
 

@@ -12,6 +12,7 @@ from datamodules.benchmark import Benchmark
 from datamodules.hub import Hub
 from datamodules.mbpp_tests import judge
 from datamodules.programming import Programming
+from datamodules.programming_topics import kind_of
 from datamodules.rows import Row
 
 INSTRUCTION = (
@@ -36,7 +37,7 @@ class MBPP(Programming, Benchmark):
     with a warning.
 
     `meta`: entry_point, names, calls, test (see `mbpp_tests.Judge`), prompt (empty),
-    public_tests; the answer is the reference code.
+    public_tests, and the task's kind (`kind_of`); the answer is the reference code.
 
     Args:
         examples: tests to show, at least one less than a row has; 0: none.
@@ -69,7 +70,8 @@ class MBPP(Programming, Benchmark):
         if judged is None:
             return None
         public = "\n".join([setup, *shown]).strip() if shown else ""
-        text = INSTRUCTION.format(text=row.text("text", "prompt").strip(), name=judged.entry_point)
+        task = row.text("text", "prompt").strip()
+        text = INSTRUCTION.format(text=task, name=judged.entry_point)
         return Query(
             id=f"MBPP/{row.value('task_id')}",
             text=f"{text}\n\n{EXAMPLES.format(code=public)}" if public else text,
@@ -79,6 +81,7 @@ class MBPP(Programming, Benchmark):
                 **asdict(judged),
                 "prompt": "",
                 **({"public_tests": public} if public else {}),
+                "kind": kind_of(task),
             },
         )
 

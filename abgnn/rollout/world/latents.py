@@ -36,7 +36,8 @@ def query_latents(
 ) -> Latents:
     """z from `meta` (area, topic 0-9, level 1-5) and a hidden part; what is missing is hashed.
 
-    Version 2 does not read an area and a topic that a set has `mapped` from its subjects.
+    Questions of one stated `kind` share a topic where none is stated. Version 2 does not read
+    kinds, nor an area and a topic that a set has `mapped` from its subjects.
 
     Raises:
         ConfigError: a domain that the world does not have.
@@ -48,7 +49,8 @@ def query_latents(
         area = stated.get("area")
         subject = area if area in world.AREAS else world.AREAS[hashed(4, "area", query.id)]
     topic = _whole(stated.get("topic"))
-    topic = hashed(world.TOPICS, "topic", query.id) if topic is None else topic % world.TOPICS
+    of = query.id if version == 2 else str(query.meta.get("kind") or query.id)
+    topic = hashed(world.TOPICS, "topic", of) if topic is None else topic % world.TOPICS
     level = _whole(query.meta.get("level"))
     form = hashed(world.FORMS, "form", query.id) if level is None else min(level, world.FORMS) - 1
     form = max(form, 0)
