@@ -79,7 +79,8 @@ class LoneCalls:
     @cached_property
     def _centre(self) -> Array:
         """Mean weights, `[S, M, K]`."""
-        return self.weight.mean(0)
+        centre: Array = self.weight.mean(0)
+        return centre
 
     @cached_property
     def _covariance(self) -> Array:
