@@ -161,7 +161,7 @@ class _Chunk:
             return self.belief.accuracy[:, slot, m], usd, seconds
         right: dict[int, Array] = {}
         chance = np.zeros(0)
-        for slot, m, senders in _cast(design, self.team.model.layout.slots - 1):
+        for slot, m, senders in cast_of(design, self.team.model.layout.slots - 1):
             value = self._logit(slot, m)
             if senders:
                 good, bad = self.team.reading(slot, m, len(senders))
@@ -184,7 +184,7 @@ class _Chunk:
         done: dict[int, Array] = {}
         visible: dict[int, Array] = {}
         bills, last = self.team.bills, np.zeros(0)
-        for slot, m, senders in _cast(design, self.team.model.layout.slots - 1):
+        for slot, m, senders in cast_of(design, self.team.model.layout.slots - 1):
             grown = [
                 float(np.exp(model.log_read(m, len(senders)))) if senders else 1.0
                 for model in (bills.usd, bills.seconds, bills.visible)
@@ -198,7 +198,7 @@ class _Chunk:
         return usd, last
 
 
-def _cast(design: Design, decision: int) -> list[tuple[int, int, list[int]]]:
+def cast_of(design: Design, decision: int) -> list[tuple[int, int, list[int]]]:
     """(slot, backbone, senders) in the order of their messages; who decides reads all."""
     cast = [(slot, m, [u for u, v in design.edges if v == slot]) for slot, m in design.agents]
     if design.decision is not None:

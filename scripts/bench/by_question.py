@@ -23,9 +23,10 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from over_worlds import plus_minus
 from rich.table import Table
+from silent import trainer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -81,7 +82,7 @@ class World:
         ]
         self.mas = BaseMAS(self.domain, encoder="offline")
         self.anyone = self.module(FixedGraph(self.mas.catalogue.names[0]))
-        made = Experiment(self.anyone, self.data, _trainer())
+        made = Experiment(self.anyone, self.data, trainer())
         self.known: Calibration = calibrate_experiment(made, args.rollouts, seed)  # type: ignore[attr-defined]
 
     def module(self, policy: Policy, **kwargs: object) -> Reinforce:
@@ -93,7 +94,7 @@ class World:
             path = str(Path(folder) / "calibration.json")
             self.known.save(path)
             module = self.module(policy)
-            _trainer([Teacher(path, texts=texts)]).fit(module, datamodule=self.data)
+            trainer([Teacher(path, texts=texts)]).fit(module, datamodule=self.data)
         return module.policy
 
     def judged(self, policy: Policy) -> tuple[float, float, float]:
@@ -111,14 +112,6 @@ def _data(args: object, seed: int) -> QuestionSet:
     if path is not None:
         return MMLU(path=path, n_test=MMLU_TEST, **sizes)
     return DATA[args.domain](**sizes)  # type: ignore[attr-defined]
-
-
-def _trainer(callbacks: Sequence[Teacher] = ()) -> Trainer:
-    return Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        callbacks=list(callbacks),
-    )  # fmt: skip
 
 
 def measured(args: object, seed: int) -> Figures:

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
+from silent import trainer
 from torch import Tensor
 
 from abgnn.data.plan import Plan
@@ -127,12 +128,3 @@ def budgeted(policy: Policy, usd: float) -> float:
     except ConfigError:
         policy.set_tradeoff(DEAREST, 0.0)
         return DEAREST
-
-
-def trainer(callbacks: Sequence[Any] = ()) -> Trainer:
-    """Silent, of no epochs: callbacks do what is done."""
-    return Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        callbacks=list(callbacks),
-    )  # fmt: skip

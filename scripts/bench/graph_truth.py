@@ -12,6 +12,7 @@ from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
 from abgnn.data.template import Template
 from abgnn.planning.design import Design
+from abgnn.planning.team_forecasts import cast_of
 from abgnn.rollout.world import constants as world
 from abgnn.rollout.world.mechanics import prompt_tokens
 from abgnn.rollout.world.study import World
@@ -127,11 +128,3 @@ class Truth:
             rows = np.array([i for i, other in enumerate(designs) if other == design])
             accuracy[rows], usd[rows] = self.accuracy(design, rows), self.usd(design, rows)
         return accuracy, usd
-
-
-def cast_of(design: Design, decision: int) -> list[tuple[int, int, list[int]]]:
-    """(role, LLM, whom it reads) in the order of answers; the decision agent reads all."""
-    cast = [(slot, m, [u for u, v in design.edges if v == slot]) for slot, m in design.agents]
-    if design.decision is not None:
-        cast.append((decision, design.decision, [slot for slot, _ in design.agents]))
-    return cast
