@@ -1,0 +1,180 @@
+"""`decide`: stop, or whom to ask next, from what was answered so far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.errors import ConfigError
+from abgnn.planning.closed_loop.posterior import NO_FORM, Posterior
+from abgnn.planning.closed_loop.problem import Asked, LoopProblem
+from abgnn.planning.closed_loop.tree_values import (
+    TreeWeights,
+    ask_values,
+    backward,
+    tree_weights,
+)
+
+__all__ = ["Asked", "LoopProblem", "Step", "decide", "posterior_of"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A decision.
+
+    Args:
+        ask: LLMs to ask next; empty: stop; two at the start: both at once.
+        answer: the LLM whose answer stands if the loop stops here; None: nobody has answered.
+        probability: that this answer is right.
+        value_stop: V_0, the same, or 0 before any answer.
+        value_ask: of asking each LLM next, `[M]`; −∞ for those that have answered or cannot.
+        value_parallel: of the best pair to ask at once; −∞ where it is not weighed.
+        posterior: over the keys seen.
+    """
+
+    ask: tuple[int, ...]
+    answer: int | None
+    probability: float
+    value_stop: float
+    value_ask: Array
+    value_parallel: float
+    posterior: Posterior
+
+
+def decide(
+    problem: LoopProblem,
+    asked: Sequence[tuple[int, object, int | None] | Asked],
+    without: Collection[int] = (),
+) -> Step:
+    r"""What is worth most: V_d = max{V_0, max_m [−λ ĉ_m + Σ_o P(o) V_{d−1}(after o)]}.
+
+    Args:
+        problem: of the question.
+        asked: (LLM, key or None, bin of the form or None) of every answer so far. A call that
+            failed is no answer: leave it out.
+        without: LLMs that cannot be asked, such as those whose call has failed.
+
+    Raises:
+        ConfigError: an LLM that is none of the candidates, or asked twice.
+    """
+    answers = [Asked(*answer) for answer in asked]
+    _check(problem, answers)
+    posterior = posterior_of(problem, answers)
+    n = len(answers)
+    price = problem.price.copy()
+    price[list(without)] = np.inf
+    if n > problem.calls:
+        return _stopped(problem, answers, posterior)
+    weights = _weights(problem)
+    state = _state(problem, answers)
+    total = float(weights.total[n][0, state])
+    if not total > 0:
+        return _stopped(problem, answers, posterior)
+    answer, stop = _answer(problem, weights, answers, state)
+    value_ask, pair, together = np.full(len(problem), -np.inf), (), -np.inf
+    if (horizon := problem.horizon(n)) > n:
+        values = backward(weights, price[None], n + 1, horizon)
+        level = weights.tree.levels[n]
+        value_ask = ask_values(level, weights.total[n], price[None], values[-1])[0, state] / total
+        if n == 0 and problem.parallel and horizon >= 2:
+            pair, together = _pair(problem, weights, values, price)
+    value_stop = stop if n else 0.0
+    best = int(value_ask.argmax())
+    ask: tuple[int, ...] = (best,) if value_ask[best] > value_stop else ()
+    if together > max(float(value_ask[best]), value_stop) + 1e-12:
+        ask = pair
+    return Step(ask, answer, stop, value_stop, value_ask, together, posterior)
+
+
+def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
+    """After all answers; without keys every answer is a key of its own."""
+    ability, weights = problem.model.joint_nodes(
+        problem.accuracy, problem.families or problem.names
+    )
+    out = Posterior.start(problem.model, weights)
+    for answer in answers:
+        form = NO_FORM
+        if problem.form_right is not None and problem.form_wrong is not None:
+            if answer.form is not None and answer.key is not None:
+                of = (answer.llm, answer.form)
+                form = float(problem.form_right[of]), float(problem.form_wrong[of])
+        none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
+        out = out.after(ability[answer.llm], answer.key, form, none)
+    return out
+
+
+def _check(problem: LoopProblem, answers: Sequence[Asked]) -> None:
+    for i, answer in enumerate(answers):
+        if not 0 <= answer.llm < len(problem):
+            raise ConfigError(f"asked[{i}]", answer.llm, f"0 to {len(problem) - 1}")
+        if answer.llm in [other.llm for other in answers[:i]]:
+            raise ConfigError(f"asked[{i}]", answer.llm, "every LLM once")
+
+
+_KEPT: WeakKeyDictionary[LoopProblem, TreeWeights] = WeakKeyDictionary()
+
+
+def _weights(problem: LoopProblem) -> TreeWeights:
+    """Kept for the next decision about the same question, as long as the problem lives."""
+    if problem not in _KEPT:
+        _KEPT[problem] = tree_weights([problem])
+    return _KEPT[problem]
+
+
+def _state(problem: LoopProblem, answers: Sequence[Asked]) -> int:
+    named = [(problem.column(a), a.key if problem.keys else i) for i, a in enumerate(answers)]
+    return problem.tree.state(named)
+
+
+def _answer(
+    problem: LoopProblem, weights: TreeWeights, answers: Sequence[Asked], state: int
+) -> tuple[int | None, float]:
+    """Whose answer stands, and P(right): the ablest LLM that gave the most probable key."""
+    if not answers:
+        return None, 0.0
+    n = len(answers)
+    joint, z = weights.joint[n][0, state], weights.total[n][0, state]
+    columns = sorted(range(n), key=lambda i: problem.column(answers[i]))
+    groups: dict[object, list[int]] = {}
+    for i in columns:
+        key = answers[i].key if problem.keys else i
+        if key is not None:
+            groups.setdefault(key, []).append(answers[i].llm)
+    if not groups:
+        return max((a.llm for a in answers), key=lambda m: problem.accuracy[m]), 0.0
+    best = int(joint[1 : 1 + len(groups)].argmax())
+    members = list(groups.values())[best]
+    chosen = max(members, key=lambda m: problem.accuracy[m])
+    return chosen, float(weights.stop[n][0, state] / z)
+
+
+def _pair(
+    problem: LoopProblem, weights: TreeWeights, values: Sequence[Array], price: Array
+) -> tuple[tuple[int, ...], float]:
+    """The pair that maximises −λ_tok (c_i + c_j) − λ_lat max(t_i, t_j) + E V after both."""
+    after_two = np.append(values[-2][0], 0.0)
+    following = weights.tree.levels[0].following[0], weights.tree.levels[1].following
+    best: tuple[tuple[int, ...], float] = ((), -np.inf)
+    if problem.lambda_lat == 0:
+        return best  # one after the other is never worth less
+    firsts = len(weights.tree.levels[1].llms)
+    for i in range(len(problem)):
+        states = following[0][i][following[0][i] < firsts]
+        for j in range(i + 1, len(problem)):
+            expected = float(after_two[following[1][states, j]].sum())
+            saved = problem.lambda_lat * min(problem.seconds[i], problem.seconds[j])
+            value = expected - price[i] - price[j] + saved
+            if value > best[1]:
+                best = ((i, j), float(value))
+    return best
+
+
+def _stopped(problem: LoopProblem, answers: Sequence[Asked], posterior: Posterior) -> Step:
+    """Where nothing more can be asked, or the answers are impossible under the model."""
+    ablest = max((a.llm for a in answers), key=lambda m: problem.accuracy[m], default=None)
+    p = posterior.best[1]
+    return Step((), ablest, p, p, np.full(len(problem), -np.inf), -np.inf, posterior)

@@ -1,0 +1,146 @@
+"""`LoopProblem`: all that a closed loop needs to know of one question, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.errors import ConfigError
+from abgnn.planning.closed_loop.answer_model import AnswerModel
+from abgnn.planning.closed_loop.answer_tree import AnswerTree, answer_tree
+
+MOST_LLMS, MOST_CALLS = 8, 4
+FULL, PROTOTYPE = (4, 3, 2, 1), (3, 2, 1, 1)
+_LEAST = 1e-6
+
+
+class Asked(NamedTuple):
+    """One answer.
+
+    Args:
+        llm: index of the LLM.
+        key: of its answer; None: it has none.
+        form: bin of the answer's form; None: not read.
+    """
+
+    llm: int
+    key: Hashable | None
+    form: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LoopProblem:
+    """
+    Args:
+        names: of M candidates, at most 8.
+        accuracy: P(right) of each, `[M]`.
+        usd, seconds: expected, of one call of each, `[M]`.
+        model: how answers go together.
+        lambda_tok, lambda_lat: prices of a USD and of a second, in accuracy.
+        families: of like weights, M names; empty: every LLM is its own.
+        no_key: P(no key | wrong) of each, `[M]`; None: hardly ever.
+        form_right, form_wrong: P(bin | right) and P(bin | wrong), `[M, B]`; None: forms are not
+            read.
+        keys: whether answers can be compared; else each of them may be right.
+        most_calls: at most 4.
+        depths: calls looked ahead after 0, 1, 2, … answers; the last one holds from there on.
+        parallel: whether the first two may be asked at once where that is worth more.
+        final: a and b of P(right) = σ(a logit p + b), of the most probable answer.
+
+    Raises:
+        ConfigError: shapes that differ, a number out of range.
+    """
+
+    names: tuple[str, ...]
+    accuracy: Array
+    usd: Array
+    seconds: Array
+    model: AnswerModel
+    lambda_tok: float
+    lambda_lat: float = 0.0
+    families: tuple[str, ...] = ()
+    no_key: Array | None = None
+    form_right: Array | None = None
+    form_wrong: Array | None = None
+    keys: bool = True
+    most_calls: int = MOST_CALLS
+    depths: tuple[int, ...] = FULL
+    parallel: bool = True
+    final: tuple[float, float] = (1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        if not 1 <= n <= MOST_LLMS:
+            raise ConfigError("LoopProblem.names", n, f"from 1 to {MOST_LLMS} LLMs")
+        for field in ("accuracy", "usd", "seconds"):
+            values = getattr(self, field)
+            if values.shape != (n,) or not np.isfinite(values).all():
+                raise ConfigError(f"LoopProblem.{field}", values, f"{n} finite numbers")
+        if self.families and len(self.families) != n:
+            raise ConfigError("LoopProblem.families", len(self.families), f"{n} names, or none")
+        if not 0 <= self.most_calls <= MOST_CALLS:
+            raise ConfigError("LoopProblem.most_calls", self.most_calls, f"0 to {MOST_CALLS}")
+        if not self.depths or min(self.depths) < 0:
+            raise ConfigError("LoopProblem.depths", self.depths, "at least one number from 0")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def price(self) -> Array:
+        """Of a call, in accuracy: λ_tok c + λ_lat t, `[M]`."""
+        price: Array = self.lambda_tok * self.usd + self.lambda_lat * self.seconds
+        return price
+
+    @property
+    def calls(self) -> int:
+        """The most answers that there can be."""
+        return min(self.most_calls, len(self))
+
+    @property
+    def bins(self) -> int:
+        """Forms that an answer can have; 1: forms are not read."""
+        return 1 if self.form_right is None else self.form_right.shape[1]
+
+    @property
+    def tree(self) -> AnswerTree:
+        return answer_tree(len(self), self.calls, self.bins, self.keys)
+
+    def horizon(self, n: int) -> int:
+        """Up to how many answers are looked ahead to after n."""
+        return min(n + self.depths[min(n, len(self.depths) - 1)], self.calls)
+
+    @cached_property
+    def columns(self) -> tuple[Array, Array, Array]:
+        """P(answer of a column and right), P(and wrong), `[C, N]` each, and weights `[N]`.
+
+        Without keys the second is P(answer of a column), right or wrong.
+        """
+        families = self.families or self.names
+        ability, weights = self.model.joint_nodes(self.accuracy, families)
+        m, n = ability.shape
+        right = np.ones((m, 1)) if self.form_right is None else self.form_right
+        wrong = np.ones((m, 1)) if self.form_wrong is None else self.form_wrong
+        is_right = (right[:, :, None] * ability[:, None]).reshape(-1, n)
+        is_wrong = (wrong[:, :, None] * (1 - ability)[:, None]).reshape(-1, n)
+        if not self.keys:
+            return is_right, is_right + is_wrong, weights
+        none = np.full(m, _LEAST) if self.no_key is None else np.maximum(self.no_key, _LEAST)
+        is_wrong *= np.repeat(1 - none, right.shape[1])[:, None]
+        silent = none[:, None] * (1 - ability)
+        return (
+            np.concatenate([is_right, np.zeros_like(silent)]),
+            np.concatenate([is_wrong, silent]),
+            weights,
+        )
+
+    def column(self, answer: Asked) -> int:
+        """Of the tree."""
+        if self.keys and answer.key is None:
+            return len(self) * self.bins + answer.llm
+        return answer.llm * self.bins + (answer.form or 0 if self.bins > 1 else 0)
