@@ -7,6 +7,7 @@ from .framework import Framework as Framework
 from .framework import Message as Message
 from .framework import StagedFramework as StagedFramework
 from .framework import template_of as template_of
+from .loop_step import LoopStep as LoopStep
 from .outcome import CallRecord as CallRecord
 from .outcome import Outcome as Outcome
 from .plan import Agent as Agent

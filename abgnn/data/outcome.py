@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from abgnn.data.backbone import Usage
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.plan import Plan
 
 ErrorKind = Literal[
@@ -90,6 +91,7 @@ class Outcome:
         kind: None, or the kind of failure.
         late: agents that the deadline cancelled or kept from starting; the answer lacks them.
         paid: USD that this execution paid: `cost` less what came from a recording.
+        steps: decisions of a closed loop, in order; empty for other plans.
     """
 
     plan: Plan
@@ -105,3 +107,4 @@ class Outcome:
     kind: ErrorKind | None = None
     late: tuple[int, ...] = ()
     paid: float = 0.0
+    steps: tuple[LoopStep, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 
@@ -48,6 +49,7 @@ class Stage(Protocol):
         after: Sequence[AgentAnswer] = (),
         last: bool = False,
         number: int | None = None,
+        vital: bool = True,
     ) -> AgentAnswer | None:
         """One call.
 
@@ -59,11 +61,22 @@ class Stage(Protocol):
             last: whether its answer is the plan's: it may use the time kept for the decision.
             number: which of the agent's calls it is, each number once; None: as they come. Needed
                 where an agent has calls side by side, so that a replay asks for the same ones.
+            vital: False: a call that fails is paid and ends nothing. Later calls that are not
+                vital start after it, for the program has waited for it.
 
         Returns:
             None if the query's budget or deadline does not admit the call; nothing was spent, and
-            the program goes on with what it has. Any other failure ends the rollout.
+            the program goes on with what it has. Any other failure ends the rollout, or is None
+            where the call is not vital.
         """
+        ...
+
+    async def passes_examples(self, answer: AgentAnswer) -> bool:
+        """Whether an answer's program passes all public examples of the question."""
+        ...
+
+    def note(self, step: LoopStep) -> None:
+        """Report a decision: it becomes part of the outcome and of streams."""
         ...
 
     def key(self, text: str) -> str:

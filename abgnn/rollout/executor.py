@@ -27,7 +27,8 @@ from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
 from abgnn.rollout.plan_checks import bounded, check_plan, used_backbones
-from abgnn.rollout.rollout import Driver, OnCall, Rollout, RunContext
+from abgnn.rollout.rollout import Driver, Rollout
+from abgnn.rollout.run_context import OnCall, OnStep, RunContext
 from abgnn.rollout.schedule import Step, schedule
 from abgnn.rollout.scoring import Judgement, Scorer
 from abgnn.rollout.settings import RolloutSettings
@@ -153,6 +154,7 @@ class Executor:
         *,
         phase: str = "run",
         on_call: OnCall | None = None,
+        on_step: OnStep | None = None,
         stop: Event | None = None,
     ) -> Future[Outcome]:
         """Start one plan and return at once; its answer is not scored.
@@ -162,13 +164,14 @@ class Executor:
             sample: which of the K rollouts of its query it is.
             phase: the account that pays.
             on_call: called with every call's record of this plan, on the loop's thread.
+            on_step: called with every decision of a closed loop, on the loop's thread.
             stop: set it when the answer is no longer needed: no call starts from then on, and those
                 under way are awaited and booked, since they are paid.
 
         Raises:
             ConfigError: as `run`.
         """
-        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop)
+        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop, on_step)
         return self._loop.submit(rollout.run())
 
     async def arun(
@@ -213,6 +216,7 @@ class Executor:
         phase: str,
         on_call: OnCall | None = None,
         stop: Event | None = None,
+        on_step: OnStep | None = None,
     ) -> list[Rollout]:
         """The rollouts of plans, all of which are checked before the first call."""
         samples = [0] * len(plans) if samples is None else samples
@@ -227,6 +231,7 @@ class Executor:
             self.task,
             self.framework,
             stop,
+            on_step,
         )
         return [self._rollout(p, context, k) for p, k in zip(plans, samples, strict=True)]
 

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from threading import Event
 from typing import Protocol, TypeAlias
 
 from abgnn.data.backbone import Backbone, Usage
-from abgnn.data.framework import AnyFramework
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
-from abgnn.data.query import Task
 from abgnn.rollout.calls import Call, Reply, endpoint_failed
 from abgnn.rollout.clients.base import Messages, Turn
-from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.ledger.base import Caller
 from abgnn.rollout.ledger.money import dollars, picodollars
 from abgnn.rollout.limits.query_cap import QueryCap
+from abgnn.rollout.run_context import RunContext
 from abgnn.rollout.schedule import Step
-from abgnn.rollout.toolbox import Toolbox
 
-OnCall = Callable[[CallRecord], None]
 Driver: TypeAlias = "Callable[[Rollout], Awaitable[Predecessor | None]]"
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What the rollouts of one run share.
-
-    Args:
-        gateway: makes and books their calls.
-        tools: the tools that roles may name.
-        backbones: by name, with the `max_tokens` that caps need.
-        phase: the account that pays.
-        on_call: called with every call's record as it ends.
-        task: of the queries; programs compare answers by its `key`.
-        framework: carries plans out instead, if any.
-        stop: once it is set, no further call starts."""
-
-    gateway: Gateway
-    tools: Toolbox
-    backbones: Mapping[str, Backbone]
-    phase: str
-    on_call: OnCall | None
-    task: Task | None = None
-    framework: AnyFramework | None = None
-    stop: Event | None = None
 
 
 class Predecessor(Protocol):
@@ -104,6 +76,7 @@ class Rollout:
         self._query_cap = QueryCap(min(limits) if limits else None)
         self.deadline = context.gateway.settings.deadline.within(plan.deadline_s)
         self._records: list[CallRecord] = []
+        self._steps: list[LoopStep] = []
         self._error: tuple[ErrorKind, str] | None = None
         self.late: set[int] = set()  # agents that the deadline kept from answering
 
@@ -177,6 +150,12 @@ class Rollout:
     def failed(self) -> bool:
         """Whether the rollout is lost."""
         return self._error is not None
+
+    def note(self, step: LoopStep) -> None:
+        """Add a decision to the outcome, and report it."""
+        self._steps.append(step)
+        if self.context.on_step is not None:
+            self.context.on_step(step)
 
     def forget(self, record: CallRecord) -> None:
         """Remove the record of a call that the query's budget did not admit, so never made."""
@@ -259,6 +238,7 @@ class Rollout:
             kind=None if self._error is None else self._error[0],
             late=tuple(sorted(self.late)) if self._error is None else (),
             paid=sum(record.paid for record in calls),
+            steps=tuple(self._steps),
         )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from abgnn.data.loop_step import LoopStep
+from abgnn.data.outcome import CallRecord, ErrorKind
 from abgnn.data.program import AgentAnswer, Stage
 from abgnn.data.query import Query
 from abgnn.rollout.clients.base import Messages, PeerMessage
 from abgnn.rollout.rollout import AgentTurn, Rollout
 from abgnn.rollout.schedule import Step
 
+_log = logging.getLogger(__name__)
 _ROUND = 1024  # repeats of an agent's later calls are numbered from here on
 
 
@@ -31,12 +35,9 @@ async def run_on_stage(
     finally:
         await stage.settle()
     if isinstance(answer, str):
-        last = max(stage.answers, key=lambda a: a.end, default=None)
-        answer = last and AgentAnswer(last.agent, last.role, answer, last.end, last.clock)
+        answer = stage.last(answer)
     if answer is None and not rollout.failed:
-        late = bool(rollout.late)
-        reason = "no time was left for the answer" if late else "the query's budget admits no call"
-        rollout.fail("deadline" if late else "budget", reason)
+        rollout.fail(*stage.reason())
     return answer
 
 
@@ -44,6 +45,7 @@ class _Stage:
     def __init__(self, rollout: Rollout) -> None:
         self._rollout, self._plan = rollout, rollout.plan
         self.answers: list[AgentAnswer] = []
+        self._lost: list[tuple[AgentTurn, CallRecord]] = []  # failures that end nothing
         self._calls: Counter[int] = Counter()
         self._under_way: set[asyncio.Task[AgentAnswer | None]] = set()
 
@@ -53,7 +55,39 @@ class _Stage:
 
     def key(self, text: str) -> str:
         key = getattr(self._rollout.context.task, "key", None)
-        return str(key(self.query, text)) if key is not None else " ".join(text.split())
+        if key is None:
+            return " ".join(text.split())
+        try:
+            return str(key(self.query, text))
+        except Exception as error:  # a user's code: its answer counts as one without a key
+            _log.warning("no key of an answer to %s: %r", self.query.id, error)
+            return ""
+
+    def note(self, step: LoopStep) -> None:
+        self._rollout.note(step)
+
+    def last(self, text: str) -> AgentAnswer | None:
+        """A text as the answer once everything has ended; None: there was no answer."""
+        if not self.answers:
+            return None
+        latest = max(self.answers, key=lambda a: a.end)
+        end = max([latest.end, *(turn.end for turn, _ in self._lost)])
+        clock = max([latest.clock, *(turn.clock for turn, _ in self._lost)])
+        return AgentAnswer(latest.agent, latest.role, text, end, clock)
+
+    def reason(self) -> tuple[ErrorKind, str]:
+        """Why there is no answer."""
+        if self._lost:
+            record = self._lost[-1][1]
+            return record.kind or "internal", f"{record.role} ({record.backbone}): {record.error}"
+        if self._rollout.late:
+            return "deadline", "no time was left for the answer"
+        return "budget", "the query's budget admits no call"
+
+    async def passes_examples(self, answer: AgentAnswer) -> bool:
+        step = Step(answer.agent, 0, (), (), ())
+        turn = self._rollout.turn(step, 0, [answer], decides=True)
+        return await self._rollout.passes_examples(turn, answer.text)
 
     async def call(
         self,
@@ -64,6 +98,7 @@ class _Stage:
         after: Sequence[AgentAnswer] = (),
         last: bool = False,
         number: int | None = None,
+        vital: bool = True,
     ) -> AgentAnswer | None:
         if self._rollout.failed:
             raise Aborted
@@ -74,8 +109,9 @@ class _Stage:
         question = self.query.text if task is None else task
         received = tuple(PeerMessage(s.role, s.text) for s in reads)
         messages = Messages(self._plan.agents[agent].role, question, received)
-        turn = self._rollout.turn(step, repeat, (*reads, *after), decides=last)
-        work = asyncio.ensure_future(self._carry_out(turn, messages))
+        lost = () if vital else [turn for turn, _ in self._lost]
+        turn = self._rollout.turn(step, repeat, (*reads, *after, *lost), decides=last)
+        work = asyncio.ensure_future(self._carry_out(turn, messages, vital))
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
         return await asyncio.shield(work)
@@ -85,18 +121,22 @@ class _Stage:
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _carry_out(self, turn: AgentTurn, messages: Messages) -> AgentAnswer | None:
+    async def _carry_out(
+        self, turn: AgentTurn, messages: Messages, vital: bool
+    ) -> AgentAnswer | None:
         rollout = self._rollout
         record = await rollout.work(turn, messages)
         if record is not None and record.kind == "budget" and not rollout.context.gateway.exhausted:
             rollout.forget(record)
+        elif record is not None and not vital and record.kind not in ("deadline", "cancelled"):
+            self._lost.append((turn, record))
         elif record is not None and record.kind != "deadline":
             rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
             raise Aborted
         elif turn.text is None:
             rollout.late.add(turn.step.agent)
         if turn.text is None:
-            return None
+            return None  # what of it was paid is in the outcome's calls
         role = self._plan.agents[turn.step.agent].role.name
         answer = AgentAnswer(turn.step.agent, role, turn.text, turn.end, turn.clock)
         self.answers.append(answer)

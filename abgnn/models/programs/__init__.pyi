@@ -1,3 +1,4 @@
+from .closed_loop import ClosedLoopProgram as ClosedLoopProgram
 from .feedback import FeedbackProgram as FeedbackProgram
 from .linear import LinearProgram as LinearProgram
 from .planner import PlannerProgram as PlannerProgram

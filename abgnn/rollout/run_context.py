@@ -1,0 +1,45 @@
+"""`RunContext`: what the rollouts of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event
+
+from abgnn.data.backbone import Backbone
+from abgnn.data.framework import AnyFramework
+from abgnn.data.loop_step import LoopStep
+from abgnn.data.outcome import CallRecord
+from abgnn.data.query import Task
+from abgnn.rollout.gateway import Gateway
+from abgnn.rollout.toolbox import Toolbox
+
+OnCall = Callable[[CallRecord], None]
+OnStep = Callable[[LoopStep], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What the rollouts of one run share.
+
+    Args:
+        gateway: makes and books their calls.
+        tools: the tools that roles may name.
+        backbones: by name, with the `max_tokens` that caps need.
+        phase: the account that pays.
+        on_call: called with every call's record as it ends.
+        task: of the queries; programs compare answers by its `key`.
+        framework: carries plans out instead, if any.
+        stop: once it is set, no further call starts.
+        on_step: called with every decision of a closed loop.
+    """
+
+    gateway: Gateway
+    tools: Toolbox
+    backbones: Mapping[str, Backbone]
+    phase: str
+    on_call: OnCall | None
+    task: Task | None = None
+    framework: AnyFramework | None = None
+    stop: Event | None = None
+    on_step: OnStep | None = None
