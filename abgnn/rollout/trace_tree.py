@@ -15,7 +15,7 @@ _SHOWN = 200
 
 
 def trace_tree(outcome: Outcome, label: str) -> Tree:
-    """The calls of a rollout under its question."""
+    """The calls of a rollout under its question, then the decisions of a closed loop."""
     plan = outcome.plan
     tree = Tree(
         f"{escape(repr(plan.query.text[:80]))} ({label}): {len(outcome.calls)} calls, "
@@ -23,7 +23,7 @@ def trace_tree(outcome: Outcome, label: str) -> Tree:
         f"{outcome.wall_time:.2f} s in all"
     )
     for call in outcome.calls:
-        mark = " (answer)" if call.agent == plan.decision else ""
+        mark = " (answer)" if call.agent == plan.decision and not outcome.steps else ""
         node = tree.add(
             f"[bold]{escape(call.role)}[/] on {escape(call.backbone)}{mark}: "
             f"{_tokens(call)}, ${call.cost:.6f}, {call.start:.2f}–{call.end:.2f} s{_notes(call)}"
@@ -32,6 +32,9 @@ def trace_tree(outcome: Outcome, label: str) -> Tree:
         if reads and not call.turn:
             node.add(f"reads {escape(', '.join(reads))}")
         node.add(escape(printable(call.error or call.text)[:_SHOWN]))
+    names = [agent.backbone for agent in plan.agents]
+    for step in outcome.steps:
+        tree.add(f"[italic]{escape(step.words(names))}[/]")
     for agent in outcome.late:
         tree.add(f"[bold]{escape(plan.agents[agent].role.name)}[/]: late, the answer lacks it")
     return tree

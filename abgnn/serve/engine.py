@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
@@ -16,8 +17,8 @@ from abgnn.rollout.executor import Executor
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget, QueryPlanners
 
-Event: TypeAlias = Plan | CallRecord | Outcome
-"""The events of a question: the plan, every call as it ends, and last the outcome."""
+Event: TypeAlias = Plan | CallRecord | LoopStep | Outcome
+"""The plan, every call as it ends, every decision of a closed loop, and last the outcome."""
 
 OnEvent: TypeAlias = Callable[[Event], None]
 
@@ -79,7 +80,8 @@ class Engine:
         Args:
             query: the question.
             budget: of this question alone.
-            on_event: called with the plan and every call, on threads of the engine's own.
+            on_event: called with the plan, every call and every decision of a closed loop, on
+                threads of the engine's own.
 
         Raises:
             RuntimeError: it was closed.
@@ -125,7 +127,9 @@ class Engine:
             plan = planned.result()
             if on_event is not None:
                 on_event(plan)
-            answered = self.executor.submit(plan, on_call=on_event, stop=answering.stop)
+            answered = self.executor.submit(
+                plan, on_call=on_event, on_step=on_event, stop=answering.stop
+            )
         except BaseException as error:  # raised where the answer is awaited
             answering.outcome.set_exception(error)
             return

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.serve.http.request import MODEL, ApiError, ChatRequest
@@ -66,6 +67,7 @@ class ChatResponse:
                 "cost_usd": self.request.budget.cost_usd,
                 "latency_s": self.request.budget.latency_s,
             },
+            **({"steps": steps} if (steps := _steps(outcome)) else {}),
             "late": [outcome.plan.agents[i].role.name for i in outcome.late],
             "ignored": list(self.request.ignored),
         }
@@ -126,6 +128,15 @@ def call(record: CallRecord, *, text: bool) -> Data:
         **({"error": record.kind} if record.kind else {}),
         **({"text": record.text} if text else {}),
     }
+
+
+def decided(step: LoopStep, plan: Plan) -> Data:
+    """One decision of a closed loop; agents are indices into the plan's."""
+    return {**step.to_dict(), "words": step.words([agent.backbone for agent in plan.agents])}
+
+
+def _steps(outcome: Outcome) -> list[Data]:
+    return [decided(step, outcome.plan) for step in outcome.steps]
 
 
 def team(plan: Plan) -> Data:

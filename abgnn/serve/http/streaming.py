@@ -11,6 +11,7 @@ from typing import TypeAlias
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
@@ -21,6 +22,7 @@ from abgnn.serve.http.response import (
     DONE,
     ChatResponse,
     call,
+    decided,
     error,
     event,
     finish,
@@ -54,13 +56,15 @@ class Stream(StreamingResponse):
 async def events(
     plan: Plan, queue: asyncio.Queue[Event | Over], answer: ChatResponse
 ) -> AsyncIterator[bytes]:
-    """The plan, an event per call, the answer, the account."""
+    """The plan, an event per call and per decision of a closed loop, the answer, the account."""
     request = answer.request
     start = {"role": "assistant", "content": ""}
     yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
     while not isinstance(item := await queue.get(), asyncio.Future):
         if isinstance(item, CallRecord):
             yield event(answer.chunk({}, abgnn={"call": call(item, text=request.trace)}))
+        elif isinstance(item, LoopStep):
+            yield event(answer.chunk({}, abgnn={"step": decided(item, plan)}))
     try:
         outcome = result_of(item)
     except ApiError as refusal:
