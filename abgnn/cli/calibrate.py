@@ -23,6 +23,10 @@ def add_arguments(parser: Parser) -> None:
     text = "how many; most ask every role: 6 calls with six roles. 0: published profiles alone"
     parser.add_argument("--rollouts", type=int, default=320, metavar="N", help=text)
     parser.add_argument("--seed", type=int, default=0, help="of the random committees")
+    text = "random: committees of random LLMs; complete: every LLM alone answers rollouts / LLMs "
+    text += "questions, for closed loops"
+    designs = ("random", "complete")
+    parser.add_argument("--design", choices=designs, default="random", help=text)
     text = "file to write; left out: the config's model.calibration"
     parser.add_argument("--out", metavar="FILE", help=text)
     text = "entry of the questions' meta, for example subject: plans may differ by its values"
@@ -39,7 +43,12 @@ def run(args: Namespace, console: Console) -> int:
     experiment = build(args.config, ["--trainer.logger=false"])
     with progress_on(console) as progress:
         calibration = calibrate_experiment(
-            experiment, args.rollouts, args.seed, args.by, progress=progress
+            experiment,
+            args.rollouts,
+            args.seed,
+            args.by,
+            design=args.design,
+            progress=progress,
         )
     out = args.out or experiment.model.calibration or "runs/calibration.json"
     calibration.save(out)

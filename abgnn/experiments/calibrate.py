@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.progress import Progress, watch
 from abgnn.experiments.published import published_scores
-from abgnn.planning import calibration_plans, observe
+from abgnn.planning import calibration_plans, complete_plans, observe
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.lone_beliefs import one_role
 from abgnn.training.profiles_alone import kinds_of, profiles_alone
+
+CalibrationDesign: TypeAlias = Literal["random", "complete"]
 
 
 def calibrate_experiment(
@@ -20,6 +23,7 @@ def calibrate_experiment(
     seed: int = 0,
     by: str | None = None,
     *,
+    design: CalibrationDesign = "random",
     progress: Progress | None = None,
 ) -> Calibration:
     """Run the calibration design on the training questions; observe every call.
@@ -31,9 +35,11 @@ def calibrate_experiment(
 
     Args:
         experiment: client, catalogue, roles and questions.
-        rollouts: of random committees.
+        rollouts: how many.
         seed: of the design.
         by: entry of the questions' `meta` by whose values plans may differ.
+        design: `random` committees, or `complete`: every LLM alone on fewer questions, as closed
+            loops like it.
         progress: notified of every rollout.
 
     Raises:
@@ -50,7 +56,10 @@ def calibrate_experiment(
     queries = data.queries("train")
     known = profiles_alone(mas, queries, by)
     names = mas.catalogue.names
-    plans = calibration_plans(queries, known.everything, names, rollouts, seed)
+    if design == "complete":
+        plans = complete_plans(queries, known.everything, names, rollouts)
+    else:
+        plans = calibration_plans(queries, known.everything, names, rollouts, seed)
     if not plans or one_role(mas.template):
         known = replace(known, published=published_scores(mas))
     if not plans:

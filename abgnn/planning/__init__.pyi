@@ -11,6 +11,7 @@ from .design import Design as Design
 from .design import PlanSpace as PlanSpace
 from .factorial import calibration_plans as calibration_plans
 from .factorial import calls_per_rollout as calls_per_rollout
+from .factorial import complete_plans as complete_plans
 from .lone_outcomes import LoneOutcomes as LoneOutcomes
 from .nearness import NearnessBeliefs as NearnessBeliefs
 from .observations import Observations as Observations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice, product
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from abgnn.data.arrays import Index
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.planning.design import PlanSpace
+from abgnn.planning.design import Design, PlanSpace
 
 P_ALL = 0.75  # of rollouts that ask every role
 MOST = 6  # roles of a rollout
@@ -62,6 +63,34 @@ def calibration_plans(
         design = space.make(chosen, backbones[:size], edges, backbones[size])
         plans.append(design.plan(queries[k % len(queries)], space.template, names))
     return plans
+
+
+def complete_plans(
+    queries: Sequence[Query], space: PlanSpace, names: Sequence[str], rollouts: int
+) -> list[Plan]:
+    """Every LLM alone, in the role that answers alone, on as many queries as the rollouts allow.
+
+    Answers of all LLMs to one query show which of them go together: what closed loops go by. The
+    plans of fewer rollouts are the first ones of more.
+
+    Args:
+        queries: training questions, asked in their order.
+        space: the template, and the backbones that take part.
+        names: of the backbones.
+        rollouts: plans to make; the last query may be left incomplete.
+
+    Raises:
+        ConfigError: more rollouts than queries × LLMs.
+    """
+    able = sorted({m for pool in space.pools for m in pool})
+    most = len(queries) * len(able)
+    if not 0 <= rollouts <= most:
+        allowed = f"0 to {most}: each of {len(able)} LLMs answers each of {len(queries)} questions"
+        raise ConfigError("rollouts", rollouts, allowed)
+    lead = space.template.lead
+    alone = [Design(((lead, m),), (), None) for m in able]
+    pairs = islice(product(queries, alone), rollouts)
+    return [design.plan(query, space.template, names) for query, design in pairs]
 
 
 def _order(seed: int, place: int, backbones: int) -> Index:

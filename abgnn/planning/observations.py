@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
-from abgnn.data.query import Task
+from abgnn.data.query import Query, Task
 from abgnn.data.template import Template
 from abgnn.planning.prior import Prior
+
+NO_KEY = -1
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Observations:
         visible: tokens that a reader would read, `[n]`.
         difficulty: standardised difficulty of the question, `[Q]`.
         group: which of the kinds of questions that plans may tell apart, `[Q]`.
+        key: code of each answer's key, equal within a question where answers are equal; −1 where
+            an answer has none, `[n]`. None: of 0.1, or of a task without keys.
     """
 
     query: Index
@@ -43,6 +49,7 @@ class Observations:
     visible: Array
     difficulty: Array
     group: Index
+    key: Index | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -54,7 +61,8 @@ class Observations:
     def rows(self, mask: NDArray[np.bool_]) -> Observations:
         """Some of the calls; questions stay."""
         of_calls = [f.name for f in fields(self) if f.name not in ("difficulty", "group")]
-        kept = {name: getattr(self, name)[mask] for name in of_calls}
+        values = {name: getattr(self, name) for name in of_calls}
+        kept = {name: None if of is None else of[mask] for name, of in values.items()}
         return Observations(**kept, difficulty=self.difficulty, group=self.group)
 
     @classmethod
@@ -85,6 +93,7 @@ def observe(
         group: query id → kind of question; None: all are of one kind.
     """
     ids = {query: i for i, query in enumerate(difficulty)}
+    keys = _Keys(task)
     slots = {role.name: i for i, role in enumerate(template.roles)}
     judged: dict[tuple[str, str], float] = {}
     rows = []
@@ -112,16 +121,41 @@ def observe(
                     max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
                     call.service_time + call.tool_time,
                     visible_tokens(call),
+                    keys.code(plan.query, call.text),
                 )
             )
-    table = np.array(rows, dtype=float).reshape(len(rows), 9).T
+    table = np.array(rows, dtype=float).reshape(len(rows), 10).T
     q, m, j = (column.astype(np.int64) for column in table[:3])
-    right, n_messages, share_right, usd, seconds, visible = table[3:]
+    right, n_messages, share_right, usd, seconds, visible, key = table[3:]
     at = np.array(list(difficulty.values()))
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
-    return Observations(
-        q, m, j, right, n_messages, share_right, usd, seconds, visible, at, kinds.astype(np.int64)
-    )
+    calls = (q, m, j, right, n_messages, share_right, usd, seconds, visible)
+    codes = key.astype(np.int64) if keys.able else None
+    return Observations(*calls, at, kinds.astype(np.int64), codes)
+
+
+class _Keys:
+    """Codes of answers' keys, question by question."""
+
+    def __init__(self, task: Task) -> None:
+        self._key: Callable[[Query, str], str] | None = getattr(task, "key", None)
+        self._codes: dict[str, dict[str, int]] = {}
+
+    @property
+    def able(self) -> bool:
+        return self._key is not None
+
+    def code(self, query: Query, text: str) -> int:
+        """−1 where there is no key, or the task's function fails."""
+        if self._key is None:
+            return NO_KEY
+        try:
+            key = self._key(query, text)
+        except Exception as error:  # a user's code: the answer counts as one without a key
+            _log.warning("no key of an answer to %s: %r", query.id, error)
+            return NO_KEY
+        codes = self._codes.setdefault(query.id, {})
+        return codes.setdefault(key, len(codes)) if key else NO_KEY
 
 
 def visible_tokens(call: CallRecord) -> float:
