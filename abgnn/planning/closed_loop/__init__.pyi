@@ -1,6 +1,10 @@
 from .answer_model import AnswerModel as AnswerModel
+from .answer_table import AnswerTable as AnswerTable
+from .closed_loop import ClosedLoop as ClosedLoop
 from .lookahead import Step as Step
 from .lookahead import decide as decide
+from .pacing import Pacer as Pacer
 from .posterior import Posterior as Posterior
 from .problem import Asked as Asked
 from .problem import LoopProblem as LoopProblem
+from .replay import Replay as Replay

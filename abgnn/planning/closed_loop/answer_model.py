@@ -100,6 +100,15 @@ class AnswerModel:
             rows.append(np.concatenate([ndtr(lucky), dead]).ravel())
         return np.stack(rows), np.outer(self.weights, luck_weights).ravel()
 
+    def luck_nodes(self, accuracy: Array) -> tuple[Array, Array]:
+        """P(right | node, luck of the family), `[n, m, 8, L]`, and weights `[L]`, of accuracies
+        `[n, m]` of LLMs of one family."""
+        n, m = accuracy.shape
+        at = self._alive(accuracy)[:, :, None] + self.spread * _NODES  # [n, m, 7]
+        alive = ndtr(at[..., None] + self.family * _LUCK_NODES)
+        dead = np.full((n, m, 1, len(_LUCK_NODES)), DEAD_ACCURACY)
+        return np.concatenate([alive, dead], 2), _LUCK_WEIGHTS
+
     def wrong(self, counts: Sequence[int]) -> tuple[Array, float]:
         r"""P(each key seen | wrong, h) and P(a new key | wrong, h).
 
@@ -132,7 +141,7 @@ class AnswerModel:
         low = (1 - self.attraction) / w
         high = self.attraction + low
         groups, n = len(counts), sum(counts)
-        labels = float(np.prod([w - r if r < w else _STRAY for r in range(groups)]))
+        labels = float(np.prod([float(w - r) if r < w else _STRAY for r in range(groups)]))
         attracted = sum(high**c * low ** (n - c) for c in counts)
         return labels / w * (attracted + max(0, w - groups) * low**n)
 

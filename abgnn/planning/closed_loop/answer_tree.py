@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 
@@ -137,8 +137,8 @@ def _partitions(chosen: tuple[int, ...], keyed: tuple[bool, ...], keys: bool) ->
             if not keyed[column]:
                 grown.append((((*state, (column, -1))), groups))
                 continue
-            for group in range(groups + 1) if keys else [groups]:
-                grown.append(((*state, (column, group)), max(groups, group + 1)))
+            labels = range(groups + 1) if keys else [groups]
+            grown += [((*state, (column, g)), max(groups, g + 1)) for g in labels]
         partial = grown
     yield from (state for state, _ in partial)
 
@@ -171,7 +171,7 @@ class _Pairs:
         rows = np.array(self.rows, dtype=np.int64)[old]
         rows[:, 0] = new[rows[:, 0]]
         ends = [int((size <= n).sum()) for n in range(int(size.max()) + 1)]
-        return rows, tuple(zip(ends[:-1], ends[1:], strict=True)), new
+        return rows, tuple(pairwise(ends)), new
 
 
 def _hypotheses(

@@ -10,6 +10,7 @@ import numpy as np
 
 from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
+from abgnn.planning.closed_loop.batch import pair_values
 from abgnn.planning.closed_loop.posterior import NO_FORM, Posterior
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 from abgnn.planning.closed_loop.tree_values import (
@@ -97,14 +98,18 @@ def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
     )
     out = Posterior.start(problem.model, weights)
     for answer in answers:
-        form = NO_FORM
-        if problem.form_right is not None and problem.form_wrong is not None:
-            if answer.form is not None and answer.key is not None:
-                of = (answer.llm, answer.form)
-                form = float(problem.form_right[of]), float(problem.form_wrong[of])
+        form = NO_FORM if answer.key is None else _form(problem, answer)
         none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
         out = out.after(ability[answer.llm], answer.key, form, none)
     return out
+
+
+def _form(problem: LoopProblem, answer: Asked) -> tuple[float, float]:
+    """P(form of the answer | right) and P(form | wrong)."""
+    if problem.form_right is None or problem.form_wrong is None:
+        return NO_FORM
+    of = (answer.llm, answer.form or 0)
+    return float(problem.form_right[of]), float(problem.form_wrong[of])
 
 
 def _check(problem: LoopProblem, answers: Sequence[Asked]) -> None:
@@ -155,22 +160,13 @@ def _answer(
 def _pair(
     problem: LoopProblem, weights: TreeWeights, values: Sequence[Array], price: Array
 ) -> tuple[tuple[int, ...], float]:
-    """The pair that maximises −λ_tok (c_i + c_j) − λ_lat max(t_i, t_j) + E V after both."""
-    after_two = np.append(values[-2][0], 0.0)
-    following = weights.tree.levels[0].following[0], weights.tree.levels[1].following
-    best: tuple[tuple[int, ...], float] = ((), -np.inf)
+    """The best two to ask at once, where seconds have a price; else one after the other is."""
     if problem.lambda_lat == 0:
-        return best  # one after the other is never worth less
-    firsts = len(weights.tree.levels[1].llms)
-    for i in range(len(problem)):
-        states = following[0][i][following[0][i] < firsts]
-        for j in range(i + 1, len(problem)):
-            expected = float(after_two[following[1][states, j]].sum())
-            saved = problem.lambda_lat * min(problem.seconds[i], problem.seconds[j])
-            value = expected - price[i] - price[j] + saved
-            if value > best[1]:
-                best = ((i, j), float(value))
-    return best
+        return (), -np.inf
+    wait = problem.lambda_lat * problem.seconds
+    together = pair_values(weights, values[-2], price[None], wait[None])[0]
+    i, j = divmod(int(together.argmax()), len(problem))
+    return (i, j), float(together[i, j])
 
 
 def _stopped(problem: LoopProblem, answers: Sequence[Asked], posterior: Posterior) -> Step:

@@ -1,0 +1,103 @@
+"""`AnswerTable`: what LLMs answered to training questions, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index, Mask
+from abgnn.errors import ConfigError
+from abgnn.planning.lone_outcomes import LoneOutcomes
+
+NO_KEY = -1
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerTable:
+    """n questions × M LLMs.
+
+    Args:
+        llms: M names.
+        keys: code of each answer's key, equal within a question where answers are equal, −1 where
+            an answer has none, `[n, M]`.
+        right: score in [0, 1]; nan where an LLM has not answered, `[n, M]`.
+        usd, seconds: of the call, `[n, M]`.
+        options: of each question; 0: open, `[n]`.
+        tasks, texts: of each question, n.
+        families: of like weights, M names; empty: every LLM is its own.
+        forms: bins of the answers' forms; −1 where there is none, `[n, M]`; None: not read.
+
+    Raises:
+        ConfigError: shapes that differ, or not one answer.
+    """
+
+    llms: tuple[str, ...]
+    keys: Index
+    right: Array
+    usd: Array
+    seconds: Array
+    options: Index
+    tasks: tuple[str, ...]
+    texts: tuple[str, ...]
+    families: tuple[str, ...] = ()
+    forms: Index | None = None
+
+    def __post_init__(self) -> None:
+        n, m = len(self.texts), len(self.llms)
+        shapes = dict.fromkeys(("keys", "right", "usd", "seconds"), (n, m))
+        for field, shape in shapes.items():
+            if getattr(self, field).shape != shape:
+                allowed = f"{shape}, questions × LLMs"
+                raise ConfigError(f"AnswerTable.{field}", getattr(self, field).shape, allowed)
+        lengths = {"options": n, "tasks": n, "families": m if self.families else 0}
+        for field, length in lengths.items():
+            if len(getattr(self, field)) != length:
+                raise ConfigError(f"AnswerTable.{field}", len(getattr(self, field)), str(length))
+        if not self.answered.any():
+            raise ConfigError("AnswerTable.right", "no answer", "at least one answer")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def answered(self) -> Mask:
+        """`[n, M]`."""
+        answered: Mask = ~np.isnan(self.right)
+        return answered
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any answer has one."""
+        return bool((self.keys[self.answered] != NO_KEY).any())
+
+    @property
+    def family_of(self) -> tuple[str, ...]:
+        """Every LLM's."""
+        return self.families or self.llms
+
+    @property
+    def outcomes(self) -> LoneOutcomes:
+        """Without keys."""
+        return LoneOutcomes(self.right, self.usd, self.seconds)
+
+    def rows(self, at: Index | Mask) -> AnswerTable:
+        """Those of some questions."""
+        index = np.arange(len(self))[at]
+        arrays = ("keys", "right", "usd", "seconds", "options", "forms")
+        cut = {
+            name: None if getattr(self, name) is None else getattr(self, name)[index]
+            for name in arrays
+        }
+        tasks = tuple(self.tasks[i] for i in index)
+        return replace(self, tasks=tasks, texts=tuple(self.texts[i] for i in index), **cut)
+
+
+def key_codes(keys: Sequence[Sequence[Hashable | None]]) -> Index:
+    """Codes of the keys of every question's answers, `[n, M]`; −1 for None."""
+    rows = []
+    for row in keys:
+        codes: dict[Hashable, int] = {}
+        rows.append([NO_KEY if k is None else codes.setdefault(k, len(codes)) for k in row])
+    return np.array(rows, dtype=np.int64)

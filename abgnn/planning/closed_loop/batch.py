@@ -1,0 +1,128 @@
+"""`LoopBatch`: what a closed loop decides on many questions at once, under any prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.tree_values import (
+    TreeWeights,
+    ask_values,
+    backward,
+    tree_weights,
+)
+
+CHUNK = 64
+STOP = -1
+
+
+@dataclass(frozen=True)
+class LoopPolicy:
+    """Decisions in every state of Q questions.
+
+    Args:
+        choice: LLM to ask, or −1 to stop, by level, `[Q, S]`.
+        pair: two LLMs to ask at once at the start, `[Q, 2]`; −1: one after the other.
+        value: expected accuracy less what it costs, before any answer, `[Q]`.
+    """
+
+    choice: tuple[Index, ...]
+    pair: Index
+    value: Array
+
+
+@dataclass(frozen=True, eq=False)
+class LoopBatch:
+    """Q questions with equally many candidates, whose prices are put aside.
+
+    Args:
+        problems: of the questions.
+    """
+
+    problems: tuple[LoopProblem, ...]
+
+    @cached_property
+    def weights(self) -> TreeWeights:
+        return tree_weights(self.problems)
+
+    @cached_property
+    def bills(self) -> tuple[Array, Array]:
+        """USD and seconds of a call, `[Q, M]` each."""
+        usd = np.stack([problem.usd for problem in self.problems])
+        return usd, np.stack([problem.seconds for problem in self.problems])
+
+    def policy(self, lambda_tok: float, lambda_lat: float = 0.0) -> LoopPolicy:
+        """The best decisions in all states, as `decide` takes them one by one."""
+        one = self.problems[0]
+        usd, seconds = self.bills
+        price = lambda_tok * usd + lambda_lat * seconds
+        tree, by_horizon = self.weights.tree, {}
+        choice, value = [], np.zeros(len(self.problems))
+        pair = np.full((len(self.problems), 2), STOP)
+        for n in range(len(tree.levels)):
+            horizon, q = one.horizon(n), len(self.problems)
+            if horizon == n:
+                choice.append(np.full(self.weights.total[n].shape, STOP))
+                continue
+            if horizon not in by_horizon:
+                by_horizon[horizon] = backward(self.weights, price, n + 1, horizon)
+            values = by_horizon[horizon]  # from the horizon down
+            beyond = values[horizon - n - 1]
+            ask = ask_values(tree.levels[n], self.weights.total[n], price, beyond)
+            best, at_best = ask.argmax(2), ask.max(2)
+            choice.append(np.where(at_best > self.weights.stop[n], best, STOP))
+            if n == 0:
+                value = np.maximum(at_best[:, 0], 0.0)
+                if lambda_lat > 0 and horizon >= 2 and one.parallel:
+                    pair = self._pairs(values[horizon - 2], price, lambda_lat, value)
+        return LoopPolicy(tuple(choice), pair, value)
+
+    def _pairs(self, after_two: Array, price: Array, lambda_lat: float, lone: Array) -> Index:
+        together = pair_values(self.weights, after_two, price, lambda_lat * self.bills[1])
+        flat = together.reshape(len(together), -1)
+        best = flat.argmax(1)
+        m = price.shape[1]
+        pairs = np.stack([best // m, best % m], 1)
+        better = flat.max(1) > lone + 1e-12
+        out: Index = np.where(better[:, None], pairs, STOP)
+        return out
+
+
+def pair_values(weights: TreeWeights, after_two: Array, price: Array, wait: Array) -> Array:
+    """−λ_tok (c_i + c_j) − λ_lat max(t_i, t_j) + E V after both, for i < j, `[Q, M, M]`.
+
+    Args:
+        weights: of the questions.
+        after_two: U of the states of two answers, `[Q, S]`.
+        price: of a call, `[Q, M]`.
+        wait: λ_lat t, `[Q, M]`.
+    """
+    first, second = weights.tree.levels[0].following[0], weights.tree.levels[1].following
+    padded = np.concatenate([after_two, np.zeros((len(after_two), 1))], 1)
+    m = price.shape[1]
+    out = np.full((len(price), m, m), -np.inf)
+    for i in range(m):
+        states = first[i][first[i] < len(second)]
+        for j in range(i + 1, m):
+            expected = padded[:, second[states, j]].sum((1, 2))
+            saved = np.minimum(wait[:, i], wait[:, j])
+            out[:, i, j] = expected - price[:, i] - price[:, j] + saved
+    return out
+
+
+def batches(problems: Sequence[LoopProblem], size: int = CHUNK) -> list[tuple[Index, LoopBatch]]:
+    """Questions of the same form together, at most `size` of them, with their indices."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for i, p in enumerate(problems):
+        form = (len(p), p.calls, p.bins, p.keys, p.depths, p.parallel)
+        groups.setdefault(form, []).append(i)
+    return [
+        (np.array(rows[a : a + size]), LoopBatch(tuple(problems[i] for i in rows[a : a + size])))
+        for rows in groups.values()
+        for a in range(0, len(rows), size)
+    ]

@@ -1,0 +1,181 @@
+"""`ClosedLoop`: everything that closed loops need, fitted to a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.errors import ConfigError
+from abgnn.planning.closed_loop.answer_table import AnswerTable
+from abgnn.planning.closed_loop.candidates import MOST, candidates
+from abgnn.planning.closed_loop.expected import Expected
+from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
+from abgnn.planning.closed_loop.pacing import Pacer
+from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
+from abgnn.planning.closed_loop.problem import FULL, LoopProblem
+from abgnn.planning.closed_loop.replay import Replay, price_of_budget, prices_of_budgets
+from abgnn.planning.questions import Questions
+
+Predict = Callable[[Questions], tuple[Array, Array, Array]]
+"""Accuracy, USD and seconds of every LLM on Q questions, `[Q, M]` each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedLoop:
+    """
+    Args:
+        prior: accuracy, USD and seconds of every LLM by question.
+        answers: how answers go together.
+        chosen: candidates of each task, indices of LLMs; "" has those of an unknown task.
+        table: the calibration.
+        left_out: accuracies on its questions, each left out with all of the same text, `[n, M]`.
+        depths: calls looked ahead.
+        final: a and b of the final probability.
+        lambda_tok, lambda_lat: prices of a USD and of a second.
+    """
+
+    prior: Predict
+    answers: AnswerFit
+    chosen: Mapping[str, tuple[int, ...]]
+    table: AnswerTable
+    left_out: Array
+    depths: tuple[int, ...] = FULL
+    final: tuple[float, float] = (1.0, 0.0)
+    lambda_tok: float = 0.0
+    lambda_lat: float = 0.0
+
+    @classmethod
+    def fit(
+        cls,
+        questions: Questions,
+        table: AnswerTable,
+        prior: LoopPrior | None = None,
+        published: Array | None = None,
+        most: int = MOST,
+        depths: tuple[int, ...] = FULL,
+    ) -> ClosedLoop:
+        """
+        Args:
+            questions: n of the training; their kinds are tasks.
+            table: answers to them; each question may have been answered by some LLMs only.
+            prior: predictions and their left-out ones; None: two Gaussian processes, fitted here.
+            published: accuracies before any answer, `[M]`.
+            most: candidates per task.
+            depths: calls looked ahead.
+
+        Raises:
+            ConfigError: another number of questions than answers.
+        """
+        if len(questions) != len(table):
+            raise ConfigError("questions", len(questions), f"{len(table)}, as the answers")
+        prior = prior or fit_prior(questions, table, published)
+        _, usd, _ = prior.predict(questions)
+        return cls(
+            prior.predict,
+            fit_answers(table, prior.left_out),
+            choose_candidates(questions.kinds, prior.left_out, usd, most),
+            table,
+            prior.left_out,
+            depths,
+        )
+
+    @property
+    def llms(self) -> tuple[str, ...]:
+        return self.table.llms
+
+    def problem(self, question: Questions, options: int = 0) -> LoopProblem:
+        """Of one question."""
+        if len(question) != 1:
+            raise ConfigError("question", len(question), "one question")
+        return self.problems(question, [options])[0]
+
+    def problems(
+        self, questions: Questions, options: Sequence[int] | Index | None = None
+    ) -> list[LoopProblem]:
+        """Of Q questions; `options`: of each, 0 where it is open."""
+        return self._problems(questions.kinds, self.prior(questions), options)
+
+    def at(self, usd: float, seconds: float | None = None) -> ClosedLoop:
+        """With the prices at which a replay of the calibration spends .97 of the budgets."""
+        tok, lat = prices_of_budgets(self.replay, usd, seconds)
+        return replace(self, lambda_tok=tok, lambda_lat=lat)
+
+    def pacer(self, usd: float, questions: int | None = None) -> Pacer:
+        """Keeps the mean cost at a budget while questions are answered."""
+
+        def price(budget: float) -> float:
+            return price_of_budget(self.replay, budget, self.lambda_lat)
+
+        return Pacer(usd, price, questions)
+
+    @cached_property
+    def replay(self) -> Replay | Expected:
+        """Of the calibration with left-out accuracies; expected, where answers are missing."""
+        kinds, table = self.table.tasks, self.table
+        usd, seconds = self._training_bills
+        problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
+        return Replay(problems, table) if table.answered.all() else Expected(problems)
+
+    @cached_property
+    def _training_bills(self) -> tuple[Array, Array]:
+        """Means by task, where an LLM was not called: what the prior says is not kept."""
+        return tuple(_task_means(self.table, v) for v in (self.table.usd, self.table.seconds))
+
+    def _problems(
+        self,
+        tasks: Sequence[str],
+        predicted: tuple[Array, Array, Array],
+        options: Sequence[int] | Index | None,
+    ) -> list[LoopProblem]:
+        accuracy, usd, seconds = predicted
+        no_key, family_of = np.array(self.answers.no_key), self.table.family_of
+        out = []
+        for q, task in enumerate(tasks):
+            at = np.array(self.chosen.get(task, self.chosen[""]))
+            problem = LoopProblem(
+                tuple(self.llms[m] for m in at),
+                accuracy[q, at],
+                usd[q, at],
+                seconds[q, at],
+                self.answers.model(task, 0 if options is None else int(options[q])),
+                self.lambda_tok,
+                self.lambda_lat,
+                families=tuple(family_of[m] for m in at),
+                no_key=no_key[at],
+                keys=self.table.has_keys,
+                depths=self.depths,
+                final=self.final,
+            )
+            out.append(problem)
+        return out
+
+
+def choose_candidates(
+    tasks: Sequence[str], accuracy: Array, usd: Array, most: int = MOST
+) -> dict[str, tuple[int, ...]]:
+    """Of every task, and "" of all questions, from predictions `[n, M]`."""
+    of = np.array(tasks)
+    out = {"": tuple(candidates(accuracy.mean(0), usd.mean(0), most).tolist())}
+    for task in dict.fromkeys(tasks):
+        rows = of == task
+        means = accuracy[rows].mean(0), usd[rows].mean(0)
+        out[task] = tuple(candidates(*means, most).tolist())
+    return out
+
+
+def _task_means(table: AnswerTable, bill: Array) -> Array:
+    """Mean bill of each LLM on the task, shrunk to its overall one by one call, `[n, M]`."""
+    called = ~np.isnan(bill)
+    known = np.where(called, bill, 0.0)
+    everyone = known.sum() / max(called.sum(), 1)
+    overall = (known.sum(0) + everyone * (called.sum(0) == 0)) / np.maximum(called.sum(0), 1)
+    out = np.empty(bill.shape)
+    of = np.array(table.tasks)
+    for task in dict.fromkeys(table.tasks):
+        rows = of == task
+        out[rows] = (known[rows].sum(0) + overall) / (called[rows].sum(0) + 1)
+    return out

@@ -1,0 +1,106 @@
+"""What a closed loop is expected to come to before any answer: for calibrations with gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
+from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.replay import Replayed
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """A replay of questions whose answers are drawn from the answer model.
+
+    Args:
+        problems: of the questions.
+    """
+
+    problems: Sequence[LoopProblem]
+
+    @cached_property
+    def _batches(self) -> list[tuple[Index, LoopBatch]]:
+        return batches(self.problems)
+
+    def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
+        """Expected scores, bills and numbers of calls under prices."""
+        out = np.zeros((4, len(self.problems)))
+        for index, batch in self._batches:
+            out[:, index] = expected_bills(batch, batch.policy(lambda_tok, lambda_lat))
+        right, usd, seconds, calls = out
+        nobody = np.full(len(right), STOP)
+        return Replayed(right, usd, seconds, calls, right, nobody)
+
+
+def expected_bills(batch: LoopBatch, policy: LoopPolicy) -> Array:
+    r"""E right, E USD, E seconds, E calls: sums over the states that are reached, `[4, Q]`.
+
+    .. math:: E\,usd = \sum_s P(s)\, c_{m(s)}, \quad
+        E\,right = \sum_{s: stop} P(s) V_0(s)
+    """
+    weights, levels = batch.weights, batch.weights.tree.levels
+    usd, seconds = batch.bills
+    q = np.arange(len(usd))
+    reached = np.ones((len(usd), 1), dtype=bool)
+    out = np.zeros((4, len(usd)))
+    for n, level in enumerate(levels):
+        choice, z = policy.choice[n], weights.total[n]
+        stops = reached & (choice == STOP)
+        out[0] += (stops * weights.stop[n]).sum(1)
+        if n + 1 == len(levels):
+            break
+        after = np.zeros((len(usd), weights.total[n + 1].shape[1] + 1), dtype=bool)
+        for s in range(choice.shape[1]):
+            asks = np.flatnonzero(reached[:, s] & (choice[:, s] != STOP))
+            m = choice[asks, s]
+            out[1, asks] += z[asks, s] * usd[asks, m]
+            out[2, asks] += z[asks, s] * seconds[asks, m]
+            out[3, asks] += z[asks, s]
+            after[asks[:, None], level.following[s, m]] = True
+        reached = after[:, :-1]
+    paired = q[policy.pair[:, 0] != STOP]
+    if len(paired):
+        _at_once(batch, policy, paired, out)
+    return out
+
+
+def _at_once(batch: LoopBatch, policy: LoopPolicy, rows: Index, out: Array) -> None:
+    """Bills of questions that begin with two LLMs at once."""
+    levels, weights = batch.weights.tree.levels, batch.weights
+    usd, seconds = batch.bills
+    for q in rows:
+        i, j = policy.pair[q]
+        firsts = levels[0].following[0, i]
+        firsts = firsts[firsts < len(levels[1].llms)]
+        states = np.unique(levels[1].following[firsts, j])
+        total = np.zeros(4)
+        total[1] = usd[q, i] + usd[q, j]
+        total[2] = max(seconds[q, i], seconds[q, j])
+        total[3] = 2.0
+        _follow(batch, policy, int(q), 2, states[states < weights.total[2].shape[1]], total)
+        out[:, q] = total
+
+
+def _follow(
+    batch: LoopBatch, policy: LoopPolicy, q: int, n: int, states: Index, total: Array
+) -> None:
+    """Adds what comes after these states of n answers."""
+    weights, (usd, seconds) = batch.weights, batch.bills
+    choice = policy.choice[n][q, states]
+    total[0] += weights.stop[n][q, states[choice == STOP]].sum()
+    after: list[Index] = []
+    for s, m in zip(states, choice, strict=True):
+        if m != STOP:
+            z = weights.total[n][q, s]
+            total[1:] += z * np.array([usd[q, m], seconds[q, m], 1.0])
+            after.append(weights.tree.levels[n].following[s, m])
+    if after:
+        beyond = np.unique(np.concatenate(after))
+        beyond = beyond[beyond < weights.total[n + 1].shape[1]]
+        _follow(batch, policy, q, n + 1, beyond, total)

@@ -1,0 +1,186 @@
+"""Replay of a calibration: what a closed loop would have answered, and what it would have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
+from abgnn.planning.closed_loop.answer_tree import canonical
+from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
+from abgnn.planning.closed_loop.problem import Asked, LoopProblem
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What Q questions came to.
+
+    Args:
+        right: score of the answer that stood, `[Q]`.
+        usd, seconds: spent; seconds of a parallel start count once, `[Q]`.
+        calls: answers bought, `[Q]`.
+        probability: P(right) that the loop gave its answer, `[Q]`.
+        llm: index, in the table, of the LLM whose answer stood; −1: nobody was asked, `[Q]`.
+    """
+
+    right: Array
+    usd: Array
+    seconds: Array
+    calls: Index
+    probability: Array
+    llm: Index
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of the candidates of one question: key codes, scores, bills and forms, `[M]` each."""
+
+    key: Index
+    right: Array
+    usd: Array
+    seconds: Array
+    form: Index
+    llm: Index
+
+    @classmethod
+    def of(cls, table: AnswerTable, q: int, problem: LoopProblem) -> Answers:
+        at = np.array([table.llms.index(name) for name in problem.names])
+        form = np.full(len(at), NO_KEY) if table.forms is None else table.forms[q, at]
+        row = (table.keys, table.right, table.usd, table.seconds)
+        return cls(*(values[q, at] for values in row), form, at)
+
+    def __call__(self, llm: int) -> Asked:
+        """The LLM's answer."""
+        key, form = int(self.key[llm]), int(self.form[llm])
+        return Asked(llm, None if key == NO_KEY else key, None if form < 0 else form)
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Questions whose answers are all known to the one who judges.
+
+    Args:
+        problems: one of each question; their prices are put aside.
+        table: answers of all candidates to the same questions.
+    """
+
+    problems: Sequence[LoopProblem]
+    table: AnswerTable
+
+    @cached_property
+    def _batches(self) -> list[tuple[Index, LoopBatch]]:
+        return batches(self.problems)
+
+    @cached_property
+    def answers(self) -> list[Answers]:
+        return [Answers.of(self.table, q, problem) for q, problem in enumerate(self.problems)]
+
+    def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
+        """Under prices of a USD and a second."""
+        out = np.zeros((6, len(self.problems)))
+        for index, batch in self._batches:
+            policy = batch.policy(lambda_tok, lambda_lat)
+            for row, q in enumerate(index):
+                out[:, q] = self._walk(batch, policy, row, int(q))
+        right, usd, seconds, calls, probability, llm = out
+        whole = calls.astype(np.int64), llm.astype(np.int64)
+        return Replayed(right, usd, seconds, whole[0], probability, whole[1])
+
+    def _walk(
+        self, batch: LoopBatch, policy: LoopPolicy, row: int, q: int
+    ) -> tuple[float, float, float, int, float, int]:
+        problem, known = self.problems[q], self.answers[q]
+        asked: list[int] = [int(m) for m in policy.pair[row] if m != STOP]
+        seconds = float(known.seconds[asked].max()) if asked else 0.0
+        state = state_of(problem, known, asked)
+        while (m := int(policy.choice[len(asked)][row, state])) != STOP:
+            asked.append(m)
+            seconds += float(known.seconds[m])
+            state = state_of(problem, known, asked)
+        if not asked:
+            return 0.0, 0.0, 0.0, 0, 0.0, STOP
+        llm, probability = answer_of(batch, problem, known, asked, row, state)
+        usd = float(known.usd[asked].sum())
+        return float(known.right[llm]), usd, seconds, len(asked), probability, int(known.llm[llm])
+
+
+def state_of(problem: LoopProblem, known: Answers, asked: Sequence[int]) -> int:
+    """Index, in its level, of the state after these LLMs' answers."""
+    answers = [known(m) for m in asked]
+    named = [(problem.column(a), a.key if problem.keys else a.llm) for a in answers]
+    return problem.tree.index[canonical(named)]
+
+
+def answer_of(
+    batch: LoopBatch,
+    problem: LoopProblem,
+    known: Answers,
+    asked: Sequence[int],
+    row: int,
+    state: int,
+) -> tuple[int, float]:
+    """Whose answer stands, and P(right): the ablest that gave the most probable key."""
+    n = len(asked)
+    groups: dict[object, list[int]] = {}
+    for m in sorted(asked, key=lambda m: problem.column(known(m))):
+        key = known(m).key if problem.keys else m
+        if key is not None:
+            groups.setdefault(key, []).append(m)
+    z = max(float(batch.weights.total[n][row, state]), 1e-300)
+    if not groups:
+        return max(asked, key=lambda m: problem.accuracy[m]), 0.0
+    best = int(batch.weights.joint[n][row, state, 1 : 1 + len(groups)].argmax())
+    llm = max(list(groups.values())[best], key=lambda m: problem.accuracy[m])
+    return llm, float(batch.weights.stop[n][row, state]) / z
+
+
+def price_of_budget(
+    replay: Replay, usd: float, lambda_lat: float = 0.0, aim: float = 0.97, steps: int = 30
+) -> float:
+    """The least λ_tok at which the replay's mean cost is within `aim` of the budget; bisection.
+
+    Where even the highest price exceeds it, that one: the cheapest LLM alone.
+    """
+    return _least_price(lambda price: replay(price, lambda_lat).usd.mean(), aim * usd, steps,
+                        1.0 / max(float(np.nanmean(replay.table.usd)), 1e-12))  # fmt: skip
+
+
+def prices_of_budgets(
+    replay: Replay, usd: float, seconds: float | None, aim: float = 0.97, rounds: int = 4
+) -> tuple[float, float]:
+    """λ_tok and λ_lat that keep the replay's mean cost and mean seconds within both budgets."""
+    tok, lat = price_of_budget(replay, usd, 0.0, aim), 0.0
+    if seconds is None or replay(tok, 0.0).seconds.mean() <= seconds:
+        return tok, lat
+    unit = 1.0 / max(float(np.nanmean(replay.table.seconds)), 1e-12)
+    for _ in range(rounds):
+        at = tok
+        lat = _least_price(lambda x: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
+        tok = price_of_budget(replay, usd, lat, aim, 20)
+    return tok, lat
+
+
+def _least_price(spent, allowed: float, steps: int, unit: float) -> float:  # type: ignore[no-untyped-def]
+    """The least price at which what is spent is within what is allowed."""
+    if spent(0.0) <= allowed:
+        return 0.0
+    low, high = 1e-4 * unit, 1e-2 * unit
+    while spent(high) > allowed:
+        low, high = high, 4 * high
+        if high > 1e6 * unit:
+            return high
+    for _ in range(steps):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if spent(middle) <= allowed else (middle, high)
+        if high / low < 1.002:
+            break
+    return high
+
+
+def priced(problem: LoopProblem, lambda_tok: float, lambda_lat: float = 0.0) -> LoopProblem:
+    """The same question under other prices."""
+    return replace(problem, lambda_tok=lambda_tok, lambda_lat=lambda_lat)
