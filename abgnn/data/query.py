@@ -59,6 +59,12 @@ class KeyedTask(Task, Protocol):
         ...
 
 
+def options_of(query: Query) -> int:
+    """How many options a question gives to choose from, by `meta["choices"]`; 0: it is open."""
+    choices = query.meta.get("choices")
+    return len(choices) if isinstance(choices, Sequence) and len(choices) > 1 else 0
+
+
 class OpenQuestion:
     """The task of a user's own question: there is no gold answer, so nothing is scored."""
 

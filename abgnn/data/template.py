@@ -118,6 +118,11 @@ class Template:
         order = self._order()
         return tuple(order.index(n) for n in range(len(order)))
 
+    def alone(self) -> Template:
+        """The same with nobody but the lead and the decision agent."""
+        chosen = (self.roles[self.lead], self.roles[self.decision])
+        return Template(f"{self.name}-alone", chosen, ())
+
 
 def topological_order(num_nodes: int, edges: Iterable[tuple[int, int]]) -> list[int]:
     """Nodes such that every edge leads forward; among free nodes the lowest index comes first.

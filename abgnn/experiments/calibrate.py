@@ -57,10 +57,11 @@ def calibrate_experiment(
     known = profiles_alone(mas, queries, by)
     names = mas.catalogue.names
     if design == "complete":
+        known = _alone(known)
         plans = complete_plans(queries, known.everything, names, rollouts)
     else:
         plans = calibration_plans(queries, known.everything, names, rollouts, seed)
-    if not plans or one_role(mas.template):
+    if not plans or one_role(known.template):
         known = replace(known, published=published_scores(mas))
     if not plans:
         return known
@@ -71,10 +72,19 @@ def calibrate_experiment(
     _, group = kinds_of(queries, by)
     ids = [query.id for query in queries]
     difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
-    observed = observe(outcomes, data, known.profile, mas.template, difficulty, group)
+    observed = observe(outcomes, data, known.profile, known.template, difficulty, group)
     if not len(observed):
         raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
     spent = sum(o.paid for o in outcomes)
     return replace(
         known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
     )
+
+
+def _alone(known: Calibration) -> Calibration:
+    """Of the lead alone: nobody reads anybody."""
+    template = known.template
+    embedding = known.role_embedding
+    if embedding is not None:
+        embedding = embedding[[template.lead, template.decision]]
+    return replace(known, template=template.alone(), role_embedding=embedding)

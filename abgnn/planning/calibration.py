@@ -139,7 +139,7 @@ class Calibration:
         """
         data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
         observed = data["observed"]
-        whole = ("query", "backbone", "slot", "group", "key")
+        whole = ("query", "backbone", "slot", "group", "key", "options")
         arrays = {
             _FIELDS.get(k, k): np.array(v, dtype=np.int64 if k in whole else float)
             for k, v in observed.items()
@@ -170,7 +170,10 @@ def _profile(data: Mapping[str, Any]) -> Prior:
     thinks = np.array(data["thinks"], dtype=bool)
     names = tuple(data["names"])
     guessed = None if data.get("guess_sd") is None else np.array(data["guess_sd"], dtype=float)
-    return Prior(names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"], guessed)
+    weights = tuple(data.get("weights", ()))
+    return Prior(
+        names, accuracy, usd, seconds, thinks, price_in, data["answer_tokens"], guessed, weights
+    )
 
 
 def file_format(path: str | Path) -> str | None:

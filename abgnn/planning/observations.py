@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
-from abgnn.data.query import Query, Task
+from abgnn.data.query import Query, Task, options_of
 from abgnn.data.template import Template
 from abgnn.planning.prior import Prior
 
 NO_KEY = -1
+_OF_QUESTIONS = ("difficulty", "group", "options")
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +37,7 @@ class Observations:
         group: which of the kinds of questions that plans may tell apart, `[Q]`.
         key: code of each answer's key, equal within a question where answers are equal; −1 where
             an answer has none, `[n]`. None: of 0.1, or of a task without keys.
+        options: that each question gives to choose from; 0: it is open, `[Q]`. None: of 0.1.
     """
 
     query: Index
@@ -50,6 +52,7 @@ class Observations:
     difficulty: Array
     group: Index
     key: Index | None = None
+    options: Index | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -60,10 +63,10 @@ class Observations:
 
     def rows(self, mask: NDArray[np.bool_]) -> Observations:
         """Some of the calls; questions stay."""
-        of_calls = [f.name for f in fields(self) if f.name not in ("difficulty", "group")]
+        of_calls = [f.name for f in fields(self) if f.name not in _OF_QUESTIONS]
         values = {name: getattr(self, name) for name in of_calls}
         kept = {name: None if of is None else of[mask] for name, of in values.items()}
-        return Observations(**kept, difficulty=self.difficulty, group=self.group)
+        return Observations(**kept, **{name: getattr(self, name) for name in _OF_QUESTIONS})
 
     @classmethod
     def none(cls, difficulty: Array, group: Index | None = None) -> Observations:
@@ -131,7 +134,10 @@ def observe(
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
     calls = (q, m, j, right, n_messages, share_right, usd, seconds, visible)
     codes = key.astype(np.int64) if keys.able else None
-    return Observations(*calls, at, kinds.astype(np.int64), codes)
+    options = np.zeros(len(ids), dtype=np.int64)
+    for outcome in outcomes:
+        options[ids[outcome.plan.query.id]] = options_of(outcome.plan.query)
+    return Observations(*calls, at, kinds.astype(np.int64), codes, options)
 
 
 class _Keys:

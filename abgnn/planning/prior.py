@@ -27,6 +27,7 @@ class Prior:
         answer_tokens: visible tokens of a typical answer.
         guess_sd: how far off the accuracy may be, beside what a published score may, where there
             is none: standard deviation of its logit, `[M]`; None: 0, every score is published.
+        weights: which weights answer, equal for the modes of one model, M names; empty: of 0.1.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class Prior:
     price_in: Array
     answer_tokens: float
     guess_sd: Array | None = None
+    weights: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for field in ("accuracy", "usd", "seconds", "thinks", "price_in", "doubt"):
@@ -70,6 +72,7 @@ class Prior:
             price_in=np.array([b.price_in for b in backbones]) * 1e-6,
             answer_tokens=DOMAINS[domain].answer_tokens,
             guess_sd=doubts if doubts.any() else None,
+            weights=tuple(b.weights for b in backbones),
         )
 
     @property

@@ -123,12 +123,13 @@ class ClosedLoopProgram(Program):
         failed: set[int] = set()
         while True:
             step = decide(self.problem, asked, failed)
-            ask = step.ask or (() if asked else _first(step, failed))
-            stage.note(_noted(step, ask, asked, failed))
-            if not ask:
+            stage.note(_noted(step, asked, failed))
+            if not step.ask:
                 break
-            calls = [stage.call(m, after=answers, last=True, number=0, vital=False) for m in ask]
-            for m, answer in zip(ask, await asyncio.gather(*calls), strict=True):
+            calls = [
+                stage.call(m, after=answers, last=True, number=0, vital=False) for m in step.ask
+            ]
+            for m, answer in zip(step.ask, await asyncio.gather(*calls), strict=True):
                 if answer is None:
                     failed.add(m)
                 else:
@@ -145,15 +146,7 @@ class ClosedLoopProgram(Program):
         return Asked(answer.agent, stage.key(answer.text) or None)
 
 
-def _first(step: Step, failed: Collection[int]) -> tuple[int, ...]:
-    """Whom to ask first where no answer is worth its price: an answer there must be."""
-    able = [m for m, value in enumerate(step.value_ask) if isfinite(value) and m not in failed]
-    return (max(able, key=lambda m: step.value_ask[m]),) if able else ()
-
-
-def _noted(
-    step: Step, ask: tuple[int, ...], asked: Sequence[Asked], failed: Collection[int]
-) -> LoopStep:
+def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int]) -> LoopStep:
     return LoopStep(
         tuple((answer.llm, str(answer.key or "")) for answer in asked),
         tuple(sorted(failed)),
@@ -161,7 +154,7 @@ def _noted(
         step.probability,
         step.value_stop,
         tuple(float(v) if isfinite(v) else None for v in step.value_ask),
-        ask,
+        step.ask,
     )
 
 

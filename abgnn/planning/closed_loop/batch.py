@@ -57,7 +57,8 @@ class LoopBatch:
         return usd, np.stack([problem.seconds for problem in self.problems])
 
     def policy(self, lambda_tok: float, lambda_lat: float = 0.0) -> LoopPolicy:
-        """The best decisions in all states, as `decide` takes them one by one."""
+        """The best decisions in all states, as `decide` takes them one by one; whatever the prices,
+        somebody is asked."""
         one = self.problems[0]
         usd, seconds = self.bills
         price = lambda_tok * usd + lambda_lat * seconds
@@ -75,9 +76,10 @@ class LoopBatch:
             beyond = values[horizon - n - 1]
             ask = ask_values(tree.levels[n], self.weights.total[n], price, beyond)
             best, at_best = ask.argmax(2), ask.max(2)
-            choice.append(np.where(at_best > self.weights.stop[n], best, STOP))
+            asks = at_best > self.weights.stop[n] if n else np.isfinite(at_best)
+            choice.append(np.where(asks, best, STOP))
             if n == 0:
-                value = np.maximum(at_best[:, 0], 0.0)
+                value = at_best[:, 0]
                 if lambda_lat > 0 and horizon >= 2 and one.parallel:
                     pair = self._pairs(values[horizon - 2], price, lambda_lat, value)
         return LoopPolicy(tuple(choice), pair, value)

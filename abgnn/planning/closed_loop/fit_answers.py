@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from abgnn.data.arrays import Array, Index, Mask
-from abgnn.planning.closed_loop.answer_model import ATTRACTION, AnswerModel
+from abgnn.planning.closed_loop.answer_model import ATTRACTION, N_NODES, AnswerModel
 from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
 
 SPREADS = np.geomspace(0.25, 3.5, 14)
@@ -102,7 +102,7 @@ def _log_likelihood(
     total = np.zeros((n, 8))
     of_family = {i for group in families for i in group} if model.family else set()
     single = [i for i in range(m) if i not in of_family]
-    nodes = model.nodes(accuracy[:, single].ravel()).reshape(n, len(single), -1)  # [n, m, 8]
+    nodes = model.nodes(accuracy[:, single].ravel()).reshape(n, len(single), N_NODES)  # [n, m, 8]
     total += _bernoulli(y[:, single], table.answered[:, single], nodes).sum(1)
     for group in families if model.family else ():
         lucky, weights = model.luck_nodes(accuracy[:, group])  # [n, m, 8, L], [L]

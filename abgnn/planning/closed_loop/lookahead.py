@@ -53,6 +53,8 @@ def decide(
 ) -> Step:
     r"""What is worth most: V_d = max{V_0, max_m [−λ ĉ_m + Σ_o P(o) V_{d−1}(after o)]}.
 
+    Before any answer somebody is asked whatever the prices.
+
     Args:
         problem: of the question.
         asked: (LLM, key or None, bin of the form or None) of every answer so far. A call that
@@ -85,8 +87,9 @@ def decide(
             pair, together = _pair(problem, weights, values, price)
     value_stop = stop if n else 0.0
     best = int(value_ask.argmax())
-    ask: tuple[int, ...] = (best,) if value_ask[best] > value_stop else ()
-    if together > max(float(value_ask[best]), value_stop) + 1e-12:
+    least = value_stop if n else -np.inf  # an answer there must be
+    ask: tuple[int, ...] = (best,) if value_ask[best] > least else ()
+    if together > float(value_ask[best]) + 1e-12:
         ask = pair
     return Step(ask, answer, stop, value_stop, value_ask, together, posterior)
 

@@ -145,8 +145,8 @@ def price_of_budget(
 
     Where even the highest price exceeds it, that one: the cheapest LLM alone.
     """
-    return _least_price(lambda price: replay(price, lambda_lat).usd.mean(), aim * usd, steps,
-                        1.0 / max(float(np.nanmean(replay.table.usd)), 1e-12))  # fmt: skip
+    unit = 1.0 / max(float(np.mean([p.usd.mean() for p in replay.problems])), 1e-12)
+    return _least_price(lambda price: replay(price, lambda_lat).usd.mean(), aim * usd, steps, unit)
 
 
 def prices_of_budgets(
@@ -156,7 +156,7 @@ def prices_of_budgets(
     tok, lat = price_of_budget(replay, usd, 0.0, aim), 0.0
     if seconds is None or replay(tok, 0.0).seconds.mean() <= seconds:
         return tok, lat
-    unit = 1.0 / max(float(np.nanmean(replay.table.seconds)), 1e-12)
+    unit = 1.0 / max(float(np.mean([p.seconds.mean() for p in replay.problems])), 1e-12)
     for _ in range(rounds):
         at = tok
         lat = _least_price(lambda x: replay(at, x).seconds.mean(), aim * seconds, 20, unit)

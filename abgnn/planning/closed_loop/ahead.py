@@ -1,0 +1,64 @@
+"""Prices at which closed loops keep budgets, and what they will come to over the next questions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from abgnn.data.arrays import Array
+from abgnn.planning.budgets import Budget
+from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.replay import prices_of_budgets
+from abgnn.planning.predictive import Prediction, Range
+
+AIM = 0.97
+_DRAWS, _LEVEL, _STRICT_QUERIES, _STRICT_STEPS = 400, 0.9, 100, 8
+
+
+def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
+    """The loop at the prices of budgets, and whether a replay keeps them.
+
+    With `strict` the aim is lowered until the means over the next 100 questions keep the budgets
+    with 95 % probability.
+    """
+    aim = AIM if budget.margin is None else budget.margin
+    made = _at(loop, budget, aim)
+    for _ in range(_STRICT_STEPS if budget.strict and budget.margin is None else 0):
+        ahead = predict_loop(made, _STRICT_QUERIES)
+        over = max(_over(budget, ahead.usd.high, ahead.seconds.high))
+        if over <= 1:
+            break
+        aim /= over
+        made = _at(loop, budget, aim)
+    run = made.replay(made.lambda_tok, made.lambda_lat)
+    return made, max(_over(budget, float(run.usd.mean()), float(run.seconds.mean()))) <= 1
+
+
+def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
+    usd = np.inf if budget.cost_usd is None else budget.cost_usd
+    tok, lat = prices_of_budgets(loop.replay, usd, budget.latency_s, aim)
+    return replace(loop, lambda_tok=tok, lambda_lat=lat)
+
+
+def _over(budget: Budget, usd: float, seconds: float) -> list[float]:
+    """Shares of the budgets; 0 where none is stated."""
+    pairs = ((usd, budget.cost_usd), (seconds, budget.latency_s))
+    return [0.0 if limit is None else used / limit for used, limit in pairs]
+
+
+def predict_loop(loop: ClosedLoop, queries: int = 100, seed: int = 0) -> Prediction:
+    """Middle 90 % of the means over the next `queries` questions: drawn from the replayed
+    calibration, which is itself one draw (a bootstrap of both)."""
+    run = loop.replay(loop.lambda_tok, loop.lambda_lat)
+    rng, n = np.random.default_rng(seed), len(run.right)
+    seen = rng.integers(n, size=(_DRAWS, n))
+    ahead = np.take_along_axis(seen, rng.integers(n, size=(_DRAWS, queries)), 1)
+    right = rng.random(ahead.shape) < run.right[ahead]  # scores of a replay are mostly 0 or 1
+    usd, seconds = (values[ahead].mean(1) for values in (run.usd, run.seconds))
+    return Prediction(queries, _range(right.mean(1)), _range(usd), _range(seconds))
+
+
+def _range(values: Array) -> Range:
+    low, middle, high = np.quantile(values, (0.5 - _LEVEL / 2, 0.5, 0.5 + _LEVEL / 2))
+    return Range(float(low), float(middle), float(high))

@@ -1,0 +1,122 @@
+"""From a calibration to a closed loop: agents are LLMs in roles, answers those that read nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from abgnn.data.arrays import Array, Index
+from abgnn.errors import ConfigError
+from abgnn.planning.by_question import QuestionPlanner, priced
+from abgnn.planning.calibration import Calibration
+from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
+from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.prior import LoopPrior
+from abgnn.planning.observations import Observations
+from abgnn.planning.questions import Questions
+
+
+@dataclass(frozen=True)
+class LoopAgents:
+    """Who may be asked: (slot, backbone) of A agents, slots and backbones of a planner."""
+
+    agents: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, planner: QuestionPlanner) -> LoopAgents:
+        """Every LLM in every role but the decision agent's."""
+        decision, count = planner.template.decision, len(planner.backbones)
+        slots = [s for s in range(len(planner.roles)) if s != decision]
+        return cls(tuple((s, m) for s in slots for m in range(count)))
+
+    def names(self, planner: QuestionPlanner) -> tuple[str, ...]:
+        """`Role: LLM` of each."""
+        return tuple(f"{planner.roles[s]}: {planner.backbones[m]}" for s, m in self.agents)
+
+    def columns(self, values: Array) -> Array:
+        """`[Q, S, M]` to `[Q, A]`."""
+        slots, backbones = np.array(self.agents).T
+        out: Array = values[:, slots, backbones]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class PlannerPredict:
+    """Accuracy, USD and seconds of agents by question, as a planner believes."""
+
+    planner: QuestionPlanner
+    agents: LoopAgents
+
+    def __call__(self, questions: Questions) -> tuple[Array, Array, Array]:
+        belief = self.planner(questions)
+        accuracy, usd, seconds = (
+            self.agents.columns(values) for values in (belief.accuracy, belief.usd, belief.seconds)
+        )
+        return accuracy, usd, seconds
+
+
+def closed_loop_of(calibration: Calibration) -> ClosedLoop:
+    """A closed loop, fitted to a calibration of any design.
+
+    The prior is the planner's beliefs about lone calls; on the training questions they are those
+    of a model that has not seen the questions' own answers.
+
+    Raises:
+        ConfigError: no question, no call, or no key in the file.
+    """
+    observed, questions = calibration.observed, calibration.questions
+    if questions is None or not len(observed):
+        value = f"{calibration.rollouts} rollouts"
+        raise ConfigError("calibration", value, "calls with their questions, for a closed loop")
+    if observed.key is None:
+        allowed = "with the keys of answers, as `abgnn calibrate` writes it now, for a closed loop"
+        raise ConfigError("calibration", "no keys", allowed)
+    planner = calibration.by_question()
+    rows, agents = priced(len(questions)), LoopAgents.of(planner)
+    left_out = agents.columns(planner.team.belief(planner.seen).accuracy)
+    weights = planner.profile.weights or planner.backbones
+    table = answer_table(
+        observed,
+        questions.rows(rows),
+        rows,
+        agents,
+        agents.names(planner),
+        tuple(weights[m] for _, m in agents.agents),
+    )
+    prior = LoopPrior(PlannerPredict(planner, agents), left_out)
+    return ClosedLoop.fit(questions.rows(rows), table, prior)
+
+
+def answer_table(
+    observed: Observations,
+    questions: Questions,
+    rows: Index,
+    agents: LoopAgents,
+    names: Sequence[str],
+    families: Sequence[str],
+) -> AnswerTable:
+    """The first answer of each agent that read nothing, to each question; nan where there is none.
+
+    Args:
+        observed: calls; rows: their questions, in this order.
+        questions: of these rows.
+        agents: A of them; names, families: theirs.
+    """
+    assert observed.key is not None, "a calibration with keys"
+    n, place = len(rows), {agent: a for a, agent in enumerate(agents.agents)}
+    row_of = {int(q): i for i, q in enumerate(rows)}
+    right, usd, seconds = (np.full((n, len(place)), np.nan) for _ in range(3))
+    keys = np.full((n, len(place)), NO_KEY)
+    for i in np.flatnonzero(observed.n_messages == 0):
+        q = row_of.get(int(observed.query[i]))
+        a = place.get((int(observed.slot[i]), int(observed.backbone[i])))
+        if q is not None and a is not None and np.isnan(right[q, a]):
+            right[q, a], keys[q, a] = observed.right[i], observed.key[i]
+            usd[q, a], seconds[q, a] = observed.usd[i], observed.seconds[i]
+    options = np.zeros(n, dtype=np.int64) if observed.options is None else observed.options[rows]
+    return AnswerTable(
+        tuple(names), keys, right, usd, seconds, options, questions.kinds, questions.texts,
+        tuple(families),
+    )  # fmt: skip
