@@ -90,9 +90,9 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     A plan that reads the question has it encoded.
     """
     from abgnn.planning.calibration import file_format
-    from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
+    from abgnn.planning.reading_plan import FORMATS, read_reading_plan
 
-    reads = args.plan is not None and file_format(args.plan) == QUESTION_PLAN
+    reads = args.plan is not None and file_format(args.plan) in FORMATS
     if args.plan and len(args.config) == 1 and not reads:
         from abgnn.experiments.certify_plan import certify_plan, read_questions
         from abgnn.experiments.deployment import read_deployment
@@ -105,11 +105,12 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     from abgnn.experiments.certify import certify_policy
     from abgnn.experiments.experiment import build
     from abgnn.models.planned import PlannedMixture
-    from abgnn.models.planned_questions import PlannedQuestions
     from abgnn.models.policy import Policy
+    from abgnn.models.reading_plans import planned_policy
 
     experiment = build(args.config, ["--trainer.logger=false"])
     policy: Policy = experiment.model.policy
     if args.plan:
-        policy = PlannedQuestions(args.plan) if reads else PlannedMixture(args.plan)
+        known = read_reading_plan(args.plan) if reads else None
+        policy = PlannedMixture(args.plan) if known is None else planned_policy(known)
     return partial(certify_policy, experiment, policy)

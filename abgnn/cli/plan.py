@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from abgnn.planning.budgets import Budget
     from abgnn.planning.calibration import Calibration
     from abgnn.planning.plan_file import PlanFile
-    from abgnn.planning.question_plan import QuestionPlan
+    from abgnn.planning.reading_plan import ReadingPlan
 
 
 def add_arguments(parser: Parser) -> None:
@@ -46,13 +46,19 @@ def add_arguments(parser: Parser) -> None:
     budget.add_argument("--margin", type=float, metavar="P", help=text)
     text = "aim lower, so that the next 100 queries keep the budgets in 95 of 100 cases"
     budget.add_argument("--strict", action="store_true", help=text)
+    kinds = parser.add_mutually_exclusive_group()
     text = "one mixture of teams for all questions (or for every kind of them)"
-    parser.add_argument("--blind", action="store_true", help=text)
+    kinds.add_argument("--blind", action="store_true", help=text)
+    text = "teams by question, which decide everything before the first word"
+    kinds.add_argument("--static", action="store_const", const="static", dest="kind", help=text)
+    text = "closed loops: ask, read the answer, stop or ask again; left out: whichever is better, "
+    text += "with a calibration of --design complete"
+    kinds.add_argument("--loop", action="store_const", const="loop", dest="kind", help=text)
     text = "mix LLMs within one resource tier only (`abgnn pools`)"
     parser.add_argument("--pools", action="store_true", help=text)
     text = "how many queries the stated intervals are for"
     parser.add_argument("--queries", type=int, default=100, metavar="N", help=text)
-    text = "file of the plan, for `abgnn certify`, `abgnn run`, PlannedQuestions, PlannedMixture"
+    text = "file of the plan, for `abgnn certify`, `abgnn run`, PlannedQuestions, PlannedLoops, PlannedMixture"
     parser.add_argument("--out", metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
 
@@ -64,6 +70,9 @@ def run(args: Namespace, console: Console) -> int:
     calibration = _calibration(args)
     budget = Budget(args.cost, args.latency, args.quantile, args.strict, args.margin)
     blind = args.blind or args.pools or budget.quantile is not None
+    if blind and args.kind is not None:
+        allowed = "neither --pools nor --quantile: they are of mixtures"
+        raise ConfigError(f"--{args.kind}", True, allowed)
     made, show, refused = (_mixture if blind or calibration.questions is None else _by_question)(
         calibration, budget, args
     )
@@ -85,12 +94,13 @@ def run(args: Namespace, console: Console) -> int:
 
 def _by_question(
     calibration: Calibration, budget: Budget, args: Namespace
-) -> tuple[QuestionPlan, Callable[[Console], None], ConfigError | None]:
-    from abgnn.cli.views.question_plan import show_question_plan
-    from abgnn.planning.question_plan import QuestionPlan
+) -> tuple[ReadingPlan, Callable[[Console], None], ConfigError | None]:
+    from abgnn.cli.views.question_plan import show_reading_plan
+    from abgnn.planning.reading_plan import reading_plan
 
-    made = QuestionPlan.of(calibration, budget, args.queries, nearest=True)
-    return made, partial(show_question_plan, made), made.refusal
+    kind = args.kind or "best"
+    made = reading_plan(calibration, budget, args.queries, kind, nearest=True)
+    return made, partial(show_reading_plan, made), made.refusal
 
 
 def _mixture(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+from abgnn.data.open_key import open_key
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -75,3 +77,7 @@ class OpenQuestion:
     def specimen(self, query: Query, *, correct: bool) -> str:
         """The simulated client's response: that it would be right, or wrong."""
         return "(a right answer)" if correct else "(a wrong answer)"
+
+    def key(self, query: Query, response: str) -> str:
+        """What votes and closed loops compare."""
+        return open_key(response)

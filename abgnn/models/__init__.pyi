@@ -15,6 +15,7 @@ from .g_designer import GDesigner as GDesigner
 from .mas_router.policy import MasRouter as MasRouter
 from .plan_net import PlanNet as PlanNet
 from .planned import PlannedMixture as PlannedMixture
+from .planned_loops import PlannedLoops as PlannedLoops
 from .planned_questions import PlannedQuestions as PlannedQuestions
 from .policy import Policy as Policy
 from .router import Router as Router

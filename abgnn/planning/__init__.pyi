@@ -7,6 +7,7 @@ from .budgets import Weighted as Weighted
 from .budgets import budgeted_mix as budgeted_mix
 from .by_question import QuestionPlanner as QuestionPlanner
 from .chosen_beliefs import choose_beliefs as choose_beliefs
+from .closed_loop.loop_plan import LoopPlan as LoopPlan
 from .design import Design as Design
 from .design import PlanSpace as PlanSpace
 from .factorial import calibration_plans as calibration_plans

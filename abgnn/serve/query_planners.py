@@ -14,7 +14,7 @@ from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
-from abgnn.planning.question_plan import QuestionPlan
+from abgnn.planning.reading_plan import ReadingPlan
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, QueryPlanners, done
 from abgnn.serve.sources import PolicySource
@@ -139,7 +139,7 @@ def query_planners(source: PolicySource) -> QueryPlanners:
 
 
 def _reading(
-    source: PolicySource, known: QuestionPlan | Calibration, own: Chooser | None
+    source: PolicySource, known: ReadingPlan | Calibration, own: Chooser | None
 ) -> QueryPlanners:
     from abgnn.graph.base_mas import BaseMAS
     from abgnn.serve.reading import ReadingPlanner

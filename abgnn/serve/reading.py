@@ -10,9 +10,10 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
+from abgnn.models.reading_plans import plans_by
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.question_plan import QuestionPlan
+from abgnn.planning.reading_plan import ReadingPlan, reading_plan
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, done
 
@@ -26,11 +27,11 @@ class QuestionChooser:
         mas: encodes the questions, and keeps none of them.
     """
 
-    plan: QuestionPlan
+    plan: ReadingPlan
     mas: BaseMAS
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
-        return self.plan.plans(queries, questions_of(self.mas, queries, self.plan.by))
+        return plans_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
 
 
 class ReadingPlanner:
@@ -46,13 +47,14 @@ class ReadingPlanner:
     kind: BudgetKind = "planned"
 
     def __init__(
-        self, source: QuestionPlan | Calibration, mas: BaseMAS, own: Chooser | None = None
+        self, source: ReadingPlan | Calibration, mas: BaseMAS, own: Chooser | None = None
     ) -> None:
         self._source, self._mas = source, mas.for_users()
-        if own is None and isinstance(source, QuestionPlan):
-            own = QuestionChooser(source, self._mas)
+        known = None if isinstance(source, Calibration) else source
+        if own is None and known is not None:
+            own = QuestionChooser(known, self._mas)
         self._own = None if own is None else done(own)
-        self._plan: QuestionPlan | None = source if isinstance(source, QuestionPlan) else None
+        self._plan: ReadingPlan | None = known
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
         self._known = ChooserMemory(lambda budget: self._threads.submit(self._chooser, budget))
 
@@ -68,7 +70,7 @@ class ReadingPlanner:
         """
         if self._plan is None:
             assert isinstance(self._source, Calibration)
-            self._plan = QuestionPlan.of(self._source, Budget())
+            self._plan = reading_plan(self._source, Budget())
         return QuestionChooser(self._plan.at(Budget(budget.cost_usd, budget.latency_s)), self._mas)
 
     def close(self) -> None:

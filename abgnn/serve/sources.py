@@ -12,8 +12,7 @@ from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import PlanFile
-from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
-from abgnn.planning.question_plan import QuestionPlan
+from abgnn.planning.reading_plan import FORMATS, ReadingPlan, read_reading_plan
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:
@@ -55,7 +54,8 @@ class PolicySource:
     Args:
         deployment: client, backbones, roles, settings.
         trained: a policy that chooses plans, or None.
-        plan: a plan file that chooses them, or None; question_plan: one that reads the question.
+        plan: a plan file that chooses them, or None; question_plan: one that reads the question,
+            and perhaps the answers.
         calibration: what plans the budgets of single questions; None: they are bounds.
     """
 
@@ -63,7 +63,7 @@ class PolicySource:
     trained: Trained | None = None
     plan: PlanFile | None = None
     calibration: Calibration | None = None
-    question_plan: QuestionPlan | None = None
+    question_plan: ReadingPlan | None = None
 
     def __post_init__(self) -> None:
         names = self.deployment.mas.catalogue.names
@@ -97,7 +97,7 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     source = str(source)
     kind = _kind(source)
     known = Calibration.load(calibration) if calibration is not None else None
-    deployed = _reading if _reads(known) or kind == "question plan" else read_deployment
+    deployed = _reading if _reads(known) or kind in FORMATS.values() else read_deployment
     if kind in ("checkpoint", "config"):
         if config is not None:
             raise ConfigError("config", config, f"none: {source} is a {kind} and names everything")
@@ -113,8 +113,8 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     if kind == "plan":
         plan = PlanFile.read(source)
         return PolicySource(deployed(config), plan=plan, calibration=known)
-    if kind == "question plan":
-        made = QuestionPlan.read(source)
+    if kind in FORMATS.values():
+        made = read_reading_plan(source)
         return PolicySource(deployed(config), calibration=known, question_plan=made)
     if known is not None:
         raise ConfigError("calibration", calibration, f"none: {source} is one")
@@ -135,13 +135,13 @@ def _reading(config: str) -> Deployment:
 
 
 def _kind(source: str) -> str:
-    """`plan`, `question plan`, `calibration`, `config` or `checkpoint`."""
+    """`plan`, `question plan`, `loop plan`, `calibration`, `config` or `checkpoint`."""
     suffix = Path(source).suffix
     if suffix in (".yaml", ".yml"):
         return "config"
     if suffix != ".json":
         return "checkpoint"
-    kinds = {PLAN: "plan", QUESTION_PLAN: "question plan", CALIBRATION: "calibration"}
+    kinds = {PLAN: "plan", CALIBRATION: "calibration", **FORMATS}
     kind = kinds.get(file_format(source) or "")
     if kind is None:
         allowed = "a file that `abgnn plan` or `abgnn calibrate` wrote, a checkpoint or a config"

@@ -1,13 +1,40 @@
-"""A plan by question as a table, and what is expected of it."""
+"""A plan by question, or of closed loops, as a table, and what is expected of it."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
 
+from abgnn.planning.closed_loop.loop_plan import LoopPlan, loop_uses
 from abgnn.planning.question_plan import QuestionPlan
+from abgnn.planning.reading_plan import ReadingPlan
 
 _ROWS = 12
+
+
+def show_reading_plan(plan: ReadingPlan, console: Console) -> None:
+    """Teams by question, or whom closed loops ask."""
+    if isinstance(plan, QuestionPlan):
+        show_question_plan(plan, console)
+    else:
+        show_loop_plan(plan, console)
+
+
+def show_loop_plan(plan: LoopPlan, console: Console) -> None:
+    """Whom loops may ask, whose answer stood in the replayed calibration, and expectations."""
+    title = f"closed loops from {plan.calibration['calls']} calibration calls ({plan.label})"
+    table = Table(title=title, title_justify="left")
+    for head in ("agent", "candidate", "its answer stands", "accuracy alone", "mUSD", "s"):
+        table.add_column(head, justify="left" if head == "agent" else "right")
+    for use in loop_uses(plan):
+        shares = [
+            f"{share:.0%}" if share is not None else "" for share in (use.candidate, use.stands)
+        ]
+        figures = (f"{use.accuracy:.3f}", f"{1e3 * use.usd:.3g}", f"{use.seconds:.3g}")
+        table.add_row(use.name, *shares, *figures)
+    console.print(table)
+    console.print(f"{plan.expected['calls']:.2f} calls per question")
+    _expectations(plan, console)
 
 
 def show_question_plan(plan: QuestionPlan, console: Console) -> None:
@@ -39,7 +66,7 @@ def _rest(plan: QuestionPlan) -> float:
     return sum(part.share for part in plan.used()[_ROWS:])
 
 
-def _expectations(plan: QuestionPlan, console: Console) -> None:
+def _expectations(plan: ReadingPlan, console: Console) -> None:
     cost, wait = plan.budget["cost_usd"], plan.budget["latency_s"]
     budgets = [f"{1e3 * cost:g} mUSD" if cost else "", f"{wait:g} s" if wait else ""]
     expected = plan.expected

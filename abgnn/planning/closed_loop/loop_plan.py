@@ -28,6 +28,25 @@ FORMAT = "abgnn loop plan 1"
 _ALLOWED = "a file that `abgnn plan --loop` wrote"
 
 
+@dataclass(frozen=True, slots=True)
+class LoopUse:
+    """A candidate, and what a replayed calibration made of it.
+
+    Args:
+        name: of the agent.
+        candidate: share of the questions for which it may be asked.
+        stands: share of all questions whose answer is its; None: the calibration has gaps.
+        accuracy, usd, seconds: expected alone, on questions that it is a candidate for.
+    """
+
+    name: str
+    candidate: float
+    stands: float | None
+    accuracy: float
+    usd: float
+    seconds: float
+
+
 @dataclass(frozen=True)
 class LoopPlan:
     """Closed loops at the prices that stated budgets make.
@@ -219,3 +238,20 @@ _NOTHING = Prediction.from_dict(
         },
     }
 )
+
+
+def loop_uses(plan: LoopPlan) -> list[LoopUse]:
+    """Of all candidates, cheapest first."""
+    problems, stood = plan.loop.replay.problems, plan.replayed.llm
+    complete, n = bool((stood >= 0).any()), len(stood)
+    uses = []
+    for a, name in enumerate(plan.loop.llms):
+        rows = [(p, p.names.index(name)) for p in problems if name in p.names]
+        if rows:
+            means = [
+                float(np.mean([getattr(p, of)[i] for p, i in rows]))
+                for of in ("accuracy", "usd", "seconds")
+            ]
+            stands = float((stood == a).mean()) if complete else None
+            uses.append(LoopUse(name, len(rows) / n, stands, *means))
+    return sorted(uses, key=lambda use: use.usd)
