@@ -94,6 +94,14 @@ class Program(ABC):
         If it returns a text in place of an answer, the rollout ends with the latest answer of all.
         """
 
+    def to_mermaid(self, names: Sequence[str]) -> str | None:
+        """What may be done, as a Mermaid flow chart; None: the plan's edges show it.
+
+        Args:
+            names: of the plan's agents, by index.
+        """
+        return None
+
 
 _OLD_NAMES = {  # what plans of 0.1 have in place of a class path
     "bamas_linear": "abgnn.models.programs.LinearProgram",

@@ -13,6 +13,7 @@ import numpy as np
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.planning.closed_loop.answer_model import AnswerModel
+from abgnn.planning.closed_loop.decision_graph import DecisionGraph
 from abgnn.planning.closed_loop.lookahead import Asked, LoopProblem, Step, decide
 from abgnn.planning.closed_loop.problem import FULL, MOST_CALLS
 
@@ -116,6 +117,9 @@ class ClosedLoopProgram(Program):
             parallel=self.parallel,
             final=self.final,
         )
+
+    def to_mermaid(self, names: Sequence[str]) -> str | None:
+        return DecisionGraph.of(self.problem, names).to_mermaid()
 
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         answers: list[AgentAnswer] = []
