@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -35,7 +35,7 @@ class ClosedLoopProgram(Program):
         accuracy: P(right) of each agent alone.
         usd, seconds: expected, of one call of each.
         lambda_tok, lambda_lat: prices of a USD and of a second, in accuracy.
-        spread, dead, attraction, options, family: of the `AnswerModel`.
+        model: how answers go together.
         families: of like weights, one name per agent; empty: every agent is its own.
         no_key: P(no key | wrong) of each agent; empty: hardly ever.
         examples: (P(passes | right), P(passes | wrong)) of each agent, where answers are programs
@@ -51,11 +51,7 @@ class ClosedLoopProgram(Program):
     seconds: tuple[float, ...]
     lambda_tok: float
     lambda_lat: float = 0.0
-    spread: float = 1.0
-    dead: float = 0.03
-    attraction: float = 0.55
-    options: int = 0
-    family: float = 0.0
+    model: AnswerModel = AnswerModel()
     families: tuple[str, ...] = ()
     no_key: tuple[float, ...] = ()
     examples: tuple[tuple[float, float], ...] = ()
@@ -65,25 +61,22 @@ class ClosedLoopProgram(Program):
     final: tuple[float, float] = (1.0, 0.0)
 
     def __post_init__(self) -> None:
+        if isinstance(self.model, Mapping):  # as JSON has it
+            object.__setattr__(self, "model", AnswerModel(**self.model))
         pairs = tuple((float(right), float(wrong)) for right, wrong in self.examples)
-        object.__setattr__(self, "examples", pairs)  # lists, where it was read from JSON
+        object.__setattr__(self, "examples", pairs)
         _ = self.problem  # which refuses what is wrong
 
     @classmethod
     def of(cls, problem: LoopProblem) -> ClosedLoopProgram:
         """The program of a planned question; answers are compared by key."""
-        model = problem.model
         return cls(
             accuracy=tuple(problem.accuracy.tolist()),
             usd=tuple(problem.usd.tolist()),
             seconds=tuple(problem.seconds.tolist()),
             lambda_tok=problem.lambda_tok,
             lambda_lat=problem.lambda_lat,
-            spread=model.spread,
-            dead=model.dead,
-            attraction=model.attraction,
-            options=model.options,
-            family=model.family,
+            model=problem.model,
             families=tuple(problem.families),
             no_key=() if problem.no_key is None else tuple(problem.no_key.tolist()),
             examples=_examples(problem),
@@ -98,13 +91,12 @@ class ClosedLoopProgram(Program):
         """As numbers; agents are named by index."""
         passing = np.array(self.examples).reshape(len(self.examples), 2)  # P(passes | …)
         forms = np.stack([1 - passing, passing], 1)  # [M, bins, (right, wrong)]
-        model = (self.spread, self.dead, self.attraction, self.options, self.family)
         return LoopProblem(
             names=tuple(map(str, range(len(self.accuracy)))),
             accuracy=np.array(self.accuracy),
             usd=np.array(self.usd),
             seconds=np.array(self.seconds),
-            model=AnswerModel(*model),
+            model=self.model,
             lambda_tok=self.lambda_tok,
             lambda_lat=self.lambda_lat,
             families=self.families,

@@ -12,6 +12,7 @@ from abgnn.data import Agent, Backbone, Catalogue, LoopStep, Plan, Query, Usage,
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.programs import ClosedLoopProgram
+from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
 from abgnn.rollout.settings import Recording
@@ -22,6 +23,7 @@ QUERY = DATA.load()[0]
 NAMES = ("Qwen3-8B", "Qwen3-14B", "Qwen3-32B")
 ROLE = load_roles("general")[0]
 WRONG = list(DATA.answer_keys(QUERY))[1:]
+MODEL = AnswerModel(options=4)
 CHEAP_FIRST = {"accuracy": (0.75, 0.8, 0.92), "usd": (1e-4, 2e-4, 1e-3), "seconds": (1.0, 2.0, 5.0)}
 
 
@@ -58,7 +60,7 @@ def catalogue() -> Catalogue:
 
 
 def plan(**kwargs: object) -> Plan:
-    options = {**CHEAP_FIRST, "lambda_tok": 150.0, "options": 4, "parallel": False, **kwargs}
+    options = {**CHEAP_FIRST, "lambda_tok": 150.0, "model": MODEL, "parallel": False, **kwargs}
     program = ClosedLoopProgram(**options)  # type: ignore[arg-type]
     agents = tuple(Agent(ROLE, name, 800) for name in NAMES[: len(program.accuracy)])
     return Plan(QUERY, agents, (), 0, program=program)
@@ -196,7 +198,9 @@ def test_an_answer_of_a_megabyte_is_an_answer_like_others() -> None:
 
 
 def test_json_holds_the_program_and_the_hash_stays() -> None:
-    made = plan(families=("a", "a", "b"), family=0.4, no_key=(0.1, 0.1, 0.1))
+    made = plan(
+        families=("a", "a", "b"), model=AnswerModel(options=4, family=0.4), no_key=(0.1, 0.1, 0.1)
+    )
     again = Plan.from_dict(json.loads(json.dumps(made.to_dict())))
     assert again.program == made.program
     assert hash(again.program) == hash(made.program)
@@ -211,7 +215,8 @@ def test_examples_come_back_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"accuracy": (0.5, 0.6)}, {"spread": -1.0}, {"most_calls": 9}, {"options": 1}]
+    "wrong",
+    [{"accuracy": (0.5, 0.6)}, {"model": {"spread": -1.0}}, {"most_calls": 9}, {"depths": ()}],
 )
 def test_numbers_out_of_range_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
