@@ -71,8 +71,9 @@ class Stage(Protocol):
         """
         ...
 
-    async def passes_examples(self, answer: AgentAnswer) -> bool:
-        """Whether an answer's program passes all public examples of the question."""
+    async def examples(self, answer: AgentAnswer) -> bool | None:
+        """Whether an answer's program passes all public examples of the question; None: there are
+        no examples, or there is no program."""
         ...
 
     def note(self, step: LoopStep) -> None:

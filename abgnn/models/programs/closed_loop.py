@@ -137,8 +137,9 @@ class ClosedLoopProgram(Program):
     async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
         """What the loop reads of an answer: its key, or whether it passes the examples."""
         if self.examples:
-            passes = await stage.passes_examples(answer)
-            return Asked(answer.agent, PASSES if passes else FAILS, int(passes))
+            passes = await stage.examples(answer)
+            words = {None: "a program", True: PASSES, False: FAILS}[passes]
+            return Asked(answer.agent, words, None if passes is None else int(passes))
         return Asked(answer.agent, stage.key(answer.text) or None)
 
 
