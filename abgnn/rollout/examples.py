@@ -32,7 +32,7 @@ async def run_examples(
         )  # fmt: skip
         return await tools.examples(query, call.text, caller)
 
-    out = []
-    for outcome in outcomes:  # one outcome's calls at a time: a sandbox has few workers
-        out.append(tuple(await asyncio.gather(*(passes(outcome, c) for c in outcome.calls))))
-    return out
+    return [  # one outcome's calls at a time: a sandbox has few workers
+        tuple(await asyncio.gather(*(passes(outcome, call) for call in outcome.calls)))
+        for outcome in outcomes
+    ]

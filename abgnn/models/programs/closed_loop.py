@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 
@@ -51,7 +51,7 @@ class ClosedLoopProgram(Program):
     seconds: tuple[float, ...]
     lambda_tok: float
     lambda_lat: float = 0.0
-    model: AnswerModel = AnswerModel()
+    model: AnswerModel = field(default_factory=AnswerModel)
     families: tuple[str, ...] = ()
     no_key: tuple[float, ...] = ()
     examples: tuple[tuple[float, float], ...] = ()

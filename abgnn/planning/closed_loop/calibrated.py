@@ -1,4 +1,4 @@
-"""From a calibration to a closed loop: agents are LLMs in roles, answers those that read nothing."""
+"""From a calibration to a closed loop: agents are LLMs in roles that read nothing."""
 
 from __future__ import annotations
 
