@@ -23,7 +23,8 @@ from abgnn.planning.closed_loop.pair_likelihood import (
 
 SPREAD_MEAN, SPREAD_SD, SPREAD_TASK_SD = 0.9, 0.6, 0.35
 ATTRACTION_SD, ATTRACTION_TASK_SD = 0.25, 0.15
-FAMILY_SD, MISLED_MEAN, DEAD_MEAN, SHARED_SD = 0.6, 0.03, 0.04, 0.5
+FAMILY_SD, MISLED_MEAN, DEAD_MEAN = 0.6, 0.03, 0.04
+SHARED_MEAN, SHARED_SD = 0.45, 0.25
 NO_KEY_COUNT = 20.0
 
 
@@ -58,7 +59,7 @@ def fit_answers(
 
     Spread: log s ~ N(log .9, .6²), each task's around it with sd .35. Attraction: α ~ N(.55, .25²),
     each task's around it with sd .15. Family luck f ~ |N(0, .6²)|, dead and misled shares
-    exponential with means .04 and .03, κ ~ |N(0, .5²)|; these are one for all tasks.
+    exponential with means .04 and .03, κ ~ N(.45, .25²); these are one for all tasks.
 
     Args:
         table: answers.
@@ -101,7 +102,7 @@ def _shared_prior(lucks: int) -> Array:
     dead = -np.array(DEADS) / DEAD_MEAN
     family = -0.5 * np.square(np.array(FAMILIES[:lucks]) / FAMILY_SD)
     misled = -np.array(MISLED) / MISLED_MEAN
-    shared = -0.5 * np.square(np.array(SHARED) / SHARED_SD)
+    shared = -0.5 * np.square((np.array(SHARED) - SHARED_MEAN) / SHARED_SD)
     out: Array = dead[:, None, None] + family[:, None] + misled
     return (out[..., None] + shared)[..., None, None]
 

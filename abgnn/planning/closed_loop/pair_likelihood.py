@@ -18,9 +18,9 @@ from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
 
 SPREADS = np.geomspace(0.3, 3.0, 10)
 ATTRACTIONS = np.linspace(0.0, 0.9, 10)
-DEADS = (0.0, 0.03, 0.08, 0.15)
-MISLED = (0.0, 0.02, 0.05, 0.1)
-SHARED = (0.0, 0.3, 0.6)
+DEADS = (0.0, 0.03, 0.08)
+MISLED = (0.0, 0.03, 0.08)
+SHARED = (0.0, 0.3, 0.6, 0.9)
 FAMILIES = (0.0, 0.4, 0.8, 1.2)
 _FLOOR = 1e-6
 Grid = tuple[Array, tuple[float, ...], tuple[float, ...], tuple[float, ...], Array]
