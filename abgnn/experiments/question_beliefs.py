@@ -66,7 +66,9 @@ def decisions_about(path: str | Path, questions: Questions) -> DecisionGraph | N
         return None
     plan = LoopPlan.read(path)
     [problem] = plan.loop.problems(questions)
-    return DecisionGraph.of(problem, [_short(name) for name in problem.names])
+    readers = () if problem.readers is None else problem.readers.names
+    names = (*map(_short, problem.names), *readers)
+    return DecisionGraph.of(problem, names)
 
 
 def _short(agent: str) -> str:

@@ -48,10 +48,10 @@ class DecisionGraph:
         """
         Args:
             problem: with its prices.
-            names: of the candidates, as they are to be read; None: the problem's.
+            names: of the candidates and the readers, as they are to be read; None: the problem's.
             least: chance of a branch below which it is left out.
         """
-        grown = _Growth(problem, problem.names if names is None else tuple(names), least)
+        grown = _Growth(problem, _names(problem) if names is None else tuple(names), least)
         grown.visit((), 1.0)
         return cls(tuple(grown.nodes), tuple(sorted(grown.edges)))
 
@@ -91,9 +91,19 @@ class _Growth:
     def _text(self, step: Step) -> str:
         if step.ask:
             return "ask " + " and ".join(self.names[m] for m in step.ask)
+        if step.reader is not None:
+            reader = self.names[len(self.problem) + step.reader]
+            right = step.value_read[step.reader] + self._price(step.reader, step)
+            return f"{reader} reads all\n{right:.0%} likely right"
         if step.answer is None:
             return "no answer"
         return f"answer of {self.names[step.answer]}\n{step.probability:.0%} likely right"
+
+    def _price(self, reader: int, step: Step) -> float:
+        readers, problem = self.problem.readers, self.problem
+        assert readers is not None, "somebody reads"
+        n = sum(step.posterior.counts)
+        return float(readers.price(problem.lambda_tok, problem.lambda_lat)[reader, n])
 
     def _chance(self, answers: tuple[Asked, ...]) -> float:
         return float(posterior_of(self.problem, answers).weights.sum())
@@ -135,3 +145,7 @@ class _Growth:
             return "answers"
         alike = [self.names[a.llm] for a in answers if a.key == key]
         return f"as {', '.join(alike)}" if alike else "otherwise"
+
+
+def _names(problem: LoopProblem) -> tuple[str, ...]:
+    return problem.names + (() if problem.readers is None else problem.readers.names)

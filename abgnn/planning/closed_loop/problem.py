@@ -13,6 +13,7 @@ from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_tree import AnswerTree, answer_tree
+from abgnn.planning.closed_loop.readers import Readers
 
 MOST_LLMS, MOST_CALLS = 8, 4
 FULL, PROTOTYPE = (4, 3, 2, 1), (3, 2, 1, 1)
@@ -50,6 +51,7 @@ class LoopProblem:
         most_calls: at most 4.
         depths: calls looked ahead after 0, 1, 2, … answers; the last one holds from there on.
         parallel: whether the first two may be asked at once where that is worth more.
+        readers: who may read all answers and give the one that stands; None: nobody.
         final: a and b of P(right) = σ(a logit p + b), of the most probable answer.
 
     Raises:
@@ -71,6 +73,7 @@ class LoopProblem:
     most_calls: int = MOST_CALLS
     depths: tuple[int, ...] = FULL
     parallel: bool = True
+    readers: Readers | None = None
     final: tuple[float, float] = (1.0, 0.0)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from abgnn.data import Agent, Backbone, Catalogue, LoopStep, Plan, Query, Usage,
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.programs import ClosedLoopProgram
+from abgnn.models.programs.closed_loop import Reader
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
@@ -236,3 +237,38 @@ def _recorded(path: str, mode: str, plans: list[Plan]) -> list[object]:
         outcomes = runs.run(plans)
     assert all(outcome.steps for outcome in outcomes)
     return [(o.answer, o.steps, o.cost, o.latency) for o in outcomes]
+
+
+def with_reader(**kwargs: object) -> Plan:
+    """The three candidates, and a judge that reads them."""
+    growth = (0.0, 4.0, 4.0, 4.0, 4.0)
+    judge = Reader(0.8, growth, (0.0, 1.0, 1.0, 1.0, 1.0), (1e-5,) * 5, (1.0,) * 5)
+    made = plan(readers=(judge,), **kwargs)
+    return replace(
+        made, agents=(*made.agents, Agent(load_roles("general")[1], "Qwen2.5-72B-Instruct", 800))
+    )
+
+
+def test_a_reader_gets_all_answers_and_its_own_stands() -> None:
+    client = Scripted(
+        {**said(WRONG[0], WRONG[1], WRONG[2]), "Qwen2.5-72B-Instruct": DATA.specimen(QUERY, RIGHT)}
+    )
+    outcome = carried_out(client, with_reader())
+    assert client.calls[-1] == "Qwen2.5-72B-Instruct"
+    assert outcome.score == 1
+    assert outcome.steps[-1].reads
+    names = (*NAMES, "judge")
+    assert "judge reads them and decides" in outcome.steps[-1].words(names)
+
+
+def test_the_posterior_answers_where_the_reader_fails() -> None:
+    lost = CallError("malformed", "no JSON")
+    client = Scripted({**said(RIGHT, RIGHT, RIGHT), "Qwen2.5-72B-Instruct": lost})
+    outcome = carried_out(client, with_reader())
+    assert outcome.error is None
+    assert outcome.score == 1
+
+
+def test_readers_come_back_from_json() -> None:
+    made = with_reader()
+    assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))).program == made.program
