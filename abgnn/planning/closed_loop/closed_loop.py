@@ -74,10 +74,11 @@ class ClosedLoop:
             raise ConfigError("questions", len(questions), f"{len(table)}, as the answers")
         prior = prior or fit_prior(questions, table, published)
         _, usd, _ = prior.predict(questions)
+        chosen = choose_candidates(questions.kinds, prior.left_out, usd, most)
         return cls(
             prior.predict,
-            fit_answers(table, prior.left_out),
-            choose_candidates(questions.kinds, prior.left_out, usd, most),
+            fit_answers(table, prior.left_out, chosen),
+            chosen,
             table,
             prior.left_out,
             depths,

@@ -103,7 +103,8 @@ def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
     for answer in answers:
         form = NO_FORM if answer.key is None else _form(problem, answer)
         none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
-        out = out.after(ability[answer.llm], answer.key, form, none)
+        alpha = float(problem.attractions[answer.llm])
+        out = out.after(ability[answer.llm], answer.key, form, none, alpha)
     return out
 
 

@@ -116,10 +116,32 @@ class LoopProblem:
         return min(n + self.depths[min(n, len(self.depths) - 1)], self.calls)
 
     @cached_property
-    def columns(self) -> tuple[Array, Array, Array]:
-        """P(answer of a column and right), P(and wrong), `[C, N]` each, and weights `[N]`.
+    def attractions(self) -> Array:
+        """α of each, `[M]`."""
+        return self.model.attractions(self.accuracy)
 
-        Without keys the second is P(answer of a column), right or wrong.
+    @property
+    def pulls(self) -> Array:
+        """ρ of every column's LLM; for no key, what it makes of a wrong answer with one, `[C]`."""
+        pull = np.repeat(self.model.pull(self.attractions), self.bins)
+        if not self.keys:
+            return pull
+        form = 1.0 if self.form_wrong is None else self.form_wrong[:, 0]
+        silent = self._silent / ((1 - self._silent) * self.model.low(self.attractions) * form)
+        return np.concatenate([pull, silent])
+
+    @property
+    def _silent(self) -> Array:
+        none = np.zeros(len(self)) if self.no_key is None else self.no_key
+        return np.clip(none, _LEAST, 1 - _LEAST)
+
+    @cached_property
+    def columns(self) -> tuple[Array, Array, Array]:
+        """P(answer of a column and right), P(and wrong), `[C, N]` each, and weights `[N]`; of
+        columns with a key.
+
+        The second is of a certain key that does not attract. Without keys it is P(answer of a
+        column), right or wrong.
         """
         families = self.families or self.names
         ability, weights = self.model.joint_nodes(self.accuracy, families)
@@ -130,14 +152,8 @@ class LoopProblem:
         is_wrong = (wrong[:, :, None] * (1 - ability)[:, None]).reshape(-1, n)
         if not self.keys:
             return is_right, is_right + is_wrong, weights
-        none = np.full(m, _LEAST) if self.no_key is None else np.maximum(self.no_key, _LEAST)
-        is_wrong *= np.repeat(1 - none, right.shape[1])[:, None]
-        silent = none[:, None] * (1 - ability)
-        return (
-            np.concatenate([is_right, np.zeros_like(silent)]),
-            np.concatenate([is_wrong, silent]),
-            weights,
-        )
+        keyed = (1 - self._silent) * self.model.low(self.attractions)
+        return is_right, is_wrong * np.repeat(keyed, right.shape[1])[:, None], weights
 
     def column(self, answer: Asked) -> int:
         """Of the tree."""

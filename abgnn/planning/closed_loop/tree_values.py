@@ -40,17 +40,51 @@ def tree_weights(problems: Sequence[LoopProblem]) -> TreeWeights:
     """Of problems with the same numbers of LLMs, calls and bins."""
     tree, keys = problems[0].tree, problems[0].keys
     pair = np.stack([_pair_weights(tree, problem) for problem in problems])  # [Q, P]
-    pattern = np.stack([_pattern_weights(tree, problem, keys) for problem in problems])
+    product = np.stack([_set_products(tree, problem) for problem in problems])  # [Q, G + 1]
     final = np.array([problem.final for problem in problems])  # [Q, 2]
     joint, total, stop = [], [], []
     for level in tree.levels:
-        weight = pair[:, level.pair] * pattern[:, level.pattern]  # [Q, S, 1 + H]
+        weight = pair[:, level.pair]  # [Q, S, 1 + H]
+        weight = weight * (_spread(level, product, problems) if keys else _there(level))
         z = weight.sum(2) if keys else weight[:, :, 0]
-        best = weight[:, :, 1:].max(2, initial=0.0)
+        best = _shown(weight[:, :, 1:].max(2, initial=0.0), z, problems)
         joint.append(weight)
         total.append(z)
         stop.append(_calibrated(best, z, final))
     return TreeWeights(tree, tuple(joint), tuple(total), tuple(stop))
+
+
+def _there(level: Level) -> Array:
+    """1 for hypotheses that a state has, `[S, 1 + H]`."""
+    there: Array = (np.arange(level.pair.shape[1]) <= level.groups[:, None]).astype(float)
+    return there
+
+
+def _spread(level: Level, product: Array, problems: Sequence[LoopProblem]) -> Array:
+    r"""How wrong answers fall into groups, beside lo of each of them, `[Q, S, 1 + H]`.
+
+    .. math:: \tau_h = \frac{(W)_r}{W} \Big[\sum_{c \ne h} R_c + \max(0, W - r)\Big],
+        \quad W = K - 1, \; r = \#\{c \ne h\}
+
+    the product of all T along the way, in whatever order the answers came.
+    """
+    there = _there(level)
+    wrong = (level.groups[:, None] - (np.arange(there.shape[1]) > 0)).clip(0)  # r, [S, 1 + H]
+    each = product[:, level.group]  # R, [Q, S, H]
+    others = each.sum(2, keepdims=True) - np.pad(each, ((0, 0), (0, 0), (1, 0)))
+    most = int(wrong.max()) + 1
+    ways = np.array([[p.model.labels(r) for r in range(most)] for p in problems])  # [Q, r]
+    options = np.array([p.model.wrong_options for p in problems])
+    unseen = np.maximum(options[:, None, None] - wrong, 0)
+    silent = product[:, level.silent, None]
+    out: Array = ways[:, wrong] * (others + unseen) * silent * there
+    return out
+
+
+def _set_products(tree: AnswerTree, problem: LoopProblem) -> Array:
+    """R of every set of columns, what its answers without key add, and 0 for none, `[G + 1]`."""
+    product = np.exp(tree.sets @ np.log(problem.pulls))
+    return np.append(product, 0.0)
 
 
 def _pair_weights(tree: AnswerTree, problem: LoopProblem) -> Array:
@@ -66,10 +100,14 @@ def _pair_weights(tree: AnswerTree, problem: LoopProblem) -> Array:
     return out
 
 
-def _pattern_weights(tree: AnswerTree, problem: LoopProblem, keys: bool) -> Array:
-    """τ of every pattern, `[patterns]`; 0 for no hypothesis."""
-    real = [problem.model.pattern(p) if keys else 1.0 for p in tree.patterns[:-1]]
-    return np.array([*real, 0.0])
+def _shown(best: Array, z: Array, problems: Sequence[LoopProblem]) -> Array:
+    """P(right) from P(the accepted answer), both times Z, `[Q, S]`; 0 where nothing was named."""
+    models = [problem.model for problem in problems]
+    if not any(model.misled for model in models):
+        return best
+    shown = np.stack([m.shown(b, t) for m, b, t in zip(models, best, z, strict=True)])
+    out: Array = np.where(best > 0, shown, 0.0)
+    return out
 
 
 def _calibrated(best: Array, z: Array, final: Array) -> Array:
