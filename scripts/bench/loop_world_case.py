@@ -109,10 +109,10 @@ class Case:
         """Of the test questions."""
         return Replay(loop.problems(self.questions, self.table.options), self.table)
 
-    def run(self, policy: Policy) -> list[Outcome]:
-        """What a policy makes of the test questions, by the executor."""
+    def run(self, policy: Policy, most: int | None = None) -> list[Outcome]:
+        """What a policy makes of the first test questions, by the executor."""
         with self.module.new_executor(self.data) as executor:
-            return evaluate(policy, self.mas, executor, self.test, first_sample=JUDGED)
+            return evaluate(policy, self.mas, executor, self.test[:most], first_sample=JUDGED)
 
 
 def means(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,12 +17,12 @@ from abgnn.planning import Budget, QuestionPlan
 from abgnn.planning.closed_loop.calibrated import PlannerPredict
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.pacing import Pacer
-from abgnn.planning.closed_loop.replay import Replay
+from abgnn.planning.closed_loop.replay import Replay, Replayed
 
 Figures = dict[str, list[float]]
 SHARES = tuple(np.round(np.arange(0.15, 1.51, 0.05), 2).tolist())
 """Of the best single LLM's cost: where a loop is compared with it."""
-PACED = 300  # questions
+PACED, EXECUTED = 300, 200  # questions
 TIGHT = 0.8  # of the seconds that a loop takes where they have no price: the latency budget
 _PATH = 14
 
@@ -32,20 +32,24 @@ def measured(case: Case, *, standard: bool) -> Figures:
     plan = LoopPlan.of(case.complete, Budget())
     spent = plan.loop.table.usd.mean(0)
     budgets = np.geomspace(spent.min(), spent.max(), 6)[1:-1]
-    replay, rivals = case.replay(plan.loop), _rivals(case, plan)
+    replay, price = case.replay(plan.loop), _prices(plan)
+    accuracy, usd, _ = PlannerPredict(plan.planner, plan.agents)(case.questions)
+    rivals = Rivals(case.table, accuracy, usd)
     static = planned(QuestionPlan.of(case.complete, Budget()), case.questions, case.table)
     out = _at_budgets(case, plan, budgets, replay, rivals, static)
-    out |= _path(plan, replay, rivals, np.geomspace(spent.min(), 1.2 * spent.max(), _PATH))
-    out |= _paced(plan, replay, budgets)
+    path = np.geomspace(1.05 * spent.min(), 1.2 * spent.max(), _PATH)
+    out |= _path([replay(price(float(b))) for b in path], replay(0.0), rivals)
+    out |= _paced(replay, budgets, price)
     out |= _latency(case, plan, replay, float(budgets[2]))
     if standard:
         out |= _standard(case, budgets, float(spent.max()))
     return out
 
 
-def _rivals(case: Case, plan: LoopPlan) -> Rivals:
-    accuracy, usd, _ = PlannerPredict(plan.planner, plan.agents)(case.questions)
-    return Rivals(case.table, accuracy, usd)
+def _prices(plan: LoopPlan) -> Callable[[float], float]:
+    """λ of a budget."""
+    unit = 1 / float(np.mean([p.usd.mean() for p in plan.loop.replay.problems]))
+    return price_curve(lambda x: plan.loop.replay(x).usd, 1e-4 * unit, 10 * unit)
 
 
 def _at_budgets(
@@ -56,45 +60,39 @@ def _at_budgets(
     calls = np.zeros(5)
     for budget in budgets:
         at = plan.at(Budget(float(budget)))
-        outcomes = case.run(PlannedLoops(at))
-        score, usd, seconds = means(outcomes)
-        n = np.array([len(o.calls) for o in outcomes])
-        calls += np.bincount(n, minlength=5)[:5] / len(n) / len(budgets)
+        run = replay(*at.prices)
+        score, usd, seconds = (float(x.mean()) for x in (run.right, run.usd, run.seconds))
+        calls += np.bincount(run.calls, minlength=5)[:5] / len(run.calls) / len(budgets)
         row = (score, rivals.mixture(usd), rivals.router(usd), static(usd), rivals.single(usd))
-        more = (usd / budget, n.mean(), _shown(outcomes) - score, _same(outcomes, replay, at))
-        for name, value in zip(names, (*row, *more, seconds), strict=True):
+        shown = run.probability.mean() - score
+        same = _same(case.run(PlannedLoops(at), EXECUTED), run)
+        more = (usd / budget, run.calls.mean(), shown, same, seconds)
+        for name, value in zip(names, (*row, *more), strict=True):
             out[name].append(float(value))
     return out | {"calls of a question": calls.tolist()}
 
 
-def _shown(outcomes: list[Outcome]) -> float:
-    """Mean of P(right) as the loops gave it when they stopped."""
-    return float(np.mean([o.steps[-1].probability for o in outcomes]))
+def _same(outcomes: list[Outcome], run: Replayed) -> float:
+    """Share of the questions on which executing comes to what the replay of the test does."""
+    n = len(outcomes)
+    score, usd, sure = np.array([(o.score, o.cost, o.steps[-1].probability) for o in outcomes]).T
+    alike = (score == run.right[:n]) & np.isclose(usd, run.usd[:n], rtol=1e-6)
+    return float(np.mean(alike & np.isclose(sure, run.probability[:n], atol=1e-6)))
 
 
-def _same(outcomes: list[Outcome], replay: Replay, at: LoopPlan) -> float:
-    """Share of the questions on which a replay of the test's table comes to the same."""
-    run = replay(*at.prices)
-    score, usd = (np.array([getattr(o, of) for o in outcomes]) for of in ("score", "cost"))
-    return float(np.mean((score == run.right) & np.isclose(usd, run.usd, rtol=1e-6)))
-
-
-def _path(plan: LoopPlan, replay: Replay, rivals: Rivals, budgets: Array) -> Figures:
+def _path(runs: list[Replayed], unlimited: Replayed, rivals: Rivals) -> Figures:
     """The loop's curve beside the best single LLM."""
-    runs = [replay(plan.loop.at(float(b)).lambda_tok) for b in budgets] + [replay(0.0)]
-    curve = Curve(np.array([(run.usd.mean(), run.right.mean()) for run in runs]))
+    curve = Curve(np.array([(run.usd.mean(), run.right.mean()) for run in (*runs, unlimited)]))
     cost, score = rivals.best_single
     return {
         "top": [float(curve.score.max()) - score],
-        "unlimited": [float(runs[-1].right.mean()) - score],
+        "unlimited": [float(unlimited.right.mean()) - score],
         "beside the best": [curve(share * cost) - score for share in SHARES],
     }
 
 
-def _paced(plan: LoopPlan, replay: Replay, budgets: Array) -> Figures:
+def _paced(replay: Replay, budgets: Array, price: Callable[[float], float]) -> Figures:
     spending = Spending(replay, PACED)
-    unit = 1 / float(np.mean([p.usd.mean() for p in replay.problems]))
-    price = price_curve(lambda x: plan.loop.replay(x).usd, 1e-4 * unit, 10 * unit)
     out: Figures = {"paced": [], "paced, dearer": []}
     for budget in budgets:
         for name, dearer in (("paced", False), ("paced, dearer", True)):
@@ -110,13 +108,15 @@ def _latency(case: Case, plan: LoopPlan, replay: Replay, usd: float) -> Figures:
     free = plan.at(Budget(usd))
     limit = TIGHT * free.expected["latency_s"]
     at = plan.at(Budget(usd, limit))
-    score, cost, seconds = means(case.run(PlannedLoops(at)))
+    _, cost, seconds = means(case.run(PlannedLoops(at), EXECUTED))
     one_by_one = replace(replay, problems=[replace(p, parallel=False) for p in replay.problems])
     runs: Mapping[str, Replay] = {"parallel": replay, "sequential": one_by_one}
-    out = {"latency use": [seconds / limit], "cost use beside": [cost / usd]}
+    out = {"executed": [cost, seconds], "limit": [limit]}
     for name, each in runs.items():
         run = each(*at.prices)
         out[name] = [float(run.seconds.mean()), float(run.right.mean()), float(run.usd.mean())]
+    out["latency use"] = [out["parallel"][0] / limit]
+    out["cost use beside"] = [out["parallel"][2] / usd]
     run = replay(*free.prices)
     out["no limit"] = [float(run.seconds.mean()), float(run.right.mean()), float(run.usd.mean())]
     return out

@@ -92,7 +92,7 @@ def _others(worlds: Worlds) -> Table:
     add("limited seconds: seconds, accuracy, USD", "parallel", 4)
     add("the same prices, one after the other", "sequential", 4)
     add("without the limit", "no limit", 4)
-    add("replays that come to what was executed", "same")
+    add("executed as replayed, by budget", "same")
     add("CPU ms per decision", "ms per decision", 2)
     add("CPU ms per question", "ms per question", 2)
     return table

@@ -34,7 +34,7 @@ class ClosedLoopProgram(Program):
         accuracy: P(right) of each agent alone.
         usd, seconds: expected, of one call of each.
         lambda_tok, lambda_lat: prices of a USD and of a second, in accuracy.
-        spread, dead, attraction, options, family: of the `AnswerModel`.
+        spread, dead, attraction, options, family, misled, shared: of the `AnswerModel`.
         families: of like weights, one name per agent; empty: every agent is its own.
         no_key: P(no key | wrong) of each agent; empty: hardly ever.
         examples: (P(passes | right), P(passes | wrong)) of each agent, where answers are programs
@@ -55,6 +55,8 @@ class ClosedLoopProgram(Program):
     attraction: float = 0.55
     options: int = 0
     family: float = 0.0
+    misled: float = 0.0
+    shared: float = 0.0
     families: tuple[str, ...] = ()
     no_key: tuple[float, ...] = ()
     examples: tuple[tuple[float, float], ...] = ()
@@ -83,6 +85,8 @@ class ClosedLoopProgram(Program):
             attraction=model.attraction,
             options=model.options,
             family=model.family,
+            misled=model.misled,
+            shared=model.shared,
             families=tuple(problem.families),
             no_key=() if problem.no_key is None else tuple(problem.no_key.tolist()),
             examples=_examples(problem),
@@ -98,6 +102,7 @@ class ClosedLoopProgram(Program):
         passing = np.array(self.examples).reshape(len(self.examples), 2)  # P(passes | …)
         forms = np.stack([1 - passing, passing], 1)  # [M, bins, (right, wrong)]
         model = (self.spread, self.dead, self.attraction, self.options, self.family)
+        model = (*model, self.misled, self.shared)
         return LoopProblem(
             names=tuple(map(str, range(len(self.accuracy)))),
             accuracy=np.array(self.accuracy),
