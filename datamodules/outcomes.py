@@ -6,12 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from abgnn.data.open_key import open_key
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.outcomes.catalogue import domain_of_task
 from abgnn.outcomes.cells import Missing
 from abgnn.outcomes.layouts import Layout, read_outcomes
-from abgnn.outcomes.recorded_text import recorded_score, with_score
+from abgnn.outcomes.recorded_text import recorded_score, split_score, with_score
 from abgnn.outcomes.table import OutcomeTable
 from datamodules.question_set import QuestionSet
 
@@ -25,8 +26,9 @@ WHERE = (
 class Outcomes(QuestionSet):
     """Questions whose answers by several LLMs are recorded; splits are stratified by task.
 
-    `meta`: subject (the task), row (in `table`). A response is scored by what the table says of
-    it, which a recorded client writes into it; the gold answers are not needed.
+    `meta`: subject (the task), row (in `table`), options (to choose from, where the table says). A
+    response is scored by what the table says of it, which a recorded client writes into it; the
+    gold answers are not needed.
 
     Args:
         path, layout, tasks, llms, profiles, missing, allow_pickle: as in
@@ -84,7 +86,7 @@ class Outcomes(QuestionSet):
                 id=id,
                 text=text,
                 domain=self.one_domain or domain_of_task(task),
-                meta={"subject": task, "row": q},
+                meta={"subject": task, "row": q, **self._options(q)},
             )
             for q, (id, text, task) in enumerate(
                 zip(table.ids, table.texts, table.tasks, strict=True)
@@ -95,6 +97,19 @@ class Outcomes(QuestionSet):
         """What the table says of the response."""
         return recorded_score(response)
 
+    def key(self, query: Query, response: str) -> str:
+        """The recorded key, or what a recorded text comes down to; never the line with the score.
+
+        "" where the table has neither: such answers cannot be compared.
+        """
+        _, text = split_score(response)
+        if self.table.keys:
+            return text.strip()
+        return open_key(text) if self.table.responses else ""
+
     def specimen(self, query: Query, *, correct: bool) -> str:
         """A response that is recorded as right or wrong."""
         return with_score(float(correct))
+
+    def _options(self, row: int) -> dict[str, int]:
+        return {"options": self.table.options[row]} if self.table.options else {}

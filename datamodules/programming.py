@@ -22,6 +22,7 @@ class Programming:
     """
 
     sandbox: Sandbox
+    programs = True  # two right answers differ in text: they are compared by what they do
 
     def score(self, query: Query, response: str) -> float:
         """1 if the tests pass. Blocks while they run; safe in any thread."""

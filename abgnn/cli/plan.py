@@ -58,7 +58,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--pools", action="store_true", help=text)
     text = "how many queries the stated intervals are for"
     parser.add_argument("--queries", type=int, default=100, metavar="N", help=text)
-    text = "file of the plan, for `abgnn certify`, `abgnn run`, PlannedQuestions, PlannedLoops, PlannedMixture"
+    text = "file of the plan, for `abgnn certify`, `abgnn run`, `abgnn serve`"
     parser.add_argument("--out", metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
 

@@ -19,6 +19,7 @@ class LoopStep:
         stop: value of stopping.
         ask: value of asking each agent next; None: it cannot be asked.
         asks: agents asked next, side by side; empty: the loop stops.
+        reads: whether the one that is asked reads all answers; what it says is the answer then.
     """
 
     answers: tuple[tuple[int, str], ...]
@@ -28,6 +29,7 @@ class LoopStep:
     stop: float
     ask: tuple[float | None, ...]
     asks: tuple[int, ...]
+    reads: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -64,6 +66,8 @@ class LoopStep:
         if len(self.asks) > 1:
             return f"Ask {who} at once."
         gain = (self.ask[self.asks[0]] or 0.0) - self.stop
+        if self.reads:
+            return f"{who} reads them and decides: {100 * gain:+.1f} points, its price subtracted."
         return f"Ask {who}: {100 * gain:+.1f} points, its price subtracted."
 
 

@@ -161,7 +161,12 @@ class Plan:
         )
 
     def to_mermaid(self) -> str:
-        """The plan as a Mermaid flow chart; temporal edges are dotted."""
+        """The plan as a Mermaid flow chart; temporal edges are dotted. A closed loop's is the
+        graph of its decisions."""
+        if self.program is not None:
+            drawn = self.program.to_mermaid([f"{a.role.name}: {a.backbone}" for a in self.agents])
+            if drawn is not None:
+                return drawn
         lines = ["flowchart LR"]
         for i, a in enumerate(self.agents):
             left, right = ("([", "])") if i == self.decision else ("[", "]")

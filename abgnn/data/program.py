@@ -71,8 +71,9 @@ class Stage(Protocol):
         """
         ...
 
-    async def passes_examples(self, answer: AgentAnswer) -> bool:
-        """Whether an answer's program passes all public examples of the question."""
+    async def examples(self, answer: AgentAnswer) -> bool | None:
+        """Whether an answer's program passes all public examples of the question; None: there are
+        no examples, or there is no program."""
         ...
 
     def note(self, step: LoopStep) -> None:
@@ -93,6 +94,14 @@ class Program(ABC):
 
         If it returns a text in place of an answer, the rollout ends with the latest answer of all.
         """
+
+    def to_mermaid(self, names: Sequence[str]) -> str | None:
+        """What may be done, as a Mermaid flow chart; None: the plan's edges show it.
+
+        Args:
+            names: of the plan's agents, by index.
+        """
+        return None
 
 
 _OLD_NAMES = {  # what plans of 0.1 have in place of a class path

@@ -62,9 +62,14 @@ class KeyedTask(Task, Protocol):
 
 
 def options_of(query: Query) -> int:
-    """How many options a question gives to choose from, by `meta["choices"]`; 0: it is open."""
-    choices = query.meta.get("choices")
-    return len(choices) if isinstance(choices, Sequence) and len(choices) > 1 else 0
+    """How many options a question gives to choose from; 0: it is open.
+
+    By `meta["choices"]`, or where these are not listed by their number, `meta["options"]`.
+    """
+    choices, number = query.meta.get("choices"), query.meta.get("options")
+    if isinstance(choices, Sequence) and len(choices) > 1:
+        return len(choices)
+    return number if isinstance(number, int) and number > 1 else 0
 
 
 class OpenQuestion:

@@ -13,9 +13,11 @@ from abgnn.planning.beliefs import Belief
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration, file_format
-from abgnn.planning.question_plan import FORMAT as PLAN
-from abgnn.planning.question_plan import QuestionPlan
+from abgnn.planning.closed_loop.decision_graph import DecisionGraph
+from abgnn.planning.closed_loop.loop_plan import FORMAT as LOOP
+from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.questions import Questions
+from abgnn.planning.reading_plan import FORMATS, read_reading_plan
 
 
 def read_planner(path: str | Path) -> tuple[QuestionPlanner, str, str]:
@@ -28,8 +30,8 @@ def read_planner(path: str | Path) -> tuple[QuestionPlanner, str, str]:
     if kind == CALIBRATION:
         calibration = Calibration.load(path)
         return calibration.by_question(), calibration.encoder, calibration.label
-    if kind == PLAN:
-        plan = QuestionPlan.read(path)
+    if kind in FORMATS:
+        plan = read_reading_plan(path)
         return plan.planner, plan.encoder, plan.label
     allowed = "a file of `abgnn calibrate`, or of `abgnn plan` without --blind"
     raise ConfigError("FILE", str(path), allowed)
@@ -56,3 +58,19 @@ def beliefs_about(
     if kind is not None:
         questions = replace(questions, kinds=(kind,))
     return planner(questions), questions
+
+
+def decisions_about(path: str | Path, questions: Questions) -> DecisionGraph | None:
+    """What closed loops of a file may do on one question; None: the file is of another kind."""
+    if file_format(path) != LOOP:
+        return None
+    plan = LoopPlan.read(path)
+    [problem] = plan.loop.problems(questions)
+    readers = () if problem.readers is None else problem.readers.names
+    names = (*map(_short, problem.names), *readers)
+    return DecisionGraph.of(problem, names)
+
+
+def _short(agent: str) -> str:
+    """Without its role, which loops of lone agents share."""
+    return agent.rpartition(": ")[2]

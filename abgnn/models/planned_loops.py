@@ -57,10 +57,11 @@ def loop_plans(plan: LoopPlan, queries: Sequence[Query], questions: Questions) -
 
 
 def _plan(plan: LoopPlan, query: Query, problem: LoopProblem) -> Plan:
-    """The candidates are the agents, the ablest one stands for the answer in pictures."""
-    place = {name: agent for name, agent in zip(plan.loop.llms, plan.agents.agents, strict=True)}
+    """Candidates, then readers; the ablest candidate stands for the answer in pictures."""
+    place = dict(zip(plan.loop.llms, plan.agents.agents, strict=True))
     planner = plan.planner
-    chosen = [place[name] for name in problem.names]
+    readers = () if problem.readers is None else problem.readers.names
+    chosen = [place[name] for name in (*problem.names, *readers)]
     agents = tuple(Agent(planner.template.roles[s], planner.backbones[m]) for s, m in chosen)
     program = ClosedLoopProgram.of(problem)
     return Plan(query, agents, (), int(problem.accuracy.argmax()), program=program)

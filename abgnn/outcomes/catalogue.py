@@ -34,6 +34,7 @@ def catalogue_of(
     profiles: str | Path | Profiles | None = None,
     *,
     domain: str | None = None,
+    scores: bool = True,
 ) -> Catalogue:
     """Backbones whose `cost(usage)` is the recorded cost, as nearly as one price list can be.
 
@@ -46,12 +47,13 @@ def catalogue_of(
             per task become the published scores.
         profiles: as in `read_outcomes`.
         domain: one domain under which all scores are entered; None: each task's own.
+        scores: False: no published score, so that nothing is known of a row before it is asked.
 
     Raises:
         ConfigError: an LLM has neither a price nor recorded costs.
     """
     prices = read_profiles(profiles) if profiles is not None else fitted_prices(table)
-    scores = _scores(table, domain)
+    published = _scores(table, domain) if scores else {name: {} for name in table.llms}
     for name in table.llms:
         if name not in prices:
             raise ConfigError(f"price of {name}", None, f"among {sorted(prices)}")
@@ -64,7 +66,7 @@ def catalogue_of(
                 price_in=prices[name].price_in,
                 price_out=prices[name].price_out,
                 active_params_b=prices[name].params_b,
-                benchmarks=scores[name],
+                benchmarks=published[name],
             )
             for name in table.llms
         )

@@ -18,7 +18,10 @@ NAN = math.nan
 
 @dataclass(slots=True)
 class Cell:
-    """The outcome of one LLM on one question; nan (or None) where the table has none."""
+    """The outcome of one LLM on one question; nan (or None) where the table has none.
+
+    `key`: of its answer, "" where no key could be read; None: the layout has no keys.
+    """
 
     score: float
     cost: float = NAN
@@ -26,17 +29,19 @@ class Cell:
     completion_tokens: float = NAN
     latency: float = NAN
     response: str | None = None
+    key: str | None = None
 
 
 @dataclass(slots=True)
 class Entry:
-    """One question with the outcomes of the LLMs."""
+    """One question with the outcomes of the LLMs; `options` to choose from, 0 where it is open."""
 
     id: str
     task: str
     text: str
     cells: dict[str, Cell]
     metric: str = ""
+    options: int = 0
 
 
 def assemble(
@@ -70,12 +75,16 @@ def assemble(
     }
     all_answered = all(e.cells[m].response is not None for e in full for m in names)
     responses = tuple(tuple(e.cells[m].response or "" for m in names) for e in full)
+    keyed = any(e.cells[m].key is not None for e in full for m in names)
+    keys = tuple(tuple(e.cells[m].key or "" for m in names) for e in full)
     return OutcomeTable(
         tuple(e.id for e in full),
         tuple(e.text for e in full),
         tuple(e.task for e in full),
         tuple(names),
         responses=responses if all_answered else (),
+        keys=keys if keyed else (),
+        options=tuple(e.options for e in full) if keyed else (),
         **arrays,
     )
 

@@ -10,6 +10,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def read_records(path: Path, *, allow_pickle: bool = False) -> list[Record]:
     if not rows:
         raise ConfigError(str(path), "no rows", "a table with at least one row")
     return rows
+
+
+def place_of(path: Path, row: int) -> str:
+    """Where the row of this index is, for messages: the line of a JSON file, else its number."""
+    if path.suffix.lower() in (".jsonl", ".json"):
+        with path.open(encoding="utf-8") as file:
+            lines = (n for n, line in enumerate(file, 1) if line.strip())
+            return f"{path}:{next(islice(lines, row, None))}"
+    return f"{path}: row {row + 1}"
 
 
 def _csv_rows(path: Path) -> list[Record]:

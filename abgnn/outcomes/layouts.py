@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from abgnn.errors import ConfigError
 from abgnn.outcomes.cells import Entry, Missing, assemble
 from abgnn.outcomes.files import Record, read_records
+from abgnn.outcomes.keyed import is_keyed, keyed_entries
 from abgnn.outcomes.long import is_long, long_entries
 from abgnn.outcomes.prices import (
     Profiles,
@@ -24,7 +25,7 @@ from abgnn.outcomes.wide import (
     routerbench_entries,
 )
 
-Layout = Literal["auto", "long", "routerbench", "llmrouter", "routellm"]
+Layout = Literal["auto", "long", "answers", "routerbench", "llmrouter", "routellm"]
 PAPER = ("mmlu", "math", "gsm8k", "mbpp", "human_eval")  # the paper's five benchmarks
 
 
@@ -41,8 +42,9 @@ def read_outcomes(
     """Read a table of recorded outcomes of LLMs on the same questions.
 
     Layouts: `long` (CSV or jsonl; query, task, model, score, and where known cost, prompt_tokens,
-    completion_tokens, latency, id, response), `routerbench`, `routellm` (CSV, parquet, pickle)
-    and `llmrouter` (jsonl); see `long.py` and `wide.py`.
+    completion_tokens, latency, id, response), `answers` (jsonl, with the keys of answers),
+    `routerbench`, `routellm` (CSV, parquet, pickle) and `llmrouter` (jsonl); see `long.py`,
+    `keyed.py` and `wide.py`.
 
     Columns that a table lacks are estimated (see `prices.py`): prompt tokens are the
     question's characters / 4, completion tokens the response's characters / 4 or, without a
@@ -83,6 +85,8 @@ def detect_layout(record: Record, where: str) -> Layout:
     Raises:
         ConfigError: it is none of ours.
     """
+    if is_keyed(record):
+        return "answers"
     if isinstance(record.get("scores"), dict):
         return "llmrouter"
     if any(str(name).endswith(COST) for name in record):
@@ -91,13 +95,15 @@ def detect_layout(record: Record, where: str) -> Layout:
         return "long"
     if "prompt" in record:
         return "routellm"
-    allowed = "one of the layouts long, routerbench, llmrouter, routellm (see read_outcomes)"
+    allowed = f"one of the layouts {', '.join(get_args(Layout)[1:])} (see read_outcomes)"
     raise ConfigError(f"{where}: columns", list(record), allowed)
 
 
 def _entries(records: Sequence[Record], layout: Layout, path: Path) -> list[Entry]:
     if layout == "long":
         return long_entries(records, str(path))
+    if layout == "answers":
+        return keyed_entries(records, path)
     if layout == "routerbench":
         return routerbench_entries(records, str(path))
     if layout == "llmrouter":

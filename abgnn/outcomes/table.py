@@ -16,7 +16,7 @@ from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 
 ARRAYS = ("score", "cost", "prompt_tokens", "completion_tokens", "latency")
-Responses = tuple[tuple[str, ...], ...]
+Texts = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class OutcomeTable:
         prompt_tokens, completion_tokens: per call, `[Q, M]`; nan where it does not say.
         latency: seconds per call, `[Q, M]`; nan where it does not say.
         responses: what the LLMs wrote, Q tuples of M texts; empty where the table does not say.
+        keys: what their answers come down to, Q tuples of M texts, "" where one has no key; empty
+            where the table does not say.
+        options: how many each question gives to choose from, 0 where it is open, `[Q]`; empty
+            where the table does not say.
 
     Raises:
         ConfigError: shapes that do not fit, an id twice, a score outside [0, 1] or missing.
@@ -47,7 +51,9 @@ class OutcomeTable:
     prompt_tokens: Array
     completion_tokens: Array
     latency: Array
-    responses: Responses = ()
+    responses: Texts = ()
+    keys: Texts = ()
+    options: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.ids), len(self.llms))
@@ -57,8 +63,12 @@ class OutcomeTable:
         if not len(self.texts) == len(self.tasks) == shape[0]:
             sizes = (len(self.texts), len(self.tasks))
             raise ConfigError("OutcomeTable.texts, tasks", sizes, f"one per id, {shape[0]}")
-        if self.responses and {len(self.responses), *map(len, self.responses)} - {*shape}:
-            raise ConfigError("OutcomeTable.responses", len(self.responses), f"texts as {shape}")
+        for name in ("responses", "keys"):
+            rows = getattr(self, name)
+            if rows and (len(rows), {*map(len, rows)}) != (shape[0], {shape[1]}):
+                raise ConfigError(f"OutcomeTable.{name}", len(rows), f"texts as {shape}")
+        if self.options and len(self.options) != shape[0]:
+            raise ConfigError("OutcomeTable.options", len(self.options), f"one per id, {shape[0]}")
         if len(set(self.ids)) < len(self.ids):
             twice = next(i for n, i in enumerate(self.ids) if i in self.ids[:n])
             raise ConfigError("OutcomeTable.ids", twice, "every id once")
@@ -78,7 +88,7 @@ class OutcomeTable:
         """The table of some questions, by index or mask."""
         index = np.arange(len(self.ids))[np.asarray(keep)]
         fields: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
-        for name in ("ids", "texts", "tasks", "responses"):
+        for name in ("ids", "texts", "tasks", "responses", "keys", "options"):
             values = getattr(self, name)
             fields[name] = tuple(values[i] for i in index) if values else ()
         return replace(self, **fields)
@@ -94,5 +104,6 @@ class OutcomeTable:
                 raise ConfigError("OutcomeTable.llms", llm, ", ".join(self.llms))
         index = [self.llms.index(llm) for llm in llms]
         fields: dict[str, Any] = {name: getattr(self, name)[:, index] for name in ARRAYS}
-        fields["responses"] = tuple(tuple(row[m] for m in index) for row in self.responses)
+        for name in ("responses", "keys"):
+            fields[name] = tuple(tuple(row[m] for m in index) for row in getattr(self, name))
         return replace(self, llms=tuple(llms), **fields)

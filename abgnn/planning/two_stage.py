@@ -82,6 +82,7 @@ class TwoStageBeliefs:
         published: Array | None = None,
         usd: Array | None = None,
         seconds: Array | None = None,
+        by_evidence: bool = False,
     ) -> TwoStageBeliefs:
         """
         Args:
@@ -91,6 +92,8 @@ class TwoStageBeliefs:
             backbones: M names.
             published: expected accuracies before any answer, `[M]`; None: the mean of all scores.
             usd, seconds: of LLMs that were never called, `[M]`; None: the others' means.
+            by_evidence: how much text and kind say by marginal likelihood, where every LLM has
+                answered every question; better with many kinds of few questions.
 
         Raises:
             ConfigError: outcomes of another number of questions or LLMs.
@@ -106,7 +109,7 @@ class TwoStageBeliefs:
             tuple(roles),
             tuple(backbones),
             features,
-            fit_two_stages(read, outcomes.score, prior, kinds),
+            fit_two_stages(read, outcomes.score, prior, kinds, by_evidence=by_evidence),
             BillModel.fit(length, read.kind, outcomes.usd, kinds, prior=usd),
             BillModel.fit(length, read.kind, outcomes.seconds, kinds, prior=seconds),
         )

@@ -10,6 +10,7 @@ import numpy as np
 from abgnn.data.arrays import Array, Index
 from abgnn.planning.posterior_variance import Conditioned, PosteriorVariance
 from abgnn.planning.question_kernel import LinearForm, ReadQuestions, inverse_of
+from abgnn.planning.two_stage_evidence import likeliest_ability, likeliest_difficulty
 from abgnn.planning.two_stage_fit import (
     ABILITY_COUNT,
     LUCK,
@@ -81,7 +82,12 @@ class TwoStageFit:
 
 
 def fit_two_stages(
-    read: ReadQuestions, score: Array, prior: Array, kinds: int, most: int = MOST_ANSWERS
+    read: ReadQuestions,
+    score: Array,
+    prior: Array,
+    kinds: int,
+    most: int = MOST_ANSWERS,
+    by_evidence: bool = False,
 ) -> TwoStageFit:
     """
     Args:
@@ -91,10 +97,11 @@ def fit_two_stages(
         kinds: U.
         most: answers of an incomplete table that are read; of a larger one, those of a random
             choice of questions.
+        by_evidence: kernels of a complete table by marginal likelihood, not leave-one-out error.
     """
     answered = ~np.isnan(score)
     if answered.all():
-        return _complete(read, score, prior, kinds)
+        return _complete(read, score, prior, kinds, by_evidence)
     order = np.random.default_rng(0).permutation(np.flatnonzero(answered.any(1)))
     kept = np.sort(order[: max(1, int((answered[order].sum(1).cumsum() <= most).sum()))])
     if len(kept) < len(order):
@@ -106,14 +113,18 @@ def fit_two_stages(
     return TwoStageFit(fitted.means, fitted.variance, left_out)
 
 
-def _complete(read: ReadQuestions, score: Array, prior: Array, kinds: int) -> TwoStageFit:
+def _complete(
+    read: ReadQuestions, score: Array, prior: Array, kinds: int, by_evidence: bool
+) -> TwoStageFit:
+    difficulty = likeliest_difficulty if by_evidence else best_difficulty
+    ability = likeliest_ability if by_evidence else best_ability
     n, grams = len(score), Grams.of(read)
     level = _level(score, prior)
     mean_rest = (score - level).mean(1, keepdims=True)
-    d = best_difficulty(grams, mean_rest, np.full(n, score.shape[1]))
+    d = difficulty(grams, mean_rest, np.full(n, score.shape[1]))
     spread = (float(d.left_out.mean()), max(float(d.left_out.std()), 1e-6))
     z = (d.left_out - spread[0]) / spread[1]
-    f = best_ability(grams, score - level - mean_rest, z)
+    f = ability(grams, score - level - mean_rest, z)
     means = TwoStageMeans(
         level,
         LinearForm.of(d.kernel, read, d.dual, kinds),

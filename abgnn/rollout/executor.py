@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from threading import Event
@@ -17,6 +16,7 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Task
 from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
+from abgnn.rollout.examples import run_examples
 from abgnn.rollout.framework_run import run_framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.graph_run import along
@@ -30,7 +30,7 @@ from abgnn.rollout.plan_checks import bounded, check_plan, used_backbones
 from abgnn.rollout.rollout import Driver, Rollout
 from abgnn.rollout.run_context import OnCall, OnStep, RunContext
 from abgnn.rollout.schedule import Step, schedule
-from abgnn.rollout.scoring import Judgement, Scorer
+from abgnn.rollout.scoring import Scorer, judged
 from abgnn.rollout.settings import RolloutSettings
 from abgnn.rollout.stage import run_on_stage
 from abgnn.rollout.toolbox import Toolbox
@@ -187,6 +187,15 @@ class Executor:
         outcomes = await asyncio.wrap_future(self._loop.submit(self._execute(rollouts)))
         return await asyncio.to_thread(self._scored, outcomes) if score else outcomes
 
+    def examples(
+        self, outcomes: Sequence[Outcome], phase: str = "run"
+    ) -> list[tuple[bool | None, ...]]:
+        """Whether each answered call's program passes its question's public examples, in the order
+        of the outcomes' calls; None: no examples, or no program. Tools are free of charge."""
+        return self._loop.run(
+            run_examples(outcomes, self._tools, self.settings.recording.run, phase)
+        )
+
     def close(self) -> None:
         """Free the client's connections, the loop and the threads; may be called again."""
         if self._closed:
@@ -271,10 +280,10 @@ class Executor:
         if self._scorer is None:
             return outcomes
         fine = [i for i, outcome in enumerate(outcomes) if outcome.error is None]
-        judged = self._scorer((outcomes[i].plan.query, outcomes[i].answer) for i in fine)
+        judgements = self._scorer((outcomes[i].plan.query, outcomes[i].answer) for i in fine)
         scored = list(outcomes)
-        for i, judgement in zip(fine, judged, strict=True):
-            scored[i] = _with(outcomes[i], judgement)
+        for i, judgement in zip(fine, judgements, strict=True):
+            scored[i] = judged(outcomes[i], judgement)
         return scored
 
 
@@ -286,9 +295,3 @@ async def _work(
         outcomes[i] = await rollout.run()
         if on_outcome is not None:
             on_outcome(outcomes[i])
-
-
-def _with(outcome: Outcome, judgement: Judgement) -> Outcome:
-    if isinstance(judgement, str):
-        return replace(outcome, error=judgement, kind="internal")
-    return replace(outcome, score=judgement)

@@ -183,9 +183,13 @@ class Rollout:
 
     async def passes_examples(self, turn: AgentTurn, text: str) -> bool:
         """Whether a program that an agent reads passes the question's public examples."""
+        return bool(await self.examples(turn, text))
+
+    async def examples(self, turn: AgentTurn, text: str) -> bool | None:
+        """The same; None: there are no examples, or there is no program."""
         backbone = self.context.backbones[self.plan.agents[turn.step.agent].backbone]
         caller = self._caller(turn, backbone, 0)
-        return await self.context.tools.passes(self.plan.query, text, caller)
+        return await self.context.tools.examples(self.plan.query, text, caller)
 
     def book(
         self, agent: int, text: str, usage: Usage, seconds: float, start: float

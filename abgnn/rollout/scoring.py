@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
+from abgnn.data.outcome import Outcome
 from abgnn.data.query import Query, Task
 from abgnn.data.specimens import split_header
 
@@ -83,3 +85,10 @@ class Scorer:
         self._memo.update((i, known[i]) for i in new if not isinstance(known[i], str))
         for oldest in list(self._memo)[: len(self._memo) - self._remembered]:
             self._memo.pop(oldest, None)
+
+
+def judged(outcome: Outcome, judgement: Judgement) -> Outcome:
+    """The outcome with its score, or with what went wrong in judging."""
+    if isinstance(judgement, str):
+        return replace(outcome, error=judgement, kind="internal")
+    return replace(outcome, score=judgement)

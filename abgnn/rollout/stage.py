@@ -84,10 +84,10 @@ class _Stage:
             return "deadline", "no time was left for the answer"
         return "budget", "the query's budget admits no call"
 
-    async def passes_examples(self, answer: AgentAnswer) -> bool:
+    async def examples(self, answer: AgentAnswer) -> bool | None:
         step = Step(answer.agent, 0, (), (), ())
         turn = self._rollout.turn(step, 0, [answer], decides=True)
-        return await self._rollout.passes_examples(turn, answer.text)
+        return await self._rollout.examples(turn, answer.text)
 
     async def call(
         self,

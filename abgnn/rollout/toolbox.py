@@ -50,7 +50,7 @@ class Toolbox:
         self.settings, self.ledger = settings, ledger
         self._sandbox: Sandbox | None = None
         self._tools: dict[str, Tool] = {}
-        self._passed: dict[tuple[str, str], bool] = {}
+        self._passed: dict[tuple[str, str], bool | None] = {}
 
     def check(self, names: Iterable[str | None], field: str) -> None:
         """Raise ConfigError for a name that is no tool, or a sandbox that is too weak."""
@@ -74,10 +74,14 @@ class Toolbox:
 
     async def passes(self, query: Query, reply: str, caller: Caller) -> bool:
         """Whether a reply's program passes all public examples of the question, if it has any."""
+        return bool(await self.examples(query, reply, caller))
+
+    async def examples(self, query: Query, reply: str, caller: Caller) -> bool | None:
+        """The same; None: the question has no examples, or the reply no program."""
         key = query.text, reply
         if key not in self._passed:
             result = await self._result(EXAMPLES, query, reply, caller)
-            self._passed[key] = result is not None and result.ok
+            self._passed[key] = None if result is None else result.ok
         return self._passed[key]
 
     async def _result(

@@ -14,7 +14,7 @@ from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.rollout.executor import Executor
-from abgnn.serve.plan_batcher import Chooser, PlanBatcher
+from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget, QueryPlanners
 
 Event: TypeAlias = Plan | CallRecord | LoopStep | Outcome
@@ -47,6 +47,9 @@ class Engine:
 
     def plan(self, query: Query, budget: QueryBudget) -> Future[Plan]:
         """The future of the plan; nothing is spent. A ConfigError is the future's exception."""
+        return self._planned(self.query_planners.of(budget), query, budget)
+
+    def _planned(self, chooser: Future[Chooser], query: Query, budget: QueryBudget) -> Future[Plan]:
         planned: Future[Plan] = Future()
 
         def submit(chosen: Future[Chooser]) -> None:
@@ -69,7 +72,7 @@ class Engine:
             else:
                 planned.set_result(self._bounded(done.result(), budget))
 
-        self.query_planners.of(budget).add_done_callback(submit)
+        chooser.add_done_callback(submit)
         return planned
 
     def start(
@@ -92,8 +95,10 @@ class Engine:
                 raise RuntimeError("the system was closed")
             self._under_way.add(answering)
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
-        planned = self.plan(query, budget)
+        chooser = self.query_planners.of(budget)
+        planned = self._planned(chooser, query, budget)
         planned.add_done_callback(lambda done: self._execute(done, answering, on_event))
+        answering.outcome.add_done_callback(lambda done: _account(done, chooser))
         return answering
 
     def close(self, *, finish: bool = True) -> None:
@@ -147,3 +152,12 @@ def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:
         outcome.set_exception(error)
     else:
         outcome.set_result(done.result())
+
+
+def _account(done: Future[Outcome], chosen: Future[Chooser]) -> None:
+    """Tell a paced chooser what a question has cost, failed ones included."""
+    if done.cancelled() or done.exception() is not None:
+        return
+    chooser = chosen.result()
+    if isinstance(chooser, Paced):
+        chooser.spent(done.result().cost)

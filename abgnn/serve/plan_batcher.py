@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 
 Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A chooser that goes by what its questions have cost."""
+
+    def spent(self, usd: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

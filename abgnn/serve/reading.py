@@ -13,7 +13,9 @@ from abgnn.models.questions import questions_of
 from abgnn.models.reading_plans import plans_by
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.reading_plan import ReadingPlan, reading_plan
+from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, done
 
@@ -52,7 +54,7 @@ class ReadingPlanner:
         self._source, self._mas = source, mas.for_users()
         known = None if isinstance(source, Calibration) else source
         if own is None and known is not None:
-            own = QuestionChooser(known, self._mas)
+            own = self._choosing(known, known.budget["cost_usd"])
         self._own = None if own is None else done(own)
         self._plan: ReadingPlan | None = known
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
@@ -71,7 +73,13 @@ class ReadingPlanner:
         if self._plan is None:
             assert isinstance(self._source, Calibration)
             self._plan = reading_plan(self._source, Budget())
-        return QuestionChooser(self._plan.at(Budget(budget.cost_usd, budget.latency_s)), self._mas)
+        made = self._plan.at(Budget(budget.cost_usd, budget.latency_s))
+        return self._choosing(made, budget.cost_usd)
+
+    def _choosing(self, plan: ReadingPlan, usd: float | None) -> Chooser:
+        if isinstance(plan, LoopPlan) and usd is not None:
+            return PacedLoops(plan, self._mas, usd)
+        return QuestionChooser(plan, self._mas)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)

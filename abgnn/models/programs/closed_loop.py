@@ -3,42 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.planning.closed_loop.answer_model import AnswerModel
+from abgnn.planning.closed_loop.decision_graph import DecisionGraph
 from abgnn.planning.closed_loop.lookahead import Asked, LoopProblem, Step, decide
 from abgnn.planning.closed_loop.problem import FULL, MOST_CALLS
+from abgnn.planning.closed_loop.readers import Readers
 
 PASSES, FAILS = "passes", "fails"
 
 
 @dataclass(frozen=True)
+class Reader:
+    """An agent that may read all answers; its own answer then stands.
+
+    Args:
+        accuracy: P(right) alone.
+        good, bad: what n right, or n wrong, answers add to its logit, for n = 0, 1, ….
+        usd, seconds: of its call when it reads n answers.
+    """
+
+    accuracy: float
+    good: tuple[float, ...]
+    bad: tuple[float, ...]
+    usd: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, readers: Readers, r: int) -> Reader:
+        """One of a problem's."""
+        rows = (readers.good, readers.bad, readers.usd, readers.seconds)
+        return cls(float(readers.accuracy[r]), *(tuple(row[r].tolist()) for row in rows))
+
+
+@dataclass(frozen=True)
 class ClosedLoopProgram(Program):
-    """The plan's agents are candidates; each is asked at most once, if it is worth its price.
+    """The plan's agents are candidates, each asked at most once, if it is worth its price, and
+    behind them readers.
 
     After every answer the posterior says how likely each key is right; the loop stops, or asks
     the agent whose answer is worth most (`abgnn.planning.closed_loop.decide`). The answer is the
-    text of the ablest agent that gave the most probable key, when the last call has ended: no
-    decision agent is called. A call that fails, is refused by a cap or comes too late is evidence
-    of nothing; when nobody is left to ask, or no time, the posterior answers. At least one agent
-    is asked whatever the prices. The same numbers and the same answers give the same decisions.
+    text of the ablest agent that gave the most probable key, when the last call has ended, and no
+    decision agent is called; or that of a reader of all answers, where that is worth more. A call
+    that fails, is refused by a cap or comes too late is evidence of nothing; when nobody is left
+    to ask, or no time, the posterior answers. At least one agent is asked whatever the prices.
+    The same numbers and the same answers give the same decisions.
 
     Args:
         accuracy: P(right) of each agent alone.
         usd, seconds: expected, of one call of each.
         lambda_tok, lambda_lat: prices of a USD and of a second, in accuracy.
-        spread, dead, attraction, options, family: of the `AnswerModel`.
+        model: how answers go together.
         families: of like weights, one name per agent; empty: every agent is its own.
         no_key: P(no key | wrong) of each agent; empty: hardly ever.
         examples: (P(passes | right), P(passes | wrong)) of each agent, where answers are programs
             that are run with the question's public examples in place of comparing their keys.
+        readers: agents that may read all answers.
         most_calls: at most 4.
         depths: calls looked ahead after 0, 1, 2, … answers.
         parallel: whether the first two may be asked at once.
@@ -50,42 +79,38 @@ class ClosedLoopProgram(Program):
     seconds: tuple[float, ...]
     lambda_tok: float
     lambda_lat: float = 0.0
-    spread: float = 1.0
-    dead: float = 0.03
-    attraction: float = 0.55
-    options: int = 0
-    family: float = 0.0
+    model: AnswerModel = field(default_factory=AnswerModel)
     families: tuple[str, ...] = ()
     no_key: tuple[float, ...] = ()
     examples: tuple[tuple[float, float], ...] = ()
+    readers: tuple[Reader, ...] = ()
     most_calls: int = MOST_CALLS
     depths: tuple[int, ...] = FULL
     parallel: bool = True
     final: tuple[float, float] = (1.0, 0.0)
 
     def __post_init__(self) -> None:
+        if isinstance(self.model, Mapping):  # as JSON has it
+            object.__setattr__(self, "model", AnswerModel(**self.model))
         pairs = tuple((float(right), float(wrong)) for right, wrong in self.examples)
-        object.__setattr__(self, "examples", pairs)  # lists, where it was read from JSON
+        object.__setattr__(self, "examples", pairs)
+        object.__setattr__(self, "readers", tuple(_reader(r) for r in self.readers))
         _ = self.problem  # which refuses what is wrong
 
     @classmethod
     def of(cls, problem: LoopProblem) -> ClosedLoopProgram:
         """The program of a planned question; answers are compared by key."""
-        model = problem.model
         return cls(
             accuracy=tuple(problem.accuracy.tolist()),
             usd=tuple(problem.usd.tolist()),
             seconds=tuple(problem.seconds.tolist()),
             lambda_tok=problem.lambda_tok,
             lambda_lat=problem.lambda_lat,
-            spread=model.spread,
-            dead=model.dead,
-            attraction=model.attraction,
-            options=model.options,
-            family=model.family,
+            model=problem.model,
             families=tuple(problem.families),
             no_key=() if problem.no_key is None else tuple(problem.no_key.tolist()),
             examples=_examples(problem),
+            readers=_readers(problem),
             most_calls=problem.most_calls,
             depths=problem.depths,
             parallel=problem.parallel,
@@ -97,13 +122,12 @@ class ClosedLoopProgram(Program):
         """As numbers; agents are named by index."""
         passing = np.array(self.examples).reshape(len(self.examples), 2)  # P(passes | …)
         forms = np.stack([1 - passing, passing], 1)  # [M, bins, (right, wrong)]
-        model = (self.spread, self.dead, self.attraction, self.options, self.family)
         return LoopProblem(
             names=tuple(map(str, range(len(self.accuracy)))),
             accuracy=np.array(self.accuracy),
             usd=np.array(self.usd),
             seconds=np.array(self.seconds),
-            model=AnswerModel(*model),
+            model=self.model,
             lambda_tok=self.lambda_tok,
             lambda_lat=self.lambda_lat,
             families=self.families,
@@ -111,19 +135,43 @@ class ClosedLoopProgram(Program):
             form_right=forms[:, :, 0] if self.examples else None,
             form_wrong=forms[:, :, 1] if self.examples else None,
             keys=not self.examples,
+            readers=self._readers,
             most_calls=self.most_calls,
             depths=self.depths,
             parallel=self.parallel,
             final=self.final,
         )
 
+    @property
+    def _readers(self) -> Readers | None:
+        if not self.readers:
+            return None
+        names = tuple(str(len(self.accuracy) + r) for r in range(len(self.readers)))
+        rows = (
+            np.array([getattr(reader, of) for reader in self.readers])
+            for of in ("accuracy", "good", "bad", "usd", "seconds")
+        )
+        return Readers(names, *rows)
+
+    def to_mermaid(self, names: Sequence[str]) -> str | None:
+        return DecisionGraph.of(self.problem, names).to_mermaid()
+
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         answers: list[AgentAnswer] = []
         asked: list[Asked] = []
         failed: set[int] = set()
         while True:
-            step = decide(self.problem, asked, failed)
-            stage.note(_noted(step, asked, failed))
+            count = len(self.accuracy)
+            lost = [m - count for m in failed if m >= count]
+            step = decide(self.problem, asked, {m for m in failed if m < count}, lost)
+            stage.note(_noted(step, asked, failed, count))
+            if step.reader is not None:
+                reader = count + step.reader
+                final = await stage.call(reader, answers, last=True, number=0, vital=False)
+                if final is not None:
+                    return final
+                failed.add(reader)
+                continue
             if not step.ask:
                 break
             calls = [
@@ -141,20 +189,22 @@ class ClosedLoopProgram(Program):
     async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
         """What the loop reads of an answer: its key, or whether it passes the examples."""
         if self.examples:
-            passes = await stage.passes_examples(answer)
-            return Asked(answer.agent, PASSES if passes else FAILS, int(passes))
+            passes = await stage.examples(answer)
+            words = {None: "a program", True: PASSES, False: FAILS}[passes]
+            return Asked(answer.agent, words, None if passes is None else int(passes))
         return Asked(answer.agent, stage.key(answer.text) or None)
 
 
-def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int]) -> LoopStep:
+def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int], count: int) -> LoopStep:
     return LoopStep(
         tuple((answer.llm, str(answer.key or "")) for answer in asked),
         tuple(sorted(failed)),
         step.answer,
         step.probability,
         step.value_stop,
-        tuple(float(v) if isfinite(v) else None for v in step.value_ask),
-        step.ask,
+        tuple(float(v) if isfinite(v) else None for v in (*step.value_ask, *step.value_read)),
+        step.ask if step.reader is None else (count + step.reader,),
+        step.reader is not None,
     )
 
 
@@ -164,3 +214,15 @@ def _examples(problem: LoopProblem) -> tuple[tuple[float, float], ...]:
         return ()
     right, wrong = problem.form_right[:, 1].tolist(), problem.form_wrong[:, 1].tolist()
     return tuple(zip(right, wrong, strict=True))
+
+
+def _reader(data: Reader | Mapping[str, Any]) -> Reader:
+    """As JSON has it, too."""
+    if isinstance(data, Reader):
+        return data
+    return Reader(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _readers(problem: LoopProblem) -> tuple[Reader, ...]:
+    readers = problem.readers
+    return () if readers is None else tuple(Reader.of(readers, r) for r in range(len(readers)))

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise, product
 
 import numpy as np
 
-from abgnn.data.arrays import Index
+from abgnn.data.arrays import Array, Index
 
 State = tuple[tuple[int, int], ...]
 """(column, group) of every answer, by column; groups numbered by first appearance, −1: no key."""
@@ -26,15 +26,19 @@ class Level:
     Args:
         pair: of every hypothesis, its (answers, right ones) pair, `[S, 1 + H]`; the first is that
             none of the answers is right, or, without keys, how likely the answers are.
-        pattern: of every hypothesis, the group sizes of the wrong answers, an index of
-            `AnswerTree.patterns`, `[S, 1 + H]`; the last pattern is that of no hypothesis.
+        group: of every group of equal answers, its set of columns, an index of
+            `AnswerTree.sets`; one beyond the last where there is no group, `[S, H]`.
+        groups: how many groups there are, `[S]`.
+        silent: the set of the answers without a key, `[S]`.
         llms: which LLMs have answered, `[S, M]`.
         following: states of the next level after each LLM's answer, `[S, M, O]`; the last, one
             beyond the states, is none. Empty at the last level.
     """
 
     pair: Index
-    pattern: Index
+    group: Index
+    groups: Index
+    silent: Index
     llms: Index
     following: Index
 
@@ -46,9 +50,9 @@ class AnswerTree:
         llm: of every column, a kind of answer of an LLM, `[C]`.
         keyed: whether the column's answers have a key, `[C]`.
         growth: of every pair but the first its parent, the column added, and whether that answer
-            is right, `[P, 3]`; by levels.
+            is right, `[P, 3]`; by levels. No key stands beside the LLM's first column.
         pair_levels: where each level's pairs begin and end.
-        patterns: group sizes of wrong answers; the last one stands for "no hypothesis".
+        sets: which columns each set has, `[G, C]`.
         levels: from no answer to the most.
         index: of every state in its level.
     """
@@ -57,7 +61,7 @@ class AnswerTree:
     keyed: tuple[bool, ...]
     growth: Index
     pair_levels: tuple[tuple[int, int], ...]
-    patterns: tuple[tuple[int, ...], ...]
+    sets: Array
     levels: tuple[Level, ...]
     index: dict[State, int]
 
@@ -90,33 +94,40 @@ def answer_tree(llms: int, calls: int, bins: int = 1, keys: bool = True) -> Answ
     columns += [(m, False) for m in range(llms)] if keys else []
     llm = np.array([m for m, _ in columns], dtype=np.int64)
     keyed = tuple(k for _, k in columns)
-    pairs = _Pairs(keyed)
-    patterns: dict[tuple[int, ...], int] = {}
+    first = tuple(columns.index((m, True)) for m in range(llms))
+    pairs, sets = _Pairs([c if k else first[m] for c, (m, k) in enumerate(columns)]), _Sets()
     states = [
         [state for chosen in _choices(llm, n) for state in _partitions(chosen, keyed, keys)]
         for n in range(calls + 1)
     ]
     index = {state: i for level in states for i, state in enumerate(level)}
+    grouped = [[_groups(state) for state in level] for level in states]
+    numbers = [[[sets(group) for group in row] for row in rows] for rows in grouped]
     hypotheses = [
-        [_hypotheses(state, pairs, patterns, keys) for state in level] for level in states
+        [_hypotheses(state, row, pairs) for state, row in zip(level, rows, strict=True)]
+        for level, rows in zip(states, grouped, strict=True)
     ]
-    none = len(patterns)
-    levels = tuple(
-        Level(
-            _padded([[pair for pair, _ in row] for row in rows], n + 1, 0),
-            _padded([[pattern for _, pattern in row] for row in rows], n + 1, none),
-            np.array([[m in {int(llm[c]) for c, _ in s} for m in range(llms)] for s in level],
-                     dtype=np.int64).reshape(len(level), llms),
-            _following(level, states[n + 1], llm, llms, keyed, keys, index)
-            if n < calls else np.zeros((len(level), llms, 0), dtype=np.int64),
-        )
-        for n, (level, rows) in enumerate(zip(states, hypotheses, strict=True))
-    )  # fmt: skip
     growth, pair_levels, order = pairs.by_level()
-    levels = tuple(
-        Level(order[level.pair], level.pattern, level.llms, level.following) for level in levels
+    silent = [[sets(tuple(c for c, g in state if g < 0)) for state in level] for level in states]
+    none, levels = len(sets.number), []
+    for n, level in enumerate(states):
+        there = [[m in {int(llm[c]) for c, _ in state} for m in range(llms)] for state in level]
+        following = np.zeros((len(level), llms, 0), dtype=np.int64)
+        if n < calls:
+            following = _following(level, len(states[n + 1]), llm, keyed, keys, index)
+        levels.append(
+            Level(
+                order[_padded(hypotheses[n], n + 1, 0)],
+                _padded(numbers[n], n, none),
+                np.array([len(row) for row in numbers[n]]),
+                np.array(silent[n]),
+                np.array(there, dtype=np.int64).reshape(len(level), llms),
+                following,
+            )
+        )
+    return AnswerTree(
+        llm, keyed, growth, pair_levels, sets.members(len(columns)), tuple(levels), index
     )
-    return AnswerTree(llm, keyed, growth, pair_levels, (*patterns, ()), levels, index)
 
 
 def _choices(llm: Index, n: int) -> Iterator[tuple[int, ...]]:
@@ -143,15 +154,33 @@ def _partitions(chosen: tuple[int, ...], keyed: tuple[bool, ...], keys: bool) ->
     yield from (state for state, _ in partial)
 
 
+class _Sets:
+    """Numbers of sets of columns."""
+
+    def __init__(self) -> None:
+        self.number: dict[tuple[int, ...], int] = {(): 0}
+
+    def __call__(self, columns: tuple[int, ...]) -> int:
+        return self.number.setdefault(columns, len(self.number))
+
+    def members(self, columns: int) -> Array:
+        """1 where a set has a column, `[G, C]`."""
+        out = np.zeros((len(self.number), columns))
+        for row, of in enumerate(self.number):
+            out[row, list(of)] = 1
+        return out
+
+
 class _Pairs:
     """Numbers of (answers, right ones) pairs, each grown from one without its last column."""
 
-    def __init__(self, keyed: tuple[bool, ...]) -> None:
-        self.keyed = keyed
+    def __init__(self, stands_for: list[int]) -> None:
+        self.stands_for = stands_for
         self.number: dict[tuple[tuple[int, ...], frozenset[int]], int] = {((), frozenset()): 0}
         self.rows: list[tuple[int, int, int]] = [(0, 0, 0)]
 
     def __call__(self, answers: tuple[int, ...], right: frozenset[int]) -> int:
+        answers = tuple(sorted(self.stands_for[c] for c in answers))
         name = (answers, right)
         if name not in self.number:
             last = answers[-1]
@@ -174,34 +203,31 @@ class _Pairs:
         return rows, tuple(pairwise(ends)), new
 
 
-def _hypotheses(
-    state: State, pairs: _Pairs, patterns: dict[tuple[int, ...], int], keys: bool
-) -> list[tuple[int, int]]:
-    """(pair, pattern) of "none of them", then of each group's being right."""
-    answers = tuple(column for column, _ in state)
+def _groups(state: State) -> list[tuple[int, ...]]:
+    """Columns of each group of equal answers."""
     groups: dict[int, list[int]] = {}
     for column, group in state:
         if group >= 0:
             groups.setdefault(group, []).append(column)
-    out = []
-    for right in [None, *groups]:
-        members = frozenset(groups[right]) if right is not None else frozenset()
-        sizes = [len(g) for name, g in groups.items() if name != right] if keys else []
-        pattern = patterns.setdefault(tuple(sorted(sizes)), len(patterns))
-        out.append((pairs(answers, members), pattern))
-    return out
+    return [tuple(columns) for columns in groups.values()]
+
+
+def _hypotheses(state: State, groups: list[tuple[int, ...]], pairs: _Pairs) -> list[int]:
+    """Pairs of "none of them is right", then of each group's being right."""
+    answers = tuple(column for column, _ in state)
+    return [pairs(answers, frozenset(right)) for right in [(), *groups]]
 
 
 def _following(
     level: list[State],
-    beyond: list[State],
+    beyond: int,
     llm: Index,
-    llms: int,
     keyed: tuple[bool, ...],
     keys: bool,
     index: dict[State, int],
 ) -> Index:
     """Next states by LLM, `[S, M, O]`; one beyond the last for none."""
+    llms = int(llm.max()) + 1
     rows: list[list[list[int]]] = []
     for state in level:
         there = {int(llm[column]) for column, _ in state}
@@ -218,7 +244,7 @@ def _following(
             ways.append(after)
         rows.append(ways)
     most = max((len(after) for ways in rows for after in ways), default=0)
-    out = np.full((len(level), llms, most), len(beyond), dtype=np.int64)
+    out = np.full((len(level), llms, most), beyond, dtype=np.int64)
     for s, ways in enumerate(rows):
         for m, after in enumerate(ways):
             out[s, m, : len(after)] = after

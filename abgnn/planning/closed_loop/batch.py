@@ -14,6 +14,7 @@ from abgnn.planning.closed_loop.tree_values import (
     TreeWeights,
     ask_values,
     backward,
+    ends,
     tree_weights,
 )
 
@@ -26,7 +27,8 @@ class LoopPolicy:
     """Decisions in every state of Q questions.
 
     Args:
-        choice: LLM to ask, or −1 to stop, by level, `[Q, S]`.
+        choice: LLM to ask, −1 to stop, or −2 − r to hand all answers to reader r, by level,
+            `[Q, S]`.
         pair: two LLMs to ask at once at the start, `[Q, 2]`; −1: one after the other.
         value: expected accuracy less what it costs, before any answer, `[Q]`.
     """
@@ -56,6 +58,13 @@ class LoopBatch:
         usd = np.stack([problem.usd for problem in self.problems])
         return usd, np.stack([problem.seconds for problem in self.problems])
 
+    @cached_property
+    def reading(self) -> Array:
+        """USD, seconds and one call of every reader by answers read, `[3, Q, R, C + 1]`."""
+        readers = [problem.readers for problem in self.problems if problem.readers is not None]
+        usd, seconds = (np.stack([getattr(r, of) for r in readers]) for of in ("usd", "seconds"))
+        return np.stack([usd, seconds, np.ones_like(usd)])
+
     def policy(self, lambda_tok: float, lambda_lat: float = 0.0) -> LoopPolicy:
         """The best decisions in all states, as `decide` takes them one by one; whatever the prices,
         somebody is asked."""
@@ -63,21 +72,23 @@ class LoopBatch:
         usd, seconds = self.bills
         price = lambda_tok * usd + lambda_lat * seconds
         tree, by_horizon = self.weights.tree, {}
+        end, who = ends(self.weights, self.problems, lambda_tok, lambda_lat)
+        last = [np.where(reader < 0, STOP, STOP - 1 - reader) for reader in who]
         choice, value = [], np.zeros(len(self.problems))
         pair = np.full((len(self.problems), 2), STOP)
         for n in range(len(tree.levels)):
             horizon, q = one.horizon(n), len(self.problems)
             if horizon == n:
-                choice.append(np.full(self.weights.total[n].shape, STOP))
+                choice.append(last[n])
                 continue
             if horizon not in by_horizon:
-                by_horizon[horizon] = backward(self.weights, price, n + 1, horizon)
+                by_horizon[horizon] = backward(self.weights, price, n + 1, horizon, end)
             values = by_horizon[horizon]  # from the horizon down
             beyond = values[horizon - n - 1]
             ask = ask_values(tree.levels[n], self.weights.total[n], price, beyond)
             best, at_best = ask.argmax(2), ask.max(2)
-            asks = at_best > self.weights.stop[n] if n else np.isfinite(at_best)
-            choice.append(np.where(asks, best, STOP))
+            asks = at_best > end[n] if n else np.isfinite(at_best)
+            choice.append(np.where(asks, best, last[n]))
             if n == 0:
                 value = at_best[:, 0]
                 if lambda_lat > 0 and horizon >= 2 and one.parallel:
@@ -121,7 +132,8 @@ def batches(problems: Sequence[LoopProblem], size: int = CHUNK) -> list[tuple[In
     """Questions of the same form together, at most `size` of them, with their indices."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for i, p in enumerate(problems):
-        form = (len(p), p.calls, p.bins, p.keys, p.depths, p.parallel)
+        readers = 0 if p.readers is None else len(p.readers)
+        form = (len(p), p.calls, p.bins, p.keys, p.depths, p.parallel, readers)
         groups.setdefault(form, []).append(i)
     return [
         (np.array(rows[a : a + size]), LoopBatch(tuple(problems[i] for i in rows[a : a + size])))

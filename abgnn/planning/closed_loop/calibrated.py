@@ -1,9 +1,9 @@
-"""From a calibration to a closed loop: agents are LLMs in roles, answers those that read nothing."""
+"""From a calibration to a closed loop: agents are LLMs in roles that read nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,33 +13,12 @@ from abgnn.planning.by_question import QuestionPlanner, priced
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.loop_agents import LoopAgents
 from abgnn.planning.closed_loop.prior import LoopPrior
+from abgnn.planning.closed_loop.reading import reading_of
+from abgnn.planning.lone_beliefs import one_role
 from abgnn.planning.observations import Observations
 from abgnn.planning.questions import Questions
-
-
-@dataclass(frozen=True)
-class LoopAgents:
-    """Who may be asked: (slot, backbone) of A agents, slots and backbones of a planner."""
-
-    agents: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, planner: QuestionPlanner) -> LoopAgents:
-        """Every LLM in every role but the decision agent's."""
-        decision, count = planner.template.decision, len(planner.backbones)
-        slots = [s for s in range(len(planner.roles)) if s != decision]
-        return cls(tuple((s, m) for s in slots for m in range(count)))
-
-    def names(self, planner: QuestionPlanner) -> tuple[str, ...]:
-        """`Role: LLM` of each."""
-        return tuple(f"{planner.roles[s]}: {planner.backbones[m]}" for s, m in self.agents)
-
-    def columns(self, values: Array) -> Array:
-        """`[Q, S, M]` to `[Q, A]`."""
-        slots, backbones = np.array(self.agents).T
-        out: Array = values[:, slots, backbones]
-        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +54,10 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
         raise ConfigError("calibration", "no keys", allowed)
     planner = calibration.by_question()
     rows, agents = priced(len(questions)), LoopAgents.of(planner)
-    left_out = agents.columns(planner.team.belief(planner.seen).accuracy)
+    belief = planner.team.belief(planner.seen)
+    left_out, usd, seconds = (
+        agents.columns(values) for values in (belief.accuracy, belief.usd, belief.seconds)
+    )
     weights = planner.profile.weights or planner.backbones
     table = answer_table(
         observed,
@@ -86,7 +68,12 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
         tuple(weights[m] for _, m in agents.agents),
     )
     prior = LoopPrior(PlannerPredict(planner, agents), left_out)
-    return ClosedLoop.fit(questions.rows(rows), table, prior)
+    able = agents.answering(planner.template.decision)
+    made = ClosedLoop.fit(questions.rows(rows), table, prior, able=able)
+    if one_role(planner.template):
+        return made
+    reading = reading_of(planner, agents, questions.rows(rows).kinds, left_out, usd)
+    return replace(made, reading=reading, bills=(usd, seconds))
 
 
 def answer_table(

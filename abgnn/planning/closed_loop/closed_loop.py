@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.candidates import MOST, candidates
@@ -17,6 +17,7 @@ from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
 from abgnn.planning.closed_loop.pacing import Pacer
 from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
 from abgnn.planning.closed_loop.problem import FULL, LoopProblem
+from abgnn.planning.closed_loop.readers import Readers, Reading
 from abgnn.planning.closed_loop.replay import Replay, price_of_budget, prices_of_budgets
 from abgnn.planning.questions import Questions
 
@@ -36,6 +37,9 @@ class ClosedLoop:
         depths: calls looked ahead.
         final: a and b of the final probability.
         lambda_tok, lambda_lat: prices of a USD and of a second.
+        reading: who may read all answers; None: nobody.
+        bills: USD and seconds believed of the calibration's questions, `[n, M]` each; None: means
+            of the table.
     """
 
     prior: Predict
@@ -47,6 +51,8 @@ class ClosedLoop:
     final: tuple[float, float] = (1.0, 0.0)
     lambda_tok: float = 0.0
     lambda_lat: float = 0.0
+    reading: Reading | None = None
+    bills: tuple[Array, Array] | None = None
 
     @classmethod
     def fit(
@@ -56,6 +62,7 @@ class ClosedLoop:
         prior: LoopPrior | None = None,
         published: Array | None = None,
         most: int = MOST,
+        able: Sequence[int] | None = None,
         depths: tuple[int, ...] = FULL,
     ) -> ClosedLoop:
         """
@@ -65,6 +72,7 @@ class ClosedLoop:
             prior: predictions and their left-out ones; None: two Gaussian processes, fitted here.
             published: accuracies before any answer, `[M]`.
             most: candidates per task.
+            able: LLMs that can be candidates; None: all.
             depths: calls looked ahead.
 
         Raises:
@@ -74,10 +82,11 @@ class ClosedLoop:
             raise ConfigError("questions", len(questions), f"{len(table)}, as the answers")
         prior = prior or fit_prior(questions, table, published)
         _, usd, _ = prior.predict(questions)
+        chosen = choose_candidates(questions.kinds, prior.left_out, usd, most, able)
         return cls(
             prior.predict,
-            fit_answers(table, prior.left_out),
-            choose_candidates(questions.kinds, prior.left_out, usd, most),
+            fit_answers(table, prior.left_out, chosen),
+            chosen,
             table,
             prior.left_out,
             depths,
@@ -116,7 +125,7 @@ class ClosedLoop:
     def replay(self) -> Replay | Expected:
         """Of the calibration with left-out accuracies; expected, where answers are missing."""
         kinds, table = self.table.tasks, self.table
-        usd, seconds = self._training_bills
+        usd, seconds = self._training_bills if self.bills is None else self.bills
         problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
         return Replay(problems, table) if table.answered.all() else Expected(problems)
 
@@ -148,23 +157,33 @@ class ClosedLoop:
                 no_key=no_key[at],
                 keys=self.table.has_keys,
                 depths=self.depths,
+                readers=self._readers(task, accuracy[q], usd[q], seconds[q]),
                 final=self.final,
             )
             out.append(problem)
         return out
 
+    def _readers(self, task: str, accuracy: Array, usd: Array, seconds: Array) -> Readers | None:
+        return None if self.reading is None else self.reading(task, accuracy, usd, seconds)
+
 
 def choose_candidates(
-    tasks: Sequence[str], accuracy: Array, usd: Array, most: int = MOST
+    tasks: Sequence[str],
+    accuracy: Array,
+    usd: Array,
+    most: int = MOST,
+    able: Sequence[int] | None = None,
 ) -> dict[str, tuple[int, ...]]:
-    """Of every task, and "" of all questions, from predictions `[n, M]`."""
+    """Of every task, and "" of all questions, from predictions `[n, M]`; `able`: of whom."""
     of = np.array(tasks)
-    out = {"": tuple(candidates(accuracy.mean(0), usd.mean(0), most).tolist())}
-    for task in dict.fromkeys(tasks):
-        rows = of == task
-        means = accuracy[rows].mean(0), usd[rows].mean(0)
-        out[task] = tuple(candidates(*means, most).tolist())
-    return out
+    at = np.arange(accuracy.shape[1]) if able is None else np.array(able, dtype=np.int64)
+
+    def chosen(rows: Mask) -> tuple[int, ...]:
+        means = accuracy[rows].mean(0)[at], usd[rows].mean(0)[at]
+        return tuple(at[candidates(*means, most)].tolist())
+
+    out = {"": chosen(np.ones(len(of), dtype=bool))}
+    return out | {task: chosen(of == task) for task in dict.fromkeys(tasks)}
 
 
 def _task_means(table: AnswerTable, bill: Array) -> Array:

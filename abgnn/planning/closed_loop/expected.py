@@ -53,11 +53,15 @@ def expected_bills(batch: LoopBatch, policy: LoopPolicy) -> Array:
         choice, z = policy.choice[n], weights.total[n]
         stops = reached & (choice == STOP)
         out[0] += (stops * weights.stop[n]).sum(1)
+        for r in range(len(weights.hand) and weights.hand[n].shape[2]):
+            hands = reached & (choice == STOP - 1 - r)
+            out[0] += (hands * weights.hand[n][:, :, r]).sum(1)
+            out[1:] += (hands * z).sum(1) * batch.reading[:, :, r, n]
         if n + 1 == len(levels):
             break
         after = np.zeros((len(usd), weights.total[n + 1].shape[1] + 1), dtype=bool)
         for s in range(choice.shape[1]):
-            asks = np.flatnonzero(reached[:, s] & (choice[:, s] != STOP))
+            asks = np.flatnonzero(reached[:, s] & (choice[:, s] >= 0))
             m = choice[asks, s]
             out[1, asks] += z[asks, s] * usd[asks, m]
             out[2, asks] += z[asks, s] * seconds[asks, m]
@@ -94,9 +98,13 @@ def _follow(
     weights, (usd, seconds) = batch.weights, batch.bills
     choice = policy.choice[n][q, states]
     total[0] += weights.stop[n][q, states[choice == STOP]].sum()
+    for s, r in zip(states, STOP - 1 - choice, strict=True):
+        if r >= 0:
+            total[0] += weights.hand[n][q, s, r]
+            total[1:] += weights.total[n][q, s] * batch.reading[:, q, r, n]
     after: list[Index] = []
     for s, m in zip(states, choice, strict=True):
-        if m != STOP:
+        if m >= 0:
             z = weights.total[n][q, s]
             total[1:] += z * np.array([usd[q, m], seconds[q, m], 1.0])
             after.append(weights.tree.levels[n].following[s, m])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +17,7 @@ from abgnn.planning.closed_loop.tree_values import (
     TreeWeights,
     ask_values,
     backward,
+    ends,
     tree_weights,
 )
 
@@ -35,6 +36,8 @@ class Step:
         value_ask: of asking each LLM next, `[M]`; −∞ for those that have answered or cannot.
         value_parallel: of the best pair to ask at once; −∞ where it is not weighed.
         posterior: over the keys seen.
+        reader: who is to read all answers and to give the one that stands; None: nobody.
+        value_read: of handing them to each reader, `[R]`.
     """
 
     ask: tuple[int, ...]
@@ -44,12 +47,15 @@ class Step:
     value_ask: Array
     value_parallel: float
     posterior: Posterior
+    reader: int | None = None
+    value_read: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def decide(
     problem: LoopProblem,
     asked: Sequence[tuple[int, object, int | None] | Asked],
     without: Collection[int] = (),
+    readers_without: Collection[int] = (),
 ) -> Step:
     r"""What is worth most: V_d = max{V_0, max_m [−λ ĉ_m + Σ_o P(o) V_{d−1}(after o)]}.
 
@@ -60,6 +66,7 @@ def decide(
         asked: (LLM, key or None, bin of the form or None) of every answer so far. A call that
             failed is no answer: leave it out.
         without: LLMs that cannot be asked, such as those whose call has failed.
+        readers_without: readers that cannot.
 
     Raises:
         ConfigError: an LLM that is none of the candidates, or asked twice.
@@ -80,7 +87,8 @@ def decide(
     answer, stop = _answer(problem, weights, answers, state)
     value_ask, pair, together = np.full(len(problem), -np.inf), (), -np.inf
     if (horizon := problem.horizon(n)) > n:
-        values = backward(weights, price[None], n + 1, horizon)
+        end, _ = ends(weights, [problem], problem.lambda_tok, problem.lambda_lat)
+        values = backward(weights, price[None], n + 1, horizon, end)
         level = weights.tree.levels[n]
         value_ask = ask_values(level, weights.total[n], price[None], values[-1])[0, state] / total
         if n == 0 and problem.parallel and horizon >= 2:
@@ -91,7 +99,23 @@ def decide(
     ask: tuple[int, ...] = (best,) if value_ask[best] > least else ()
     if together > float(value_ask[best]) + 1e-12:
         ask = pair
-    return Step(ask, answer, stop, value_stop, value_ask, together, posterior)
+    read = _reading(problem, weights, n, state, readers_without)
+    reader = int(read.argmax()) if len(read) else None
+    if reader is not None and read[reader] > max(value_stop, float(value_ask[best])) and n:
+        return Step((), answer, stop, value_stop, value_ask, together, posterior, reader, read)
+    return Step(ask, answer, stop, value_stop, value_ask, together, posterior, None, read)
+
+
+def _reading(
+    problem: LoopProblem, weights: TreeWeights, n: int, state: int, without: Collection[int]
+) -> Array:
+    """Value of handing n answers to each reader, `[R]`."""
+    if problem.readers is None or not weights.hand or not n:
+        return np.zeros(0)
+    price = problem.readers.price(problem.lambda_tok, problem.lambda_lat)[:, n]
+    value: Array = weights.hand[n][0, state] / weights.total[n][0, state] - price
+    value[list(without)] = -np.inf
+    return value
 
 
 def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
@@ -103,7 +127,8 @@ def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
     for answer in answers:
         form = NO_FORM if answer.key is None else _form(problem, answer)
         none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
-        out = out.after(ability[answer.llm], answer.key, form, none)
+        alpha = float(problem.attractions[answer.llm])
+        out = out.after(ability[answer.llm], answer.key, form, none, alpha)
     return out
 
 

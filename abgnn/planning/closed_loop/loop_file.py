@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from abgnn.data.arrays import Array
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop, Predict
 from abgnn.planning.closed_loop.fit_answers import AnswerFit
-from abgnn.planning.packing import packed, unpacked
+from abgnn.planning.closed_loop.readers import Reading
+from abgnn.planning.packing import pack, packed, unpack, unpacked
 
 _WHOLE = ("keys", "options", "forms")
 
@@ -27,6 +29,8 @@ def loop_to_dict(loop: ClosedLoop) -> dict[str, Any]:
         "depths": list(loop.depths),
         "final": list(loop.final),
         "prices": [loop.lambda_tok, loop.lambda_lat],
+        **({} if loop.reading is None else {"reading": pack(loop.reading)}),
+        **({} if loop.bills is None else {"bills": [packed(bill) for bill in loop.bills]}),
     }
 
 
@@ -47,7 +51,19 @@ def loop_from_dict(data: Mapping[str, Any], prior: Predict) -> ClosedLoop:
         (float(slope), float(shift)),
         float(tok),
         float(lat),
+        _reading(data["reading"]) if "reading" in data else None,
+        _pair(data["bills"]) if "bills" in data else None,
     )
+
+
+def _reading(data: Mapping[str, Any]) -> Reading:
+    chosen = {task: tuple(agents) for task, agents in data["chosen"].items()}
+    return unpack(Reading, {**data, "chosen": chosen})
+
+
+def _pair(data: Any) -> tuple[Array, Array]:
+    usd, seconds = map(unpacked, data)
+    return usd, seconds
 
 
 def _table(table: AnswerTable) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.closed_loop.ahead import foresee_loop, predict_loop
-from abgnn.planning.closed_loop.calibrated import LoopAgents, PlannerPredict, closed_loop_of
+from abgnn.planning.closed_loop.calibrated import PlannerPredict, closed_loop_of
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.loop_agents import LoopAgents
 from abgnn.planning.closed_loop.loop_file import loop_from_dict, loop_to_dict
 from abgnn.planning.closed_loop.replay import Replayed
 from abgnn.planning.least import refusal_by_question
@@ -168,8 +169,10 @@ class LoopPlan:
             ConfigError: a candidate's backbone that is not among the names, or a role not among
                 the roles.
         """
-        asked = sorted({a for chosen in self.loop.chosen.values() for a in chosen})
-        for slot, m in (self.agents.agents[a] for a in asked):
+        asked = {a for chosen in self.loop.chosen.values() for a in chosen}
+        if self.loop.reading is not None:
+            asked |= {a for chosen in self.loop.reading.chosen.values() for a in chosen}
+        for slot, m in (self.agents.agents[a] for a in sorted(asked)):
             if self.planner.backbones[m] not in names:
                 raise ConfigError(
                     f"{self.path}: backbone", self.planner.backbones[m], ", ".join(names)

@@ -24,13 +24,13 @@ class Posterior:
     Args:
         model: of the question's answers.
         keys: in the order in which they were first seen.
-        counts: how often each was answered.
+        pulls: R of each, the product of ρ over the LLMs that answered it.
         weights: H, `[1 + keys, nodes]`.
     """
 
     model: AnswerModel
     keys: tuple[Hashable, ...]
-    counts: tuple[int, ...]
+    pulls: tuple[float, ...]
     weights: Array
 
     @classmethod
@@ -45,6 +45,7 @@ class Posterior:
         key: Hashable | None,
         form: tuple[float, float] = NO_FORM,
         no_key: float = 0.0,
+        attraction: float | None = None,
     ) -> Posterior:
         """What one more answer makes of it.
 
@@ -53,22 +54,23 @@ class Posterior:
             key: of its answer; None: it has none.
             form: P(form of the answer | right), P(form | wrong).
             no_key: P(no key | wrong); 0: it is not modelled, and tells nothing.
+            attraction: α of the LLM; None: the model's.
         """
         wrong = self.weights * (1 - ability) * form[1]
         if key is None:
             return replace(self, weights=wrong * (no_key or 1.0))
-        wrong = wrong * (1 - no_key)
-        right = ability * form[0]
+        wrong, right = wrong * (1 - no_key), ability * form[0]
+        alpha = self.model.attraction if attraction is None else attraction
+        likely = np.stack([self._wrong(h, alpha) for h in range(1 + len(self.keys))])
+        pull = float(self.model.pull(np.asarray(alpha)))
         if key in self.keys:
             place = self.keys.index(key)
-            same = np.array([self._wrong(h)[place] for h in range(1 + len(self.keys))])
-            weights = wrong * same[:, None]
+            weights = wrong * likely[:, place, None]
             weights[1 + place] = self.weights[1 + place] * right
-            counts = tuple(n + (c == place) for c, n in enumerate(self.counts))
-            return replace(self, counts=counts, weights=weights)
-        new = np.array([self._wrong(h)[-1] for h in range(1 + len(self.keys))])
-        weights = np.concatenate([wrong * new[:, None], self.weights[:1] * right])
-        return replace(self, keys=(*self.keys, key), counts=(*self.counts, 1), weights=weights)
+            pulls = tuple(r * (pull if c == place else 1) for c, r in enumerate(self.pulls))
+            return replace(self, pulls=pulls, weights=weights)
+        weights = np.concatenate([wrong * likely[:, -1:], self.weights[:1] * right])
+        return replace(self, keys=(*self.keys, key), pulls=(*self.pulls, pull), weights=weights)
 
     @property
     def probabilities(self) -> Array:
@@ -77,6 +79,8 @@ class Posterior:
         if not total.sum() > 0:
             return np.append(1.0, np.zeros(len(self.keys)))
         share: Array = total / total.sum()
+        share[1:] = self.model.shown(share[1:])
+        share[0] = 1 - share[1:].sum()
         return share
 
     @property
@@ -85,18 +89,25 @@ class Posterior:
         seen = self.probabilities[1:]
         return (int(seen.argmax()), float(seen.max())) if len(seen) else (-1, 0.0)
 
-    def outcomes(self, ability: Array, no_key: float = 0.0) -> tuple[Array, float, float]:
+    def outcomes(
+        self, ability: Array, no_key: float = 0.0, attraction: float | None = None
+    ) -> tuple[Array, float, float]:
         """P(each key seen), P(a new key), P(no key) of the next answer of an LLM."""
         total = self.weights.sum()
-        each = [self.after(ability, key, no_key=no_key).weights.sum() for key in self.keys]
-        new = self.after(ability, object(), no_key=no_key).weights.sum()
-        none = no_key * (self.weights * (1 - ability)).sum()
-        return np.array(each) / total, float(new / total), float(none / total)
 
-    def _wrong(self, h: int) -> Array:
+        def chance(key: Hashable) -> float:
+            after = self.after(ability, key, no_key=no_key, attraction=attraction)
+            return float(after.weights.sum() / total)
+
+        none = no_key * (self.weights * (1 - ability)).sum()
+        each = np.array([chance(key) for key in self.keys])
+        return each, chance(object()), float(none / total)
+
+    def _wrong(self, h: int, attraction: float) -> Array:
         """T(each key seen | h), 0 for h itself, then T(new | h), `[keys + 1]`."""
         others = [c for c in range(len(self.keys)) if c != h - 1]
-        same, new = self.model.wrong([self.counts[c] for c in others])
+        pulls = np.array([self.pulls[c] for c in others])
+        same, new = self.model.wrong(pulls, attraction)
         out = np.zeros(len(self.keys) + 1)
         out[others], out[-1] = same, new
         return out

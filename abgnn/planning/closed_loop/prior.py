@@ -10,7 +10,7 @@ import numpy as np
 from abgnn.data.arrays import Array, Index
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.questions import Questions
-from abgnn.planning.two_stage import TwoStageBeliefs
+from abgnn.planning.two_stage import TwoStageBeliefs, TwoStagePredictions
 from abgnn.planning.two_stage_means import squashed
 
 FOLDS = 10
@@ -28,25 +28,51 @@ class LoopPrior:
     left_out: Array
 
 
+@dataclass(frozen=True)
+class MeanPredictions:
+    """The mean of several kinds of predictions.
+
+    Args:
+        parts: the kinds.
+    """
+
+    parts: tuple[TwoStagePredictions, ...]
+
+    def __call__(self, questions: Questions) -> tuple[Array, Array, Array]:
+        """Accuracy, USD and seconds of every LLM, `[Q, M]` each."""
+        made = [part(questions) for part in self.parts]
+        return np.mean([m[0] for m in made], 0), made[0][1], made[0][2]
+
+
 def fit_prior(
     questions: Questions, table: AnswerTable, published: Array | None = None
 ) -> LoopPrior:
-    """Two Gaussian processes; where texts are repeated, those of a text are left out together.
+    """Two Gaussian processes, the mean of kernels by leave-one-out error and by evidence.
+
+    Where texts are repeated, those of a text are left out together.
 
     Args:
         questions: n of the training.
         table: answers to them.
         published: accuracies before any answer, `[M]`.
     """
-    beliefs = _fitted(questions, table, published)
-    left_out = squashed(beliefs.fitted.left_out)
+    fitted = _fitted(questions, table, published)
+    left_out = np.mean([squashed(part.fitted.left_out) for part in fitted], 0)
     if len(set(questions.texts)) < len(questions):
         left_out = _left_out_by_text(questions, table, published)
-    return LoopPrior(beliefs.predictions, left_out)
+    return LoopPrior(_mean(fitted), left_out)
 
 
-def _fitted(questions: Questions, table: AnswerTable, published: Array | None) -> TwoStageBeliefs:
-    return TwoStageBeliefs.fit(questions, table.outcomes, ("lead",), table.llms, published)
+def _fitted(
+    questions: Questions, table: AnswerTable, published: Array | None
+) -> list[TwoStageBeliefs]:
+    kinds = (False, True) if table.answered.all() else (False,)
+    parts = (questions, table.outcomes, ("lead",), table.llms, published)
+    return [TwoStageBeliefs.fit(*parts, by_evidence=kind) for kind in kinds]
+
+
+def _mean(fitted: list[TwoStageBeliefs]) -> MeanPredictions:
+    return MeanPredictions(tuple(part.predictions for part in fitted))
 
 
 def _left_out_by_text(questions: Questions, table: AnswerTable, published: Array | None) -> Array:
@@ -56,8 +82,8 @@ def _left_out_by_text(questions: Questions, table: AnswerTable, published: Array
         rest = np.flatnonzero(fold != k)
         if not len(rest) or not table.rows(rest).answered.any():
             rest = np.arange(len(fold))
-        predictions = _fitted(questions.rows(rest), table.rows(rest), published).predictions
-        out[fold == k] = predictions(questions.rows(fold == k))[0]
+        fitted = _fitted(questions.rows(rest), table.rows(rest), published)
+        out[fold == k] = _mean(fitted)(questions.rows(fold == k))[0]
     return out
 
 

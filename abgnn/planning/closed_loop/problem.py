@@ -13,6 +13,7 @@ from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_tree import AnswerTree, answer_tree
+from abgnn.planning.closed_loop.readers import Readers
 
 MOST_LLMS, MOST_CALLS = 8, 4
 FULL, PROTOTYPE = (4, 3, 2, 1), (3, 2, 1, 1)
@@ -50,6 +51,7 @@ class LoopProblem:
         most_calls: at most 4.
         depths: calls looked ahead after 0, 1, 2, … answers; the last one holds from there on.
         parallel: whether the first two may be asked at once where that is worth more.
+        readers: who may read all answers and give the one that stands; None: nobody.
         final: a and b of P(right) = σ(a logit p + b), of the most probable answer.
 
     Raises:
@@ -71,6 +73,7 @@ class LoopProblem:
     most_calls: int = MOST_CALLS
     depths: tuple[int, ...] = FULL
     parallel: bool = True
+    readers: Readers | None = None
     final: tuple[float, float] = (1.0, 0.0)
 
     def __post_init__(self) -> None:
@@ -116,10 +119,32 @@ class LoopProblem:
         return min(n + self.depths[min(n, len(self.depths) - 1)], self.calls)
 
     @cached_property
-    def columns(self) -> tuple[Array, Array, Array]:
-        """P(answer of a column and right), P(and wrong), `[C, N]` each, and weights `[N]`.
+    def attractions(self) -> Array:
+        """α of each, `[M]`."""
+        return self.model.attractions(self.accuracy)
 
-        Without keys the second is P(answer of a column), right or wrong.
+    @property
+    def pulls(self) -> Array:
+        """ρ of every column's LLM; for no key, what it makes of a wrong answer with one, `[C]`."""
+        pull = np.repeat(self.model.pull(self.attractions), self.bins)
+        if not self.keys:
+            return pull
+        form = 1.0 if self.form_wrong is None else self.form_wrong[:, 0]
+        silent = self._silent / ((1 - self._silent) * self.model.low(self.attractions) * form)
+        return np.concatenate([pull, silent])
+
+    @property
+    def _silent(self) -> Array:
+        none = np.zeros(len(self)) if self.no_key is None else self.no_key
+        return np.clip(none, _LEAST, 1 - _LEAST)
+
+    @cached_property
+    def columns(self) -> tuple[Array, Array, Array]:
+        """P(answer of a column and right), P(and wrong), `[C, N]` each, and weights `[N]`; of
+        columns with a key.
+
+        The second is of a certain key that does not attract. Without keys it is P(answer of a
+        column), right or wrong.
         """
         families = self.families or self.names
         ability, weights = self.model.joint_nodes(self.accuracy, families)
@@ -130,14 +155,8 @@ class LoopProblem:
         is_wrong = (wrong[:, :, None] * (1 - ability)[:, None]).reshape(-1, n)
         if not self.keys:
             return is_right, is_right + is_wrong, weights
-        none = np.full(m, _LEAST) if self.no_key is None else np.maximum(self.no_key, _LEAST)
-        is_wrong *= np.repeat(1 - none, right.shape[1])[:, None]
-        silent = none[:, None] * (1 - ability)
-        return (
-            np.concatenate([is_right, np.zeros_like(silent)]),
-            np.concatenate([is_wrong, silent]),
-            weights,
-        )
+        keyed = (1 - self._silent) * self.model.low(self.attractions)
+        return is_right, is_wrong * np.repeat(keyed, right.shape[1])[:, None], weights
 
     def column(self, answer: Asked) -> int:
         """Of the tree."""

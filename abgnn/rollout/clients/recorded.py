@@ -27,10 +27,10 @@ class RecordedClient:
     """LLMs whose score, tokens, cost and seconds are those that a table records.
 
     An agent that reads nothing answers with the outcome of (query, backbone): a first line with
-    the score, below it the recorded response if there is one. The role `Vote` calls no LLM: it
-    costs nothing, takes no time, and answers with the median of the scores that it reads. With
-    0 and 1 that is the majority, ties 1/2. An agent of another role that reads others' answers
-    has no recorded outcome: its call fails (`unrecorded`).
+    the score, below it the recorded key of its answer, else the response, if there is one. The
+    role `Vote` calls no LLM: it costs nothing, takes no time, and answers with the median of the
+    scores that it reads. With 0 and 1 that is the majority, ties 1/2. An agent of another role
+    that reads others' answers has no recorded outcome: its call fails (`unrecorded`).
 
     The table is `path`'s, or else that of the bound task (`datamodules.Outcomes` has one).
     A backbone's column is found by its name, else by its model.
@@ -126,8 +126,8 @@ class RecordedClient:
         if query.id not in self._row:
             raise CallError("unrecorded", f"the outcome table has no question {query.id}")
         q = self._row[query.id]
-        response = table.responses[q][m] if table.responses else ""
-        text = with_score(float(table.score[q, m]), response)
+        texts = table.keys or table.responses
+        text = with_score(float(table.score[q, m]), texts[q][m] if texts else "")
         usage = usage_of(table, q, m, backbone)
         return Completion(text, usage, seconds_of(table, q, m, backbone))
 

@@ -12,6 +12,8 @@ from abgnn.data import Agent, Backbone, Catalogue, LoopStep, Plan, Query, Usage,
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.programs import ClosedLoopProgram
+from abgnn.models.programs.closed_loop import Reader
+from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
 from abgnn.rollout.settings import Recording
@@ -22,6 +24,7 @@ QUERY = DATA.load()[0]
 NAMES = ("Qwen3-8B", "Qwen3-14B", "Qwen3-32B")
 ROLE = load_roles("general")[0]
 WRONG = list(DATA.answer_keys(QUERY))[1:]
+MODEL = AnswerModel(options=4)
 CHEAP_FIRST = {"accuracy": (0.75, 0.8, 0.92), "usd": (1e-4, 2e-4, 1e-3), "seconds": (1.0, 2.0, 5.0)}
 
 
@@ -58,7 +61,7 @@ def catalogue() -> Catalogue:
 
 
 def plan(**kwargs: object) -> Plan:
-    options = {**CHEAP_FIRST, "lambda_tok": 150.0, "options": 4, "parallel": False, **kwargs}
+    options = {**CHEAP_FIRST, "lambda_tok": 150.0, "model": MODEL, "parallel": False, **kwargs}
     program = ClosedLoopProgram(**options)  # type: ignore[arg-type]
     agents = tuple(Agent(ROLE, name, 800) for name in NAMES[: len(program.accuracy)])
     return Plan(QUERY, agents, (), 0, program=program)
@@ -196,7 +199,9 @@ def test_an_answer_of_a_megabyte_is_an_answer_like_others() -> None:
 
 
 def test_json_holds_the_program_and_the_hash_stays() -> None:
-    made = plan(families=("a", "a", "b"), family=0.4, no_key=(0.1, 0.1, 0.1))
+    made = plan(
+        families=("a", "a", "b"), model=AnswerModel(options=4, family=0.4), no_key=(0.1, 0.1, 0.1)
+    )
     again = Plan.from_dict(json.loads(json.dumps(made.to_dict())))
     assert again.program == made.program
     assert hash(again.program) == hash(made.program)
@@ -211,7 +216,8 @@ def test_examples_come_back_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"accuracy": (0.5, 0.6)}, {"spread": -1.0}, {"most_calls": 9}, {"options": 1}]
+    "wrong",
+    [{"accuracy": (0.5, 0.6)}, {"model": {"spread": -1.0}}, {"most_calls": 9}, {"depths": ()}],
 )
 def test_numbers_out_of_range_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
@@ -231,3 +237,38 @@ def _recorded(path: str, mode: str, plans: list[Plan]) -> list[object]:
         outcomes = runs.run(plans)
     assert all(outcome.steps for outcome in outcomes)
     return [(o.answer, o.steps, o.cost, o.latency) for o in outcomes]
+
+
+def with_reader(**kwargs: object) -> Plan:
+    """The three candidates, and a judge that reads them."""
+    growth = (0.0, 4.0, 4.0, 4.0, 4.0)
+    judge = Reader(0.8, growth, (0.0, 1.0, 1.0, 1.0, 1.0), (1e-5,) * 5, (1.0,) * 5)
+    made = plan(readers=(judge,), **kwargs)
+    return replace(
+        made, agents=(*made.agents, Agent(load_roles("general")[1], "Qwen2.5-72B-Instruct", 800))
+    )
+
+
+def test_a_reader_gets_all_answers_and_its_own_stands() -> None:
+    client = Scripted(
+        {**said(WRONG[0], WRONG[1], WRONG[2]), "Qwen2.5-72B-Instruct": DATA.specimen(QUERY, RIGHT)}
+    )
+    outcome = carried_out(client, with_reader())
+    assert client.calls[-1] == "Qwen2.5-72B-Instruct"
+    assert outcome.score == 1
+    assert outcome.steps[-1].reads
+    names = (*NAMES, "judge")
+    assert "judge reads them and decides" in outcome.steps[-1].words(names)
+
+
+def test_the_posterior_answers_where_the_reader_fails() -> None:
+    lost = CallError("malformed", "no JSON")
+    client = Scripted({**said(RIGHT, RIGHT, RIGHT), "Qwen2.5-72B-Instruct": lost})
+    outcome = carried_out(client, with_reader())
+    assert outcome.error is None
+    assert outcome.score == 1
+
+
+def test_readers_come_back_from_json() -> None:
+    made = with_reader()
+    assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))).program == made.program

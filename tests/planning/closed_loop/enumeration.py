@@ -2,7 +2,8 @@
 
 A question: node k ~ w (x, or dead), one luck per family, a right label h uniform among K, an
 attractor uniform among the wrong ones. An LLM is right with a_mk; else it says nothing with ν_m,
-else the attractor with α, else any wrong label. Nothing here uses counts, patterns or T.
+else the attractor with α_m, else any wrong label. With probability μ the label that is taken for
+right is not, and each other one may be. Nothing here uses groups, pulls or T.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def joint(problem: LoopProblem, answers: Answers) -> np.ndarray:
     model, options = problem.model, problem.model.options
     ability, weights = model.joint_nodes(problem.accuracy, problem.families or problem.names)
     silent = np.zeros(len(problem)) if problem.no_key is None else problem.no_key
+    alpha = model.attractions(problem.accuracy)
     out = np.zeros(options)
     for k, h in product(range(len(weights)), range(options)):
         for attractor in (c for c in range(options) if c != h):
@@ -34,11 +36,11 @@ def joint(problem: LoopProblem, answers: Answers) -> np.ndarray:
                 elif label is None:
                     p *= (1 - a) * silent[m]
                 else:
-                    wrong = (1 - model.attraction) / (options - 1)
-                    wrong += model.attraction * (label == attractor)
+                    wrong = (1 - alpha[m]) / (options - 1) + alpha[m] * (label == attractor)
                     p *= (1 - a) * (1 - silent[m]) * wrong
             out[h] += p
-    return out
+    others = (out.sum() - out) / (options - 1)
+    return (1 - model.misled) * out + model.misled * others
 
 
 def labels(problem: LoopProblem) -> Sequence[int | None]:

@@ -22,6 +22,8 @@ PROBLEMS = {
     "strong attractor": problem(model=AnswerModel(1.4, 0.15, 0.9, 4)),
     "no attractor, no spread": problem(model=AnswerModel(0.0, 0.0, 0.0, 4)),
     "families": problem(model=AnswerModel(0.9, 0.05, 0.5, 4, 0.8), families=("f", "g", "f")),
+    "able LLMs err alike": problem(model=AnswerModel(0.9, 0.05, 0.5, 4, shared=0.7)),
+    "misled": problem(model=AnswerModel(0.9, 0.05, 0.5, 4, misled=0.1)),
     "no keys": problem(no_key=np.array([0.3, 0.1, 0.02])),
 }
 
@@ -43,9 +45,9 @@ def test_posterior_is_that_of_the_generative_model(of: LoopProblem) -> None:
 
 def test_outcomes_are_those_of_the_generative_model() -> None:
     of = PROBLEMS["no keys"]
-    ability = of.model.nodes(of.accuracy)
+    ability, alpha = of.model.nodes(of.accuracy), float(of.attractions[2])
     for answers in [((0, 2),), ((0, 2), (1, 2)), ((1, 0), (0, 2)), ((0, None), (1, 1))]:
-        same, new, none = posterior_of(of, asked(answers)).outcomes(ability[2], of.no_key[2])
+        same, new, none = posterior_of(of, asked(answers)).outcomes(ability[2], of.no_key[2], alpha)
         total = joint(of, answers).sum()
         chance = {c: joint(of, (*answers, (2, c))).sum() / total for c in (0, 1, 2, 3, None)}
         seen = list(dict.fromkeys(label for _, label in answers if label is not None))
@@ -54,7 +56,9 @@ def test_outcomes_are_those_of_the_generative_model() -> None:
         assert none == pytest.approx(chance[None])
 
 
-@pytest.mark.parametrize("name", ["plain", "strong attractor", "families", "no keys"])
+@pytest.mark.parametrize(
+    "name", ["plain", "strong attractor", "able LLMs err alike", "misled", "families", "no keys"]
+)
 def test_values_are_those_of_the_definition(name: str) -> None:
     of = PROBLEMS[name]
     some = [s for i, s in enumerate(sequences(of)) if len(s) in (1, 2) and i % 7 == 0]

@@ -1,0 +1,100 @@
+"""`System` with closed loops: from a calibration, streamed, paced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from abgnn import System
+from abgnn.data import CallRecord, LoopStep, Outcome, Plan, Query
+from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.experiment import build
+from abgnn.models.programs import ClosedLoopProgram
+from abgnn.planning import Budget, LoopPlan
+from abgnn.serve.paced import PacedLoops
+from datamodules import QuickQA
+
+CONFIG = "simulated/general.yaml"
+BUDGET = 8e-4
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    experiment = build([CONFIG], ["--trainer.logger=false"])
+    path = tmp_path_factory.mktemp("complete") / "complete.json"
+    calibrate_experiment(experiment, 440, design="complete").save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loops(complete: Path) -> Path:
+    from abgnn.planning.calibration import Calibration
+
+    path = complete.with_name("loops.json")
+    LoopPlan.of(Calibration.load(complete), Budget(BUDGET)).write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[Query]:
+    data = QuickQA()
+    data.setup("test")
+    return data.queries("test")[:30]
+
+
+def test_a_complete_calibration_answers_by_closed_loops(complete: Path, asked: list[Query]) -> None:
+    with System.load(complete, config=CONFIG) as system:
+        plan = system.plan(asked[0], cost_usd=BUDGET)
+        assert isinstance(plan.program, ClosedLoopProgram)
+        outcome = system.run(asked[0], cost_usd=BUDGET)
+    assert outcome.error is None
+    assert outcome.steps[-1].asks == ()
+
+
+def test_a_stream_tells_every_decision_before_the_next_call(
+    loops: Path, asked: list[Query]
+) -> None:
+    with System.load(loops, config=CONFIG) as system:
+        events = list(system.stream(asked[1]))
+    plan, *between, outcome = events
+    assert isinstance(plan, Plan)
+    assert isinstance(outcome, Outcome)
+    assert isinstance(between[0], LoopStep)
+    assert isinstance(between[-1], LoopStep)
+    calls = [event for event in between if isinstance(event, CallRecord)]
+    assert len(calls) == len(outcome.calls)
+    assert outcome.steps == tuple(event for event in between if isinstance(event, LoopStep))
+
+
+def test_pace_follows_what_was_spent(loops: Path) -> None:
+    with System.load(loops, config=CONFIG) as system:
+        mas = system.deployment.mas
+        paced = PacedLoops(LoopPlan.read(loops), mas.for_users(), BUDGET)  # type: ignore[attr-defined]
+    start = paced.lambda_tok
+    for _ in range(10):
+        paced.spent(1.6 * BUDGET)
+    assert paced.lambda_tok > start
+    for _ in range(30):
+        paced.spent(0.2 * BUDGET)
+    assert paced.lambda_tok < start
+
+
+def test_a_system_tells_its_pace_what_questions_cost(
+    loops: Path, asked: list[Query], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent: list[float] = []
+    monkeypatch.setattr(PacedLoops, "spent", lambda _, usd: spent.append(usd))
+    with System.load(loops, config=CONFIG) as system:
+        costs = [system.run(query).cost for query in asked[:5]]
+    assert spent == costs
+
+
+def test_a_budget_that_no_loop_can_keep_is_refused(loops: Path, asked: list[Query]) -> None:
+    from abgnn.errors import ConfigError
+
+    with (
+        System.load(loops, config=CONFIG) as system,
+        pytest.raises(ConfigError, match=r"cost_usd: got 1e-09; allowed: at least \$"),
+    ):
+        system.plan(asked[0], cost_usd=1e-9)
