@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Agent, Plan
 from abgnn.data.query import Query
 from abgnn.data.template import Template
@@ -51,6 +52,10 @@ class Choice(ABC):
     @abstractmethod
     def plans(self) -> list[Plan]:
         """One plan per query."""
+
+    def executed(self, outcomes: Sequence[Outcome]) -> Choice:
+        """The same once its plans have been carried out, where that says which choices counted."""
+        return self
 
     @property
     def extra_loss(self) -> Tensor | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from abgnn.data.arrays import Array, Index
-from abgnn.models.loop_values import View
 from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.questions import Questions
@@ -104,14 +103,20 @@ class LoopFeatures:
         agent = np.concatenate([np.clip(shown, -4, 4), self.agent[at]], 2)
         return agent, self.links[at[:, :, None], at[:, None]]
 
-    def view(self, questions: Questions) -> View:
+    def view(self, questions: Questions) -> LoopView:
         """Of problems, one of each question, in this order."""
-        x = self.question(questions)
+        return LoopView(self, self.question(questions))
 
-        def of(index: Index, batch: LoopBatch) -> tuple[Array, Array, Array]:
-            return (x[index], *self.candidates(batch))
 
-        return of
+@dataclass(frozen=True)
+class LoopView:
+    """What the net reads of Q questions with x `[Q, 16]`, and of their candidates."""
+
+    features: LoopFeatures
+    x: Array
+
+    def __call__(self, index: Index, batch: LoopBatch) -> tuple[Array, Array, Array]:
+        return (self.x[index], *self.features.candidates(batch))
 
 
 def _figures(problem: LoopProblem) -> Array:

@@ -141,9 +141,7 @@ def _log_odds(p: Array) -> Array:
     return out
 
 
-def _relations(
-    group: Index, kin: Array, links: Array | None
-) -> tuple[Index, Index, Index, Index]:
+def _relations(group: Index, kin: Array, links: Array | None) -> tuple[Index, Index, Index, Index]:
     """State, source, target and relation of every edge."""
     asked = group != _NOT_ASKED
     from_asked = asked[:, :, None] & ~np.eye(group.shape[1], dtype=bool)

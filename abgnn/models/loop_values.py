@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -180,9 +180,7 @@ class NetBatch(LoopBatch):
         ask = expected / total.clamp(min=_TINY).unsqueeze(2) - price.unsqueeze(1)
         return ask.masked_fill(torch.from_numpy(level.llms).bool(), -torch.inf)
 
-    def _residual(
-        self, n: int, stop: Tensor, ask: Tensor, price: Tensor, made: Reading
-    ) -> Tensor:
+    def _residual(self, n: int, stop: Tensor, ask: Tensor, price: Tensor, made: Reading) -> Tensor:
         """r_m of every candidate in the states of a level, `[Q, S, M]`."""
         state = made.state[:, self.states.table.level(n)]
         worth = worth_of(stop, ask.detach(), price)
@@ -206,6 +204,13 @@ class NetBatch(LoopBatch):
     def closed(self) -> LoopBatch:
         """Without the net."""
         return LoopBatch(self.problems)
+
+    def scaled(self, scale: float) -> NetBatch:
+        """The same with another scale; what does not depend on it is kept."""
+        made = replace(self, scale=scale)
+        for name in ("states", "posterior", "reading", "closed", "bills"):
+            made.__dict__[name] = getattr(self, name)
+        return made
 
 
 def better_of(values: Tensor, choice: Index) -> Index:
@@ -243,12 +248,12 @@ class NetReplay(Replay):
     scale: float = 1.0
 
     @cached_property
-    def _batches(self) -> list[tuple[Index, LoopBatch]]:
-        return [(index, self._with_net(index, batch)) for index, batch in batches(self.problems)]
+    def net_batches(self) -> list[tuple[Index, NetBatch]]:
+        return net_batches(self.problems, self.net, self.view, self.scale)
 
-    def _with_net(self, index: Index, batch: LoopBatch) -> LoopBatch:
-        x, agent, links = self.view(index, batch)
-        return NetBatch(batch.problems, self.net, x, agent, self.scale, links)
+    @cached_property
+    def _batches(self) -> list[tuple[Index, LoopBatch]]:
+        return [*self.net_batches]
 
 
 def net_batches(

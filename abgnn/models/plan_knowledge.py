@@ -89,7 +89,7 @@ def knowledge(
         questions.by,
         encoder,
         _standard(_profile(profile, belief)),
-        _components(features.role_embedding),
+        role_components(features.role_embedding),
         figures.mean(0),
         np.maximum(figures.std(0), 1e-3),
         np.ones((2, len(portfolio.designs))),
@@ -110,7 +110,7 @@ def _standard(values: Array) -> Array:
     return out
 
 
-def _components(embedding: Array) -> Array:
+def role_components(embedding: Array) -> Array:
     """Principal components of rows, with a mean square of 1 together, `[S, 8]`."""
     away = embedding - embedding.mean(0)
     left, values, _ = np.linalg.svd(away, full_matrices=False)

@@ -9,6 +9,7 @@ from .difficulty_head import DifficultyHead as DifficultyHead
 from .edge_predictor import EdgePredictor as EdgePredictor
 from .hop_limit import HopLimit as HopLimit
 from .linear_by_task import LinearByTask as LinearByTask
+from .loop_state_net import LoopStateNet as LoopStateNet
 from .plan_net import PlanScorer as PlanScorer
 from .pool_selection import PoolSelection as PoolSelection
 from .relaxed_bernoulli import straight_through_bernoulli as straight_through_bernoulli

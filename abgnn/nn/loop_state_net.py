@@ -102,7 +102,7 @@ class LoopStateNet(MessagePassing):  # type: ignore[misc]
 
     def keys(self, g: Tensor, group: Tensor, most: int) -> Tensor:
         """r_k of every group of equal answers, `[G, H]` with H = `most`; 0 where there is none."""
-        size, llms = group.shape
+        size = len(group)
         away = most + 1  # a place for those without a key
         place = torch.where(group >= 0, group, away - 1)
         place = place + away * torch.arange(size, device=group.device).unsqueeze(1)

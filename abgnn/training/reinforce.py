@@ -229,6 +229,7 @@ class Reinforce(RolloutModule):
         ids = [first + k for _ in queries for k in range(samples)]
         outcomes = self.executor.run(decision.plans(), samples=ids, phase=phase)
         self.spent_usd += sum(o.paid for o in outcomes)
+        decision = decision.executed(outcomes)
         self.decision, self.outcomes = decision, outcomes
         check_replay(outcomes, self.rollout_settings.recording)
         return decision, outcomes

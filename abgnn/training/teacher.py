@@ -9,12 +9,16 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from abgnn.errors import ConfigError
+from abgnn.models.loop_net import LoopNet
 from abgnn.models.plan_net import PlanNet
 from abgnn.planning.calibration import Calibration
 from abgnn.training.budget_duals import BudgetDuals
 from abgnn.training.course import AGENT_BALANCE, PLAN_NET, POINTS, Course
 from abgnn.training.imitation import check_calibration
 from abgnn.training.lessons import planner_of, teach, texts_of
+from abgnn.training.loop_lessons import LOOP_NET, LoopCourse
+from abgnn.training.loop_teaching import judge_loops, teach_loops
+from abgnn.training.loop_validation import LoopReport
 from abgnn.training.module import RolloutModule, module_of
 
 _log = logging.getLogger(__name__)
@@ -24,7 +28,9 @@ class Teacher(Callback):
     """A policy learns what the planner by question would choose, before any rollout.
 
     The planner is the outcome model of a calibration (`abgnn calibrate`), which forecasts designs
-    on every question. `PlanNet` learns these forecasts, AgentBalance the best designs that it can
+    on every question. `PlanNet` learns these forecasts, `LoopNet` from a replay of the answers
+    what the closed form has missed (and nothing, where left-out questions are not clearly better
+    for it), AgentBalance the best designs that it can
     choose, at the experiment's λ's; if it is conditioned on the λ's, at those of `POINTS`, too.
     Questions need no answers for it and no call
     is made; REINFORCE then corrects the policy on live rewards. It is done once per policy: a
@@ -35,7 +41,7 @@ class Teacher(Callback):
         calibration: a file that `abgnn calibrate` wrote, of the same backbones and roles.
         texts: further questions of the datamodule, none of the test, that are learned on beside
             the training questions; only their texts are read.
-        steps: of AdamW; None: 400 for `PlanNet`, 500 for AgentBalance.
+        steps: of AdamW; None: 400 for `PlanNet`, 150 for `LoopNet`, 500 for AgentBalance.
         lr: its learning rate.
         seed: of what steps draw.
 
@@ -59,6 +65,7 @@ class Teacher(Callback):
         self.calibration, self.texts = calibration, texts
         self.steps, self.lr, self.seed = steps, lr, seed
         self.reached: float | None = None
+        self.report: LoopReport | None = None  # of a `LoopNet`
         self.known: Calibration | None = None  # what is in the file, where it has been read
         self._done = False
 
@@ -72,12 +79,15 @@ class Teacher(Callback):
         module = module_of(pl_module)
         policy = module.policy
         if not policy.teachable:
-            allowed = "PlanNet or AgentBalance, for Teacher"
+            allowed = "PlanNet, LoopNet or AgentBalance, for Teacher"
             raise ConfigError("policy", type(policy).__name__, allowed)
         if self._done:
             return
         calibration = self.known or Calibration.load(self.calibration)
         check_calibration("Teacher.calibration", calibration, module.mas)
+        if isinstance(policy, LoopNet):
+            self._teach_loops(module, policy, calibration)
+            return
         data = trainer.datamodule  # type: ignore[attr-defined]
         planner = planner_of(calibration, module.mas, data.queries("train"))
         if module.budget is not None:
@@ -91,6 +101,31 @@ class Teacher(Callback):
         self._done = True
         what = "error of forecasts" if isinstance(policy, PlanNet) else "probability per choice"
         _log.info("teacher: %d designs, %s %.3f", len(planner.designs), what, self.reached)
+
+    def _teach_loops(
+        self, module: RolloutModule, policy: LoopNet, calibration: Calibration
+    ) -> None:
+        self.report = teach_loops(policy, module.mas, calibration, self._loop_course)
+        if module.budget is not None:
+            point = policy.set_budget(module.budget.cost_usd, module.budget.latency_s)
+            _set_prices(module.trainer, module, point)
+        else:
+            policy.set_tradeoff(module.lambda_tok, module.lambda_lat)
+        self._done = True
+        _log.info("teacher: %s", self.report.words())
+
+    @property
+    def _loop_course(self) -> LoopCourse:
+        steps = LOOP_NET.steps if self.steps is None else self.steps
+        return replace(LOOP_NET, steps=steps, lr=self.lr, seed=self.seed)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """What REINFORCE has made of closed loops is used only if a replay is the better for it."""
+        module = module_of(pl_module)
+        if isinstance(module.policy, LoopNet) and module.policy.knowledge is not None:
+            gain, low = judge_loops(module.policy, self._loop_course)
+            values = {"gain": gain, "gain_low": low, "trusted": float(module.policy.trusted)}
+            pl_module.log_dict({f"{module.label}/loop/{k}": v for k, v in values.items()})
 
     def _course(self, course: Course) -> Course:
         steps = course.steps if self.steps is None else self.steps

@@ -156,14 +156,19 @@ class ClosedLoopProgram(Program):
     def to_mermaid(self, names: Sequence[str]) -> str | None:
         return DecisionGraph.of(self.problem, names).to_mermaid()
 
+    def decide(self, asked: Sequence[Asked], failed: Collection[int]) -> Step:
+        """What to do after these answers; agents whose call has failed cannot be asked again."""
+        count = len(self.accuracy)
+        lost = [m - count for m in failed if m >= count]
+        return decide(self.problem, asked, {m for m in failed if m < count}, lost)
+
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         answers: list[AgentAnswer] = []
         asked: list[Asked] = []
         failed: set[int] = set()
         while True:
             count = len(self.accuracy)
-            lost = [m - count for m in failed if m >= count]
-            step = decide(self.problem, asked, {m for m in failed if m < count}, lost)
+            step = self.decide(asked, failed)
             stage.note(_noted(step, asked, failed, count))
             if step.reader is not None:
                 reader = count + step.reader

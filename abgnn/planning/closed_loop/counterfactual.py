@@ -187,9 +187,7 @@ def _lattice(llms: int, calls: int) -> tuple[tuple[tuple[int, ...], ...], Index]
     return subsets, following
 
 
-def _scores(
-    problem: LoopProblem, known: Answers, asked: Sequence[int]
-) -> tuple[list[float], int]:
+def _scores(problem: LoopProblem, known: Answers, asked: Sequence[int]) -> tuple[list[float], int]:
     """Score of the ablest LLM of each group, and how many groups there are."""
     members: dict[object, list[int]] = {}
     for m in sorted(asked, key=lambda m: problem.column(known(m))):
