@@ -158,8 +158,7 @@ def prices_of_budgets(
         return tok, lat
     unit = 1.0 / max(float(np.mean([p.seconds.mean() for p in replay.problems])), 1e-12)
     for _ in range(rounds):
-        at = tok
-        lat = _least_price(lambda x: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
+        lat = _least_price(lambda x, at=tok: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
         tok = price_of_budget(replay, usd, lat, aim, 20)
     return tok, lat
 
