@@ -201,7 +201,7 @@ def _plain(made: Prior | Observations) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields(made):
         value = getattr(made, field.name)
-        if value is None:
+        if value is None or (isinstance(value, tuple) and not value):  # what 0.1 did not have
             continue
         values[_KEYS.get(field.name, field.name)] = (
             value.tolist() if isinstance(value, np.ndarray) else value

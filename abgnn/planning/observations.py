@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,9 @@ class Observations:
         """Some of the calls; questions stay."""
         of_calls = [f.name for f in fields(self) if f.name not in _OF_QUESTIONS]
         values = {name: getattr(self, name) for name in of_calls}
-        kept = {name: None if of is None else of[mask] for name, of in values.items()}
+        kept: dict[str, Any] = {
+            name: None if of is None else of[mask] for name, of in values.items()
+        }
         return Observations(**kept, **{name: getattr(self, name) for name in _OF_QUESTIONS})
 
     @classmethod
