@@ -11,8 +11,6 @@ from abgnn.data.arrays import Array
 from abgnn.planning.closed_loop.replay import Replay
 
 SLOPE_SD, SHIFT_SD = 0.3, 0.5
-SHARES = (0.15, 0.3, 0.5, 0.75, 1.0)
-"""Of the dearest candidate's mean bill: the budgets whose replays are learned from."""
 
 
 def platt(probability: Array, right: Array, weight: Array | None = None) -> tuple[float, float]:
