@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abgnn.data.answer_key import answer_key
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.query import Query, Task, options_of
@@ -18,7 +18,6 @@ from abgnn.planning.prior import Prior
 
 NO_KEY = -1
 _OF_QUESTIONS = ("difficulty", "group", "options")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -151,22 +150,17 @@ class _Keys:
     """Codes of answers' keys, question by question."""
 
     def __init__(self, task: Task) -> None:
-        self._key: Callable[[Query, str], str] | None = getattr(task, "key", None)
+        self._task = task
         self._codes: dict[str, dict[str, int]] = {}
 
     @property
     def able(self) -> bool:
-        return self._key is not None
+        """Whether the task has keys at all."""
+        return hasattr(self._task, "key")
 
     def code(self, query: Query, text: str) -> int:
-        """−1 where there is no key, or the task's function fails."""
-        if self._key is None:
-            return NO_KEY
-        try:
-            key = self._key(query, text)
-        except Exception as error:  # a user's code: the answer counts as one without a key
-            _log.warning("no key of an answer to %s: %r", query.id, error)
-            return NO_KEY
+        """−1 where there is no key."""
+        key = answer_key(self._task, query, text)
         codes = self._codes.setdefault(query.id, {})
         return codes.setdefault(key, len(codes)) if key else NO_KEY
 
