@@ -84,10 +84,10 @@ class Teacher(Callback):
         if self._done:
             return
         calibration = self.known or Calibration.load(self.calibration)
-        check_calibration("Teacher.calibration", calibration, module.mas)
-        if isinstance(policy, LoopNet):
+        if isinstance(policy, LoopNet):  # whose plans have the calibration's own roles
             self._teach_loops(module, policy, calibration)
             return
+        check_calibration("Teacher.calibration", calibration, module.mas)
         data = trainer.datamodule  # type: ignore[attr-defined]
         planner = planner_of(calibration, module.mas, data.queries("train"))
         if module.budget is not None:
