@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.calibrated import PlannerPredict, closed_loop_of
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.prior import text_folds
 from abgnn.planning.closed_loop.problem import LoopProblem
+
+HELD = 3  # one of so many questions judges what REINFORCE has learned on the others
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,14 @@ class LoopKnowledge:
             return None
         rows = np.array(kept)
         return [p for p in problems if p is not None], table.rows(rows), rows
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """Texts of the calibration that REINFORCE does not learn from, so that it can be judged on
+        them."""
+        texts = self.loop.table.texts
+        fold = text_folds(texts, HELD)
+        return frozenset(text for text, k in zip(texts, fold, strict=True) if not k)
 
     def view_of(self, rows: Index) -> LoopView:
         """What the net reads of the calibration's questions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,89 +11,42 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from abgnn.data.loop_step import LoopStep
-from abgnn.data.outcome import Outcome
+from abgnn.data.arrays import Index
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query, options_of
 from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice, PlannedChoice
+from abgnn.models.loop_choice import LoopChoice, Walk, log_policy, walk
 from abgnn.models.loop_features import AGENT, QUESTION, LoopView
 from abgnn.models.loop_knowledge import LoopKnowledge, alone
-from abgnn.models.loop_tables import Decided, Place, log_policy, rows_of, sampled
+from abgnn.models.loop_tables import Decided
 from abgnn.models.loop_values import NetBatch, NetReplay, net_batches
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.policy import Policy
 from abgnn.models.programs.closed_loop import ClosedLoopProgram
-from abgnn.models.programs.tabled_loop import TabledLoopProgram, state_of
 from abgnn.models.questions import distinct, embedded
 from abgnn.models.sampling import categorical_entropy
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.loop_state_net import LoopStateNet
-from abgnn.planning.closed_loop.batch import STOP
-from abgnn.planning.closed_loop.problem import Asked, LoopProblem
-from abgnn.planning.closed_loop.replay import prices_of_budgets
+from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.replay import Replayable, prices_of_budgets
 from abgnn.planning.questions import Questions
-
-
-@dataclass(frozen=True)
-class LoopChoice(PlannedChoice):
-    """Decisions sampled for every state; those that were taken are known after the rollout.
-
-    Args:
-        batches: of the questions.
-        at: batch and row of each plan's question; the closed form's plans have none.
-        places: states whose decisions count for each plan.
-        choices: decision of each of them, 0: stop, 1 + m: ask m.
-    """
-
-    batches: Sequence[NetBatch] = field(default=())
-    at: Sequence[tuple[int, int] | None] = ()
-    places: Sequence[Sequence[Place]] = ()
-    choices: Sequence[Sequence[int]] = ()
-    each: Sequence[Tensor] = ()
-
-    def executed(self, outcomes: Sequence[Outcome]) -> LoopChoice:
-        """The probability of what was decided on the way; what would have been decided after
-        other answers has had no part in the reward."""
-        kept = [self._taken(i, outcome.steps) for i, outcome in enumerate(outcomes)]
-        places = [[self.places[i][k] for k in at] for i, at in enumerate(kept)]
-        choices = [[self.choices[i][k] for k in at] for i, at in enumerate(kept)]
-        each = [log_prob[at] for log_prob, at in zip(self.each, kept, strict=True)]
-        log_probs = torch.stack([log_prob.sum() for log_prob in each]).unsqueeze(1)
-        return replace(self, places=places, choices=choices, each=each, log_probs=log_probs)
-
-    def _taken(self, i: int, steps: Sequence[LoopStep]) -> list[int]:
-        where = self.at[i]
-        if where is None:
-            return []
-        problem = self.batches[where[0]].problems[where[1]]
-        index = {place: k for k, place in enumerate(self.places[i])}
-        out = []
-        for step in steps:
-            if step.failed:
-                break  # from here on the closed form decides
-            asked = [Asked(m, key or None, None) for m, key in step.answers]
-            state = state_of(problem, asked)
-            place = (len(state), problem.tree.index[state])
-            if place in index:
-                out.append(index[place])
-        return out
 
 
 class LoopNet(Policy):
     r"""The closed form's values of stopping and of each next ask, corrected by `LoopStateNet`.
 
-    .. math:: \hat P(k) = \sigma(\mathrm{logit} \, P(k) + s \, r_k), \quad
-        \hat V_m = -\lambda \hat c_m + \sum_o P(o) \hat V(o) + s \, r_m
+    .. math:: \hat P(k) = \sigma(\mathrm{logit} \, P(k) + r_k), \quad
+        \hat V_m = -\lambda \hat c_m + \sum_o P(o) \hat V(o) + r_m
 
     for every state of the answers, so that one graph is one (question, state). Its plans carry
     the decisions as a table (`TabledLoopProgram`): execution needs no network. The λ's are inputs
     of r_m alone: one net serves all budgets.
 
-    It starts as the closed form, and is that exactly until `Teacher` has taught it and left-out
-    questions of the calibration say that the residual pays (`trusted`, and the scale s); where
-    REINFORCE goes on, it is judged again after every epoch. Readers, and answers without keys, are
-    left to the closed form.
+    There are two nets of the same form. `net` is what `Teacher` and REINFORCE change; `kept` is
+    what decides unless a plan is sampled. It starts at 0, which is the closed form exactly, and
+    takes over the weights of `net` only where left-out questions of the calibration are clearly
+    better for it. Readers, and answers without keys, are left to the closed form.
 
     Args:
         in_channels: width H of the text encoder (384 for MiniLM, 768 for MPNet).
@@ -103,8 +56,6 @@ class LoopNet(Policy):
 
     lambda_tok: Tensor
     lambda_lat: Tensor
-    scale: Tensor
-    trusted: Tensor
 
     def __init__(
         self, in_channels: int = 384, channels: int = 16, temperature: float = 0.01
@@ -114,10 +65,9 @@ class LoopNet(Policy):
             raise ConfigError("policy.temperature", temperature, "a number above 0")
         self.in_channels, self.temperature = in_channels, temperature
         self.net = LoopStateNet(QUESTION, AGENT, channels)
+        self.kept = LoopStateNet(QUESTION, AGENT, channels).requires_grad_(False)
         for name in ("lambda_tok", "lambda_lat"):
             self.register_buffer(name, torch.zeros((), dtype=torch.float64))
-        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
-        self.register_buffer("trusted", torch.zeros((), dtype=torch.bool))
         self.knowledge: LoopKnowledge | None = None
 
     @property
@@ -153,6 +103,15 @@ class LoopNet(Policy):
             if name not in table.names:
                 raise ConfigError("catalogue", name, f"{name}, a candidate of the closed loops")
 
+    @property
+    def trusted(self) -> bool:
+        """Whether anything but the closed form decides."""
+        return self.kept.corrects
+
+    def keep(self) -> None:
+        """From now on the net as it is now decides."""
+        self.kept.load_state_dict(self.net.state_dict())
+
     def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
         self.lambda_tok.fill_(lambda_tok)
         self.lambda_lat.fill_(lambda_lat)
@@ -160,12 +119,11 @@ class LoopNet(Policy):
     def set_budget(
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
-        replay = self.taught.loop.replay
+        replay: Replayable = self.taught.loop.replay
         lessons = self.taught.lessons() if self.trusted else None
         if lessons is not None:
             problems, table, rows = lessons
-            view, scale = self.taught.view_of(rows), float(self.scale)
-            replay = NetReplay(problems, table, self.net, view, scale)
+            replay = NetReplay(problems, table, self.kept, self.taught.view_of(rows))
         usd = np.inf if cost_usd is None else cost_usd
         point = prices_of_budgets(replay, usd, latency_s, aim)
         self.set_tradeoff(*point)
@@ -179,20 +137,21 @@ class LoopNet(Policy):
     def operating_point(self) -> tuple[float, float]:
         return float(self.lambda_tok), float(self.lambda_lat)
 
-    def forward(self, batch: Batch, *, sample: bool) -> LoopChoice:
+    def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         first, place = distinct(batch.query)
         queries = [batch.query[i] for i in first]
         known = self.taught
         questions = embedded(queries, batch.query_embed[first], known.encoder, known.by)
         problems = self.problems(queries, questions)
-        if not (sample or self.trusted):
-            plans = [
-                self._plan(query, problems[row], ClosedLoopProgram.of(problems[row]))
-                for query, row in zip(batch.query, place, strict=True)
-            ]
-            zeros = torch.zeros(len(plans), 1)
-            return LoopChoice(plans, ("loop",), zeros, zeros)
-        return self._decided(batch.query, place, problems, questions, sample=sample)
+        programs = self.programs(problems, questions)
+        if sample:
+            return self._sampled(batch.query, place, problems, programs, questions)
+        plans = [
+            self._plan(query, problems[row], programs[row])
+            for query, row in zip(batch.query, place, strict=True)
+        ]
+        zeros = torch.zeros(len(plans), 1)
+        return PlannedChoice(plans, ("loop",), zeros, zeros)
 
     def problems(self, queries: Sequence[Query], questions: Questions) -> list[LoopProblem]:
         """Of questions, at the λ's."""
@@ -200,81 +159,71 @@ class LoopNet(Policy):
         tok, lat = self.operating_point
         return [replace(p, lambda_tok=tok, lambda_lat=lat) for p in made]
 
-    def batches(
+    def programs(
         self, problems: Sequence[LoopProblem], questions: Questions
-    ) -> tuple[list[NetBatch], dict[int, tuple[int, int]]]:
-        """Questions that the net is for, and where each of them is."""
+    ) -> list[ClosedLoopProgram]:
+        """What is carried out of each question: tables where the net that is kept decides."""
+        out = [ClosedLoopProgram.of(problem) for problem in problems]
+        for index, batch in self._batches(problems, questions, self.kept) if self.trusted else ():
+            values, policy = (
+                batch.values(*self.operating_point),
+                batch.policy(*self.operating_point),
+            )
+            for row, q in enumerate(index):
+                out[q] = Decided.of(batch, row, values, policy).program()
+        return out
+
+    def _batches(
+        self, problems: Sequence[LoopProblem], questions: Questions, net: LoopStateNet
+    ) -> list[tuple[Index, NetBatch]]:
+        """Questions that a net is for, with their places."""
         features = self.taught.features
         names = set(features.names)
         able = [q for q, p in enumerate(problems) if p.readers is None and alone(p, names)]
-        if not able:
-            return [], {}
         view = LoopView(features, features.question(questions)[able])
-        made = net_batches([problems[q] for q in able], self.net, view, float(self.scale))
-        where = {
-            able[q]: (b, row) for b, (index, _) in enumerate(made) for row, q in enumerate(index)
-        }
-        return [batch for _, batch in made], where
+        made = net_batches([problems[q] for q in able], net, view)
+        return [(np.array(able)[index], batch) for index, batch in made]
 
-    def _decided(
+    def _sampled(
         self,
         queries: Sequence[Query],
         place: Sequence[int],
         problems: Sequence[LoopProblem],
+        programs: Sequence[ClosedLoopProgram],
         questions: Questions,
-        *,
-        sample: bool,
     ) -> LoopChoice:
-        made, where = self.batches(problems, questions)
-        point = self.operating_point
-        best = [batch.policy(*point) for batch in made]
-        values = [b.values(*point, b.read() if sample else None) for b in made]
+        """Decisions drawn in every state; where the net is not for the question, and on those by
+        which it is judged, what is carried out anyway."""
+        made, at = self._batches(problems, questions, self.net), self.operating_point
+        batches = [batch for _, batch in made]
+        values = [batch.values(*at, batch.read()) for batch in batches]
+        pairs = [batch.policy(*at).pair for batch in batches]
         logs = [log_policy(v, self.temperature) for v in values]
-        plans, places, choices, each, entropies = [], [], [], [], []
-        at = [where.get(row) for row in place]
-        for query, row, found in zip(queries, place, at, strict=True):
-            program: ClosedLoopProgram = ClosedLoopProgram.of(problems[row])
-            some: list[Place] = []
-            log_prob, entropy = self.net.lin_w.weight.new_zeros(0), torch.zeros(())
-            taken: list[int] = []
-            if found is not None:
-                b, r = found
-                mine = [level[r] for level in logs[b]]
-                choice = sampled(mine) if sample else rows_of(best[b].choice, r)
-                pair = best[b].pair[r]
-                decided = Decided(made[b], r, values[b], choice, pair)
-                program = TabledLoopProgram.tabled(problems[row], decided.table())
-                free = [p for p in decided.reached() if p != (0, 0) or pair[0] == STOP]
-                some = [(n, s) for n, s in free if n < problems[row].calls]
-                taken = [int(choice[n][s]) + 1 for n, s in some]
-                log_prob = _picked(mine, some, taken)
-                entropy = categorical_entropy(mine[0])[0]
-            plans.append(self._plan(query, problems[row], program))
-            places.append(some)
-            choices.append(taken)
-            each.append(log_prob)
-            entropies.append(entropy.float())
-        log_probs = torch.stack([x.sum().float() for x in each]).unsqueeze(1)
-        entropy_rows = torch.stack(entropies).unsqueeze(1)
-        shown = {"loop_states": float(np.mean([len(p) for p in places]))}
-        return LoopChoice(
-            plans, ("loop",), log_probs, entropy_rows, None, shown, made, at, places, choices, each
-        )
+        where = {
+            int(q): (b, row) for b, (index, _) in enumerate(made) for row, q in enumerate(index)
+        }
+        plans: list[Plan] = []
+        walks: list[Walk | None] = []
+        entropies = []
+        for query, q in zip(queries, place, strict=True):
+            b, row = where.get(q, (-1, -1))
+            if b < 0 or query.text in self.taught.held:
+                plans.append(self._plan(query, problems[q], programs[q]))
+                walks.append(None)
+                entropies.append(torch.zeros(()))
+                continue
+            decided = Decided.drawn(batches[b], row, values[b], logs[b], pairs[b][row])
+            plans.append(self._plan(query, problems[q], decided.program()))
+            walks.append(walk(b, decided))
+            entropies.append(categorical_entropy(logs[b][0][row])[0].float())
+        return LoopChoice.of(plans, torch.stack(entropies), batches, walks, logs)
 
     def log_prob_of(self, choice: Choice) -> Tensor | None:
-        if not isinstance(choice, LoopChoice) or not choice.batches:
+        if not isinstance(choice, LoopChoice):
             return None
-        point = self.operating_point
-        logs = []
-        for batch in choice.batches:
-            fresh = replace(batch, net=self.net)
-            fresh.__dict__.update(closed=batch.closed, states=batch.states)
-            logs.append(log_policy(fresh.values(*point, fresh.read()), self.temperature))
-        out = []
-        for i, found in enumerate(choice.at):
-            mine = [] if found is None else [level[found[1]] for level in logs[found[0]]]
-            out.append(_picked(mine, choice.places[i], choice.choices[i]).sum().float())
-        return torch.stack(out)
+        read = [b.values(*self.operating_point, b.read()) for b in choice.batches]
+        logs = [log_policy(values, self.temperature) for values in read]
+        return choice.log_prob_under(logs)
 
     def _plan(self, query: Query, problem: LoopProblem, program: ClosedLoopProgram) -> Plan:
         place = dict(zip(self.taught.loop.llms, self.taught.agents, strict=True))
@@ -288,10 +237,3 @@ class LoopNet(Policy):
     def set_extra_state(self, state: Any) -> None:
         if state is not None:
             self.know(from_plain(state))
-
-
-def _picked(logs: Sequence[Tensor], places: Sequence[Place], choices: Sequence[int]) -> Tensor:
-    """log p of the decisions in some states, `[n]`."""
-    if not places:
-        return torch.zeros(0, dtype=torch.float64)
-    return torch.stack([logs[n][s, c] for (n, s), c in zip(places, choices, strict=True)])

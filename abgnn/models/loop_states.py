@@ -27,12 +27,10 @@ class StateTable:
     Args:
         begin: where each level begins; the last entry is S.
         group: of every LLM's answer; −1 no key, −2 not asked, `[S, M]`.
-        form: its bin, `[S, M]`.
     """
 
     begin: tuple[int, ...]
     group: Index
-    form: Index
 
     def level(self, n: int) -> slice:
         """States of n answers."""
@@ -40,20 +38,16 @@ class StateTable:
 
 
 @cache
-def state_table(llms: int, calls: int, bins: int, keys: bool) -> StateTable:
-    """Of the tree of the same arguments (`answer_tree`)."""
-    tree = answer_tree(llms, calls, bins, keys)
+def state_table(llms: int, calls: int) -> StateTable:
+    """Of the tree of answers with keys."""
+    tree = answer_tree(llms, calls)
     sizes = [len(level.llms) for level in tree.levels]
     begin = tuple(int(b) for b in np.cumsum([0, *sizes]))
-    group, form = np.full((begin[-1], llms), _NOT_ASKED), np.zeros((begin[-1], llms), dtype=int)
-    first = np.searchsorted(tree.llm[np.array(tree.keyed)], np.arange(llms))
+    group = np.full((begin[-1], llms), _NOT_ASKED)
     for state, i in tree.index.items():
-        row = begin[len(state)] + i
         for column, of in state:
-            m = int(tree.llm[column])
-            group[row, m] = of
-            form[row, m] = column - first[m] if tree.keyed[column] else 0
-    return StateTable(begin, group, form)
+            group[begin[len(state)] + i, tree.llm[column]] = of
+    return StateTable(begin, group)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +76,7 @@ class LoopStates:
     @property
     def table(self) -> StateTable:
         one = self.batch.problems[0]
-        return state_table(len(one), one.calls, one.bins, one.keys)
+        return state_table(len(one), one.calls)
 
     def posterior(self) -> Array:
         """P(each group of equal answers is right), `[Q, S, H]`; 0 where there is none."""
@@ -107,15 +101,15 @@ class LoopStates:
         return LoopGraph(
             _float(self.question[q]),
             _float(self.agent[q]),
-            _float(_said(group, table.form[s], shown, max(problems[0].bins - 1, 1))),
+            _float(_said(group, shown)),
             torch.from_numpy(group),
             torch.from_numpy(np.stack([g * m + source, g * m + target])),
             torch.from_numpy(relation),
         )
 
 
-def _said(group: Index, form: Index, posterior: Array, forms: int) -> Array:
-    """`SAID`, `[G, M, 8]`."""
+def _said(group: Index, posterior: Array) -> Array:
+    """`SAID`, `[G, M, 7]`."""
     asked, keyed = group != _NOT_ASKED, group >= 0
     n = asked.sum(1, keepdims=True)
     place = np.maximum(group, 0)
@@ -129,7 +123,6 @@ def _said(group: Index, form: Index, posterior: Array, forms: int) -> Array:
         np.where(keyed, _log_odds(own), 0.0),
         same.sum(2) / np.maximum(n, 1),
         np.repeat(n, group.shape[1], 1) / 2 - 1,
-        form / forms,
         np.where(n > 0, _log_odds(best), 0.0).repeat(group.shape[1], 1),
     )
     return np.stack([np.asarray(c, dtype=float) for c in columns], 2)

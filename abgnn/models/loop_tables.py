@@ -11,9 +11,10 @@ import torch
 
 from abgnn.data.arrays import Index
 from abgnn.models.loop_values import NetBatch, StateValues
-from abgnn.models.programs.tabled_loop import LoopCell, state_name
+from abgnn.models.programs.tabled_loop import LoopCell, TabledLoopProgram, state_name
+from abgnn.models.sampling import choose
 from abgnn.planning.closed_loop.answer_tree import AnswerTree, State, answer_tree
-from abgnn.planning.closed_loop.batch import STOP
+from abgnn.planning.closed_loop.batch import STOP, LoopPolicy
 from abgnn.planning.closed_loop.problem import LoopProblem
 
 Place = tuple[int, int]
@@ -36,6 +37,25 @@ class Decided:
     values: StateValues
     choice: tuple[Index, ...]
     pair: Index
+
+    @classmethod
+    def of(cls, batch: NetBatch, row: int, values: StateValues, policy: LoopPolicy) -> Decided:
+        """What a policy decides."""
+        choice = tuple(level[row] for level in policy.choice)
+        return cls(batch, row, values, choice, policy.pair[row])
+
+    @classmethod
+    def drawn(
+        cls,
+        batch: NetBatch,
+        row: int,
+        values: StateValues,
+        logs: Sequence[torch.Tensor],
+        pair: Index,
+    ) -> Decided:
+        """Drawn in every state from log p, by level, `[Q, S, 1 + M]`."""
+        draws = tuple(choose(level[row], sample=True).numpy() - 1 for level in logs)
+        return cls(batch, row, values, draws, pair)
 
     @property
     def problem(self) -> LoopProblem:
@@ -68,15 +88,14 @@ class Decided:
         m = int(self.choice[n][s])
         return () if m == STOP else (m,)
 
+    def program(self) -> TabledLoopProgram:
+        """These decisions as data."""
+        return TabledLoopProgram.tabled(self.problem, self.table())
+
     def table(self) -> list[LoopCell]:
         """Of the states that are reached."""
-        names = _states(*self._key)
+        names = _states(len(self.problem), self.problem.calls)
         return [self._cell(n, s, names[n][s]) for n, s in self.reached()]
-
-    @property
-    def _key(self) -> tuple[int, int, int, bool]:
-        one = self.problem
-        return len(one), one.calls, one.bins, one.keys
 
     def _cell(self, n: int, s: int, state: State) -> LoopCell:
         values = self.values.choice[n][self.row, s].detach().numpy()
@@ -103,28 +122,9 @@ class Decided:
 
 
 @cache
-def _states(llms: int, calls: int, bins: int, keys: bool) -> tuple[tuple[State, ...], ...]:
+def _states(llms: int, calls: int) -> tuple[tuple[State, ...], ...]:
     """Of the tree of these arguments, by level."""
     levels: list[list[State]] = [[] for _ in range(calls + 1)]
-    for state in answer_tree(llms, calls, bins, keys).index:  # in order
+    for state in answer_tree(llms, calls).index:  # in order
         levels[len(state)].append(state)
     return tuple(tuple(level) for level in levels)
-
-
-def sampled(choices: Sequence[torch.Tensor]) -> tuple[Index, ...]:
-    """One decision per state from log-probabilities by level `[S, 1 + M]`; −1: stop."""
-    out = []
-    for log_prob in choices:
-        gumbel = -torch.empty_like(log_prob).exponential_().log()
-        out.append((log_prob.detach() + gumbel).argmax(1).numpy() - 1)
-    return tuple(out)
-
-
-def log_policy(values: StateValues, temperature: float) -> list[torch.Tensor]:
-    """log p of stopping and of asking each LLM, by level, `[Q, S, 1 + M]`."""
-    return [torch.log_softmax(v / temperature, 2) for v in values.choice]
-
-
-def rows_of(choice: Sequence[Index], row: int) -> tuple[Index, ...]:
-    """Of one question, from `[Q, S]` by level."""
-    return tuple(level[row] for level in choice)

@@ -12,7 +12,7 @@ from torch_geometric.nn.inits import reset
 from torch_geometric.utils import scatter
 
 RELATIONS = ("same key", "another key", "may be asked", "like weights", "template")
-SAID = 8  # asked, no key, agrees with the best, log-odds of its key, share, answers, form, best
+SAID = 7  # asked, no key, agrees with the best, log-odds of its key, share, answers, best
 WORTH = 3  # gain over stopping, price, value of stopping
 
 
@@ -22,7 +22,7 @@ class LoopGraph(NamedTuple):
     Args:
         question: x of each state's question, `[G, X]`.
         agent: what is known of each candidate before any answer, `[G, M, U]`.
-        said: what it said, `[G, M, 8]` (`SAID`).
+        said: what it said, `[G, M, 7]` (`SAID`).
         group: which group of equal answers it belongs to; −1 no key, −2 not asked, `[G, M]`.
         edge_index: `[2, E]`.
         relation: of each edge, an index of `RELATIONS`, `[E]`.
@@ -79,9 +79,19 @@ class LoopStateNet(MessagePassing):  # type: ignore[misc]
     def reset_parameters(self) -> None:
         for layer in self.children():
             reset(layer)
-        for start in (self.lin_w, self.lin_v):
-            for parameter in start.parameters():
-                nn.init.zeros_(parameter)
+        self.scale_residual(0.0)
+
+    @torch.no_grad()
+    def scale_residual(self, factor: float) -> None:
+        """Multiply r by a factor: w and v are its last layers."""
+        for parameter in (*self.lin_w.parameters(), *self.lin_v.parameters()):
+            parameter.mul_(factor)
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the residual is anything but 0."""
+        last = (*self.lin_w.parameters(), *self.lin_v.parameters())
+        return any(bool(parameter.any()) for parameter in last)
 
     def forward(self, graph: LoopGraph) -> Tensor:
         x, u = graph.question.unsqueeze(1), graph.agent  # [G, 1, X], [G, M, U]

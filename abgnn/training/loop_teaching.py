@@ -10,9 +10,7 @@ from abgnn.models.loop_knowledge import loop_knowledge
 from abgnn.models.loop_net import LoopNet
 from abgnn.planning.calibration import Calibration
 from abgnn.training.loop_lessons import LoopCourse, LoopLessons
-from abgnn.training.loop_validation import SCALES, LoopReport, replayed_gain, teach_loop_net
-
-_NOTHING = LoopReport(0.0, (0.0,) * len(SCALES), (0.0,) * len(SCALES))
+from abgnn.training.loop_validation import NOTHING, LoopReport, replayed, teach_loop_net
 
 
 def teach_loops(
@@ -28,13 +26,9 @@ def teach_loops(
     """
     policy.know(loop_knowledge(calibration, mas))
     policy.net.reset_parameters()
-    policy.trusted.fill_(False)
-    policy.scale.fill_(1.0)
     lessons = lessons_of(policy)
-    report = _NOTHING if lessons is None else teach_loop_net(policy.net, lessons, course)
-    if report.scale:
-        policy.scale.fill_(report.scale)
-        policy.trusted.fill_(True)
+    report = NOTHING if lessons is None else teach_loop_net(policy.net, lessons, course)
+    policy.keep()  # whose residual is 0 where it was not clearly better
     return report
 
 
@@ -49,23 +43,20 @@ def lessons_of(policy: LoopNet) -> LoopLessons | None:
 
 @torch.no_grad()
 def judge_loops(policy: LoopNet, course: LoopCourse) -> tuple[float, float]:
-    """Trust what the policy has become only if a replay of the calibration is clearly better for
-    it; the gain in accuracy less cost, and `course.sure` standard errors below it.
-
-    REINFORCE may have learned on the same questions: the test can keep from harm, it proves
-    nothing.
+    """Keep what REINFORCE has made of the net if it is clearly better than what is kept, on
+    questions that it has not learned from; the gain in accuracy less cost, and `course.sure`
+    standard errors below it.
     """
     lessons = lessons_of(policy)
-    if lessons is None or not _corrects(policy):
-        policy.trusted.fill_(False)
+    if lessons is None:
         return 0.0, 0.0
-    each = replayed_gain(policy.net, lessons, float(policy.scale), course)
-    low = float(each.mean() - course.sure * each.std(ddof=1) / np.sqrt(len(each)))
-    policy.trusted.fill_(low > 0)
-    return float(each.mean()), low
-
-
-def _corrects(policy: LoopNet) -> bool:
-    """Whether its residual is anything but 0."""
-    starts = (policy.net.lin_w, policy.net.lin_v)
-    return any(bool(p.abs().max() > 0) for layer in starts for p in layer.parameters())
+    held = policy.taught.held
+    at = np.flatnonzero([text in held for text in lessons.table.texts])
+    if len(at) < 2:
+        return 0.0, 0.0
+    judged, prices = lessons.rows(at), lessons.prices(course.prices)
+    gain = replayed(policy.net, judged, prices) - replayed(policy.kept, judged, prices)
+    low = float(gain.mean() - course.sure * gain.std(ddof=1) / np.sqrt(len(gain)))
+    if low > 0:
+        policy.keep()
+    return float(gain.mean()), low

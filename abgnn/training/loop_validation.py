@@ -42,6 +42,9 @@ class LoopReport:
         return f"closed form as it is: the best residual, × {SCALES[best]:g}, adds {gain}"
 
 
+NOTHING = LoopReport(0.0, (0.0,) * len(SCALES), (0.0,) * len(SCALES))
+
+
 def teach_loop_net(
     net: LoopStateNet, lessons: LoopLessons, course: LoopCourse = LOOP_NET
 ) -> LoopReport:
@@ -55,6 +58,7 @@ def teach_loop_net(
     net.reset_parameters()
     if report.scale:
         fit_residual(net, lessons, prices, course)
+        net.scale_residual(report.scale)
     return report
 
 
@@ -68,10 +72,10 @@ def cross_validated(
     for k in np.unique(fold):
         rest, out = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         if not len(rest):
-            return LoopReport(0.0, (0.0,) * len(SCALES), (0.0,) * len(SCALES))
+            return NOTHING
         net.reset_parameters()
         fit_residual(net, lessons.rows(rest), prices, course)
-        before = _utility(lessons.rows(out).replay(None), prices)
+        before = replayed(None, lessons.rows(out), prices)
         held = lessons.rows(out).replay(net)
         for i, scale in enumerate(SCALES):
             gain[i, out] = _utility(scaled(held, scale), prices) - before
@@ -98,10 +102,6 @@ def _utility(replay: Replay, prices: Sequence[float]) -> Array:
     return out
 
 
-def replayed_gain(
-    net: LoopStateNet, lessons: LoopLessons, scale: float, course: LoopCourse
-) -> Array:
-    """Gain over the closed form on each question, in the mean over prices, `[Q]`."""
-    prices = lessons.prices(course.prices)
-    before = _utility(lessons.replay(None), prices)
-    return _utility(lessons.replay(net, scale), prices) - before
+def replayed(net: LoopStateNet | None, lessons: LoopLessons, prices: Sequence[float]) -> Array:
+    """Score less what it cost on each question, in the mean over prices, `[Q]`."""
+    return _utility(lessons.replay(net), prices)

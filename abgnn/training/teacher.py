@@ -29,10 +29,9 @@ class Teacher(Callback):
 
     The planner is the outcome model of a calibration (`abgnn calibrate`), which forecasts designs
     on every question. `PlanNet` learns these forecasts, `LoopNet` from a replay of the answers
-    what the closed form has missed (and nothing, where left-out questions are not clearly better
-    for it), AgentBalance the best designs that it can
-    choose, at the experiment's λ's; if it is conditioned on the λ's, at those of `POINTS`, too.
-    Questions need no answers for it and no call
+    what the closed form has missed (nothing, where left-out questions are not clearly better for
+    it), AgentBalance the best designs that it can choose, at the experiment's λ's; if it is
+    conditioned on the λ's, at those of `POINTS`, too. Questions need no answers for it and no call
     is made; REINFORCE then corrects the policy on live rewards. It is done once per policy: a
     resumed run does not repeat it. For stated budgets (`Reinforce(budget=…)`) the λ's are those
     at which the planner's choices keep them.
@@ -120,12 +119,15 @@ class Teacher(Callback):
         return replace(LOOP_NET, steps=steps, lr=self.lr, seed=self.seed)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """What REINFORCE has made of closed loops is used only if a replay is the better for it."""
+        """What REINFORCE has made of closed loops decides only where left-out questions say so."""
         module = module_of(pl_module)
         if isinstance(module.policy, LoopNet) and module.policy.knowledge is not None:
             gain, low = judge_loops(module.policy, self._loop_course)
             values = {"gain": gain, "gain_low": low, "trusted": float(module.policy.trusted)}
             pl_module.log_dict({f"{module.label}/loop/{k}": v for k, v in values.items()})
+            used = "is used" if low > 0 else "is not used, what decided before goes on"
+            words = "REINFORCE's net: %+.2f points on left-out questions, at least %+.2f: it %s"
+            _log.info(words, 100 * gain, 100 * low, used)
 
     def _course(self, course: Course) -> Course:
         steps = course.steps if self.steps is None else self.steps

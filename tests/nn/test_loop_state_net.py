@@ -86,7 +86,9 @@ def test_what_one_said_reaches_the_others_and_every_weight_learns() -> None:
     assert said.grad is not None
     assert said.grad[0, 0].abs().sum() > 0
     assert not said.grad[1].any()
-    loss = made.keys(made(shown), GROUP, 2).sum() + made.asks(made(shown), torch.ones(G, M, 3)).sum()
+    loss = (
+        made.keys(made(shown), GROUP, 2).sum() + made.asks(made(shown), torch.ones(G, M, 3)).sum()
+    )
     torch.autograd.backward(loss)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.parameters())
     assert len(RELATIONS) * made.channels == made.lin_r.out_features
