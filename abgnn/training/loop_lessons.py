@@ -21,7 +21,7 @@ from abgnn.planning.closed_loop.replay import Replay
 class LoopCourse:
     """
     Args:
-        steps: of AdamW, for the posterior; ask_steps: for the values of asking.
+        steps: of AdamW.
         questions: per step.
         lr, weight_decay: of AdamW; the learning rate falls to 0 by a half cosine.
         ridge: what a squared residual of the posterior's log-odds costs.
@@ -31,11 +31,10 @@ class LoopCourse:
         seed: of what steps draw.
     """
 
-    steps: int = 150
-    ask_steps: int = 100
-    questions: int = 24
-    lr: float = 3e-3
-    weight_decay: float = 1.0
+    steps: int = 100
+    questions: int = 12
+    lr: float = 1e-2
+    weight_decay: float = 0.1
     ridge: float = 0.1
     folds: int = 5
     sure: float = 2.0

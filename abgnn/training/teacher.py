@@ -40,8 +40,8 @@ class Teacher(Callback):
         calibration: a file that `abgnn calibrate` wrote, of the same backbones and roles.
         texts: further questions of the datamodule, none of the test, that are learned on beside
             the training questions; only their texts are read.
-        steps: of AdamW; None: 400 for `PlanNet`, 150 for `LoopNet`, 500 for AgentBalance.
-        lr: its learning rate.
+        steps: of AdamW; None: 400 for `PlanNet`, 100 for `LoopNet`, 500 for AgentBalance.
+        lr: its learning rate; None: .01 for `LoopNet`, .003 for the others.
         seed: of what steps draw.
 
     Raises:
@@ -54,7 +54,7 @@ class Teacher(Callback):
         calibration: str,
         texts: int = 0,
         steps: int | None = None,
-        lr: float = 3e-3,
+        lr: float | None = None,
         seed: int = 0,
     ) -> None:
         if texts < 0:
@@ -116,7 +116,8 @@ class Teacher(Callback):
     @property
     def _loop_course(self) -> LoopCourse:
         steps = LOOP_NET.steps if self.steps is None else self.steps
-        return replace(LOOP_NET, steps=steps, lr=self.lr, seed=self.seed)
+        lr = LOOP_NET.lr if self.lr is None else self.lr
+        return replace(LOOP_NET, steps=steps, lr=lr, seed=self.seed)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """What REINFORCE has made of closed loops decides only where left-out questions say so."""
@@ -131,7 +132,8 @@ class Teacher(Callback):
 
     def _course(self, course: Course) -> Course:
         steps = course.steps if self.steps is None else self.steps
-        return replace(course, steps=steps, lr=self.lr, seed=self.seed)
+        lr = course.lr if self.lr is None else self.lr
+        return replace(course, steps=steps, lr=lr, seed=self.seed)
 
 
 def _set_prices(trainer: Trainer, module: RolloutModule, prices: tuple[float, float]) -> None:

@@ -118,7 +118,8 @@ def recorded(path: Path, first: int, without: tuple[str, ...], args: Namespace) 
         tuple(table.llms[m] for m in at), codes, table.score[:, at], table.cost[:, at],
         np.zeros((len(codes), len(at))), np.array(table.options), table.tasks, table.texts,
     )  # fmt: skip
-    for train, test in resamples(len(codes), TRAIN, args.times):
+    for train, others in resamples(len(codes), TRAIN, args.times):
+        test = np.random.default_rng(len(others)).permutation(others)[: args.tests]
         questions, rest = real.questions.rows(train), real.questions.rows(test)
         loop = ClosedLoop.fit(questions, answers.rows(train))
         problems = list(loop.replay.problems)
@@ -176,6 +177,7 @@ def main() -> None:
     parser.add_argument("--path", help="folder with answers_*.jsonl")
     parser.add_argument("--others", action="store_true", help="LLMs that are not in the study")
     parser.add_argument("--times", type=int, default=10, help="resamples of training questions")
+    parser.add_argument("--tests", type=int, default=400, help="questions, of each resample")
     parser.add_argument("--worlds", type=int, default=4)
     parser.add_argument("--first", type=int, default=3300, help="seed of the first world")
     parser.add_argument("--domain", choices=sorted(DATA), default="general")
