@@ -14,11 +14,16 @@ from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.candidates import MOST, candidates
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
-from abgnn.planning.closed_loop.pacing import Pacer
+from abgnn.planning.closed_loop.pacing import PacedPrices, Pacer
 from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
 from abgnn.planning.closed_loop.problem import FULL, LoopProblem
 from abgnn.planning.closed_loop.readers import Readers, Reading
-from abgnn.planning.closed_loop.replay import Replay, price_of_budget, prices_of_budgets
+from abgnn.planning.closed_loop.replay import (
+    Replay,
+    price_of_budget,
+    price_of_seconds,
+    prices_of_budgets,
+)
 from abgnn.planning.questions import Questions
 
 Predict = Callable[[Questions], tuple[Array, Array, Array]]
@@ -113,13 +118,27 @@ class ClosedLoop:
         tok, lat = prices_of_budgets(self.replay, usd, seconds)
         return replace(self, lambda_tok=tok, lambda_lat=lat)
 
-    def pacer(self, usd: float, questions: int | None = None) -> Pacer:
-        """Keeps the mean cost at a budget while questions are answered."""
+    def paced(
+        self, usd: float | None, seconds: float | None = None, questions: int | None = None
+    ) -> PacedPrices:
+        """Keeps the mean cost, and the mean seconds, at budgets while questions are answered.
 
-        def price(budget: float) -> float:
+        Args:
+            usd, seconds: budgets per question, at whose prices the loop is; None: not paced.
+            questions: how many will be asked; None: open-ended.
+        """
+
+        def tok(budget: float) -> float:
             return price_of_budget(self.replay, budget, self.lambda_lat)
 
-        return Pacer(usd, price, questions)
+        def lat(budget: float) -> float:
+            return price_of_seconds(self.replay, budget, self.lambda_tok)
+
+        return PacedPrices(
+            (self.lambda_tok, self.lambda_lat),
+            None if usd is None else Pacer(usd, tok, questions),
+            None if seconds is None else Pacer(seconds, lat, questions),
+        )
 
     @cached_property
     def replay(self) -> Replay | Expected:
