@@ -12,6 +12,7 @@ same draws. `--others` takes the LLMs that the tables' studies left out: for cho
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
@@ -24,14 +25,17 @@ from closed_loop_judged import INNER, SHARES, Judged, matched, shown
 from closed_loop_methods import Recorded, methods
 from over_worlds import table_of
 from rich.table import Table
+from routing import ONE_TO_17
 from routing_beliefs import ANSWERS, RealTable, resamples
 
 from abgnn.console import make_console
+from abgnn.data.answer_form import form_features
 from abgnn.data.arrays import Array
 from abgnn.outcomes.layouts import read_outcomes
 from abgnn.planning.closed_loop.answer_table import AnswerTable, key_codes
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+PAIR = "outcomes_routellm_gsm8k_2llm.csv"
 BUDGETS = ("gain", "1", "2", "3", "4", "dearest LLM's cost")
 
 
@@ -48,6 +52,26 @@ def recorded(path: Path, first: int, without: tuple[str, ...], others: bool) -> 
         np.array(table.options), table.tasks, table.texts,
     )  # fmt: skip
     return Recorded(real, answers)
+
+
+def pair(path: Path) -> Recorded:
+    """Two LLMs with their replies: keys are read from these, and how they are written."""
+    table = read_outcomes(path, profiles=ONE_TO_17)
+    real = RealTable.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+    keys = key_codes([[_last(text) for text in row] for row in table.responses])
+    replies = zip(table.responses, table.texts, strict=True)
+    features = np.array([[form_features(text, asked) for text in row] for row, asked in replies])
+    answers = AnswerTable(
+        table.llms, keys, table.score, table.cost, table.completion_tokens / 50.0,
+        np.zeros(len(table.ids), dtype=np.int64), table.tasks, table.texts, features=features,
+    )  # fmt: skip
+    return Recorded(real, answers)
+
+
+def _last(text: str) -> str | None:
+    """The last number as it is written: what the table's scores go by."""
+    written = re.findall(r"\d[\d,]*(?:\.\d+)?", text)
+    return written[-1].replace(",", "") if written else None
 
 
 def measured(known: Recorded, size: int, times: int) -> tuple[dict[str, Judged], list[Array]]:
@@ -99,8 +123,15 @@ def main() -> None:
     logging.getLogger("abgnn").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     console = make_console(width=200)
-    for name, (file, first, without) in ANSWERS.items():
-        known = recorded(args.path / file, first, without, args.others)
+    tables = {
+        name: lambda f=file, n=first, w=without: recorded(args.path / f, n, w, args.others)
+        for name, (file, first, without) in ANSWERS.items()
+    }
+    tables["RouteLLM, GSM8K"] = lambda: pair(args.path / PAIR)
+    for name, made in tables.items():
+        if not any(chosen in name for chosen in args.tables):
+            continue
+        known = made()
         for size in args.sizes:
             judged, budgets = measured(known, size, args.times)
             title = f"{name}, {len(known.table.llms)} LLMs, {size} training questions (recorded)"
@@ -113,6 +144,7 @@ def arguments() -> Namespace:
     parser.add_argument("--path", type=Path, required=True, help="folder of the answer tables")
     parser.add_argument("--sizes", type=int, nargs="+", default=[160], help="training questions")
     parser.add_argument("--times", type=int, default=10, help="resamples of them")
+    parser.add_argument("--tables", nargs="+", default=[""], help="parts of names; all of them")
     parser.add_argument("--others", action="store_true", help="the LLMs that are not reported on")
     return parser.parse_args()
 

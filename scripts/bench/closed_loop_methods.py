@@ -42,10 +42,12 @@ class Recorded:
 
     def calibration(self, train: Index) -> Calibration:
         """As `abgnn calibrate --design complete` of a recorded world."""
+        features = self.table.features
         observed = replace(
             observations(self.real, train),
             key=self.table.keys[train].ravel(),
             options=self.table.options[train],
+            form=None if features is None else features[train].reshape(-1, features.shape[2]),
         )
         mas = BaseMAS("general", template="templates/routing.yaml", encoder="offline")
         everyone = (tuple(range(len(self.table.llms))),)
@@ -69,10 +71,17 @@ def methods(recorded: Recorded, train: Index, test: Index, budgets: Array) -> di
         "loop.md's prototype": prototype(recorded, train),
     }
     made = {name: looped(loop, recorded, at, test, budgets) for name, loop in loops.items()}
+    if known.features is not None:
+        plain = replace(recorded, table=replace(recorded.table, features=None))
+        without = LoopPlan.of(plain.calibration(train), Budget()).loop
+        made["closed loop, forms unread"] = looped(
+            without, plain, plain.table.rows(test), test, budgets
+        )
+    if len(known.llms) > 2:
+        made["majority of three"] = _majority(recorded, train, test, budgets)
     return made | {
         "router of the same beliefs": routed,
         "best LLM per task": _by_task(recorded, train, test, budgets),
-        "majority of three": _majority(recorded, train, test, budgets),
     }
 
 
@@ -81,9 +90,20 @@ def looped(
 ) -> Made:
     """Prices by replay of the training questions, then the test questions replayed."""
     problems = loop.problems(recorded.real.questions.rows(test), at.options)
-    replay = Replay(problems, replace(at, llms=loop.llms))
+    replay = Replay(problems, replace(at, llms=loop.llms, forms=binned(loop, at)))
     runs = [replay(price_of_budget(loop.replay, float(budget))) for budget in budgets]
     return np.stack([run.right for run in runs]), np.stack([run.usd for run in runs])
+
+
+def binned(loop: ClosedLoop, at: AnswerTable) -> Index | None:
+    """Bins of the forms of the test's answers."""
+    if loop.forms is None or at.features is None:
+        return None
+    rows = [
+        [scale(features) for scale, features in zip(loop.forms.scales, row, strict=True)]
+        for row in at.features
+    ]
+    return np.array(rows, dtype=np.int64)
 
 
 def prototype(recorded: Recorded, train: Index) -> ClosedLoop:
