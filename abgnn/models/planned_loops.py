@@ -63,5 +63,5 @@ def _plan(plan: LoopPlan, query: Query, problem: LoopProblem) -> Plan:
     readers = () if problem.readers is None else problem.readers.names
     chosen = [place[name] for name in (*problem.names, *readers)]
     agents = tuple(Agent(planner.template.roles[s], planner.backbones[m]) for s, m in chosen)
-    program = ClosedLoopProgram.of(problem)
+    program = ClosedLoopProgram.of(problem, plan.loop.scales_of(problem.names))
     return Plan(query, agents, (), int(problem.accuracy.argmax()), program=program)
