@@ -163,7 +163,8 @@ class LoopNet(Policy):
         self, problems: Sequence[LoopProblem], questions: Questions
     ) -> list[ClosedLoopProgram]:
         """What is carried out of each question: tables where the net that is kept decides."""
-        out = [ClosedLoopProgram.of(problem) for problem in problems]
+        loop = self.taught.loop
+        out = [ClosedLoopProgram.of(p, loop.scales_of(p.names)) for p in problems]
         for index, batch in self._batches(problems, questions, self.kept) if self.trusted else ():
             values, policy = (
                 batch.values(*self.operating_point),

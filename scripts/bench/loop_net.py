@@ -23,9 +23,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from closed_loop import recorded as read_answers
 from loop_world_case import DATA, Case
 from matched_cost import inner_budgets, interval, mixture_score
-from routing_beliefs import ANSWERS, DRAWS, RealTable, resamples
+from routing_beliefs import ANSWERS, DRAWS, resamples
 
 from abgnn.console import make_console
 from abgnn.data.arrays import Array, Index
@@ -34,8 +35,7 @@ from abgnn.models.loop_features import AGENT, QUESTION, LoopFeatures, LoopView
 from abgnn.models.loop_knowledge import loop_knowledge
 from abgnn.models.loop_values import NetReplay
 from abgnn.nn.loop_state_net import LoopStateNet
-from abgnn.outcomes.layouts import read_outcomes
-from abgnn.planning.closed_loop.answer_table import AnswerTable, key_codes
+from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Replay, price_of_budget
@@ -109,23 +109,15 @@ def at_budgets(learned: Replay, new: Replay, budgets: Array) -> Array:
 
 def recorded(path: Path, first: int, without: tuple[str, ...], args: Namespace) -> Iterator[Exam]:
     """Resamples of a table, of the study's LLMs or of the others."""
-    table = read_outcomes(path)
-    names = table.llms[first:] if args.others else table.llms[:first]
-    at = [table.llms.index(name) for name in names if name not in without]
-    real = RealTable.of(table.texts, table.tasks, names, table.score, table.cost)
-    codes = key_codes([[row[m] or None for m in at] for row in table.keys])
-    answers = AnswerTable(
-        tuple(table.llms[m] for m in at), codes, table.score[:, at], table.cost[:, at],
-        np.zeros((len(codes), len(at))), np.array(table.options), table.tasks, table.texts,
-    )  # fmt: skip
-    for train, others in resamples(len(codes), TRAIN, args.times):
+    known = read_answers(path, first, without, args.others)
+    for train, others in resamples(len(known.table), TRAIN, args.times):
         test = np.random.default_rng(len(others)).permutation(others)[: args.tests]
-        questions, rest = real.questions.rows(train), real.questions.rows(test)
-        loop = ClosedLoop.fit(questions, answers.rows(train))
+        questions, rest = (known.real.questions.rows(at) for at in (train, test))
+        loop = ClosedLoop.fit(questions, known.table.rows(train))
         problems = list(loop.replay.problems)
         features = LoopFeatures.of(questions, problems, loop.llms)
         lessons = LoopLessons(problems, loop.table, features.view(questions))
-        new = answers.rows(test)
+        new = known.table.rows(test)
         yield Exam(lessons, loop.problems(rest, new.options), new, features.view(rest), test)
 
 
