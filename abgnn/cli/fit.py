@@ -24,6 +24,9 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, console: Console) -> int:
     """Train; say where the checkpoint and the figures are."""
     trainer = run_lightning("fit", args)
+    for callback in getattr(trainer, "callbacks", ()):
+        if verdict := getattr(callback, "verdict", ""):  # of a teacher that weighed what it taught
+            console.print(verdict)
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     if path:
         console.print(f"checkpoint: {path}\nfigures: tensorboard --logdir {trainer.log_dir}")

@@ -84,11 +84,12 @@ class LoopChoice(PlannedChoice):
         batches: Sequence[NetBatch],
         walks: Sequence[Walk | None],
         logs: Sequence[Logs],
+        device: torch.device,
     ) -> LoopChoice:
-        """Before it is carried out."""
-        log_probs = _log_probs(walks, logs).unsqueeze(1)
-        rows = entropies.unsqueeze(1)
-        return cls(plans, ("loop",), log_probs, rows, None, {}, batches, walks, logs)
+        """Before it is carried out; what is learned from is on `device`."""
+        log_probs, rows = _log_probs(walks, logs, device).unsqueeze(1), entropies.unsqueeze(1)
+        shown = (("loop",), log_probs, rows.to(device), None, {})
+        return cls(plans, *shown, batches, walks, logs)
 
     def executed(self, outcomes: Sequence[Outcome]) -> LoopChoice:
         """The probability of what was decided on the way; what would have been decided after
@@ -97,15 +98,17 @@ class LoopChoice(PlannedChoice):
             None if w is None else w.taken(self.batches[w.batch].problems[w.row], outcome.steps)
             for w, outcome in zip(self.walks, outcomes, strict=True)
         ]
-        return replace(self, walks=walks, log_probs=_log_probs(walks, self.logs).unsqueeze(1))
+        log_probs = _log_probs(walks, self.logs, self.log_probs.device)
+        return replace(self, walks=walks, log_probs=log_probs.unsqueeze(1))
 
     def log_prob_under(self, logs: Sequence[Logs]) -> Tensor:
         """Of the same decisions under other weights, `[B]`."""
-        return _log_probs(self.walks, logs)
+        return _log_probs(self.walks, logs, self.log_probs.device)
 
 
-def _log_probs(walks: Sequence[Walk | None], logs: Sequence[Logs]) -> Tensor:
-    return torch.stack([torch.zeros(()) if w is None else w.log_prob(logs) for w in walks])
+def _log_probs(walks: Sequence[Walk | None], logs: Sequence[Logs], device: torch.device) -> Tensor:
+    each = [torch.zeros(()) if w is None else w.log_prob(logs) for w in walks]
+    return torch.stack(each).to(device)
 
 
 def log_policy(values: StateValues, temperature: float) -> list[Tensor]:

@@ -150,7 +150,7 @@ class LoopNet(Policy):
             self._plan(query, problems[row], programs[row])
             for query, row in zip(batch.query, place, strict=True)
         ]
-        zeros = torch.zeros(len(plans), 1)
+        zeros = torch.zeros(len(plans), 1, device=self.lambda_tok.device)
         return PlannedChoice(plans, ("loop",), zeros, zeros)
 
     def problems(self, queries: Sequence[Query], questions: Questions) -> list[LoopProblem]:
@@ -217,7 +217,9 @@ class LoopNet(Policy):
             plans.append(self._plan(query, problems[q], decided.program()))
             walks.append(walk(b, decided))
             entropies.append(categorical_entropy(logs[b][0][row])[0].float())
-        return LoopChoice.of(plans, torch.stack(entropies), batches, walks, logs)
+        return LoopChoice.of(
+            plans, torch.stack(entropies), batches, walks, logs, self.lambda_tok.device
+        )
 
     def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, LoopChoice):

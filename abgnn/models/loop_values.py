@@ -84,9 +84,9 @@ class NetBatch(LoopBatch):
         for a in range(0, len(self.problems), _AT_ONCE):
             q = np.arange(a, min(a + _AT_ONCE, len(self.problems)))
             at = np.repeat(q, len(all_states)), np.tile(all_states, len(q))
-            graph = self.states.graph(self.posterior, *at)
+            graph = self.states.graph(self.posterior, *at).to(device_of(self.net))
             g = self.net(graph)
-            keys.append(self.net.keys(g, graph.group, most).view(len(q), -1, most))
+            keys.append(self.net.keys(g, graph.group, most).cpu().view(len(q), -1, most))
             state.append(g.view(len(q), -1, *g.shape[1:])[:, :asking])
         return Reading(torch.cat(keys), torch.cat(state))
 
@@ -183,8 +183,8 @@ class NetBatch(LoopBatch):
     def _residual(self, n: int, stop: Tensor, ask: Tensor, price: Tensor, made: Reading) -> Tensor:
         """r_m of every candidate in the states of a level, `[Q, S, M]`."""
         state = made.state[:, self.states.table.level(n)]
-        worth = worth_of(stop, ask.detach(), price)
-        return self.net.asks(state, worth).double()
+        worth = worth_of(stop, ask.detach(), price).to(state.device)
+        return self.net.asks(state, worth).cpu().double()
 
     def policy(self, lambda_tok: float, lambda_lat: float = 0.0) -> LoopPolicy:
         """The best decisions in all states; the closed form's where nothing else is better."""
@@ -228,6 +228,11 @@ def worth_of(stop: Tensor, ask: Tensor, price: Tensor) -> Tensor:
     level = (torch.log10(price + _LOG_PRICE) + 2).unsqueeze(1).expand_as(ask)
     stopping = stop.detach().unsqueeze(2).expand_as(ask)
     return torch.stack([(_GAIN * gain).tanh(), level, stopping], 3).float()
+
+
+def device_of(net: LoopStateNet) -> torch.device:
+    """Where its weights are; all else of closed loops is on the CPU."""
+    return net.lin_o.weight.device
 
 
 View = Callable[[Index, LoopBatch], tuple[Array, Array, Array | None]]

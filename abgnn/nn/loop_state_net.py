@@ -35,6 +35,10 @@ class LoopGraph(NamedTuple):
     edge_index: Tensor
     relation: Tensor
 
+    def to(self, device: torch.device) -> LoopGraph:
+        """On this device."""
+        return LoopGraph(*(part.to(device) for part in self))
+
 
 class LoopStateNet(MessagePassing):  # type: ignore[misc]
     r"""Messages between those who have answered, and from them to those who may be asked.

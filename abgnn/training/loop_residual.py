@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from abgnn.data.arrays import Array, Index
-from abgnn.models.loop_values import NetBatch, net_batches
+from abgnn.models.loop_values import NetBatch, device_of, net_batches
 from abgnn.nn.loop_state_net import LoopStateNet
 from abgnn.planning.closed_loop.counterfactual import Counterfactual, exact_values
 from abgnn.training.loop_lessons import LoopCourse, LoopLessons
@@ -26,7 +26,6 @@ def fit_residual(
     r_m, the residual on the value of asking m itself, is left to REINFORCE: regressed on exact
     returns of 160 questions it lost more than a point on left-out ones.
     """
-    torch.manual_seed(course.seed)
     groups = net_batches(lessons.problems, net, lessons.view)
     answers = lessons.replay(None).answers
     made = [
@@ -89,9 +88,9 @@ def key_loss(
     q, u = np.repeat(rows, len(sets)), np.tile(sets, len(rows))
     begin = np.array(batch.states.table.begin)
     s = begin[known.sizes[u]] + known.state[q, u]
-    graph = batch.states.graph(batch.posterior, q, s)
+    graph = batch.states.graph(batch.posterior, q, s).to(device_of(net))
     most = batch.posterior.shape[2]
-    residual = net.keys(net(graph), graph.group, most)  # [G, H]
+    residual = net.keys(net(graph), graph.group, most).cpu()  # [G, H]
     p = torch.from_numpy(batch.posterior[q, s])
     there = torch.from_numpy(np.arange(most) < known.groups[q, u][:, None])
     odds = torch.logit(p.clamp(1e-6, 1 - 1e-6)).float() + residual

@@ -45,7 +45,7 @@ def lessons_of(policy: LoopNet) -> LoopLessons | None:
 def judge_loops(policy: LoopNet, course: LoopCourse) -> tuple[float, float]:
     """Keep what REINFORCE has made of the net if it is clearly better than what is kept, on
     questions that it has not learned from; the gain in accuracy less cost, and `course.sure`
-    standard errors below it.
+    standard errors below it. Called after every epoch: so often it is looked at.
     """
     lessons = lessons_of(policy)
     if lessons is None:

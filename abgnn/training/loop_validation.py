@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from abgnn.data.arrays import Array
 from abgnn.models.loop_values import NetReplay
@@ -54,11 +55,13 @@ def teach_loop_net(
     keeps weights of all questions if they are clearly positive, else its residual is 0 again.
     """
     prices = lessons.prices(course.prices)
-    report = cross_validated(net, lessons, prices, course)
-    net.reset_parameters()
-    if report.scale:
-        fit_residual(net, lessons, prices, course)
-        net.scale_residual(report.scale)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(course.seed)
+        report = cross_validated(net, lessons, prices, course)
+        net.reset_parameters()
+        if report.scale:
+            fit_residual(net, lessons, prices, course)
+            net.scale_residual(report.scale)
     return report
 
 

@@ -65,6 +65,7 @@ class Teacher(Callback):
         self.steps, self.lr, self.seed = steps, lr, seed
         self.reached: float | None = None
         self.report: LoopReport | None = None  # of a `LoopNet`
+        self.verdict = ""  # on a `LoopNet`, in words
         self.known: Calibration | None = None  # what is in the file, where it has been read
         self._done = False
 
@@ -111,7 +112,8 @@ class Teacher(Callback):
         else:
             policy.set_tradeoff(module.lambda_tok, module.lambda_lat)
         self._done = True
-        _log.info("teacher: %s", self.report.words())
+        self.verdict = self.report.words()
+        _log.info("teacher: %s", self.verdict)
 
     @property
     def _loop_course(self) -> LoopCourse:
@@ -126,9 +128,11 @@ class Teacher(Callback):
             gain, low = judge_loops(module.policy, self._loop_course)
             values = {"gain": gain, "gain_low": low, "trusted": float(module.policy.trusted)}
             pl_module.log_dict({f"{module.label}/loop/{k}": v for k, v in values.items()})
-            used = "is used" if low > 0 else "is not used, what decided before goes on"
-            words = "REINFORCE's net: %+.2f points on left-out questions, at least %+.2f: it %s"
-            _log.info(words, 100 * gain, 100 * low, used)
+            used = "is used" if low > 0 else "is not used"
+            words = f"{100 * gain:+.2f} points on left-out questions, at least {100 * low:+.2f}"
+            _log.info("REINFORCE has added %s: it %s", words, used)
+            before = self.verdict.split("\n")[0]
+            self.verdict = f"{before}\nREINFORCE has added {words}: it {used}".strip()
 
     def _course(self, course: Course) -> Course:
         steps = course.steps if self.steps is None else self.steps
