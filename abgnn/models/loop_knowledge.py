@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -43,17 +43,16 @@ class LoopKnowledge:
     by: str | None = None
 
     def lessons(self) -> tuple[list[LoopProblem], AnswerTable, Index] | None:
-        """Problems of the calibration, left out, among the agents who answered everything, their
-        answers, and which questions these are; None where there are not two such agents for each.
-        """
-        table = self.loop.table
-        complete = {table.llms[a] for a in np.flatnonzero(table.answered.all(0))}
-        problems = [alone(p, complete) for p in self.loop.replay.problems]
-        kept = [q for q, p in enumerate(problems) if p is not None]
-        if len(kept) < max(2, len(problems) // 2):
+        """Problems of the calibration, left out, whose candidates have all answered, the answers,
+        and which questions these are; None where there are not two such questions."""
+        table, problems = self.loop.table, self.loop.replay.problems
+        place = {name: m for m, name in enumerate(table.llms)}
+        known = [table.answered[q, [place[n] for n in p.names]] for q, p in enumerate(problems)]
+        able = [corrected(p) and k.all() for p, k in zip(problems, known, strict=True)]
+        rows = np.flatnonzero(able)
+        if len(rows) < 2:
             return None
-        rows = np.array(kept)
-        return [p for p in problems if p is not None], table.rows(rows), rows
+        return [problems[q] for q in rows], table.rows(rows), rows
 
     @cached_property
     def held(self) -> frozenset[str]:
@@ -68,18 +67,10 @@ class LoopKnowledge:
         return LoopView(self.features, self.x[rows])
 
 
-def alone(problem: LoopProblem, names: set[str]) -> LoopProblem | None:
-    """The same without readers, among these candidates; None where fewer than two are left."""
-    at = [i for i, name in enumerate(problem.names) if name in names]
-    if len(at) < 2 or not problem.keys or problem.bins > 1:
-        return None
-    cut = {
-        "names": tuple(problem.names[i] for i in at),
-        "families": tuple(problem.families[i] for i in at) if problem.families else (),
-        "no_key": None if problem.no_key is None else problem.no_key[at],
-    }
-    arrays = {of: getattr(problem, of)[at] for of in ("accuracy", "usd", "seconds")}
-    return replace(problem, readers=None, **cut, **arrays)
+def corrected(problem: LoopProblem) -> bool:
+    """Whether the net is for it: two candidates or more, answers with keys, and nothing else that
+    is read or that reads."""
+    return len(problem) > 1 and problem.keys and problem.bins == 1 and problem.readers is None
 
 
 def loop_knowledge(calibration: Calibration, mas: BaseMAS) -> LoopKnowledge:

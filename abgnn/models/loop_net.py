@@ -18,7 +18,7 @@ from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice, PlannedChoice
 from abgnn.models.loop_choice import LoopChoice, Walk, log_policy, walk
 from abgnn.models.loop_features import AGENT, QUESTION, LoopView
-from abgnn.models.loop_knowledge import LoopKnowledge, alone
+from abgnn.models.loop_knowledge import LoopKnowledge, corrected
 from abgnn.models.loop_tables import Decided
 from abgnn.models.loop_values import NetBatch, NetReplay, net_batches
 from abgnn.models.plain_state import from_plain, to_plain
@@ -179,8 +179,7 @@ class LoopNet(Policy):
     ) -> list[tuple[Index, NetBatch]]:
         """Questions that a net is for, with their places."""
         features = self.taught.features
-        names = set(features.names)
-        able = [q for q, p in enumerate(problems) if p.readers is None and alone(p, names)]
+        able = [q for q, problem in enumerate(problems) if corrected(problem)]
         view = LoopView(features, features.question(questions)[able])
         made = net_batches([problems[q] for q in able], net, view)
         return [(np.array(able)[index], batch) for index, batch in made]

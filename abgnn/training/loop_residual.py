@@ -24,7 +24,7 @@ def fit_residual(
     """Teach the posterior, from which the values of asking follow.
 
     r_m, the residual on the value of asking m itself, is left to REINFORCE: regressed on exact
-    returns of 160 questions it lost more than a point on left-out ones.
+    returns of 160 questions it lost up to two points on others.
     """
     groups = net_batches(lessons.problems, net, lessons.view)
     answers = lessons.replay(None).answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,20 @@ def test_it_starts_as_the_closed_form(policy: LoopNet, asked: list[Query]) -> No
     programs = [p.program for p in policy(mas().batch(asked), sample=False).plans()]
     assert {type(program) for program in programs} == {TabledLoopProgram}
     assert policy.trusted
+
+
+def test_questions_with_gaps_teach_nothing(policy: LoopNet) -> None:
+    known = policy.taught
+    table = known.loop.table
+    right = table.right.copy()
+    right[0, 0] = np.nan
+    gaps = replace(known, loop=replace(known.loop, table=replace(table, right=right)))
+    lessons, fewer = known.lessons(), gaps.lessons()
+    assert lessons is not None
+    assert fewer is not None
+    assert fewer[2].tolist() == lessons[2].tolist()[1:]
+    right[1:] = np.nan
+    assert replace(gaps, x=known.x).lessons() is None
 
 
 def test_untaught_it_says_what_it_lacks() -> None:
