@@ -88,8 +88,9 @@ class LoopChoice(PlannedChoice):
     ) -> LoopChoice:
         """Before it is carried out; what is learned from is on `device`."""
         log_probs, rows = _log_probs(walks, logs, device).unsqueeze(1), entropies.unsqueeze(1)
-        shown = (("loop",), log_probs, rows.to(device), None, {})
-        return cls(plans, *shown, batches, walks, logs)
+        return cls(
+            plans, ("loop",), log_probs, rows.to(device), batches=batches, walks=walks, logs=logs
+        )
 
     def executed(self, outcomes: Sequence[Outcome]) -> LoopChoice:
         """The probability of what was decided on the way; what would have been decided after

@@ -48,11 +48,11 @@ class LoopKnowledge:
         table, problems = self.loop.table, self.loop.replay.problems
         place = {name: m for m, name in enumerate(table.llms)}
         known = [table.answered[q, [place[n] for n in p.names]] for q, p in enumerate(problems)]
-        able = [corrected(p) and k.all() for p, k in zip(problems, known, strict=True)]
-        rows = np.flatnonzero(able)
-        if len(rows) < 2:
+        able = [corrected(p) and bool(k.all()) for p, k in zip(problems, known, strict=True)]
+        if sum(able) < 2:
             return None
-        return [problems[q] for q in rows], table.rows(rows), rows
+        rows = np.flatnonzero(np.array(able))
+        return [p for p, taken in zip(problems, able, strict=True) if taken], table.rows(rows), rows
 
     @cached_property
     def held(self) -> frozenset[str]:

@@ -106,7 +106,8 @@ class LoopNet(Policy):
     @property
     def trusted(self) -> bool:
         """Whether anything but the closed form decides."""
-        return self.kept.corrects
+        out: bool = self.kept.corrects
+        return out
 
     def keep(self) -> None:
         """From now on the net as it is now decides."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.nn.loop_state_net import LoopGraph
 from abgnn.planning.closed_loop.answer_tree import AnswerTree, answer_tree
 from abgnn.planning.closed_loop.batch import LoopBatch
@@ -134,7 +134,7 @@ def _log_odds(p: Array) -> Array:
     return out
 
 
-def _relations(group: Index, kin: Array, links: Array | None) -> tuple[Index, Index, Index, Index]:
+def _relations(group: Index, kin: Mask, links: Array | None) -> tuple[Index, Index, Index, Index]:
     """State, source, target and relation of every edge."""
     asked = group != _NOT_ASKED
     from_asked = asked[:, :, None] & ~np.eye(group.shape[1], dtype=bool)
@@ -148,10 +148,10 @@ def _relations(group: Index, kin: Array, links: Array | None) -> tuple[Index, In
     return g, source, target, relation
 
 
-def _alike(families: tuple[str, ...]) -> Array:
+def _alike(families: tuple[str, ...]) -> Mask:
     """Pairs of different candidates of like weights, `[M, M]`."""
     of = np.array(families)
-    same = of[:, None] == of
+    same: Mask = of[:, None] == of
     np.fill_diagonal(same, False)
     return same
 

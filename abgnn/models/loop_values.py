@@ -91,7 +91,7 @@ class NetBatch(LoopBatch):
         return Reading(torch.cat(keys), torch.cat(state))
 
     @cached_property
-    def reading(self) -> Reading:
+    def once(self) -> Reading:
         """The same once, without gradients."""
         with torch.no_grad():
             return self.read()
@@ -106,7 +106,7 @@ class NetBatch(LoopBatch):
                 joint.append(before)
                 stop.append(closed.stop[0])
                 continue
-            keys, at = self.reading.keys[:, table.level(n)], torch.from_numpy(closed.stop[n])
+            keys, at = self.once.keys[:, table.level(n)], torch.from_numpy(closed.stop[n])
             odds = self._odds(n, keys)  # [Q, S, H]
             there = before[:, :, 1:] > 0
             share = torch.sigmoid(odds).numpy() * z[:, :, None]
@@ -135,7 +135,7 @@ class NetBatch(LoopBatch):
         self, lambda_tok: float, lambda_lat: float = 0.0, reading: Reading | None = None
     ) -> StateValues:
         """Under prices; differentiable where a `reading` with gradients is given."""
-        made, one = reading or self.reading, self.problems[0]
+        made, one = reading or self.once, self.problems[0]
         closed, table = self.states.weights, self.states.table
         usd, seconds = self.bills
         price = torch.from_numpy(lambda_tok * usd + lambda_lat * seconds)  # [Q, M]
@@ -208,7 +208,7 @@ class NetBatch(LoopBatch):
     def scaled(self, scale: float) -> NetBatch:
         """The same with another scale; what does not depend on it is kept."""
         made = replace(self, scale=scale)
-        for name in ("states", "posterior", "reading", "closed", "bills"):
+        for name in ("states", "posterior", "once", "closed", "bills"):
             made.__dict__[name] = getattr(self, name)
         return made
 

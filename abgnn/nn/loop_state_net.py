@@ -123,7 +123,8 @@ class LoopStateNet(MessagePassing):  # type: ignore[misc]
         mean = scatter(
             self.lin_w(g).view(-1), place.view(-1), 0, size * away, reduce="mean"
         )  # [G · (H + 1)]
-        return mean.view(size, away)[:, :most]
+        out: Tensor = mean.view(size, away)[:, :most]
+        return out
 
     def asks(self, g: Tensor, worth: Tensor) -> Tensor:
         """r_m of every candidate, from g `[…, D]` and `worth` `[…, 3]` (`WORTH`)."""

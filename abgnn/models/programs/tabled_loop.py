@@ -95,7 +95,9 @@ class TabledLoopProgram(ClosedLoopProgram):
         """Whether the other state is this one with the answers of those who are asked here."""
         count, parts = len(self.accuracy), [p.split(":") for p in other.state.split()]
         answers = [(int(column), int(group)) for column, group in parts]
-        rest = [(c, g if g >= 0 else None) for c, g in answers if c % count not in cell.asks]
+        rest: list[tuple[int, object]] = [
+            (c, g if g >= 0 else None) for c, g in answers if c % count not in cell.asks
+        ]
         grown = len(answers) - len(rest) == len(cell.asks)
         return grown and state_name(canonical(rest)) == cell.state
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Answers, state_of
 from abgnn.planning.closed_loop.tree_values import TreeWeights
+
+Values = TypeVar("Values", Array, Index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +85,9 @@ class Counterfactual:
         rows: Index = np.flatnonzero(self.sizes == n)
         return rows
 
-    def of_level(self, n: int, values: Array | Index) -> Array:
+    def of_level(self, n: int, values: Values) -> Values:
         """What each question's states of n answers have, from values of all states `[Q, S, …]`."""
-        out: Array = values[np.arange(len(self.state))[:, None], self.state[:, self.rows(n)]]
+        out: Values = values[np.arange(len(self.state))[:, None], self.state[:, self.rows(n)]]
         return out
 
     def stop(self, weights: TreeWeights) -> Array:
