@@ -13,7 +13,6 @@ from abgnn.planning import Budget, LoopPlan
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.calibrated import closed_loop_of
 from abgnn.planning.reading_plan import reading_plan
-
 from tests.planning.closed_loop.calibrations import calibration, of_programs
 
 
