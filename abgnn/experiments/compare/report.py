@@ -19,9 +19,9 @@ from abgnn.experiments.compare.cross import cross_columns, cross_lines
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.sensitivity import write_sensitivity
 from abgnn.experiments.compare.table import (
-    AXES,
     Cell,
     Line,
+    axes_of,
     budgets_of,
     columns,
     mean_points,
@@ -50,15 +50,16 @@ def write_comparison(
     lines = table_lines(comparison, jobs, results)
     cross = cross_lines(comparison, jobs, results)
     named = columns(comparison)
-    for axis, letter, _ in AXES:
+    axes = axes_of(comparison)
+    for axis, letter, _ in axes:
         title = f"within {_budgets(comparison, axis, letter)} per query ({label})"
         console.print(_console_table(lines, named[axis], title))
-    for _, letter, _ in AXES:
+    for _, letter, _ in axes:
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
         shown = [c for c in cross_columns(comparison) if f"@{letter}" in c]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
     limit = next((m.name for m in comparison.methods if m.plain == CLAIRVOYANT), "")
-    console.print(*_limit_tables(lines, limit, label))
+    console.print(*_limit_tables(lines, limit, label, [short for _, _, short in axes]))
     console.print(f"({NOTE})", markup=False, highlight=False)
     write_ablation(comparison, results, label, console)
     write_sensitivity(comparison, results, label, console)
@@ -68,7 +69,7 @@ def write_comparison(
     picture = out / f"frontiers-{label}.png"
     draw_frontiers(
         {name: p * [1e3, 1] for name, p in mean_points(comparison, results, "cost_usd").items()},
-        mean_points(comparison, results, "latency_s"),
+        mean_points(comparison, results, "latency_s") if comparison.latency_budgets else None,
         picture,
         title=f"Performance within a budget ({label}): {out.name}, seeds: {len(comparison.seeds)}",
         cost_unit="mUSD",
@@ -79,12 +80,14 @@ def write_comparison(
     console.print(files, markup=False, highlight=False, soft_wrap=True)
 
 
-def _limit_tables(lines: Sequence[Line], limit: str, label: str) -> list[Table]:
+def _limit_tables(
+    lines: Sequence[Line], limit: str, label: str, axes: Sequence[str]
+) -> list[Table]:
     """Each method's areas as shares of the clairvoyant's, where it is among them."""
     best = next((line for line in lines if line.method == limit), None)
     if best is None:
         return []
-    named = [f"{window}_{axis}" for axis in ("tok", "lat") for window in ("AUC", "narrow")]
+    named = [f"{window}_{axis}" for axis in axes for window in ("AUC", "narrow")]
     title = f"share of the area of the {limit}: Appendix D's window, and the narrow one ({label})"
     table = Table(title=title, title_justify="left")
     for head in ("method", *named):
@@ -139,10 +142,10 @@ def _both_tables(
     """All of table.tex."""
     named, crossed = columns(comparison), cross_columns(comparison)
     words = {"cost_usd": "token-cost budgets", "latency_s": "latency budgets"}
-    first = {f"{words[axis]} ({label})": named[axis] for axis, _, _ in AXES}
+    first = {f"{words[axis]} ({label})": named[axis] for axis, _, _ in axes_of(comparison)}
     second = {
         f"{words[axis]}, without hindsight ({label})": [c for c in crossed if f"@{letter}" in c]
-        for axis, letter, _ in AXES
+        for axis, letter, _ in axes_of(comparison)
     }
     return f"% {label} answers; {NOTE}\n{latex(lines, first)}\n{latex(cross, second)}"
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from abgnn.errors import ConfigError
 from abgnn.experiments.compare.config import Comparison, Method, arguments
-from abgnn.experiments.compare.controls import NAIVE, PLANNERS
+from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS
 from abgnn.experiments.compare.job import (
     QUIET,
     Job,
@@ -72,7 +72,7 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     return model.label, jobs
 
 
-AT_COST = ("self-consistency", NAIVE, *PLANNERS)  # plain rows that depend on the cost budgets
+AT_COST = ("self-consistency", NAIVE, *CALIBRATED)  # plain rows that depend on the cost budgets
 
 
 def _jobs_of(
@@ -94,7 +94,7 @@ def _jobs_of(
             train_calls=calls if method.plain in (None, *PLANNERS) else 0,
             samples=comparison.samples,
             budgets=comparison.cost_budgets if method.plain in AT_COST else (),
-            waits=comparison.latency_budgets if method.plain in PLANNERS else (),
+            waits=comparison.latency_budgets if method.plain in CALIBRATED else (),
             world=digest([*configs, mas.catalogue_file]),
         )
 

@@ -98,8 +98,8 @@ class ClosedLoopProgram(Program):
         _ = self.problem  # which refuses what is wrong
 
     @classmethod
-    def of(cls, problem: LoopProblem) -> ClosedLoopProgram:
-        """The program of a planned question; answers are compared by key."""
+    def of(cls, problem: LoopProblem, **own: Any) -> ClosedLoopProgram:
+        """The program of a planned question; answers are compared by key. `own`: a subclass's."""
         return cls(
             accuracy=tuple(problem.accuracy.tolist()),
             usd=tuple(problem.usd.tolist()),
@@ -115,6 +115,7 @@ class ClosedLoopProgram(Program):
             depths=problem.depths,
             parallel=problem.parallel,
             final=problem.final,
+            **own,
         )
 
     @cached_property
@@ -163,7 +164,7 @@ class ClosedLoopProgram(Program):
         while True:
             count = len(self.accuracy)
             lost = [m - count for m in failed if m >= count]
-            step = decide(self.problem, asked, {m for m in failed if m < count}, lost)
+            step = self.decide(asked, {m for m in failed if m < count}, lost)
             stage.note(_noted(step, asked, failed, count))
             if step.reader is not None:
                 reader = count + step.reader
@@ -185,6 +186,12 @@ class ClosedLoopProgram(Program):
                     asked.append(await self._read(stage, answer))
         texts = {answer.agent: answer.text for answer in answers}
         return None if step.answer is None else texts[step.answer]
+
+    def decide(
+        self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()
+    ) -> Step:
+        """What to do after these answers, without agents and readers whose call has failed."""
+        return decide(self.problem, asked, failed, readers_failed)
 
     async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
         """What the loop reads of an answer: its key, or whether it passes the examples."""

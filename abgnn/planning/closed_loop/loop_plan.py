@@ -108,13 +108,14 @@ class LoopPlan:
         )
         return made._at(budget, queries, nearest)
 
-    def at(self, budget: Budget, queries: int = 100) -> LoopPlan:
+    def at(self, budget: Budget, queries: int = 100, *, nearest: bool = False) -> LoopPlan:
         """The same at the prices of other budgets; a second or two.
 
         Raises:
-            ConfigError: a latency quantile, or no loop is expected to meet the budgets.
+            ConfigError: a latency quantile, or (unless `nearest`) no loop is expected to meet the
+                budgets.
         """
-        return self._at(budget, queries, nearest=False)
+        return self._at(budget, queries, nearest)
 
     def _at(self, budget: Budget, queries: int, nearest: bool) -> LoopPlan:
         if budget.quantile is not None:
