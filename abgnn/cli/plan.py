@@ -96,9 +96,9 @@ def _by_question(
     calibration: Calibration, budget: Budget, args: Namespace
 ) -> tuple[ReadingPlan, Callable[[Console], None], ConfigError | None]:
     from abgnn.cli.views.question_plan import show_reading_plan
-    from abgnn.planning.reading_plan import reading_plan
+    from abgnn.planning.reading_plan import PlanKind, reading_plan
 
-    kind = args.kind or "best"
+    kind: PlanKind = args.kind or "best"
     made = reading_plan(calibration, budget, args.queries, kind, nearest=True)
     return made, partial(show_reading_plan, made), made.refusal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from abgnn.errors import ConfigError
 from abgnn.outcomes.cells import Cell, Entry, to_number
@@ -71,7 +72,7 @@ def _add(entry: Entry, model: str, record: Record, names: dict[str, str], where:
         raise ConfigError(
             f"{where}: id", entry.id, f"every id once per LLM; {model} is there twice"
         )
-    values = {
+    values: dict[str, Any] = {
         name: to_number(record[names[name]], partial(_cell_name, where, name, model, entry.id))
         for name in NUMBERS
         if name in names

@@ -139,7 +139,7 @@ class Calibration:
         """
         data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
         observed = data["observed"]
-        whole = ("query", "backbone", "slot", "group", "key", "options", "form")
+        whole = ("query", "backbone", "slot", "group", "key", "options")
         arrays = {
             _FIELDS.get(k, k): np.array(v, dtype=np.int64 if k in whole else float)
             for k, v in observed.items()
@@ -201,7 +201,7 @@ def _plain(made: Prior | Observations) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields(made):
         value = getattr(made, field.name)
-        if value is None:
+        if value is None or (isinstance(value, tuple) and not value):  # what 0.1 did not have
             continue
         values[_KEYS.get(field.name, field.name)] = (
             value.tolist() if isinstance(value, np.ndarray) else value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abgnn.data.answer_key import answer_key
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.query import Query, Task, options_of
@@ -17,7 +18,6 @@ from abgnn.planning.prior import Prior
 
 NO_KEY = -1
 _OF_QUESTIONS = ("difficulty", "group", "options")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,6 @@ class Observations:
         group: which of the kinds of questions that plans may tell apart, `[Q]`.
         key: code of each answer's key, equal within a question where answers are equal; −1 where
             an answer has none, `[n]`. None: of 0.1, or of a task without keys.
-        form: of each answer, by number from 0, −1 where it has none, `[n]`: for programs whether
-            they fail (0) or pass (1) the public examples. None: forms were not read.
         options: that each question gives to choose from; 0: it is open, `[Q]`. None: of 0.1.
     """
 
@@ -55,7 +53,6 @@ class Observations:
     group: Index
     key: Index | None = None
     options: Index | None = None
-    form: Index | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -68,7 +65,9 @@ class Observations:
         """Some of the calls; questions stay."""
         of_calls = [f.name for f in fields(self) if f.name not in _OF_QUESTIONS]
         values = {name: getattr(self, name) for name in of_calls}
-        kept = {name: None if of is None else of[mask] for name, of in values.items()}
+        kept: dict[str, Any] = {
+            name: None if of is None else of[mask] for name, of in values.items()
+        }
         return Observations(**kept, **{name: getattr(self, name) for name in _OF_QUESTIONS})
 
     @classmethod
@@ -87,7 +86,8 @@ def observe(
     template: Template,
     difficulty: Mapping[str, float],
     group: Mapping[str, int] | None = None,
-    passes: Sequence[Sequence[bool | None]] | None = None,
+    *,
+    keyed: bool = True,
 ) -> Observations:
     """Every answered call of single-round rollouts, each judged by the task.
 
@@ -98,12 +98,11 @@ def observe(
         template: whose roles the agents have.
         difficulty: query id → standardised difficulty.
         group: query id → kind of question; None: all are of one kind.
-        passes: whether the calls' programs pass the public examples, by outcome and call; then
-            answers are not compared by key.
+        keyed: whether answers can be compared by the task's key; programs cannot: two right ones
+            differ in text.
     """
     ids = {query: i for i, query in enumerate(difficulty)}
     keys = _Keys(task)
-    forms = _forms(outcomes, passes)
     slots = {role.name: i for i, role in enumerate(template.roles)}
     judged: dict[tuple[str, str], float] = {}
     rows = []
@@ -131,55 +130,37 @@ def observe(
                     max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
                     call.service_time + call.tool_time,
                     visible_tokens(call),
-                    keys.code(plan.query, call.text) if passes is None else NO_KEY,
-                    forms.get(id(call), NO_KEY),
+                    keys.code(plan.query, call.text) if keyed else NO_KEY,
                 )
             )
-    table = np.array(rows, dtype=float).reshape(len(rows), 11).T
+    table = np.array(rows, dtype=float).reshape(len(rows), 10).T
     q, m, j = (column.astype(np.int64) for column in table[:3])
-    right, n_messages, share_right, usd, seconds, visible, key, form = table[3:]
+    right, n_messages, share_right, usd, seconds, visible, key = table[3:]
     at = np.array(list(difficulty.values()))
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
     calls = (q, m, j, right, n_messages, share_right, usd, seconds, visible)
     codes = key.astype(np.int64) if keys.able else None
-    read = None if passes is None else form.astype(np.int64)
     options = np.zeros(len(ids), dtype=np.int64)
     for outcome in outcomes:
         options[ids[outcome.plan.query.id]] = options_of(outcome.plan.query)
-    return Observations(*calls, at, kinds.astype(np.int64), codes, options, read)
-
-
-def _forms(
-    outcomes: Sequence[Outcome], passes: Sequence[Sequence[bool | None]] | None
-) -> dict[int, int]:
-    """Identity of a call → 0: its program fails, 1: it passes."""
-    if passes is None:
-        return {}
-    pairs = zip(outcomes, passes, strict=True)
-    calls = [pair for outcome, of in pairs for pair in zip(outcome.calls, of, strict=True)]
-    return {id(call): int(ok) for call, ok in calls if ok is not None}
+    return Observations(*calls, at, kinds.astype(np.int64), codes, options)
 
 
 class _Keys:
     """Codes of answers' keys, question by question."""
 
     def __init__(self, task: Task) -> None:
-        self._key: Callable[[Query, str], str] | None = getattr(task, "key", None)
+        self._task = task
         self._codes: dict[str, dict[str, int]] = {}
 
     @property
     def able(self) -> bool:
-        return self._key is not None
+        """Whether the task has keys at all."""
+        return hasattr(self._task, "key")
 
     def code(self, query: Query, text: str) -> int:
-        """−1 where there is no key, or the task's function fails."""
-        if self._key is None:
-            return NO_KEY
-        try:
-            key = self._key(query, text)
-        except Exception as error:  # a user's code: the answer counts as one without a key
-            _log.warning("no key of an answer to %s: %r", query.id, error)
-            return NO_KEY
+        """−1 where there is no key."""
+        key = answer_key(self._task, query, text)
         codes = self._codes.setdefault(query.id, {})
         return codes.setdefault(key, len(codes)) if key else NO_KEY
 

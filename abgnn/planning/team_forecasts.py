@@ -23,7 +23,7 @@ OPTIMISM = 0.02
 """What is taken off a team's accuracy: its answer depends on many parameters at once, and the teams
 of a portfolio are those that chance has made look best. Chosen on simulated worlds 900 to 904."""
 _SHARED = 0.5  # of a backbone's luck on a question, over its roles
-_HEADER = 30  # tokens about a message beside its own
+HEADER = 30  # tokens about a message beside its own
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class _Chunk:
                 float(np.exp(model.log_read(m, len(senders)))) if senders else 1.0
                 for model in (bills.usd, bills.seconds, bills.visible)
             ]
-            read = sum((visible[u] + _HEADER for u in senders), np.zeros(len(usd)))
+            read = sum((visible[u] + HEADER for u in senders), np.zeros(len(usd)))
             usd = usd + self.belief.usd[:, slot, m] * grown[0]
             usd = usd + read * self.team.profile.price_in[m]
             begin = np.max([done[u] for u in senders], axis=0) if senders else 0.0

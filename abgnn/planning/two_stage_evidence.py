@@ -70,4 +70,4 @@ def log_evidence(covariance: Array, noise: Array, values: Array, share: float) -
     root = cholesky(covariance + np.diag(noise), lower=True)
     white = solve_triangular(root, values, lower=True)
     logs = values.shape[1] * float(np.log(np.diag(root)).sum())
-    return -share * (0.5 * float(np.square(white).sum()) + logs)
+    return float(-share * (0.5 * float(np.square(white).sum()) + logs))

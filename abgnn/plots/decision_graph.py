@@ -42,9 +42,9 @@ def draw_decision_graph(
             share = graph.nodes[v].chance / max(graph.nodes[u].chance, 1e-12)
             ax.plot([x + BOX, x2], [y, y2], color=DARK, lw=0.6 + 2.4 * share, zorder=1)
             said = f"{label}, {share:.0%}"
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+            white = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
             ax.text((x + BOX + x2) / 2, (y + y2) / 2, said, fontsize=6.5,
-                    ha="center", va="center", color=INK, bbox=box, zorder=2)  # fmt: skip
+                    ha="center", va="center", color=INK, bbox=white, zorder=2)  # fmt: skip
         for (x, y), node in zip(at, graph.nodes, strict=True):
             box = FancyBboxPatch((x, y - HEIGHT / 2), BOX, HEIGHT, "round,pad=0.02",
                                  facecolor=PALE if node.stops else FILL, edgecolor=DARK, lw=0.8,

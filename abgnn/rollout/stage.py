@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from abgnn.data.answer_key import answer_key
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind
 from abgnn.data.program import AgentAnswer, Stage
@@ -15,7 +15,6 @@ from abgnn.rollout.clients.base import Messages, PeerMessage
 from abgnn.rollout.rollout import AgentTurn, Rollout
 from abgnn.rollout.schedule import Step
 
-_log = logging.getLogger(__name__)
 _ROUND = 1024  # repeats of an agent's later calls are numbered from here on
 
 
@@ -54,14 +53,8 @@ class _Stage:
         return self._plan.query
 
     def key(self, text: str) -> str:
-        key = getattr(self._rollout.context.task, "key", None)
-        if key is None:
-            return " ".join(text.split())
-        try:
-            return str(key(self.query, text))
-        except Exception as error:  # a user's code: its answer counts as one without a key
-            _log.warning("no key of an answer to %s: %r", self.query.id, error)
-            return ""
+        key = answer_key(self._rollout.context.task, self.query, text)
+        return " ".join(text.split()) if key is None else key
 
     def note(self, step: LoopStep) -> None:
         self._rollout.note(step)

@@ -55,8 +55,8 @@ def _prices(plan: LoopPlan) -> Callable[[float], float]:
 def _at_budgets(
     case: Case, plan: LoopPlan, budgets: Array, replay: Replay, rivals: Rivals, static: Curve
 ) -> Figures:
-    names = "loop mixture router static single use calls shown same seconds".split()
-    out: Figures = {name: [] for name in names}
+    names = ("loop", "mixture", "router", "static", "single", "use", "calls", "shown", "same")
+    out: Figures = {name: [] for name in (*names, "seconds")}
     calls = np.zeros(5)
     for budget in budgets:
         at = plan.at(Budget(float(budget)))
@@ -67,7 +67,7 @@ def _at_budgets(
         shown = run.probability.mean() - score
         same = _same(case.run(PlannedLoops(at), EXECUTED), run)
         more = (usd / budget, run.calls.mean(), shown, same, seconds)
-        for name, value in zip(names, (*row, *more), strict=True):
+        for name, value in zip((*names, "seconds"), (*row, *more), strict=True):
             out[name].append(float(value))
     return out | {"calls of a question": calls.tolist()}
 

@@ -89,5 +89,5 @@ def test_what_cannot_be_is_refused(plan: LoopPlan, asked: list[Query]) -> None:
     policy.attach(mas().table)
     batch = mas().batch(asked[:2])
     batch.query_embed = batch.query_embed[:, :8]
-    with pytest.raises(ConfigError, match=r"mas.encoder: got 8 numbers"):
+    with pytest.raises(ConfigError, match=r"mas.encoder: got '8 numbers'"):
         policy(batch, sample=False)

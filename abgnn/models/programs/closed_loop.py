@@ -227,7 +227,8 @@ def _reader(data: Reader | Mapping[str, Any]) -> Reader:
     """As JSON has it, too."""
     if isinstance(data, Reader):
         return data
-    return Reader(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    return Reader(**values)
 
 
 def _readers(problem: LoopProblem) -> tuple[Reader, ...]:

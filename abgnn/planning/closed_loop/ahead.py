@@ -14,6 +14,7 @@ from abgnn.planning.predictive import Prediction, Range
 
 AIM = 0.97
 _DRAWS, _LEVEL, _STRICT_QUERIES, _STRICT_STEPS = 400, 0.9, 100, 8
+_RAISE, _RAISES = 1.1, 30
 
 
 def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
@@ -38,7 +39,21 @@ def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
 def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
     usd = np.inf if budget.cost_usd is None else budget.cost_usd
     tok, lat = prices_of_budgets(loop.replay, usd, budget.latency_s, aim)
+    if budget.latency_s is not None and lat > 0:
+        tok, lat = _raised(loop, budget, tok, lat)
     return replace(loop, lambda_tok=tok, lambda_lat=lat)
+
+
+def _raised(loop: ClosedLoop, budget: Budget, tok: float, lat: float) -> tuple[float, float]:
+    """Prices that keep both budgets: each was found with the other as it was before, and a fast
+    LLM that is dearer, or a cheap one that is slower, may take one of them beyond its budget."""
+    for _ in range(_RAISES):
+        run = loop.replay(tok, lat)
+        cost, wait = _over(budget, float(run.usd.mean()), float(run.seconds.mean()))
+        if max(cost, wait) <= 1:
+            break
+        tok, lat = (_RAISE * x if over > 1 else x for x, over in ((tok, cost), (lat, wait)))
+    return tok, lat
 
 
 def _over(budget: Budget, usd: float, seconds: float) -> list[float]:

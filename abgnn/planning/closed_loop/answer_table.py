@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class AnswerTable:
         """Those of some questions."""
         index = np.arange(len(self))[at]
         arrays = ("keys", "right", "usd", "seconds", "options", "forms")
-        cut = {
+        cut: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[index]
             for name in arrays
         }

@@ -77,7 +77,7 @@ class LoopBatch:
         choice, value = [], np.zeros(len(self.problems))
         pair = np.full((len(self.problems), 2), STOP)
         for n in range(len(tree.levels)):
-            horizon, q = one.horizon(n), len(self.problems)
+            horizon = one.horizon(n)
             if horizon == n:
                 choice.append(last[n])
                 continue

@@ -52,6 +52,9 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
     if observed.key is None:
         allowed = "with the keys of answers, as `abgnn calibrate` writes it now, for a closed loop"
         raise ConfigError("calibration", "no keys", allowed)
+    if not (observed.key >= 0).any():
+        allowed = "answers that can be compared, such as letters and numbers; plan with --static"
+        raise ConfigError("calibration", "no answer has a key", allowed)
     planner = calibration.by_question()
     rows, agents = priced(len(questions)), LoopAgents.of(planner)
     belief = planner.team.belief(planner.seen)

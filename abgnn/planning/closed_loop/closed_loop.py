@@ -132,7 +132,7 @@ class ClosedLoop:
     @cached_property
     def _training_bills(self) -> tuple[Array, Array]:
         """Means by task, where an LLM was not called: what the prior says is not kept."""
-        return tuple(_task_means(self.table, v) for v in (self.table.usd, self.table.seconds))
+        return _task_means(self.table, self.table.usd), _task_means(self.table, self.table.seconds)
 
     def _problems(
         self,

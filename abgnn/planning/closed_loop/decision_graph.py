@@ -79,7 +79,7 @@ class _Growth:
         """Add the state and all that follows; its number."""
         step = decide(self.problem, answers)
         place = len(self.nodes)
-        text = self._text(step)
+        text = self._text(step, len(answers))
         self.nodes.append(DecisionNode(text, not step.ask, chance, len(answers)))
         here = self._chance(answers)
         for after, label in self._following(answers, step.ask):
@@ -88,21 +88,21 @@ class _Growth:
                 self.edges.append((place, self.visit(after, reached), label))
         return place
 
-    def _text(self, step: Step) -> str:
+    def _text(self, step: Step, n: int) -> str:
         if step.ask:
             return "ask " + " and ".join(self.names[m] for m in step.ask)
         if step.reader is not None:
             reader = self.names[len(self.problem) + step.reader]
-            right = step.value_read[step.reader] + self._price(step.reader, step)
+            right = step.value_read[step.reader] + self._price(step.reader, n)
             return f"{reader} reads all\n{right:.0%} likely right"
         if step.answer is None:
             return "no answer"
         return f"answer of {self.names[step.answer]}\n{step.probability:.0%} likely right"
 
-    def _price(self, reader: int, step: Step) -> float:
+    def _price(self, reader: int, n: int) -> float:
+        """Of a reader of n answers, in accuracy."""
         readers, problem = self.problem.readers, self.problem
         assert readers is not None, "somebody reads"
-        n = sum(step.posterior.counts)
         return float(readers.price(problem.lambda_tok, problem.lambda_lat)[reader, n])
 
     def _chance(self, answers: tuple[Asked, ...]) -> float:

@@ -85,7 +85,8 @@ def decide(
     if not total > 0:
         return _stopped(problem, answers, posterior)
     answer, stop = _answer(problem, weights, answers, state)
-    value_ask, pair, together = np.full(len(problem), -np.inf), (), -np.inf
+    value_ask, together = np.full(len(problem), -np.inf), -np.inf
+    pair: tuple[int, ...] = ()
     if (horizon := problem.horizon(n)) > n:
         end, _ = ends(weights, [problem], problem.lambda_tok, problem.lambda_lat)
         values = backward(weights, price[None], n + 1, horizon, end)

@@ -10,9 +10,7 @@ from scipy.special import expit, logit
 
 from abgnn.data.arrays import Array, Index
 from abgnn.errors import ConfigError
-
-OPTIMISM = 0.02
-"""What is taken off a reader's accuracy, as off a static team's (`team_forecasts`)."""
+from abgnn.planning.team_forecasts import OPTIMISM
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from abgnn.planning.closed_loop.closed_loop import choose_candidates
 from abgnn.planning.closed_loop.loop_agents import LoopAgents
 from abgnn.planning.closed_loop.problem import MOST_CALLS
 from abgnn.planning.closed_loop.readers import Reading
+from abgnn.planning.team_forecasts import HEADER
 
 MOST_READERS = 3
-_HEADER = 30  # tokens about a message beside its own
 
 
 def reading_of(
@@ -40,7 +40,7 @@ def reading_of(
     shape = (len(agents.agents), MOST_CALLS + 1)
     good, bad, usd_factor, seconds_factor, usd_read = np.zeros((5, *shape))
     _, _, visible = bills.tables(profile, planner.seen)  # [n, S, M]
-    tokens = float(visible[:, planner.template.lead].mean()) + _HEADER
+    tokens = float(visible[:, planner.template.lead].mean()) + HEADER
     for a, (slot, m) in enumerate(agents.agents):
         for n in counts:
             if n:

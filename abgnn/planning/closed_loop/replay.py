@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Replayed:
     Args:
         right: score of the answer that stood, `[Q]`.
         usd, seconds: spent; seconds of a parallel start count once, `[Q]`.
-        calls: answers bought, `[Q]`.
+        calls: answers bought; their expectation, where answers are drawn from the model, `[Q]`.
         probability: P(right) that the loop gave its answer, `[Q]`.
         llm: index, in the table, of the LLM whose answer stood; −1: nobody was asked, `[Q]`.
     """
@@ -30,7 +31,7 @@ class Replayed:
     right: Array
     usd: Array
     seconds: Array
-    calls: Index
+    calls: Index | Array
     probability: Array
     llm: Index
 
@@ -50,13 +51,22 @@ class Answers:
     def of(cls, table: AnswerTable, q: int, problem: LoopProblem) -> Answers:
         at = np.array([table.llms.index(name) for name in problem.names])
         form = np.full(len(at), NO_KEY) if table.forms is None else table.forms[q, at]
-        row = (table.keys, table.right, table.usd, table.seconds)
-        return cls(*(values[q, at] for values in row), form, at)
+        key, right = table.keys[q, at], table.right[q, at]
+        return cls(key, right, table.usd[q, at], table.seconds[q, at], form, at)
 
     def __call__(self, llm: int) -> Asked:
         """The LLM's answer."""
         key, form = int(self.key[llm]), int(self.form[llm])
         return Asked(llm, None if key == NO_KEY else key, None if form < 0 else form)
+
+
+class Replayable(Protocol):
+    """What can be replayed under any prices: a complete calibration, or what is expected of one."""
+
+    @property
+    def problems(self) -> Sequence[LoopProblem]: ...
+
+    def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +153,7 @@ def answer_of(
 
 
 def price_of_budget(
-    replay: Replay, usd: float, lambda_lat: float = 0.0, aim: float = 0.97, steps: int = 30
+    replay: Replayable, usd: float, lambda_lat: float = 0.0, aim: float = 0.97, steps: int = 30
 ) -> float:
     """The least λ_tok at which the replay's mean cost is within `aim` of the budget; bisection.
 
@@ -154,7 +164,7 @@ def price_of_budget(
 
 
 def prices_of_budgets(
-    replay: Replay, usd: float, seconds: float | None, aim: float = 0.97, rounds: int = 4
+    replay: Replayable, usd: float, seconds: float | None, aim: float = 0.97, rounds: int = 4
 ) -> tuple[float, float]:
     """λ_tok and λ_lat that keep the replay's mean cost and mean seconds within both budgets."""
     tok, lat = price_of_budget(replay, usd, 0.0, aim), 0.0
@@ -162,8 +172,7 @@ def prices_of_budgets(
         return tok, lat
     unit = 1.0 / max(float(np.mean([p.seconds.mean() for p in replay.problems])), 1e-12)
     for _ in range(rounds):
-        at = tok
-        lat = _least_price(lambda x: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
+        lat = _least_price(lambda x, at=tok: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
         tok = price_of_budget(replay, usd, lat, aim, 20)
     return tok, lat
 

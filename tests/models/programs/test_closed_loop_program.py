@@ -17,7 +17,7 @@ from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
 from abgnn.rollout.settings import Recording
-from datamodules import QuickQA
+from datamodules import HumanEval, QuickQA
 
 DATA = QuickQA()
 QUERY = DATA.load()[0]
@@ -272,3 +272,17 @@ def test_the_posterior_answers_where_the_reader_fails() -> None:
 def test_readers_come_back_from_json() -> None:
     made = with_reader()
     assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))).program == made.program
+
+
+def test_programs_are_read_by_the_examples_that_they_pass() -> None:
+    code = HumanEval()
+    query = next(q for q in code.load() if ">>>" in q.text)
+    texts = dict(zip(NAMES, [code.failing(query)] * 2 + [code.reference(query)], strict=True))
+    client = Scripted({name: f"```python\n{text}\n```" for name, text in texts.items()})
+    made = replace(plan(examples=((0.99, 0.1),) * 3), query=query)
+    with Executor(client, catalogue(), code) as runs:
+        [outcome] = runs.run([made])
+    code.teardown()
+    assert [key for _, key in outcome.steps[-1].answers][:1] == ["fails"]
+    assert client.calls[-1] == NAMES[2]
+    assert outcome.score == 1

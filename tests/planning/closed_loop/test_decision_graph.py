@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.decision_graph import DecisionGraph
 from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.readers import Readers
 from abgnn.plots import draw_decision_graph
 
 
@@ -60,3 +62,15 @@ def test_the_picture_says_that_it_is_simulated(tmp_path: Path, ending: str) -> N
     assert path.stat().st_size > 1_000
     if ending == "svg":
         assert "simulated" in path.read_text()
+
+
+def test_a_reader_is_drawn_as_an_end() -> None:
+    n = np.arange(5)
+    judge = Readers(
+        ("judge",), np.array([0.8]), (3.0 * np.log2(1 + n))[None], np.zeros((1, 5)),
+        np.full((1, 5), 1e-5), np.ones((1, 5)),
+    )  # fmt: skip
+    graph = DecisionGraph.of(replace(problem(), readers=judge))
+    ends = [node for node in graph.nodes if node.text.startswith("judge reads all")]
+    assert ends
+    assert all(node.stops for node in ends)

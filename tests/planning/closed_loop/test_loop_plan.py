@@ -53,7 +53,7 @@ def test_every_llm_alone_is_a_candidate_and_the_complete_table_is_kept() -> None
     assert table.answered.all()
     assert (table.keys != NO_KEY).all()
     assert np.allclose(table.usd.sum(), known.observed.usd.sum())
-    assert table.families == ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-8B")  # of like weights
+    assert table.families == ("Qwen/Qwen3-1.7B", "Qwen/Qwen3-8B", "Qwen/Qwen3-8B")
     uses = loop_uses(plan)
     assert sum(use.stands or 0 for use in uses) == pytest.approx(1)
     assert [use.usd for use in uses] == sorted(use.usd for use in uses)
@@ -87,7 +87,7 @@ def test_strict_budgets_are_aimed_lower() -> None:
 def test_committees_leave_gaps_and_a_loop_is_planned_from_them() -> None:
     plan = gaps()
     assert not plan.loop.table.answered.all()
-    assert len(plan.loop.llms) == 2 * len(THREE)  # both roles
+    assert len(plan.loop.llms) == 3 * len(THREE)  # both roles, and a decision agent that reads
     assert plan.feasible
     assert plan.expected["cost_usd"] <= 6e-4
     assert plan.expected["calls"] >= 1
@@ -153,7 +153,7 @@ def test_the_least_that_is_named_will_do() -> None:
 
 def test_a_calibration_without_keys_says_what_would_do() -> None:
     old = replace(calibration(), observed=replace(calibration().observed, key=None))
-    with pytest.raises(ConfigError, match=r"no keys; allowed: with the keys of answers"):
+    with pytest.raises(ConfigError, match=r"'no keys'; allowed: with the keys of answers"):
         LoopPlan.of(old, Budget(COST))
     empty = calibration().observed.rows(np.zeros(len(calibration().observed), dtype=bool))
     nobody: Calibration = replace(calibration(), observed=empty)

@@ -14,8 +14,9 @@ from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.lookahead import decide
 from abgnn.planning.closed_loop.problem import LoopProblem
-from abgnn.planning.closed_loop.readers import OPTIMISM, Readers
+from abgnn.planning.closed_loop.readers import Readers
 from abgnn.planning.closed_loop.tree_values import tree_weights
+from abgnn.planning.team_forecasts import OPTIMISM
 
 
 def readers(good: float = 1.5, bad: float = -1.0, usd: float = 1e-4) -> Readers:
