@@ -16,6 +16,7 @@ from abgnn.experiments.compare.controls import (
     ROUTED_CASCADE,
     ROUTER,
 )
+from abgnn.experiments.compare.planner import named_budgets
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.cascade import FixedCascade
 from abgnn.models.cascade_routing import CascadeRouting
@@ -26,9 +27,9 @@ from abgnn.models.policy import Policy
 from abgnn.models.programs import StarProgram
 from abgnn.planning import Budget, QuestionPlan
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.closed_loop.cascades import Cascades
+from abgnn.planning.closed_loop.cascades import cascades_of
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
-from abgnn.planning.closed_loop.majorities import Majorities
+from abgnn.planning.closed_loop.majorities import majorities_of
 
 Maker = Callable[[Budget], Policy]
 _CHEAPEST = 1e-3  # share of the tightest budget: nothing but the cheapest LLM comes near it
@@ -43,7 +44,8 @@ def complete_policies(
     - `router`: one LLM for each question, by the same beliefs (`QuestionPlan`).
     - `cascade`: a fixed order of up to three LLMs (`FixedCascade`).
     - `cascade routing`: sets of LLMs that are worth their whole price (`CascadeRouting`).
-    - `majority`: three LLMs, whose votes are counted by key (`StarProgram`).
+    - `majority`: three LLMs, whose votes are counted by key (`StarProgram`); one LLM where the
+      budget does not buy three.
     """
     calibration = complete_calibration(experiment)
     make = _MAKERS[kind](calibration)
@@ -60,11 +62,9 @@ def complete_calibration(experiment: Experiment) -> Calibration:
 
 
 def budgets_of_rows(costs: Sequence[float], waits: Sequence[float]) -> list[tuple[str, Budget]]:
-    """A row per budget of USD and of seconds, between the cheapest that there is and no budget."""
-    rows = [("cheapest", Budget(_CHEAPEST * costs[0]))] if costs else []
-    rows += [(f"{1e3 * cost:.3g} mUSD", Budget(cost)) for cost in costs]
-    rows += [(f"{wait:g} s", Budget(None, wait)) for wait in waits]
-    return [*rows, ("no budget", Budget())]
+    """A row per budget of USD and of seconds, the cheapest that there is, and no budget."""
+    cheapest = [("cheapest", Budget(_CHEAPEST * costs[0]))] if costs else []
+    return [*cheapest, *named_budgets(costs, waits)]
 
 
 def _loops(calibration: Calibration) -> Maker:
@@ -78,7 +78,7 @@ def _router(calibration: Calibration) -> Maker:
 
 def _cascade(calibration: Calibration) -> Maker:
     plan = LoopPlan.of(calibration, Budget())
-    cascades = Cascades.of(plan.loop)
+    cascades = cascades_of(plan.loop)
     return lambda budget: FixedCascade(plan, cascades.best(budget))
 
 
@@ -89,10 +89,11 @@ def _routed_cascade(calibration: Calibration) -> Maker:
 
 def _majority(calibration: Calibration) -> Maker:
     plan = LoopPlan.of(calibration, Budget())
-    majorities, agents = Majorities.of(plan.loop.table), plan.agents.agents
+    table, agents = plan.loop.table, plan.agents.agents
+    three, alone = majorities_of(table), majorities_of(table, voters=1)
 
     def make(budget: Budget) -> Policy:
-        llms = majorities.best(budget)
+        llms = three.best(budget, alone)
         names = [plan.planner.backbones[agents[m][1]] for m in llms]
         return LoneProgram(names, StarProgram(len(names)))
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
-from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
-from abgnn.experiments.compare.config import Comparison
+from abgnn.experiments.compare.config import Comparison, arguments
+from abgnn.experiments.compare.run import silence
+from abgnn.experiments.experiment import build
 from abgnn.outcomes.catalogue import catalogue_of, write_catalogue
 from abgnn.outcomes.table import OutcomeTable
 
 BUDGETS = 4
-_DATA = "data.init_args."
+_ANY = "catalogues/paper.yaml"  # until the table's own is there
 
 
 def from_table(comparison: Comparison) -> Comparison:
@@ -28,17 +26,25 @@ def from_table(comparison: Comparison) -> Comparison:
     LLM and that of the dearest, in equal steps of their logarithm.
 
     Raises:
-        ConfigError: no table, or one that cannot be read.
+        ConfigError: no table, or one that cannot be read or has no costs.
     """
     if not comparison.catalogue_from_table:
         return comparison
-    table, profiles = _table(comparison)
-    path = Path(comparison.out) / "catalogue.yaml"
-    source = f"prices of {len(table.llms)} LLMs as recorded; no published score"
-    write_catalogue(catalogue_of(table, profiles, scores=False), path, source)
+    silence()
+    settings = {**comparison.set, "model.mas.catalogue": _ANY}
+    data = build(comparison.fit, arguments(settings)).data
+    table = getattr(data, "table", None)
+    if not isinstance(table, OutcomeTable):
+        allowed = "a comparison of a datamodule with a table, such as datamodules.Outcomes"
+        raise ConfigError("catalogue_from_table", type(data).__name__, allowed)
     budgets = comparison.cost_budgets or inner_budgets(table)
-    own = {**comparison.set, "model.mas.catalogue": str(path)}
-    return replace(comparison, cost_budgets=budgets, set=own)
+    path = Path(comparison.out) / "catalogue.yaml"
+    file = Path(data.path)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]  # another table: other jobs
+    source = f"prices of {len(table.llms)} LLMs as recorded in {file.name} ({digest}), no scores"
+    write_catalogue(catalogue_of(table, data.profiles, scores=False), path, source)
+    settings = {**comparison.set, "model.mas.catalogue": str(path)}
+    return replace(comparison, cost_budgets=budgets, set=settings)
 
 
 def inner_budgets(table: OutcomeTable) -> tuple[float, ...]:
@@ -47,24 +53,3 @@ def inner_budgets(table: OutcomeTable) -> tuple[float, ...]:
     if not np.isfinite(cost).all() or cost.min() <= 0:
         raise ConfigError("cost_budgets", None, "budgets, for a table without costs above 0")
     return tuple(np.geomspace(cost.min(), cost.max(), BUDGETS + 2)[1:-1].tolist())
-
-
-def _table(comparison: Comparison) -> tuple[OutcomeTable, str | None]:
-    """The datamodule's table, and the file of its profiles."""
-    kind, arguments = "", dict[str, Any]()
-    for name in comparison.fit:
-        content = yaml.safe_load(config_path(name).read_text(encoding="utf-8"))
-        data = content.get("data", {}) if isinstance(content, Mapping) else {}
-        kind = data.get("class_path", kind)
-        arguments |= data.get("init_args", {})
-    for key, value in comparison.set.items():
-        if key.startswith(_DATA):
-            arguments[key.removeprefix(_DATA)] = value
-    module, _, name = kind.rpartition(".")
-    made = getattr(import_module(module), name)(**arguments) if module else None
-    table = getattr(made, "table", None)
-    if not isinstance(table, OutcomeTable):
-        allowed = "a comparison of a datamodule with a table, such as datamodules.Outcomes"
-        raise ConfigError("catalogue_from_table", kind or None, allowed)
-    profiles = arguments.get("profiles")
-    return table, None if profiles is None else str(profiles)

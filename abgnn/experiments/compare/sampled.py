@@ -7,17 +7,15 @@ least regret four times more; what to do is chosen there by replay, for each bud
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from abgnn.data.arrays import Array
-from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Agent, Plan
 from abgnn.data.query import Query
-from abgnn.errors import ConfigError
 from abgnn.experiments.compare.complete import budgets_of_rows
 from abgnn.experiments.compare.controls import SELF_CHECK
 from abgnn.experiments.experiment import Experiment
@@ -26,12 +24,13 @@ from abgnn.models.policy import Policy
 from abgnn.models.programs import AdaptiveConsistencyProgram, SelfCheckProgram
 from abgnn.models.programs.adaptive_consistency import settled
 from abgnn.models.programs.self_consistency import majority
-from abgnn.planning.best_within import best_within
-from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.candidates import candidates
+from abgnn.planning.closed_loop.ways import Ways
 
 AGAIN, REPEATED = 4, 4  # further answers, of so many LLMs
 THRESHOLDS = (0.8, 0.9, 0.95)
+Made = list[tuple[Policy, Array]]
+"""Ways to answer, each with the score, USD and seconds of every question, `[3, n]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,146 +40,106 @@ class Samples:
     Args:
         llms: M names; again: indices of those that were asked again.
         keys: by LLM, question and sample; "" is no key.
-        right, usd, seconds: likewise, `[M, n, 1 + AGAIN]`; nan where an LLM was asked once.
+        bills: score, USD and seconds, nan where an LLM was not asked, `[3, M, n, 1 + AGAIN]`.
+        calls: that were made.
     """
 
     llms: tuple[str, ...]
     again: tuple[int, ...]
     keys: list[list[list[str]]]
-    right: Array
-    usd: Array
-    seconds: Array
+    bills: Array
+    calls: int
 
     def alone(self, llm: int) -> Array:
-        """Score, USD and seconds of its first answer, `[3, n]`."""
-        return np.stack([values[llm, :, 0] for values in (self.right, self.usd, self.seconds)])
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way to answer, and mean score, USD and seconds of its replay."""
-
-    policy: Policy
-    means: tuple[float, float, float]
+        """Of its first answers, `[3, n]`."""
+        first: Array = self.bills[:, llm, :, 0]
+        return first
 
 
 def sampled_policies(
     kind: str, experiment: Experiment, costs: Sequence[float], waits: Sequence[float]
 ) -> tuple[int, list[tuple[str, Policy]]]:
-    """Number of calibration calls, and a policy for each budget; single LLMs where none fits.
-
-    Raises:
-        ConfigError: a world in which an LLM always says the same.
-    """
-    calls, samples = sample(experiment)
-    ways = _self_checks(samples) if kind == SELF_CHECK else _adaptive(samples)
-    alone = [_way(LoneProgram([m]), samples.alone(i)) for i, m in enumerate(samples.llms)]
+    """Number of calibration calls, and a policy for each budget; single LLMs where none fits."""
+    samples = sample(experiment)
+    ways = _ways(self_checks(samples) if kind == SELF_CHECK else adaptive(samples))
+    alone = _ways([(LoneProgram([m]), samples.alone(i)) for i, m in enumerate(samples.llms)])
     rows = budgets_of_rows(costs, waits)
-    return calls, [(name, _best(ways, alone, budget)) for name, budget in rows]
+    return samples.calls, [(name, ways.best(budget, alone)) for name, budget in rows]
 
 
-def sample(experiment: Experiment) -> tuple[int, Samples]:
+def _ways(made: Made) -> Ways[Policy]:
+    means = np.array([bills.mean(1) for _, bills in made]).reshape(len(made), 3)
+    return Ways([policy for policy, _ in made], means)
+
+
+def sample(experiment: Experiment) -> Samples:
     """As many calls as there are training questions × LLMs, at most."""
-    model, data = experiment.model, experiment.data
-    if model.label == "recorded":
-        allowed = "a world that can ask an LLM again: simulated, or live"
-        raise ConfigError("plain", f"{SELF_CHECK}, or another row of repeated answers", allowed)
+    data, names = experiment.data, experiment.model.mas.catalogue.names
     data.setup("fit")
-    queries, names = data.queries("train"), model.mas.catalogue.names
-    few = min(REPEATED, len(names))
+    queries, few = data.queries("train"), min(REPEATED, len(names))
     some = queries[: max(len(queries) * len(names) // (len(names) + few * AGAIN), 1)]
-    shape = (len(names), len(some), 1 + AGAIN)
-    made = Samples(
-        names,
-        (),
-        [[[""] * (1 + AGAIN) for _ in some] for _ in names],
-        *(np.full(shape, np.nan) for _ in range(3)),
-    )
-    calls = _fill(experiment, made, some, range(len(names)), range(1))
-    means = made.right[:, :, 0].mean(1), made.usd[:, :, 0].mean(1)
-    again = tuple(candidates(*means, few).tolist())
-    calls += _fill(experiment, made, some, again, range(1, 1 + AGAIN))
-    return calls, Samples(names, again, made.keys, made.right, made.usd, made.seconds)
+    keys = [[[""] * (1 + AGAIN) for _ in some] for _ in names]
+    bills = np.full((3, len(names), len(some), 1 + AGAIN), np.nan)
+    cells = list(product(range(len(names)), range(len(some)), [0]))
+    _fill(experiment, some, cells, keys, bills)
+    again = candidates(*bills[:2, :, :, 0].mean(2), few).tolist()
+    further = list(product(again, range(len(some)), range(1, 1 + AGAIN)))
+    _fill(experiment, some, further, keys, bills)
+    return Samples(names, tuple(again), keys, bills, len(cells) + len(further))
 
 
 def _fill(
     experiment: Experiment,
-    made: Samples,
     queries: Sequence[Query],
-    llms: Sequence[int],
-    samples: Sequence[int],
-) -> int:
-    """Ask; the number of calls."""
-    model, data = experiment.model, experiment.data
-    role = model.mas.template.roles[model.mas.template.lead]
-    cells = list(product(llms, range(len(queries)), samples))
-    plans = [Plan(queries[q], (Agent(role, made.llms[m]),), (), 0) for m, q, _ in cells]
-    with model.new_executor(data) as executor:
+    cells: Iterable[tuple[int, int, int]],
+    keys: list[list[list[str]]],
+    bills: Array,
+) -> None:
+    """Ask: (LLM, question, sample) of each call."""
+    mas, data = experiment.model.mas, experiment.data
+    role, names = mas.template.roles[mas.template.lead], mas.catalogue.names
+    cells = list(cells)
+    plans = [Plan(queries[q], (Agent(role, names[m]),), (), 0) for m, q, _ in cells]
+    with experiment.model.new_executor(data) as executor:
         executor.check(plans)
         outcomes = executor.run(plans, samples=[s for _, _, s in cells], phase="calibrate")
     for (m, q, s), outcome in zip(cells, outcomes, strict=True):
-        made.right[m, q, s], made.usd[m, q, s] = outcome.score, outcome.cost
-        made.seconds[m, q, s] = outcome.latency
-        made.keys[m][q][s] = _key(data, outcome)
-    return len(cells)
+        bills[:, m, q, s] = outcome.score, outcome.cost, outcome.latency
+        keys[m][q][s] = "" if outcome.error else data.key(outcome.plan.query, outcome.answer)
 
 
-def _key(data: object, outcome: Outcome) -> str:
-    key = getattr(data, "key", None)
-    text = outcome.calls[-1].text if outcome.calls and not outcome.error else ""
-    return str(key(outcome.plan.query, text)) if key is not None and text else ""
-
-
-def _self_checks(samples: Samples) -> list[Way]:
+def self_checks(samples: Samples) -> Made:
     """Every cheap LLM that was asked again, before every other, with 1 to 4 checks."""
-    ways = []
+    made: Made = []
     for cheap, checks in product(samples.again, range(1, 1 + AGAIN)):
         sure = np.array([_agreement(keys[: 1 + checks]) for keys in samples.keys[cheap]])
-        bill = samples.alone(cheap)
-        bill[1] = samples.usd[cheap, :, : 1 + checks].sum(1)
-        bill[2] += samples.seconds[cheap, :, 1 : 1 + checks].max(1)
+        score, usd, seconds = samples.bills[:, cheap, :, : 1 + checks]  # [n, 1 + checks] each
+        bill = np.stack([score[:, 0], usd.sum(1), seconds[:, 0] + seconds[:, 1:].max(1)])
         for dear, agree in product(range(len(samples.llms)), range(1, 1 + checks)):
-            if dear == cheap:
-                continue
-            after = samples.alone(dear)
-            on = sure < agree / checks - 1e-9
-            means = np.where(on, np.stack([after[0], *(bill[1:] + after[1:])]), bill)
-            names = [samples.llms[cheap], samples.llms[dear]]
-            program = SelfCheckProgram(checks, agree / checks - 1e-9)
-            ways.append(_way(LoneProgram(names, program), means))
-    return ways
+            if dear != cheap:
+                program = SelfCheckProgram(checks, agree / checks)
+                after = samples.alone(dear)
+                on = sure < program.threshold
+                bills = np.where(on, np.concatenate([after[:1], bill[1:] + after[1:]]), bill)
+                made.append((LoneProgram([samples.llms[cheap], samples.llms[dear]], program), bills))
+    return made
 
 
 def _agreement(keys: Sequence[str]) -> float:
     """Share of the others that say what the first says."""
-    return float(np.mean([key == keys[0] for key in keys[1:]])) if keys[0] else 0.0
+    return sum(key == keys[0] for key in keys[1:]) / (len(keys) - 1) if keys[0] else 0.0
 
 
-def _adaptive(samples: Samples) -> list[Way]:
+def adaptive(samples: Samples) -> Made:
     """Every LLM that was asked again, at every threshold."""
-    ways = []
+    made: Made = []
     for llm, threshold in product(samples.again, THRESHOLDS):
         bills = []
         for q, keys in enumerate(samples.keys[llm]):
             n = next((n for n in range(1, AGAIN + 1) if settled(keys[:n], threshold)), 1 + AGAIN)
             stands = majority([(key, str(i)) for i, key in enumerate(keys[:n])])
-            of = llm, q, slice(n)
-            right = samples.right[llm, q, int(stands or 0)]
-            bills.append((right, samples.usd[of].sum(), samples.seconds[of].sum()))
+            score, usd, seconds = samples.bills[:, llm, q, :n]
+            bills.append((score[int(stands or 0)], usd.sum(), seconds.sum()))
         program = AdaptiveConsistencyProgram(threshold, 1 + AGAIN)
-        ways.append(_way(LoneProgram([samples.llms[llm]], program), np.array(bills).T))
-    return ways
-
-
-def _way(policy: Policy, bills: Array) -> Way:
-    right, usd, seconds = bills.mean(1).tolist()
-    return Way(policy, (right, usd, seconds))
-
-
-def _best(ways: Sequence[Way], alone: Sequence[Way], budget: Budget) -> Policy:
-    """Of its own kind where one keeps the budget, else a single LLM."""
-    limits = budget.cost_usd or np.inf, budget.latency_s or np.inf
-    fits = any(way.means[1] <= limits[0] and way.means[2] <= limits[1] for way in ways)
-    able = ways if fits else alone
-    means = np.array([way.means for way in able]).T
-    return able[best_within(*means, budget)].policy
+        made.append((LoneProgram([samples.llms[llm]], program), np.array(bills).T))
+    return made

@@ -106,7 +106,7 @@ class LoopPlan:
             calibration.encoder,
             {"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
         )
-        return made._at(budget, queries, nearest)
+        return made.at(budget, queries, nearest=nearest)
 
     def at(self, budget: Budget, queries: int = 100, *, nearest: bool = False) -> LoopPlan:
         """The same at the prices of other budgets; a second or two.
@@ -115,9 +115,6 @@ class LoopPlan:
             ConfigError: a latency quantile, or (unless `nearest`) no loop is expected to meet the
                 budgets.
         """
-        return self._at(budget, queries, nearest)
-
-    def _at(self, budget: Budget, queries: int, nearest: bool) -> LoopPlan:
         if budget.quantile is not None:
             allowed = "none of closed loops: it is no mean; plan with --blind"
             raise ConfigError("quantile", budget.quantile, allowed)
