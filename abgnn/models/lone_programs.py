@@ -24,7 +24,7 @@ class LoneProgram(Policy):
 
     Args:
         backbones: names, in the order of the program's agents; one may be there twice.
-        program: what is carried out; None: the first answers.
+        program: what is carried out.
 
     Raises:
         ConfigError: when a catalogue is attached: a backbone that it lacks.
@@ -32,7 +32,7 @@ class LoneProgram(Policy):
 
     reads_questions = False
 
-    def __init__(self, backbones: Sequence[str], program: Program | None = None) -> None:
+    def __init__(self, backbones: Sequence[str], program: Program) -> None:
         super().__init__()
         self.backbones, self.carried_out = tuple(backbones), program
 
@@ -49,6 +49,5 @@ class LoneProgram(Policy):
 
     def _plan(self, query: Query, template: Template) -> Plan:
         role = template.roles[template.lead]
-        names = self.backbones if self.carried_out else self.backbones[:1]
-        agents = tuple(Agent(role, name) for name in names)
+        agents = tuple(Agent(role, name) for name in self.backbones)
         return Plan(query, agents, (), decision=0, program=self.carried_out)

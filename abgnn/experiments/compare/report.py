@@ -13,6 +13,7 @@ from rich.table import Table
 
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.ablation import write_ablation
+from abgnn.experiments.compare.ahead import ahead_columns, ahead_lines
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.controls import CLAIRVOYANT
 from abgnn.experiments.compare.cross import cross_columns, cross_lines
@@ -48,7 +49,7 @@ def write_comparison(
     """Tables on the console; points.csv, table.csv, table.tex and the picture in the folder."""
     out = Path(comparison.out)
     lines = table_lines(comparison, jobs, results)
-    cross = cross_lines(comparison, jobs, results)
+    cross, ahead = (of(comparison, jobs, results) for of in (cross_lines, ahead_lines))
     named = columns(comparison)
     axes = axes_of(comparison)
     for axis, letter, _ in axes:
@@ -58,13 +59,16 @@ def write_comparison(
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
         shown = [c for c in cross_columns(comparison) if f"@{letter}" in c]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
+    for axis, letter, _ in axes if ahead else ():
+        title = f"points ahead of the mixture of single LLMs within the same {letter} ({label})"
+        console.print(_console_table(ahead, ahead_columns(comparison, axis), title))
     limit = next((m.name for m in comparison.methods if m.plain == CLAIRVOYANT), "")
     console.print(*_limit_tables(lines, limit, label, [short for _, _, short in axes]))
     console.print(f"({NOTE})", markup=False, highlight=False)
     write_ablation(comparison, results, label, console)
     write_sensitivity(comparison, results, label, console)
     _write_points(out / "points.csv", results)
-    _write_table(out / "table.csv", [*lines, *cross], label)
+    _write_table(out / "table.csv", [*lines, *cross, *ahead], label)
     (out / "table.tex").write_text(_both_tables(comparison, lines, cross, label), encoding="utf-8")
     picture = out / f"frontiers-{label}.png"
     draw_frontiers(
@@ -161,7 +165,9 @@ def _console_table(lines: Sequence[Line], named: Sequence[str], title: str) -> T
     table = Table(title=title, title_justify="left")
     table.add_column("method", no_wrap=True)
     for column in named:
-        table.add_column(column.removeprefix("cross "), justify="right", no_wrap=True)
+        table.add_column(
+            column.removeprefix("cross ").removeprefix("ahead "), justify="right", no_wrap=True
+        )
     for head in LEARNED:
         table.add_column(head, justify="right")
     for line in lines:

@@ -19,6 +19,7 @@ from abgnn.data.query import Query
 from abgnn.experiments.compare.complete import budgets_of_rows
 from abgnn.experiments.compare.controls import SELF_CHECK
 from abgnn.experiments.experiment import Experiment
+from abgnn.models.fixed import FixedGraph
 from abgnn.models.lone_programs import LoneProgram
 from abgnn.models.policy import Policy
 from abgnn.models.programs import AdaptiveConsistencyProgram, SelfCheckProgram
@@ -60,9 +61,10 @@ def sampled_policies(
     kind: str, experiment: Experiment, costs: Sequence[float], waits: Sequence[float]
 ) -> tuple[int, list[tuple[str, Policy]]]:
     """Number of calibration calls, and a policy for each budget; single LLMs where none fits."""
-    samples = sample(experiment)
+    samples, template = sample(experiment), experiment.model.mas.template
+    lead = template.roles[template.lead].name
     ways = _ways(self_checks(samples) if kind == SELF_CHECK else adaptive(samples))
-    alone = _ways([(LoneProgram([m]), samples.alone(i)) for i, m in enumerate(samples.llms)])
+    alone = _ways([(FixedGraph(m, [lead]), samples.alone(i)) for i, m in enumerate(samples.llms)])
     rows = budgets_of_rows(costs, waits)
     return samples.calls, [(name, ways.best(budget, alone)) for name, budget in rows]
 
@@ -121,7 +123,9 @@ def self_checks(samples: Samples) -> Made:
                 after = samples.alone(dear)
                 on = sure < program.threshold
                 bills = np.where(on, np.concatenate([after[:1], bill[1:] + after[1:]]), bill)
-                made.append((LoneProgram([samples.llms[cheap], samples.llms[dear]], program), bills))
+                made.append(
+                    (LoneProgram([samples.llms[cheap], samples.llms[dear]], program), bills)
+                )
     return made
 
 

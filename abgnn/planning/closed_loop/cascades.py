@@ -68,9 +68,7 @@ def _sure(replay: Replay, asked: tuple[int, ...]) -> Array:
     return np.array([last_is_right(p, [answers(m) for m in asked]) for p, answers in pairs])
 
 
-def _passed_on(
-    bills: Sequence[Array], sure: Sequence[Array], thresholds: Sequence[float]
-) -> Array:
+def _passed_on(bills: Sequence[Array], sure: Sequence[Array], thresholds: Sequence[float]) -> Array:
     """Score, USD and seconds of every question, `[3, n]`: below a threshold the next LLM's answer
     stands in place of this one's, and both are paid."""
     out = bills[-1]
