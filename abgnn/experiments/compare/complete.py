@@ -33,6 +33,7 @@ from abgnn.planning.closed_loop.majorities import majorities_of
 
 Maker = Callable[[Budget], Policy]
 _CHEAPEST = 1e-3  # share of the tightest budget: nothing but the cheapest LLM comes near it
+_BELOW = 0.7
 
 
 def complete_policies(
@@ -62,9 +63,17 @@ def complete_calibration(experiment: Experiment) -> Calibration:
 
 
 def budgets_of_rows(costs: Sequence[float], waits: Sequence[float]) -> list[tuple[str, Budget]]:
-    """A row per budget of USD and of seconds, the cheapest that there is, and no budget."""
+    """A row per budget of USD and of seconds, the cheapest that there is, and no budget.
+
+    One more lies below the tightest budget of each: a row that spends a little too much there has
+    a point near it on the other side, too.
+    """
     cheapest = [("cheapest", Budget(_CHEAPEST * costs[0]))] if costs else []
-    return [*cheapest, *named_budgets(costs, waits)]
+    return [*cheapest, *named_budgets(_from_below(costs), _from_below(waits))]
+
+
+def _from_below(budgets: Sequence[float]) -> list[float]:
+    return [*(_BELOW * budget for budget in budgets[:1]), *budgets]
 
 
 def _loops(calibration: Calibration) -> Maker:

@@ -23,8 +23,8 @@ class CascadeRoutingProgram(ClosedLoopProgram):
     E[max quality] − λ · cost of the whole set; if it has more LLMs the cheapest of them is asked
     next, else the best answer so far stands. Quality is P(an LLM's answer is right) given all
     answers, by the closed loop's own numbers; the paper takes normal estimates of each LLM's
-    quality for that. Its λ of every step is here one λ at first and a multiple of it afterwards. A
-    set has at most four LLMs, of six candidates, in place of the paper's heuristics for large pools.
+    quality for that. Its λ of every step is here one λ at first and a multiple of it afterwards.
+    A set has at most four LLMs, of six candidates; the paper has heuristics for large pools.
 
     Args:
         later: factor of prices after the first answer.
