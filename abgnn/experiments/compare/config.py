@@ -130,6 +130,8 @@ class Comparison:
         points = list(self.methods[names.index(self.ours)].points)
         if self.ablation is not None and self.ablation not in points:
             raise ConfigError("ablation", self.ablation, f"a point of {self.ours}: {points}")
+        if not isinstance(self.catalogue_from_table, bool):
+            raise ConfigError("catalogue_from_table", self.catalogue_from_table, "true or false")
         for key in ("cost_budgets", "latency_budgets"):
             if getattr(self, key) or not self.catalogue_from_table:
                 _check_numbers(key, getattr(self, key))

@@ -33,5 +33,6 @@ def check_readable(comparison: Comparison, label: str, data: Any) -> None:
 
 def _has_keys(data: Any) -> bool:
     table = getattr(data, "table", None)
-    recorded = table is None or bool(table.keys or table.responses)
-    return recorded and hasattr(data, "key") and not getattr(data, "programs", False)
+    if table is not None:
+        return any(map(any, table.keys or table.responses))
+    return getattr(data, "key", None) is not None and not getattr(data, "programs", False)

@@ -15,6 +15,7 @@ from abgnn.models.programs import (
     AdaptiveConsistencyProgram,
     CascadeProgram,
     CascadeRoutingProgram,
+    ClosedLoopProgram,
     SelfCheckProgram,
     StarProgram,
 )
@@ -31,6 +32,7 @@ ROLE = load_roles("general")[0]
 A, B, C, D = DATA.answer_keys(QUERY)
 LOST = "lost"
 THREE = {"accuracy": (0.75, 0.8, 0.92), "usd": (1e-4, 2e-4, 1e-3), "seconds": (1.0, 2.0, 5.0)}
+ALIKE = {"accuracy": (0.75, 0.8, 0.85)}
 MODEL = AnswerModel(options=4)
 
 
@@ -130,21 +132,30 @@ def test_cascade_routing_begins_with_the_cheapest_of_the_best_set() -> None:
 
 
 def test_cascade_routing_asks_on_after_doubt_and_stops_after_agreement() -> None:
-    program = routing(150.0)
+    program = routing(20.0, **ALIKE)
     _, called = carried_out(program, [A], [A], [A])
     assert called == [0, 1]
     outcome, called = carried_out(program, [A], [B], [B])
     assert called == [0, 1, 2]
     assert key_of(outcome) == B
-    _, called = carried_out(routing(150.0, later=100.0), [A], [B], [B])
+    _, called = carried_out(routing(20.0, 100.0, **ALIKE), [A], [B], [B])
     assert called == [0]  # later calls are too dear
 
 
+def test_cascade_routing_expects_nothing_from_stopping_early() -> None:
+    """A closed loop asks the cheap ones first, for they may agree; here all are paid in thought."""
+    keys = [A], [A], [A]
+    _, looped = carried_out(ClosedLoopProgram(**THREE, lambda_tok=150.0, model=MODEL), *keys)
+    assert looped == [0, 1]
+    _, called = carried_out(routing(150.0), *keys)
+    assert called == [2]
+
+
 def test_cascade_routing_does_without_those_whose_call_failed() -> None:
-    outcome, called = carried_out(routing(150.0), [LOST], [B], [B])
-    assert called[:2] == [0, 1]
+    outcome, called = carried_out(routing(20.0, **ALIKE), [LOST], [B], [B])
+    assert called == [0, 2]
     assert key_of(outcome) == B
-    outcome, called = carried_out(routing(150.0), [LOST], [LOST], [LOST])
+    outcome, called = carried_out(routing(20.0, **ALIKE), [LOST], [LOST], [LOST])
     assert sorted(called) == [0, 1, 2]
     assert outcome.kind == "malformed"
 
