@@ -84,7 +84,8 @@ def sample(experiment: Experiment) -> Samples:
     bills = np.full((3, len(names), len(some), 1 + AGAIN), np.nan)
     cells = list(product(range(len(names)), range(len(some)), [0]))
     _fill(experiment, some, cells, keys, bills)
-    again = candidates(*bills[:2, :, :, 0].mean(2), few).tolist()
+    right, usd, _ = bills[:, :, :, 0].mean(2)  # [M] each
+    again = candidates(right, usd, few).tolist()
     further = list(product(again, range(len(some)), range(1, 1 + AGAIN)))
     _fill(experiment, some, further, keys, bills)
     return Samples(names, tuple(again), keys, bills, len(cells) + len(further))
