@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from abgnn.data.open_key import open_key
 from abgnn.data.query import Query
+from abgnn.data.recorded_text import recorded_score, split_score, with_score
 from abgnn.errors import ConfigError
 from abgnn.outcomes.catalogue import domain_of_task
 from abgnn.outcomes.cells import Missing
 from abgnn.outcomes.layouts import Layout, read_outcomes
-from abgnn.outcomes.recorded_text import recorded_score, split_score, with_score
 from abgnn.outcomes.table import OutcomeTable
 from datamodules.question_set import QuestionSet
 

@@ -69,13 +69,12 @@ def calibrate_experiment(
     with model.new_executor(data) as executor:
         executor.check(plans)
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
+        programs = getattr(data, "programs", False)
+        passes = executor.examples(outcomes, "calibrate") if programs else None
     _, group = kinds_of(queries, by)
     ids = [query.id for query in queries]
     difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
-    keyed = not getattr(data, "programs", False)
-    observed = observe(
-        outcomes, data, known.profile, known.template, difficulty, group, keyed=keyed
-    )
+    observed = observe(outcomes, data, known.profile, known.template, difficulty, group, passes)
     if not len(observed):
         raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
     spent = sum(o.paid for o in outcomes)

@@ -8,6 +8,7 @@ from abgnn.data.program import Program
 from abgnn.models.planned_loops import PlannedLoops
 from abgnn.models.programs import CascadeProgram
 from abgnn.planning.closed_loop.cascades import Cascade
+from abgnn.planning.closed_loop.forms import FormScale
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.problem import LoopProblem
 
@@ -26,5 +27,5 @@ class FixedCascade(PlannedLoops):
         self.loop_plan = replace(self.loop_plan, loop=loop)
         self.cascade = cascade
 
-    def program(self, problem: LoopProblem) -> Program:
-        return CascadeProgram.of(problem, thresholds=self.cascade.thresholds)
+    def program(self, problem: LoopProblem, scales: tuple[FormScale, ...]) -> Program:
+        return CascadeProgram.of(problem, scales, thresholds=self.cascade.thresholds)

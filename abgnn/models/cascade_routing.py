@@ -8,6 +8,7 @@ from abgnn.data.program import Program
 from abgnn.models.planned_loops import PlannedLoops
 from abgnn.models.programs import CascadeRoutingProgram
 from abgnn.planning.budgets import Budget
+from abgnn.planning.closed_loop.forms import FormScale
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.whole_sets import set_prices
@@ -30,5 +31,5 @@ class CascadeRouting(PlannedLoops):
         loop = replace(self.loop_plan.loop, lambda_tok=tok, lambda_lat=lat, reading=None)
         self.loop_plan = replace(self.loop_plan, loop=loop)
 
-    def program(self, problem: LoopProblem) -> Program:
-        return CascadeRoutingProgram.of(problem, later=self.later)
+    def program(self, problem: LoopProblem, scales: tuple[FormScale, ...]) -> Program:
+        return CascadeRoutingProgram.of(problem, scales, later=self.later)

@@ -16,6 +16,7 @@ from abgnn.models.policy import Policy
 from abgnn.models.programs import ClosedLoopProgram
 from abgnn.models.questions import embedded
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.planning.closed_loop.forms import FormScale
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.questions import Questions
@@ -50,21 +51,21 @@ class PlannedLoops(Policy):
         zeros = torch.zeros(len(plans), 1)
         return PlannedChoice(plans, ("plan",), zeros, zeros)
 
-    def program(self, problem: LoopProblem) -> Program:
+    def program(self, problem: LoopProblem, scales: tuple[FormScale, ...]) -> Program:
         """What is carried out for a question; of another rule, in subclasses."""
-        return ClosedLoopProgram.of(problem)
+        return ClosedLoopProgram.of(problem, scales)
 
 
 def loop_plans(
     plan: LoopPlan,
     queries: Sequence[Query],
     questions: Questions,
-    program: Callable[[LoopProblem], Program] = ClosedLoopProgram.of,
+    program: Callable[[LoopProblem, tuple[FormScale, ...]], Program] = ClosedLoopProgram.of,
 ) -> list[Plan]:
     """The closed loop of each query; `questions` are the same ones, encoded."""
     problems = plan.loop.problems(questions, [options_of(query) for query in queries])
     return [
-        _plan(plan, query, problem, program(problem))
+        _plan(plan, query, problem, program(problem, plan.loop.scales_of(problem.names)))
         for query, problem in zip(queries, problems, strict=True)
     ]
 

@@ -139,7 +139,7 @@ class Calibration:
         """
         data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
         observed = data["observed"]
-        whole = ("query", "backbone", "slot", "group", "key", "options")
+        whole = ("query", "backbone", "slot", "group", "key", "options", "passes")
         arrays = {
             _FIELDS.get(k, k): np.array(v, dtype=np.int64 if k in whole else float)
             for k, v in observed.items()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from abgnn.data.answer_form import FORM_FEATURES, form_features
 from abgnn.data.answer_key import answer_key
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
@@ -37,6 +38,9 @@ class Observations:
         group: which of the kinds of questions that plans may tell apart, `[Q]`.
         key: code of each answer's key, equal within a question where answers are equal; −1 where
             an answer has none, `[n]`. None: of 0.1, or of a task without keys.
+        form: how each answer is written (`abgnn.data.answer_form`), `[n, F]`. None: of 0.1.
+        passes: how programs fare with the public examples: 2 they pass, 1 they fail, 0 they could
+            not be run, `[n]`. None: no programs.
         options: that each question gives to choose from; 0: it is open, `[Q]`. None: of 0.1.
     """
 
@@ -52,6 +56,8 @@ class Observations:
     difficulty: Array
     group: Index
     key: Index | None = None
+    form: Array | None = None
+    passes: Index | None = None
     options: Index | None = None
 
     def __len__(self) -> int:
@@ -86,8 +92,7 @@ def observe(
     template: Template,
     difficulty: Mapping[str, float],
     group: Mapping[str, int] | None = None,
-    *,
-    keyed: bool = True,
+    passes: Sequence[Sequence[bool | None]] | None = None,
 ) -> Observations:
     """Every answered call of single-round rollouts, each judged by the task.
 
@@ -98,11 +103,12 @@ def observe(
         template: whose roles the agents have.
         difficulty: query id → standardised difficulty.
         group: query id → kind of question; None: all are of one kind.
-        keyed: whether answers can be compared by the task's key; programs cannot: two right ones
-            differ in text.
+        passes: whether the calls' programs pass the public examples, by outcome and call. Programs
+            are not compared by key: two right ones differ in text.
     """
     ids = {query: i for i, query in enumerate(difficulty)}
     keys = _Keys(task)
+    passed = _passed(outcomes, passes)
     slots = {role.name: i for i, role in enumerate(template.roles)}
     judged: dict[tuple[str, str], float] = {}
     rows = []
@@ -130,12 +136,14 @@ def observe(
                     max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
                     call.service_time + call.tool_time,
                     visible_tokens(call),
-                    keys.code(plan.query, call.text) if keyed else NO_KEY,
+                    keys.code(plan.query, call.text) if passes is None else NO_KEY,
+                    passed.get(id(call), 0),
+                    *form_features(call.text, plan.query.text),
                 )
             )
-    table = np.array(rows, dtype=float).reshape(len(rows), 10).T
+    table = np.array(rows, dtype=float).reshape(len(rows), 11 + len(FORM_FEATURES)).T
     q, m, j = (column.astype(np.int64) for column in table[:3])
-    right, n_messages, share_right, usd, seconds, visible, key = table[3:]
+    right, n_messages, share_right, usd, seconds, visible, key, fares = table[3:11]
     at = np.array(list(difficulty.values()))
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
     calls = (q, m, j, right, n_messages, share_right, usd, seconds, visible)
@@ -143,7 +151,21 @@ def observe(
     options = np.zeros(len(ids), dtype=np.int64)
     for outcome in outcomes:
         options[ids[outcome.plan.query.id]] = options_of(outcome.plan.query)
-    return Observations(*calls, at, kinds.astype(np.int64), codes, options)
+    fared = None if passes is None else fares.astype(np.int64)
+    return Observations(
+        *calls, at, kinds.astype(np.int64), codes, table[11:].T, fared, options=options
+    )
+
+
+def _passed(
+    outcomes: Sequence[Outcome], passes: Sequence[Sequence[bool | None]] | None
+) -> dict[int, int]:
+    """Identity of a call → 1: its program fails, 2: it passes."""
+    if passes is None:
+        return {}
+    pairs = zip(outcomes, passes, strict=True)
+    calls = [pair for outcome, of in pairs for pair in zip(outcome.calls, of, strict=True)]
+    return {id(call): 1 + int(ok) for call, ok in calls if ok is not None}
 
 
 class _Keys:

@@ -16,6 +16,7 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Task
 from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
+from abgnn.rollout.examples import run_examples
 from abgnn.rollout.framework_run import run_framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.graph_run import along
@@ -185,6 +186,15 @@ class Executor:
         rollouts = self._rollouts(plans, samples, phase)
         outcomes = await asyncio.wrap_future(self._loop.submit(self._execute(rollouts)))
         return await asyncio.to_thread(self._scored, outcomes) if score else outcomes
+
+    def examples(
+        self, outcomes: Sequence[Outcome], phase: str = "run"
+    ) -> list[tuple[bool | None, ...]]:
+        """Whether each answered call's program passes its question's public examples, in the order
+        of the outcomes' calls; None: no examples, or no program. Tools are free of charge."""
+        return self._loop.run(
+            run_examples(outcomes, self._tools, self.settings.recording.run, phase)
+        )
 
     def close(self) -> None:
         """Free the client's connections, the loop and the threads; may be called again."""

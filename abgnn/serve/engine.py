@@ -155,9 +155,10 @@ def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:
 
 
 def _account(done: Future[Outcome], chosen: Future[Chooser]) -> None:
-    """Tell a paced chooser what a question has cost, failed ones included."""
+    """Tell a paced chooser what a question has cost and taken, failed ones included."""
     if done.cancelled() or done.exception() is not None:
         return
     chooser = chosen.result()
     if isinstance(chooser, Paced):
-        chooser.spent(done.result().cost)
+        outcome = done.result()
+        chooser.spent(outcome.cost, outcome.latency)

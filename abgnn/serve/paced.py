@@ -1,4 +1,4 @@
-"""`PacedLoops`: closed loops whose price of a dollar follows what questions have really cost."""
+"""`PacedLoops`: closed loops whose prices follow what questions have really cost and taken."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from abgnn.planning.closed_loop.loop_plan import LoopPlan
 class PacedLoops:
     """A chooser of plans for one budget, shared by all questions that state it.
 
-    Money that earlier questions left over, or took too much of, is made up for over the next 50
-    (`abgnn.planning.closed_loop.pacing.Pacer`), so that the mean keeps the budget even when calls
-    cost other than was calibrated. Seconds are not paced: their price stays.
+    Money and seconds that earlier questions left over, or took too much of, are made up for over
+    the next 50 (`abgnn.planning.closed_loop.pacing.Pacer`), so that the means keep the budgets
+    even when calls cost other than was calibrated.
 
     Args:
-        plan: at the prices of the budget.
+        plan: at the prices of its budgets.
         mas: encodes the questions, and keeps none of them.
-        usd: budget per question.
     """
 
-    def __init__(self, plan: LoopPlan, mas: BaseMAS, usd: float) -> None:
-        self._plan, self._mas = plan, mas
-        self._pacer, self._lock = plan.loop.pacer(usd), Lock()
+    def __init__(self, plan: LoopPlan, mas: BaseMAS) -> None:
+        self._plan, self._mas, self._lock = plan, mas, Lock()
+        self._paced = plan.loop.paced(plan.budget["cost_usd"], plan.budget["latency_s"])
 
     @property
-    def lambda_tok(self) -> float:
-        """Price of a dollar for the next question."""
+    def prices(self) -> tuple[float, float]:
+        """Of a dollar and of a second, for the next question."""
         with self._lock:
-            return self._pacer.lambda_tok
+            return self._paced.next
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
-        plan = replace(self._plan, loop=replace(self._plan.loop, lambda_tok=self.lambda_tok))
+        tok, lat = self.prices
+        plan = replace(self._plan, loop=replace(self._plan.loop, lambda_tok=tok, lambda_lat=lat))
         return plans_by(plan, queries, questions_of(self._mas, queries, plan.by))
 
-    def spent(self, usd: float) -> None:
-        """A question was answered and cost this; any thread may say so."""
+    def spent(self, usd: float, seconds: float) -> None:
+        """A question was answered, cost this and took so long; any thread may say so."""
         with self._lock:
-            self._pacer.add(usd)
+            self._paced.add(usd, seconds)

@@ -17,9 +17,9 @@ Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
 
 @runtime_checkable
 class Paced(Protocol):
-    """A chooser that goes by what its questions have cost."""
+    """A chooser that goes by what its questions have cost and taken."""
 
-    def spent(self, usd: float) -> None: ...
+    def spent(self, usd: float, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

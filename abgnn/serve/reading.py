@@ -54,7 +54,7 @@ class ReadingPlanner:
         self._source, self._mas = source, mas.for_users()
         known = None if isinstance(source, Calibration) else source
         if own is None and known is not None:
-            own = self._choosing(known, known.budget["cost_usd"])
+            own = self._choosing(known)
         self._own = None if own is None else done(own)
         self._plan: ReadingPlan | None = known
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
@@ -74,11 +74,11 @@ class ReadingPlanner:
             assert isinstance(self._source, Calibration)
             self._plan = reading_plan(self._source, Budget())
         made = self._plan.at(Budget(budget.cost_usd, budget.latency_s))
-        return self._choosing(made, budget.cost_usd)
+        return self._choosing(made)
 
-    def _choosing(self, plan: ReadingPlan, usd: float | None) -> Chooser:
-        if isinstance(plan, LoopPlan) and usd is not None:
-            return PacedLoops(plan, self._mas, usd)
+    def _choosing(self, plan: ReadingPlan) -> Chooser:
+        if isinstance(plan, LoopPlan):
+            return PacedLoops(plan, self._mas)
         return QuestionChooser(plan, self._mas)
 
     def close(self) -> None:

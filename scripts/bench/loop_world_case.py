@@ -18,8 +18,9 @@ from abgnn.models import FixedGraph, Policy
 from abgnn.models.questions import questions_of
 from abgnn.planning import complete_plans
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.closed_loop.answer_table import AnswerTable, key_codes
+from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable, key_codes
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.forms import program_bin
 from abgnn.planning.closed_loop.replay import Replay
 from abgnn.planning.questions import Questions
 from abgnn.rollout import SimulatedClient
@@ -92,17 +93,23 @@ class Case:
         plans = complete_plans(self.test, self.complete.everything, self.names, n * m)
         with self.module.new_executor(self.data) as executor:
             outcomes = executor.run(plans, samples=[JUDGED] * len(plans), phase="test")
+            programs = getattr(self.data, "programs", False)
+            passes = executor.examples(outcomes, "test") if programs else None
         right, usd, seconds = (
             np.array([getattr(o, of) for o in outcomes]).reshape(n, m)
             for of in ("score", "cost", "latency")
         )
-        keys = [self.data.key(o.plan.query, o.answer) or None for o in outcomes]
-        codes = key_codes([keys[q * m : (q + 1) * m] for q in range(n)])
+        codes, forms = np.full((n, m), NO_KEY), None
+        if passes is None:
+            keys = [self.data.key(o.plan.query, o.answer) or None for o in outcomes]
+            codes = key_codes([keys[q * m : (q + 1) * m] for q in range(n)])
+        else:
+            forms = np.array([program_bin(of[0]) for of in passes]).reshape(n, m)
         first = self.mas.template.roles[self.mas.template.lead].name
         return AnswerTable(
             tuple(f"{first}: {name}" for name in self.names), codes, right, usd, seconds,
             np.array([options_of(q) for q in self.test]), self.questions.kinds,
-            tuple(q.text for q in self.test),
+            tuple(q.text for q in self.test), forms=forms,
         )  # fmt: skip
 
     def replay(self, loop: ClosedLoop) -> Replay:

@@ -16,7 +16,7 @@ from abgnn.models import PlannedLoops, PlannedQuestions
 from abgnn.planning import Budget, QuestionPlan
 from abgnn.planning.closed_loop.calibrated import PlannerPredict
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
-from abgnn.planning.closed_loop.pacing import Pacer
+from abgnn.planning.closed_loop.pacing import PacedPrices, Pacer
 from abgnn.planning.closed_loop.replay import Replay, Replayed
 
 Figures = dict[str, list[float]]
@@ -96,8 +96,8 @@ def _paced(replay: Replay, budgets: Array, price: Callable[[float], float]) -> F
     out: Figures = {"paced": [], "paced, dearer": []}
     for budget in budgets:
         for name, dearer in (("paced", False), ("paced, dearer", True)):
-            pacer = Pacer(float(budget), price, len(spending.order))
-            out[name].append(spending.paced(pacer, dearer))
+            paced = PacedPrices((0.0, 0.0), Pacer(float(budget), price, len(spending.order)))
+            out[name].append(spending.paced(paced, (float(budget), 1.0), dearer)[0])
     asked = len(spending.order) * 2 * len(budgets)
     out["ms per decision"] = [1e3 * spending.cpu / spending.decisions]
     return out | {"ms per question": [1e3 * spending.cpu / asked]}
@@ -117,6 +117,9 @@ def _latency(case: Case, plan: LoopPlan, replay: Replay, usd: float) -> Figures:
         out[name] = [float(run.seconds.mean()), float(run.right.mean()), float(run.usd.mean())]
     out["latency use"] = [out["parallel"][0] / limit]
     out["cost use beside"] = [out["parallel"][2] / usd]
+    spending = Spending(replay, PACED)
+    share, beside = spending.paced(at.loop.paced(usd, limit, len(spending.order)), (usd, limit))
+    out |= {"paced latency": [beside], "paced cost beside": [share]}
     run = replay(*free.prices)
     out["no limit"] = [float(run.seconds.mean()), float(run.right.mean()), float(run.usd.mean())]
     return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from abgnn.data.arrays import Array
 from abgnn.planning.closed_loop.lookahead import Asked, decide
-from abgnn.planning.closed_loop.pacing import Pacer
+from abgnn.planning.closed_loop.pacing import PacedPrices
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Answers, Replay, priced
 
@@ -30,26 +30,31 @@ class Spending:
         self.order = np.random.default_rng(0).permutation(n)[:questions]
         self.decisions, self.cpu = 0, 0.0
 
-    def paced(self, pacer: Pacer, dearer: bool) -> float:
-        """Realised cost over budget."""
-        spent: list[float] = []
+    def paced(
+        self, prices: PacedPrices, budgets: tuple[float, float], dearer: bool = False
+    ) -> tuple[float, float]:
+        """Realised USD and seconds over their budgets."""
+        spent: list[tuple[float, float]] = []
         for i, q in enumerate(self.order):
             factor = DEARER if dearer and 2 * i >= len(self.order) else 1.0
-            problem = priced(self.replay.problems[q], pacer.lambda_tok)
-            usd = factor * self._usd(problem, self.replay.answers[q])
-            pacer.add(usd)
-            spent.append(usd)
-        return float(np.mean(spent)) / pacer.budget
+            problem = priced(self.replay.problems[q], *prices.next)
+            usd, seconds = self._bill(problem, self.replay.answers[q])
+            spent.append((factor * usd, seconds))
+            prices.add(*spent[-1])
+        usd, seconds = np.mean(spent, 0) / budgets
+        return float(usd), float(seconds)
 
-    def _usd(self, problem: LoopProblem, known: Answers) -> float:
+    def _bill(self, problem: LoopProblem, known: Answers) -> tuple[float, float]:
+        """USD and seconds of a question; those that are asked at once take the longest's."""
         asked: list[Asked] = []
-        start = process_time()
+        seconds, start = 0.0, process_time()
         while step := decide(problem, asked).ask:
             self.decisions += 1
             asked += [known(m) for m in step]
+            seconds += float(known.seconds[list(step)].max())
         self.decisions += 1
         self.cpu += process_time() - start
-        return float(known.usd[[a.llm for a in asked]].sum())
+        return float(known.usd[[a.llm for a in asked]].sum()), seconds
 
 
 def price_curve(

@@ -17,7 +17,8 @@ RIVALS = {
     "static": "plan by question, same calibration",
     "single": "best single LLM of at most that cost",
 }
-USES = ("use", "paced", "paced, dearer", "latency use", "cost use beside", "standard use")
+USES = ("use", "paced", "paced, dearer", "latency use", "cost use beside")
+USES += ("paced latency", "paced cost beside", "standard use")
 
 
 def shown(domain: str, worlds: Worlds) -> list[Table]:

@@ -70,24 +70,24 @@ def test_a_stream_tells_every_decision_before_the_next_call(
 def test_pace_follows_what_was_spent(loops: Path) -> None:
     with System.load(loops, config=CONFIG) as system:
         mas = system.deployment.mas
-        paced = PacedLoops(LoopPlan.read(loops), mas.for_users(), BUDGET)  # type: ignore[attr-defined]
-    start = paced.lambda_tok
+        paced = PacedLoops(LoopPlan.read(loops), mas.for_users())  # type: ignore[attr-defined]
+    start = paced.prices[0]
     for _ in range(10):
-        paced.spent(1.6 * BUDGET)
-    assert paced.lambda_tok > start
+        paced.spent(1.6 * BUDGET, 1.0)
+    assert paced.prices[0] > start
     for _ in range(30):
-        paced.spent(0.2 * BUDGET)
-    assert paced.lambda_tok < start
+        paced.spent(0.2 * BUDGET, 1.0)
+    assert paced.prices[0] < start
 
 
 def test_a_system_tells_its_pace_what_questions_cost(
     loops: Path, asked: list[Query], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spent: list[float] = []
-    monkeypatch.setattr(PacedLoops, "spent", lambda _, usd: spent.append(usd))
+    spent: list[tuple[float, float]] = []
+    monkeypatch.setattr(PacedLoops, "spent", lambda _, *used: spent.append(used))
     with System.load(loops, config=CONFIG) as system:
-        costs = [system.run(query).cost for query in asked[:5]]
-    assert spent == costs
+        outcomes = [system.run(query) for query in asked[:5]]
+    assert spent == [(o.cost, o.latency) for o in outcomes]
 
 
 def test_a_budget_that_no_loop_can_keep_is_refused(loops: Path, asked: list[Query]) -> None:

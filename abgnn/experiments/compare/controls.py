@@ -23,7 +23,8 @@ ROUTED_CASCADE, MAJORITY = "cascade routing", "majority"
 SELF_CHECK, ADAPTIVE = "self-check", "adaptive consistency"
 COMPLETE = (CLOSED_LOOP, ROUTER, CASCADE, ROUTED_CASCADE, MAJORITY)  # see `compare.complete`
 SAMPLED = (SELF_CHECK, ADAPTIVE)  # see `compare.sampled`
-READING = (CLOSED_LOOP, CASCADE, ROUTED_CASCADE, MAJORITY, *SAMPLED)  # they compare keys
+READING = (CLOSED_LOOP, CASCADE, ROUTED_CASCADE)  # they read keys, texts, or how programs fare
+VOTING = (MAJORITY, *SAMPLED)  # they compare keys
 CALIBRATED = (*PLANNERS, *COMPLETE, *SAMPLED)  # plans for the budgets, from training calls
 
 

@@ -11,15 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from abgnn.data.answer_form import form_features
+from abgnn.data.arrays import Array
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.program import AgentAnswer, Program, Stage
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.decision_graph import DecisionGraph
+from abgnn.planning.closed_loop.forms import FormScale, program_bin
 from abgnn.planning.closed_loop.lookahead import Asked, LoopProblem, Step, decide
 from abgnn.planning.closed_loop.problem import FULL, MOST_CALLS
 from abgnn.planning.closed_loop.readers import Readers
 
-PASSES, FAILS = "passes", "fails"
+FARES = ("a program", "fails", "passes")
+"""What a program makes of the public examples, as steps name it; the first: they are not run."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ class ClosedLoopProgram(Program):
         model: how answers go together.
         families: of like weights, one name per agent; empty: every agent is its own.
         no_key: P(no key | wrong) of each agent; empty: hardly ever.
-        examples: (P(passes | right), P(passes | wrong)) of each agent, where answers are programs
-            that are run with the question's public examples in place of comparing their keys.
+        keys: whether answers can be compared; else each of them may be right.
+        form_right, form_wrong: P(bin | right) and P(bin | wrong) of each agent's answers; empty: an
+            answer alone tells nothing.
+        scales: how each agent's texts are sorted into bins; empty: answers are programs, which are
+            run with the question's public examples (`abgnn.planning.closed_loop.forms`).
         readers: agents that may read all answers.
         most_calls: at most 4.
         depths: calls looked ahead after 0, 1, 2, … answers.
@@ -82,7 +89,10 @@ class ClosedLoopProgram(Program):
     model: AnswerModel = field(default_factory=AnswerModel)
     families: tuple[str, ...] = ()
     no_key: tuple[float, ...] = ()
-    examples: tuple[tuple[float, float], ...] = ()
+    keys: bool = True
+    form_right: tuple[tuple[float, ...], ...] = ()
+    form_wrong: tuple[tuple[float, ...], ...] = ()
+    scales: tuple[FormScale, ...] = ()
     readers: tuple[Reader, ...] = ()
     most_calls: int = MOST_CALLS
     depths: tuple[int, ...] = FULL
@@ -92,14 +102,19 @@ class ClosedLoopProgram(Program):
     def __post_init__(self) -> None:
         if isinstance(self.model, Mapping):  # as JSON has it
             object.__setattr__(self, "model", AnswerModel(**self.model))
-        pairs = tuple((float(right), float(wrong)) for right, wrong in self.examples)
-        object.__setattr__(self, "examples", pairs)
+        for name in ("form_right", "form_wrong"):
+            rows = tuple(tuple(map(float, row)) for row in getattr(self, name))
+            object.__setattr__(self, name, rows)
+        object.__setattr__(self, "scales", tuple(_scale(scale) for scale in self.scales))
         object.__setattr__(self, "readers", tuple(_reader(r) for r in self.readers))
         _ = self.problem  # which refuses what is wrong
 
     @classmethod
-    def of(cls, problem: LoopProblem, **own: Any) -> ClosedLoopProgram:
-        """The program of a planned question; answers are compared by key. `own`: a subclass's."""
+    def of(
+        cls, problem: LoopProblem, scales: tuple[FormScale, ...] = (), **own: Any
+    ) -> ClosedLoopProgram:
+        """The program of a planned question; `scales`: of the candidates' texts; `own`: of a
+        subclass."""
         return cls(
             accuracy=tuple(problem.accuracy.tolist()),
             usd=tuple(problem.usd.tolist()),
@@ -109,7 +124,10 @@ class ClosedLoopProgram(Program):
             model=problem.model,
             families=tuple(problem.families),
             no_key=() if problem.no_key is None else tuple(problem.no_key.tolist()),
-            examples=_examples(problem),
+            keys=problem.keys,
+            form_right=_rows(problem.form_right),
+            form_wrong=_rows(problem.form_wrong),
+            scales=scales,
             readers=_readers(problem),
             most_calls=problem.most_calls,
             depths=problem.depths,
@@ -121,8 +139,6 @@ class ClosedLoopProgram(Program):
     @cached_property
     def problem(self) -> LoopProblem:
         """As numbers; agents are named by index."""
-        passing = np.array(self.examples).reshape(len(self.examples), 2)  # P(passes | …)
-        forms = np.stack([1 - passing, passing], 1)  # [M, bins, (right, wrong)]
         return LoopProblem(
             names=tuple(map(str, range(len(self.accuracy)))),
             accuracy=np.array(self.accuracy),
@@ -133,9 +149,9 @@ class ClosedLoopProgram(Program):
             lambda_lat=self.lambda_lat,
             families=self.families,
             no_key=np.array(self.no_key) if self.no_key else None,
-            form_right=forms[:, :, 0] if self.examples else None,
-            form_wrong=forms[:, :, 1] if self.examples else None,
-            keys=not self.examples,
+            form_right=np.array(self.form_right) if self.form_right else None,
+            form_wrong=np.array(self.form_wrong) if self.form_wrong else None,
+            keys=self.keys,
             readers=self._readers,
             most_calls=self.most_calls,
             depths=self.depths,
@@ -194,12 +210,18 @@ class ClosedLoopProgram(Program):
         return decide(self.problem, asked, failed, readers_failed)
 
     async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
-        """What the loop reads of an answer: its key, or whether it passes the examples."""
-        if self.examples:
-            passes = await stage.examples(answer)
-            words = {None: "a program", True: PASSES, False: FAILS}[passes]
-            return Asked(answer.agent, words, None if passes is None else int(passes))
-        return Asked(answer.agent, stage.key(answer.text) or None)
+        """What the loop reads of an answer: its key, whether it passes the examples, its form."""
+        key = stage.key(answer.text) or None if self.keys else None
+        if self.scales:
+            return Asked(
+                answer.agent,
+                key,
+                self.scales[answer.agent](form_features(answer.text, stage.query.text)),
+            )
+        if self.form_right:
+            fares = program_bin(await stage.examples(answer))
+            return Asked(answer.agent, FARES[fares] if key is None else key, fares)
+        return Asked(answer.agent, key)
 
 
 def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int], count: int) -> LoopStep:
@@ -215,12 +237,13 @@ def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int], count: i
     )
 
 
-def _examples(problem: LoopProblem) -> tuple[tuple[float, float], ...]:
-    """P(passes | right) and P(passes | wrong) of each agent, where forms are examples passed."""
-    if problem.keys or problem.form_right is None or problem.form_wrong is None:
-        return ()
-    right, wrong = problem.form_right[:, 1].tolist(), problem.form_wrong[:, 1].tolist()
-    return tuple(zip(right, wrong, strict=True))
+def _rows(values: Array | None) -> tuple[tuple[float, ...], ...]:
+    return () if values is None else tuple(tuple(row) for row in values.tolist())
+
+
+def _scale(data: FormScale | Mapping[str, Sequence[float]]) -> FormScale:
+    """As JSON has it, too."""
+    return data if isinstance(data, FormScale) else FormScale.from_dict(data)
 
 
 def _reader(data: Reader | Mapping[str, Any]) -> Reader:

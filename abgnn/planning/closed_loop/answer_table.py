@@ -29,6 +29,7 @@ class AnswerTable:
         tasks, texts: of each question, n.
         families: of like weights, M names; empty: every LLM is its own.
         forms: bins of the answers' forms; −1 where there is none, `[n, M]`; None: not read.
+        features: how each answer is written (`abgnn.data.answer_form`), `[n, M, F]`; None: unknown.
 
     Raises:
         ConfigError: shapes that differ, or not one answer.
@@ -44,6 +45,7 @@ class AnswerTable:
     texts: tuple[str, ...]
     families: tuple[str, ...] = ()
     forms: Index | None = None
+    features: Array | None = None
 
     def __post_init__(self) -> None:
         n, m = len(self.texts), len(self.llms)
@@ -74,6 +76,19 @@ class AnswerTable:
         return bool((self.keys[self.answered] != NO_KEY).any())
 
     @property
+    def agreement(self) -> float:
+        """Share of the pairs of right answers to one question whose keys are equal; 1 where there
+        is no pair. Keys that are read badly, or not at all, make it small."""
+        right = np.nan_to_num(self.right) >= 0.5
+        pairs = right[:, :, None] & right[:, None, :] & ~np.eye(len(self.llms), dtype=bool)
+        same = (self.keys[:, :, None] == self.keys[:, None, :]) & (self.keys >= 0)[:, :, None]
+        return float((same & pairs).sum() / pairs.sum()) if pairs.any() else 1.0
+
+    def without_keys(self) -> AnswerTable:
+        """The same answers, which cannot be compared."""
+        return replace(self, keys=np.full_like(self.keys, NO_KEY))
+
+    @property
     def family_of(self) -> tuple[str, ...]:
         """Every LLM's."""
         return self.families or self.llms
@@ -86,7 +101,7 @@ class AnswerTable:
     def rows(self, at: Index | Mask) -> AnswerTable:
         """Those of some questions."""
         index = np.arange(len(self))[at]
-        arrays = ("keys", "right", "usd", "seconds", "options", "forms")
+        arrays = ("keys", "right", "usd", "seconds", "options", "forms", "features")
         cut: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[index]
             for name in arrays

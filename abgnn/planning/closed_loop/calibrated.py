@@ -49,10 +49,11 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
     if questions is None or not len(observed):
         value = f"{calibration.rollouts} rollouts"
         raise ConfigError("calibration", value, "calls with their questions, for a closed loop")
-    if observed.key is None:
+    if observed.key is None and observed.form is None:
         allowed = "with the keys of answers, as `abgnn calibrate` writes it now, for a closed loop"
         raise ConfigError("calibration", "no keys", allowed)
-    if not (observed.key >= 0).any():
+    keyed = observed.key is not None and bool((observed.key >= 0).any())
+    if not keyed and observed.form is None:
         allowed = "answers that can be compared, such as letters and numbers; plan with --static"
         raise ConfigError("calibration", "no answer has a key", allowed)
     planner = calibration.by_question()
@@ -73,7 +74,7 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
     prior = LoopPrior(PlannerPredict(planner, agents), left_out)
     able = agents.answering(planner.template.decision)
     made = ClosedLoop.fit(questions.rows(rows), table, prior, able=able)
-    if one_role(planner.template):
+    if one_role(planner.template) or not made.table.has_keys:
         return made
     reading = reading_of(planner, agents, questions.rows(rows).kinds, left_out, usd)
     return replace(made, reading=reading, bills=(usd, seconds))
@@ -94,19 +95,27 @@ def answer_table(
         questions: of these rows.
         agents: A of them; names, families: theirs.
     """
-    assert observed.key is not None, "a calibration with keys"
     n, place = len(rows), {agent: a for a, agent in enumerate(agents.agents)}
     row_of = {int(q): i for i, q in enumerate(rows)}
     right, usd, seconds = (np.full((n, len(place)), np.nan) for _ in range(3))
     keys = np.full((n, len(place)), NO_KEY)
+    passes = None if observed.passes is None else np.full((n, len(place)), -1)
+    width = 0 if observed.form is None else observed.form.shape[1]
+    features = np.full((n, len(place), width), np.nan) if width else None
     for i in np.flatnonzero(observed.n_messages == 0):
         q = row_of.get(int(observed.query[i]))
         a = place.get((int(observed.slot[i]), int(observed.backbone[i])))
         if q is not None and a is not None and np.isnan(right[q, a]):
-            right[q, a], keys[q, a] = observed.right[i], observed.key[i]
+            right[q, a] = observed.right[i]
+            if observed.key is not None:
+                keys[q, a] = observed.key[i]
+            if passes is not None and observed.passes is not None:
+                passes[q, a] = observed.passes[i]
+            if features is not None and observed.form is not None:
+                features[q, a] = observed.form[i]
             usd[q, a], seconds[q, a] = observed.usd[i], observed.seconds[i]
     options = np.zeros(n, dtype=np.int64) if observed.options is None else observed.options[rows]
     return AnswerTable(
         tuple(names), keys, right, usd, seconds, options, questions.kinds, questions.texts,
-        tuple(families),
+        tuple(families), passes, features,
     )  # fmt: skip

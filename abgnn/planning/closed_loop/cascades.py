@@ -55,7 +55,7 @@ def cascades_of(loop: ClosedLoop) -> Ways[Cascade]:
 
 def last_is_right(problem: LoopProblem, asked: Sequence[Asked]) -> float:
     """P(the last answer is right), given all answers so far; 0 where it has no key."""
-    key = asked[-1].key
+    key = asked[-1].key if problem.keys else asked[-1].llm
     if key is None:
         return 0.0
     posterior = posterior_of(problem, asked)

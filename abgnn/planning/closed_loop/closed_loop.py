@@ -14,13 +14,21 @@ from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.candidates import MOST, candidates
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
-from abgnn.planning.closed_loop.pacing import Pacer
+from abgnn.planning.closed_loop.forms import Forms, FormScale, forms_of_programs, forms_of_texts
+from abgnn.planning.closed_loop.pacing import PacedPrices, Pacer
 from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
 from abgnn.planning.closed_loop.problem import FULL, LoopProblem
 from abgnn.planning.closed_loop.readers import Readers, Reading
-from abgnn.planning.closed_loop.replay import Replay, price_of_budget, prices_of_budgets
+from abgnn.planning.closed_loop.replay import (
+    Replay,
+    price_of_budget,
+    price_of_seconds,
+    prices_of_budgets,
+)
 from abgnn.planning.questions import Questions
 
+LEAST_AGREEMENT = 0.8
+"""Of right answers' keys: where fewer are equal, answers are not compared."""
 Predict = Callable[[Questions], tuple[Array, Array, Array]]
 """Accuracy, USD and seconds of every LLM on Q questions, `[Q, M]` each."""
 
@@ -38,6 +46,7 @@ class ClosedLoop:
         final: a and b of the final probability.
         lambda_tok, lambda_lat: prices of a USD and of a second.
         reading: who may read all answers; None: nobody.
+        forms: what an answer alone tells; None: nothing.
         bills: USD and seconds believed of the calibration's questions, `[n, M]` each; None: means
             of the table.
     """
@@ -53,6 +62,7 @@ class ClosedLoop:
     lambda_lat: float = 0.0
     reading: Reading | None = None
     bills: tuple[Array, Array] | None = None
+    forms: Forms | None = None
 
     @classmethod
     def fit(
@@ -83,6 +93,9 @@ class ClosedLoop:
         prior = prior or fit_prior(questions, table, published)
         _, usd, _ = prior.predict(questions)
         chosen = choose_candidates(questions.kinds, prior.left_out, usd, most, able)
+        if table.has_keys and table.agreement < LEAST_AGREEMENT:
+            table = table.without_keys()
+        forms, table = _read_forms(table)
         return cls(
             prior.predict,
             fit_answers(table, prior.left_out, chosen),
@@ -90,6 +103,7 @@ class ClosedLoop:
             table,
             prior.left_out,
             depths,
+            forms=forms,
         )
 
     @property
@@ -108,18 +122,38 @@ class ClosedLoop:
         """Of Q questions; `options`: of each, 0 where it is open."""
         return self._problems(questions.kinds, self.prior(questions), options)
 
+    def scales_of(self, names: Sequence[str]) -> tuple[FormScale, ...]:
+        """How texts of some LLMs are read; empty where they are not."""
+        if self.forms is None or not self.forms.scales:
+            return ()
+        return tuple(self.forms.scales[self.llms.index(name)] for name in names)
+
     def at(self, usd: float, seconds: float | None = None) -> ClosedLoop:
         """With the prices at which a replay of the calibration spends .97 of the budgets."""
         tok, lat = prices_of_budgets(self.replay, usd, seconds)
         return replace(self, lambda_tok=tok, lambda_lat=lat)
 
-    def pacer(self, usd: float, questions: int | None = None) -> Pacer:
-        """Keeps the mean cost at a budget while questions are answered."""
+    def paced(
+        self, usd: float | None, seconds: float | None = None, questions: int | None = None
+    ) -> PacedPrices:
+        """Keeps the mean cost, and the mean seconds, at budgets while questions are answered.
 
-        def price(budget: float) -> float:
+        Args:
+            usd, seconds: budgets per question, at whose prices the loop is; None: not paced.
+            questions: how many will be asked; None: open-ended.
+        """
+
+        def tok(budget: float) -> float:
             return price_of_budget(self.replay, budget, self.lambda_lat)
 
-        return Pacer(usd, price, questions)
+        def lat(budget: float) -> float:
+            return price_of_seconds(self.replay, budget, self.lambda_tok)
+
+        return PacedPrices(
+            (self.lambda_tok, self.lambda_lat),
+            None if usd is None else Pacer(usd, tok, questions),
+            None if seconds is None else Pacer(seconds, lat, questions),
+        )
 
     @cached_property
     def replay(self) -> Replay | Expected:
@@ -168,6 +202,8 @@ class ClosedLoop:
                 no_key=no_key[at],
                 keys=self.table.has_keys,
                 depths=self.depths,
+                form_right=None if self.forms is None else self.forms.right[at],
+                form_wrong=None if self.forms is None else self.forms.wrong[at],
                 readers=self._readers(task, accuracy[q], usd[q], seconds[q]),
                 final=self.final,
             )
@@ -176,6 +212,18 @@ class ClosedLoop:
 
     def _readers(self, task: str, accuracy: Array, usd: Array, seconds: Array) -> Readers | None:
         return None if self.reading is None else self.reading(task, accuracy, usd, seconds)
+
+
+def _read_forms(table: AnswerTable) -> tuple[Forms | None, AnswerTable]:
+    """Whether programs pass their examples, or how texts are written, where these are known. Texts
+    are read only where two LLMs answer, or where answers cannot be compared: else what tells of
+    several answers' forms is how hard the question is, counted once for each of them."""
+    if table.forms is not None:
+        return forms_of_programs(table.forms, table.right), table
+    if table.features is None or (table.has_keys and len(table.llms) > 2):
+        return None, replace(table, features=None)
+    forms, bins = forms_of_texts(table.features, table.right)
+    return forms, replace(table, forms=bins, features=None)
 
 
 def choose_candidates(

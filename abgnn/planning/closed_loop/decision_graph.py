@@ -136,7 +136,9 @@ class _Growth:
         keys = [*seen, len(seen), *([None] if modelled else [])]
         forms = range(problem.bins) if problem.bins > 1 else (None,)
         for key, form in product(keys, forms):
-            yield Asked(m, key, form), self._label(answers, key)
+            read = "" if form is None or key is None else f", form {form}"
+            if key is not None or not form:  # an answer without a key is not read further
+                yield Asked(m, key, form), self._label(answers, key) + read
 
     def _label(self, answers: tuple[Asked, ...], key: object) -> str:
         if key is None:

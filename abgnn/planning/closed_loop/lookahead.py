@@ -126,10 +126,12 @@ def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
     )
     out = Posterior.start(problem.model, weights)
     for answer in answers:
-        form = NO_FORM if answer.key is None else _form(problem, answer)
-        none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
+        key = answer.key if problem.keys else answer.llm
+        form = NO_FORM if key is None else _form(problem, answer)
+        modelled = problem.keys and problem.no_key is not None
+        none = float(problem.no_key[answer.llm]) if modelled else 0.0  # type: ignore[index]
         alpha = float(problem.attractions[answer.llm])
-        out = out.after(ability[answer.llm], answer.key, form, none, alpha)
+        out = out.after(ability[answer.llm], key, form, none, alpha)
     return out
 
 

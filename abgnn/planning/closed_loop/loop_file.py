@@ -13,6 +13,7 @@ from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop, Predict
 from abgnn.planning.closed_loop.fit_answers import AnswerFit
+from abgnn.planning.closed_loop.forms import Forms, FormScale
 from abgnn.planning.closed_loop.readers import Reading
 from abgnn.planning.packing import pack, packed, unpack, unpacked
 
@@ -30,6 +31,7 @@ def loop_to_dict(loop: ClosedLoop) -> dict[str, Any]:
         "final": list(loop.final),
         "prices": [loop.lambda_tok, loop.lambda_lat],
         **({} if loop.reading is None else {"reading": pack(loop.reading)}),
+        **({} if loop.forms is None else {"forms": _forms(loop.forms)}),
         **({} if loop.bills is None else {"bills": [packed(bill) for bill in loop.bills]}),
     }
 
@@ -53,12 +55,23 @@ def loop_from_dict(data: Mapping[str, Any], prior: Predict) -> ClosedLoop:
         float(lat),
         _reading(data["reading"]) if "reading" in data else None,
         _pair(data["bills"]) if "bills" in data else None,
+        _forms_from(data["forms"]) if "forms" in data else None,
     )
 
 
 def _reading(data: Mapping[str, Any]) -> Reading:
     chosen = {task: tuple(agents) for task, agents in data["chosen"].items()}
     return unpack(Reading, {**data, "chosen": chosen})
+
+
+def _forms(forms: Forms) -> dict[str, Any]:
+    scales = [asdict(scale) for scale in forms.scales]
+    return {"right": packed(forms.right), "wrong": packed(forms.wrong), "scales": scales}
+
+
+def _forms_from(data: Mapping[str, Any]) -> Forms:
+    scales = tuple(FormScale.from_dict(scale) for scale in data["scales"])
+    return Forms(unpacked(data["right"]), unpacked(data["wrong"]), scales)
 
 
 def _pair(data: Any) -> tuple[Array, Array]:

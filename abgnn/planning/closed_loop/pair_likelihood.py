@@ -32,7 +32,8 @@ class Pairs:
 
     Args:
         first, second: places of the two among the candidates, `[n, P]`.
-        kind: 0 both right, 1 one of them, 2 the same wrong key, 3 two wrong keys, `[n, P]`.
+        kind: 0 both right, 1 one of them, 2 the same wrong key, 3 two wrong keys, 4 both wrong,
+            where no answer of the table has a key, `[n, P]`.
         weight: 1/(answers − 1), 0 where one of them is missing, `[n, P]`.
     """
 
@@ -42,15 +43,17 @@ class Pairs:
     weight: Array
 
     @classmethod
-    def of(cls, right: Array, keys: Index) -> Pairs:
-        """From scores and keys of the candidates, `[n, C]` each; nan where one is missing."""
+    def of(cls, right: Array, keys: Index, *, keyed: bool = True) -> Pairs:
+        """From scores and keys of the candidates, `[n, C]` each; nan where one is missing.
+        `keyed`: whether answers have keys."""
         answered = ~np.isnan(right)
         places = np.array(list(combinations(range(right.shape[1]), 2)), dtype=np.int64)
         i, j = places.reshape(-1, 2).T
         y = np.nan_to_num(right) >= 0.5
         same = (keys[:, i] == keys[:, j]) & (keys[:, i] != NO_KEY)
         wrong = ~y[:, i] & ~y[:, j]
-        kind = np.where(y[:, i] & y[:, j], 0, np.where(~wrong, 1, np.where(same, 2, 3)))
+        both_wrong = np.where(same, 2, 3) if keyed else 4
+        kind = np.where(y[:, i] & y[:, j], 0, np.where(wrong, both_wrong, 1))
         both = answered[:, i] & answered[:, j]
         weight = both / np.maximum(answered.sum(1, keepdims=True) - 1, 1)
         return cls(i, j, kind, weight)
@@ -70,7 +73,8 @@ def pair_likelihoods(
     out = {}
     for task in dict.fromkeys(table.tasks):
         at, rows = list(chosen[task]), of == task
-        pairs = Pairs.of(table.right[rows][:, at], table.keys[rows][:, at])
+        parts = table.right[rows][:, at], table.keys[rows][:, at]
+        pairs = Pairs.of(*parts, keyed=table.has_keys)
         same = family_of[at][pairs.first] == family_of[at][pairs.second]
         k = np.where(table.options[rows] == 0, OPEN, table.options[rows])
         lucks = FAMILIES if lucky else FAMILIES[:1]
@@ -139,7 +143,8 @@ def _of_kinds(
     right = (1 - misled) * two + misled * none * agree / wrong
     equal = (1 - misled) * none * agree + misled * (two + none * agree * (wrong - 1) / wrong)
     single = (1 - misled) * one + misled * (one + 2 * none * (1 - agree)) / wrong
-    p = np.stack(np.broadcast_arrays(right, single, equal, 1 - right - single - equal))
+    wrong = 1 - right - single
+    p = np.stack(np.broadcast_arrays(right, single, equal, wrong - equal, wrong))
     taken = np.take_along_axis(p, pairs.kind[None, :, :, None], 0)[0]  # [n, P, A]
     out: Array = np.einsum("npa,np->a", np.log(np.maximum(taken, _FLOOR)), pairs.weight)
     return out

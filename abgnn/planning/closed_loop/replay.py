@@ -159,8 +159,16 @@ def price_of_budget(
 
     Where even the highest price exceeds it, that one: the cheapest LLM alone.
     """
-    unit = 1.0 / max(float(np.mean([p.usd.mean() for p in replay.problems])), 1e-12)
+    unit = _unit([p.usd.mean() for p in replay.problems])
     return _least_price(lambda price: replay(price, lambda_lat).usd.mean(), aim * usd, steps, unit)
+
+
+def price_of_seconds(
+    replay: Replayable, seconds: float, lambda_tok: float, aim: float = 0.97, steps: int = 20
+) -> float:
+    """The least λ_lat at which the replay's mean seconds are within `aim` of the budget."""
+    unit = _unit([p.seconds.mean() for p in replay.problems])
+    return _least_price(lambda x: replay(lambda_tok, x).seconds.mean(), aim * seconds, steps, unit)
 
 
 def prices_of_budgets(
@@ -170,11 +178,15 @@ def prices_of_budgets(
     tok, lat = price_of_budget(replay, usd, 0.0, aim), 0.0
     if seconds is None or replay(tok, 0.0).seconds.mean() <= seconds:
         return tok, lat
-    unit = 1.0 / max(float(np.mean([p.seconds.mean() for p in replay.problems])), 1e-12)
     for _ in range(rounds):
-        lat = _least_price(lambda x, at=tok: replay(at, x).seconds.mean(), aim * seconds, 20, unit)
+        lat = price_of_seconds(replay, seconds, tok, aim)
         tok = price_of_budget(replay, usd, lat, aim, 20)
     return tok, lat
+
+
+def _unit(bills: Sequence[float]) -> float:
+    """A price at which a mean call is worth as much as a right answer."""
+    return 1.0 / max(float(np.mean(bills)), 1e-12)
 
 
 def _least_price(spent, allowed: float, steps: int, unit: float) -> float:  # type: ignore[no-untyped-def]

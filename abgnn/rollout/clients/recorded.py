@@ -12,10 +12,10 @@ from typing import Any, Literal
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.catalogue_yaml import suggest
 from abgnn.data.query import Query, Task
+from abgnn.data.recorded_text import recorded_score, with_score
 from abgnn.errors import ConfigError
 from abgnn.outcomes.cells import Missing
 from abgnn.outcomes.layouts import Layout, read_outcomes
-from abgnn.outcomes.recorded_text import recorded_score, with_score
 from abgnn.outcomes.table import OutcomeTable
 from abgnn.rollout.clients.base import CallError, Completion, Messages
 from abgnn.rollout.clients.recorded_bill import seconds_of, usage_of

@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 
 from abgnn.data import Agent, Backbone, Catalogue, LoopStep, Plan, Query, Usage, load_roles
+from abgnn.data.answer_form import FORM_FEATURES
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.programs import ClosedLoopProgram
 from abgnn.models.programs.closed_loop import Reader
 from abgnn.planning.closed_loop.answer_model import AnswerModel
+from abgnn.planning.closed_loop.forms import FormScale
 from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
 from abgnn.rollout.settings import Recording
@@ -65,6 +67,25 @@ def plan(**kwargs: object) -> Plan:
     program = ClosedLoopProgram(**options)  # type: ignore[arg-type]
     agents = tuple(Agent(ROLE, name, 800) for name in NAMES[: len(program.accuracy)])
     return Plan(QUERY, agents, (), 0, program=program)
+
+
+def by_examples(passing: float) -> dict[str, object]:
+    """Programs: P(passes | wrong)."""
+    forms = {
+        "form_right": ((0.01, 0.01, 0.98),) * 3,
+        "form_wrong": ((0.01, 0.99 - passing, passing),) * 3,
+    }
+    return {"keys": False, **forms}
+
+
+def by_length() -> dict[str, object]:
+    """Texts that are read by their length alone, in four bins: the longest are wrong."""
+    others = [0.0] * (len(FORM_FEATURES) - 1)
+    scale = FormScale(
+        (4.0, *others), (1.0,) * len(FORM_FEATURES), (-1.0, *others), (-2.0, -1.0, 0.0)
+    )
+    right, wrong = (0.02, 0.08, 0.3, 0.6), (0.6, 0.3, 0.08, 0.02)
+    return {"form_right": (right,) * 3, "form_wrong": (wrong,) * 3, "scales": (scale,) * 3}
 
 
 def said(*keys: str | CallError) -> dict[str, str | CallError]:
@@ -210,7 +231,7 @@ def test_json_holds_the_program_and_the_hash_stays() -> None:
 
 
 def test_examples_come_back_from_json() -> None:
-    made = plan(examples=((0.99, 0.3), (0.99, 0.3), (0.99, 0.3)))
+    made = plan(**by_examples(0.3))
     again = Plan.from_dict(json.loads(json.dumps(made.to_dict())))
     assert again.program == made.program
 
@@ -274,12 +295,27 @@ def test_readers_come_back_from_json() -> None:
     assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))).program == made.program
 
 
+@pytest.mark.parametrize("keys", [True, False])
+def test_texts_are_read_by_how_they_are_written(keys: bool) -> None:
+    short, long = "Answer: A", "I think it is, perhaps, this. " * 400 + "Answer: A"
+    asked = {}
+    for text in (short, long):
+        client = Scripted(dict.fromkeys(NAMES, text))
+        made = plan(**by_length(), keys=keys)
+        with Executor(client, catalogue(), DATA) as runs:
+            runs.run([made])
+        asked[text] = client.calls
+        assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))).program == made.program
+    assert len(asked[short]) == 1
+    assert len(asked[long]) > 1
+
+
 def test_programs_are_read_by_the_examples_that_they_pass() -> None:
     code = HumanEval()
     query = next(q for q in code.load() if ">>>" in q.text)
     texts = dict(zip(NAMES, [code.failing(query)] * 2 + [code.reference(query)], strict=True))
     client = Scripted({name: f"```python\n{text}\n```" for name, text in texts.items()})
-    made = replace(plan(examples=((0.99, 0.1),) * 3), query=query)
+    made = replace(plan(**by_examples(0.1)), query=query)
     with Executor(client, catalogue(), code) as runs:
         [outcome] = runs.run([made])
     code.teardown()

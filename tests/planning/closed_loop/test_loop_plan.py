@@ -152,7 +152,7 @@ def test_the_least_that_is_named_will_do() -> None:
 
 
 def test_a_calibration_without_keys_says_what_would_do() -> None:
-    old = replace(calibration(), observed=replace(calibration().observed, key=None))
+    old = replace(calibration(), observed=replace(calibration().observed, key=None, form=None))
     with pytest.raises(ConfigError, match=r"'no keys'; allowed: with the keys of answers"):
         LoopPlan.of(old, Budget(COST))
     empty = calibration().observed.rows(np.zeros(len(calibration().observed), dtype=bool))

@@ -11,13 +11,13 @@ import pytest
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import Query
+from abgnn.data.recorded_text import recorded_score, split_score, with_score
 from abgnn.data.resources import config_path
 from abgnn.data.template import Role
 from abgnn.data.template_yaml import read_template
 from abgnn.errors import ConfigError
 from abgnn.outcomes.catalogue import catalogue_of, fitted_prices, write_catalogue
 from abgnn.outcomes.layouts import read_outcomes
-from abgnn.outcomes.recorded_text import recorded_score, split_score, with_score
 from abgnn.outcomes.table import OutcomeTable
 from abgnn.rollout import Agent, CallError, Executor, Messages, Plan, RecordedClient
 from abgnn.rollout.clients.base import PeerMessage

@@ -1,0 +1,166 @@
+"""Evidence of one answer alone: whether a program passes its examples, or how a text is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+
+from abgnn.data.arrays import Array, Index, Mask
+from abgnn.errors import ConfigError
+
+BINS, FOLDS = 4, 5
+COUNT = 10.0
+"""Answers that the shares of all LLMs weigh as much as, for each LLM's own."""
+RIDGE, OWN_RIDGE = 3.0, 12.0
+"""Precision of the slopes that LLMs share, and of what each has of its own."""
+PASSING = 3
+"""Bins of a program: not run, for want of examples or of a program; fails; passes."""
+
+
+@dataclass(frozen=True)
+class FormScale:
+    """How an LLM's texts are sorted into bins of equal size, from likely wrong to likely right.
+
+    Args:
+        centre, spread: of the LLM's features, F each.
+        slopes: of the standardised features, F.
+        edges: between the bins, ascending.
+    """
+
+    centre: tuple[float, ...]
+    spread: tuple[float, ...]
+    slopes: tuple[float, ...]
+    edges: tuple[float, ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Sequence[float]]) -> FormScale:
+        """As JSON has it."""
+        return cls(**{name: tuple(map(float, values)) for name, values in data.items()})
+
+    def __call__(self, features: Sequence[float]) -> int:
+        """The bin of a text with such features."""
+        at = (np.asarray(features) - self.centre) / self.spread
+        return int(np.searchsorted(self.edges, float(at @ np.array(self.slopes)), side="right"))
+
+
+@dataclass(frozen=True)
+class Forms:
+    """
+    Args:
+        right, wrong: P(bin | right) and P(bin | wrong), `[M, B]`.
+        scales: of each LLM's texts; empty: bins are how programs fare with public examples.
+    """
+
+    right: Array
+    wrong: Array
+    scales: tuple[FormScale, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.right.shape != self.wrong.shape or self.right.ndim != 2:
+            raise ConfigError("Forms.right, wrong", self.right.shape, "LLMs × bins, both")
+
+
+def program_bin(passes: bool | None) -> int:
+    """0: not run; 1: fails the public examples; 2: passes them."""
+    return 0 if passes is None else 1 + int(passes)
+
+
+def forms_of_programs(bins: Index, right: Array) -> Forms:
+    """Shares of programs that were not run, failed, passed, among right and among wrong ones.
+
+    Args:
+        bins: 0, 1 or 2 of each answer, `[n, M]`.
+        right: scores; nan where there is no answer, `[n, M]`.
+    """
+    return Forms(*_shares(bins, right, PASSING))
+
+
+def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:
+    """A ridge logit of being right, by LLM, in bins; and each answer's, by the logit of others.
+
+    Slopes are shared with what each LLM has of its own. Bins are cross-fitted in 5 folds of
+    questions, and so are the shares: an answer has not chosen its own bin.
+
+    Args:
+        features: of each answer, `[n, M, F]`.
+        right: scores; nan where there is no answer, `[n, M]`.
+
+    Returns:
+        the forms, and bins `[n, M]`, −1 where there is no answer.
+    """
+    n, m = right.shape
+    fold = np.random.default_rng(0).permutation(n) % min(FOLDS, n)
+    bins = np.full((n, m), -1)
+    for k in np.unique(fold):
+        rest = fold != k if (fold != k).any() else np.ones(n, dtype=bool)
+        scales = _Logit(features[rest], right[rest]).scales
+        for q in np.flatnonzero(fold == k):
+            for llm in np.flatnonzero(~np.isnan(right[q])):
+                bins[q, llm] = scales[llm](features[q, llm])
+    made = _shares(bins, right, BINS)
+    return Forms(*made, _Logit(features, right).scales), bins
+
+
+def _shares(bins: Index, right: Array, count: int) -> tuple[Array, Array]:
+    """P(bin | right) and P(bin | wrong) of each LLM, shrunk towards all LLMs', `[M, B]` each."""
+    score = np.nan_to_num(right)
+    there = ~np.isnan(right) & (bins >= 0)
+    one_hot = (bins[..., None] == np.arange(count)) & there[..., None]  # [n, M, B]
+    out = []
+    for weight in (score, 1 - score):
+        seen = np.einsum("nm,nmb->mb", weight, one_hot)
+        overall = (seen.sum(0) + 1.0) / (seen.sum() + count)
+        out.append((seen + COUNT * overall) / (seen.sum(1, keepdims=True) + COUNT))
+    return out[0], out[1]
+
+
+class _Logit:
+    """Being right, by features standardised within each LLM."""
+
+    def __init__(self, features: Array, right: Array) -> None:
+        self.answered: Mask = ~np.isnan(right)
+        known = np.where(self.answered[..., None], features, np.nan)
+        with np.errstate(invalid="ignore"):
+            self.centre = _mean(known, self.answered)
+            self.spread = np.sqrt(_mean(np.square(known - self.centre), self.answered)) + 1e-3
+        self.at = np.where(self.answered[..., None], (known - self.centre) / self.spread, 0.0)
+        self.right = right
+
+    @cached_property
+    def scales(self) -> tuple[FormScale, ...]:
+        out = []
+        for llm, slopes in enumerate(self.slopes):
+            value = self.at[self.answered[:, llm], llm] @ slopes
+            inner = np.arange(1, BINS) / BINS
+            edges = np.quantile(value, inner) if len(value) else np.zeros(BINS - 1)
+            rows = (self.centre[llm], self.spread[llm], slopes, edges)
+            out.append(FormScale(*(tuple(row.tolist()) for row in rows)))
+        return tuple(out)
+
+    @cached_property
+    def slopes(self) -> Array:
+        """Of each LLM: shared and own ones, MAP by Newton's steps, `[M, F]`."""
+        rows, llm = np.nonzero(self.answered)
+        at, y = self.at[rows, llm], self.right[rows, llm]
+        m, f = self.answered.shape[1], at.shape[1]
+        own = np.eye(m)[llm]  # [N, M]
+        design = np.concatenate([at, (own[:, :, None] * at[:, None]).reshape(-1, m * f), own], 1)
+        precision = np.r_[np.full(f, RIDGE), np.full(m * f, OWN_RIDGE), np.full(m, 0.1)]
+        theta = np.zeros(design.shape[1])
+        for _ in range(12):
+            p = expit(design @ theta)
+            curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
+            theta = theta + np.linalg.solve(curve, design.T @ (y - p) - precision * theta)
+        out: Array = theta[:f] + theta[f : f + m * f].reshape(m, f)
+        return out
+
+
+def _mean(values: Array, there: Mask) -> Array:
+    """Over questions, 0 where an LLM has answered none, `[M, F]`."""
+    count = np.maximum(there.sum(0), 1)[:, None]
+    out: Array = np.where(there[..., None], values, 0.0).sum(0) / count
+    return out

@@ -1,0 +1,85 @@
+"""Evidence of one answer alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from abgnn.errors import ConfigError
+from abgnn.planning.closed_loop.forms import (
+    Forms,
+    FormScale,
+    forms_of_programs,
+    forms_of_texts,
+    program_bin,
+)
+
+
+def texts(n: int, signal: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Two LLMs, three features, the first of which tells of being right."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(n, 2, 3))
+    right = (rng.random((n, 2)) < 1 / (1 + np.exp(-signal * features[..., 0]))) * 1.0
+    return features, right
+
+
+def test_bins_order_answers_from_likely_wrong_to_likely_right() -> None:
+    forms, bins = forms_of_texts(*texts(400, 2.0))
+    odds = forms.right / forms.wrong
+    assert (np.diff(odds, axis=1) > 0).all()
+    assert np.allclose(forms.right.sum(1), 1)
+    assert np.allclose(np.bincount(bins.ravel()) / bins.size, 0.25, atol=0.05)
+
+
+def test_without_a_signal_bins_tell_nothing() -> None:
+    forms, _ = forms_of_texts(*texts(400, 0.0))
+    assert np.abs(np.log(forms.right / forms.wrong)).max() < 0.35
+
+
+def test_an_answer_does_not_choose_its_own_bin() -> None:
+    features, right = texts(40, 0.0)
+    _, bins = forms_of_texts(features, right)
+    turned = right.copy()
+    turned[0] = 1 - turned[0]
+    _, other = forms_of_texts(features, turned)
+    assert (bins[0] == other[0]).all()
+
+
+def test_missing_answers_have_no_bin() -> None:
+    features, right = texts(60, 1.0)
+    right[:20, 1] = np.nan
+    features[:20, 1] = np.nan
+    forms, bins = forms_of_texts(features, right)
+    assert (bins[:20, 1] == -1).all()
+    assert np.isfinite(forms.right).all()
+
+
+def test_an_llm_that_never_answered_has_the_shares_of_all() -> None:
+    features, right = texts(60, 1.0)
+    right[:, 1] = np.nan
+    forms, _ = forms_of_texts(features, right)
+    assert np.isfinite(forms.right).all()
+    assert forms.scales[1](features[0, 0]) in range(4)
+
+
+def test_programs_that_fail_their_examples_are_hardly_ever_right() -> None:
+    right = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 1.0]] * 20)
+    bins = np.where(right > 0, program_bin(True), program_bin(False))
+    forms = forms_of_programs(bins, right)
+    assert (forms.right[:, 1] < 0.05).all()
+    assert (forms.right[:, 2] > 0.9).all()
+    assert program_bin(None) == 0
+
+
+def test_scales_come_back_from_json() -> None:
+    forms, _ = forms_of_texts(*texts(60, 1.0))
+    again = tuple(FormScale.from_dict(json.loads(json.dumps(asdict(s)))) for s in forms.scales)
+    assert again == forms.scales
+
+
+def test_shares_of_other_shapes_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"Forms\.right"):
+        Forms(np.ones((2, 3)), np.ones((2, 2)))
