@@ -20,6 +20,7 @@ from abgnn.experiments.compare.cross import cross_columns, cross_lines
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.sensitivity import write_sensitivity
 from abgnn.experiments.compare.table import (
+    AXES,
     Cell,
     Line,
     axes_of,
@@ -63,7 +64,7 @@ def write_comparison(
         title = f"points ahead of the mixture of single LLMs within the same {letter} ({label})"
         console.print(_console_table(ahead, ahead_columns(comparison, axis), title))
     limit = next((m.name for m in comparison.methods if m.plain == CLAIRVOYANT), "")
-    console.print(*_limit_tables(lines, limit, label, [short for _, _, short in axes]))
+    console.print(*_limit_tables(lines, limit, label))
     console.print(f"({NOTE})", markup=False, highlight=False)
     write_ablation(comparison, results, label, console)
     write_sensitivity(comparison, results, label, console)
@@ -84,14 +85,13 @@ def write_comparison(
     console.print(files, markup=False, highlight=False, soft_wrap=True)
 
 
-def _limit_tables(
-    lines: Sequence[Line], limit: str, label: str, axes: Sequence[str]
-) -> list[Table]:
+def _limit_tables(lines: Sequence[Line], limit: str, label: str) -> list[Table]:
     """Each method's areas as shares of the clairvoyant's, where it is among them."""
     best = next((line for line in lines if line.method == limit), None)
     if best is None:
         return []
-    named = [f"{window}_{axis}" for axis in axes for window in ("AUC", "narrow")]
+    areas = (f"{window}_{axis}" for _, _, axis in AXES for window in ("AUC", "narrow"))
+    named = [area for area in areas if area in best.cells]
     title = f"share of the area of the {limit}: Appendix D's window, and the narrow one ({label})"
     table = Table(title=title, title_justify="left")
     for head in ("method", *named):
