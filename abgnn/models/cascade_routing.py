@@ -22,7 +22,7 @@ class CascadeRouting(PlannedLoops):
         budget: for which its own prices are found (`set_prices`).
 
     Raises:
-        ConfigError: a plan of a calibration with gaps, or of a file: nothing can be replayed.
+        ConfigError: a plan of a calibration with gaps: nothing can be replayed.
     """
 
     def __init__(self, path: str | LoopPlan, budget: Budget) -> None:

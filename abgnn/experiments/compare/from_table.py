@@ -34,7 +34,7 @@ def from_table(comparison: Comparison) -> Comparison:
     settings = {**comparison.set, "model.mas.catalogue": _ANY}
     data = build(comparison.fit, arguments(settings)).data
     table = getattr(data, "table", None)
-    if not isinstance(table, OutcomeTable):
+    if not isinstance(table, OutcomeTable) or not hasattr(data, "path"):
         allowed = "a comparison of a datamodule with a table, such as datamodules.Outcomes"
         raise ConfigError("catalogue_from_table", type(data).__name__, allowed)
     budgets = comparison.cost_budgets or inner_budgets(table)
@@ -42,7 +42,8 @@ def from_table(comparison: Comparison) -> Comparison:
     file = Path(data.path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]  # another table: other jobs
     source = f"prices of {len(table.llms)} LLMs as recorded in {file.name} ({digest}), no scores"
-    write_catalogue(catalogue_of(table, data.profiles, scores=False), path, source)
+    profiles = getattr(data, "profiles", None)
+    write_catalogue(catalogue_of(table, profiles, scores=False), path, source)
     settings = {**comparison.set, "model.mas.catalogue": str(path)}
     return replace(comparison, cost_budgets=budgets, set=settings)
 
