@@ -69,5 +69,5 @@ def test_they_are_carried_out_and_spend_about_the_budget(plan: LoopPlan) -> None
 
 
 def test_an_llm_that_the_catalogue_lacks_is_named() -> None:
-    with pytest.raises(ConfigError, match="policy.backbones"):
+    with pytest.raises(ConfigError, match=r"policy\.backbones"):
         LoneProgram(["nobody"], StarProgram(1)).attach(mas().table)
