@@ -34,8 +34,9 @@ def reading_plan(
         budget: in the mean.
         queries: what predictions are for.
         kind: `static` teams, closed `loop`s, or whichever is expected to be `best`. Loops take
-            part where every answer was recorded with its key and nobody reads anybody, as
-            `abgnn calibrate --design complete` sees to; elsewhere teams are what was observed.
+            part where answers were recorded with their keys, or programs with what they make of
+            public examples, and nobody reads anybody, as `abgnn calibrate --design complete` sees
+            to; elsewhere teams are what was observed.
         nearest: see `QuestionPlan.of`.
 
     Raises:
@@ -56,7 +57,8 @@ def reading_plan(
 def loops_take_part(calibration: Calibration) -> bool:
     """Whether closed loops are weighed unasked."""
     observed = calibration.observed
-    known = observed.key is not None and bool((observed.key >= 0).any())
+    keyed = observed.key is not None and bool((observed.key >= 0).any())
+    known = keyed or observed.passes is not None
     return known and one_role(calibration.template) and calibration.questions is not None
 
 

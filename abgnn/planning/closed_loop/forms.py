@@ -72,11 +72,19 @@ def program_bin(passes: bool | None) -> int:
 def forms_of_programs(bins: Index, right: Array) -> Forms:
     """Shares of programs that were not run, failed, passed, among right and among wrong ones.
 
+    Whether a question has examples tells nothing of its programs: what is not run is as likely
+    among right ones as among wrong ones.
+
     Args:
-        bins: 0, 1 or 2 of each answer, `[n, M]`.
+        bins: 0, 1 or 2 of each answer, −1 where there is none, `[n, M]`.
         right: scores; nan where there is no answer, `[n, M]`.
     """
-    return Forms(*_shares(bins, right, PASSING))
+    there = bins >= 0
+    unrun = float((there & (bins == 0)).sum() + 1) / float(there.sum() + PASSING)
+    ran = _shares(np.where(bins > 0, bins - 1, -1), right, PASSING - 1)
+    return Forms(
+        *(np.pad((1 - unrun) * each, ((0, 0), (1, 0)), constant_values=unrun) for each in ran)
+    )
 
 
 def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:

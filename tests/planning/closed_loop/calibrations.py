@@ -13,7 +13,7 @@ from abgnn.models import FixedGraph
 from abgnn.planning.calibration import Calibration
 from abgnn.rollout import SimulatedClient
 from abgnn.training import Reinforce
-from datamodules import QuickQA
+from datamodules import HumanEval, QuickQA
 
 THREE = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-8B-thinking")
 QUESTIONS = 24
@@ -48,3 +48,22 @@ def calibration(
     silent = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0)
     made = Experiment(module(names), data(), silent)
     return calibrate_experiment(made, QUESTIONS * len(names), design=design)
+
+
+@cache
+def of_programs() -> tuple[Calibration, HumanEval]:
+    """Two LLMs on programs, and the questions."""
+    names = THREE[:2]
+    programs = HumanEval(n_train=QUESTIONS, n_val=4)
+    every = BaseMAS("code", encoder="offline").catalogue.names
+    code = BaseMAS(
+        "code",
+        exclude=[name for name in every if name not in names],
+        roles=["Programming Expert", "Test Analyst"],
+        n_pools=2,
+        encoder="offline",
+    )
+    silent = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0)
+    model = Reinforce(FixedGraph(names[0]), code, SimulatedClient(world_seed=5))
+    made = Experiment(model, programs, silent)
+    return calibrate_experiment(made, QUESTIONS * len(names), design="complete"), programs

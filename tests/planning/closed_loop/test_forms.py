@@ -71,6 +71,14 @@ def test_programs_that_fail_their_examples_are_hardly_ever_right() -> None:
     forms = forms_of_programs(bins, right)
     assert (forms.right[:, 1] < 0.05).all()
     assert (forms.right[:, 2] > 0.9).all()
+
+
+def test_a_program_that_is_not_run_tells_nothing() -> None:
+    right = (np.random.default_rng(0).random((60, 2)) < 0.9) * 1.0
+    for bins in (np.where(right > 0, 2, 1), np.zeros((60, 2), dtype=np.int64)):
+        forms = forms_of_programs(bins, right)
+        assert np.allclose(forms.right[:, 0], forms.wrong[:, 0])
+        assert np.allclose(forms.right.sum(1), 1)
     assert program_bin(None) == 0
 
 
