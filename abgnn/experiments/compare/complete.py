@@ -33,7 +33,7 @@ from abgnn.planning.closed_loop.majorities import majorities_of
 
 Maker = Callable[[Budget], Policy]
 _CHEAPEST = 1e-3  # share of the tightest budget: nothing but the cheapest LLM comes near it
-_BELOW = 0.7
+_BELOW = 0.7  # likewise: of the point below it
 
 
 def complete_policies(
