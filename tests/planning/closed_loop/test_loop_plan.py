@@ -159,3 +159,18 @@ def test_a_calibration_without_keys_says_what_would_do() -> None:
     nobody: Calibration = replace(calibration(), observed=empty)
     with pytest.raises(ConfigError, match="calls with their questions"):
         LoopPlan.of(nobody, Budget(COST))
+
+
+def test_an_llm_that_always_says_the_same_is_planned_for() -> None:
+    known = calibration()
+    observed = known.observed
+    first = observed.backbone == 0
+    assert observed.key is not None
+    stuck = replace(
+        observed,
+        key=np.where(first, 0, observed.key + 1),
+        right=np.where(first, 0.0, observed.right),
+    )
+    plan = LoopPlan.of(replace(known, observed=stuck), Budget(COST))
+    share = {use.name: use.stands for use in loop_uses(plan)}
+    assert sum(of or 0 for name, of in share.items() if known.profile.names[0] in name) < 0.2

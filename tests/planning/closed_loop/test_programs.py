@@ -13,8 +13,7 @@ from abgnn.planning import Budget, LoopPlan
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.calibrated import closed_loop_of
 from abgnn.planning.reading_plan import reading_plan
-
-from .calibrations import calibration, of_programs
+from tests.planning.closed_loop.calibrations import calibration, of_programs
 
 
 def test_what_programs_make_of_examples_is_kept(tmp_path: Path) -> None:
