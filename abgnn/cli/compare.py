@@ -26,7 +26,10 @@ configs that ship, each of them also a template for one's own:
   compare/plugins.yaml               Table 2: MacNet and AutoGen's group chat as they are,
                                      and with AgentBalance plugged in
   compare/sensitivity-general.yaml   Figure 5: one setting of the reward at a time
-  compare/recorded-llmrouter.yaml    on recorded outcomes; needs --path and --profiles"""
+  compare/recorded-llmrouter.yaml    on recorded outcomes; needs --path and --profiles
+  compare/recorded-answers.yaml      closed loops, cascades, majorities and a router on any table of
+                                     recorded answers with keys; needs --path
+  compare/simulated-loop-general.yaml  the same in a simulated world, and rows that ask again"""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -52,6 +55,7 @@ def run(args: Namespace, console: Console) -> int:
     """Compare; 1 if a job has failed."""
     from abgnn.cli.progress import progress_on
     from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.from_table import from_table
     from abgnn.experiments.compare.plugins import (
         PluginComparison,
         compare_plugins,
@@ -69,7 +73,7 @@ def run(args: Namespace, console: Console) -> int:
         else:
             comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
             comparison = comparison.with_files(**files)
-            comparison = replace(comparison, out=args.out or comparison.out)
+            comparison = from_table(replace(comparison, out=args.out or comparison.out))
             done = [compare(comparison, workers, console, progress)]
     for finished in done:
         _print_failed(finished, console)

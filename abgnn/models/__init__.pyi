@@ -3,6 +3,8 @@ from .agent_dropout import AgentDropout as AgentDropout
 from .agent_prune import AgentPrune as AgentPrune
 from .bamas import Bamas as Bamas
 from .bamas import NaiveCostAware as NaiveCostAware
+from .cascade import FixedCascade as FixedCascade
+from .cascade_routing import CascadeRouting as CascadeRouting
 from .decision import FACTORS as FACTORS
 from .decision import Action as Action
 from .decision import Choice as Choice
@@ -13,6 +15,7 @@ from .fixed import FixedGraph as FixedGraph
 from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner
 from .loop_net import LoopNet as LoopNet
+from .lone_programs import LoneProgram as LoneProgram
 from .mas_router.policy import MasRouter as MasRouter
 from .plan_net import PlanNet as PlanNet
 from .planned import PlannedMixture as PlannedMixture

@@ -75,6 +75,8 @@ class Comparison:
         methods: rows of the table, in order.
         cost_budgets: mean USD per query of P@T1, P@T2, …
         latency_budgets: mean seconds per query of P@L1, P@L2, …
+            Both may be left out with `catalogue_from_table`: then four of USD are found, and there
+            are none of seconds.
         ours: the row that the others are compared with.
         base: the plain row whose most expensive point ends the window of AUC (Appendix D).
         seeds: of questions, world, weights and sampling; a repetition each.
@@ -91,6 +93,9 @@ class Comparison:
             serve it best are kept (`points.keep_points`). None: any number.
         varied: methods whose points are values of one parameter, drawn against them (paper,
             Figure 5); empty: no such picture.
+        catalogue_from_table: the LLMs are those of the table of recorded outcomes, at its prices
+            and without any published score, since scores made of its rows would tell of test
+            questions (`compare.from_table`).
         out: folder of results, tables and picture.
     """
 
@@ -110,6 +115,7 @@ class Comparison:
     ablation: str | None = None
     operating_points: int | None = None
     varied: tuple[str, ...] = ()
+    catalogue_from_table: bool = False
     out: str = "runs/compare"
 
     def __post_init__(self) -> None:
@@ -124,8 +130,11 @@ class Comparison:
         points = list(self.methods[names.index(self.ours)].points)
         if self.ablation is not None and self.ablation not in points:
             raise ConfigError("ablation", self.ablation, f"a point of {self.ours}: {points}")
-        _check_numbers("cost_budgets", self.cost_budgets)
-        _check_numbers("latency_budgets", self.latency_budgets)
+        if not isinstance(self.catalogue_from_table, bool):
+            raise ConfigError("catalogue_from_table", self.catalogue_from_table, "true or false")
+        for key in ("cost_budgets", "latency_budgets"):
+            if getattr(self, key) or not self.catalogue_from_table:
+                _check_numbers(key, getattr(self, key))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ConfigError("seeds", list(self.seeds), "at least one, each once")
         for key, lowest in (("train_calls", 0), ("samples", 1), ("max_epochs", 1)):
@@ -162,6 +171,8 @@ class Comparison:
         """The comparison that a config's content describes; errors name the file."""
         known = [f.name for f in fields(cls)]
         data = mapping(content, file, known)
+        optional = ("cost_budgets", "latency_budgets") if data.get("catalogue_from_table") else ()
+        data = {**dict.fromkeys(optional, ()), **data}
         for key in known[:5]:
             if key not in data:
                 raise ConfigError(f"{file}: {key}", None, "a value; it is required")

@@ -18,12 +18,20 @@ VANILLA = "vanilla"
 NAIVE = "naive cost-aware"
 PLANNER, BLIND = "planner", "planner, blind"
 PLANNERS = (PLANNER, BLIND)  # no REINFORCE, but they have training calls: see `compare.planner`
+CLOSED_LOOP, ROUTER, CASCADE = "closed loop", "router", "cascade"
+ROUTED_CASCADE, MAJORITY = "cascade routing", "majority"
+SELF_CHECK, ADAPTIVE = "self-check", "adaptive consistency"
+COMPLETE = (CLOSED_LOOP, ROUTER, CASCADE, ROUTED_CASCADE, MAJORITY)  # see `compare.complete`
+SAMPLED = (SELF_CHECK, ADAPTIVE)  # see `compare.sampled`
+READING = (CLOSED_LOOP, CASCADE, ROUTED_CASCADE)  # they read keys, texts, or how programs fare
+VOTING = (MAJORITY, *SAMPLED)  # they compare keys
+CALIBRATED = (*PLANNERS, *COMPLETE, *SAMPLED)  # plans for the budgets, from training calls
 
 
 def plain_kinds() -> tuple[str, ...]:
     """The values of `plain`: the names below, or a topology of fixed graphs."""
     return (
-        *PLANNERS,
+        *CALIBRATED,
         *ORACLES,
         "single LLM",
         "single LLM, any role",

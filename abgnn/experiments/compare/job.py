@@ -17,9 +17,18 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.evaluation.rows import Row, summarise
-from abgnn.experiments.compare.controls import BLIND, ORACLES, PLANNERS, plain_policies
+from abgnn.experiments.compare.complete import complete_policies
+from abgnn.experiments.compare.controls import (
+    BLIND,
+    COMPLETE,
+    ORACLES,
+    PLANNERS,
+    SAMPLED,
+    plain_policies,
+)
 from abgnn.experiments.compare.oracle import oracle_policies
 from abgnn.experiments.compare.planner import planned_policies
+from abgnn.experiments.compare.sampled import sampled_policies
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.policy import Policy
 from abgnn.training.call_budget import CallBudget
@@ -154,8 +163,13 @@ def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Po
     model = experiment.model
     if job.plain is None:
         return _train(experiment, job.train_calls), [(job.point, model.policy)]
+    budgets = (job.budgets, job.waits)
+    if job.plain in COMPLETE:
+        return complete_policies(job.plain, experiment, *budgets)
+    if job.plain in SAMPLED:
+        return sampled_policies(job.plain, experiment, *budgets)
     if job.plain in PLANNERS:
-        budgets, blind = (job.budgets, job.waits), job.plain == BLIND
+        blind = job.plain == BLIND
         return planned_policies(experiment, job.train_calls, *budgets, job.seed, blind=blind)
     if job.plain in ORACLES:
         return 0, oracle_policies(job.plain, experiment)

@@ -50,13 +50,17 @@ def budget_policies(
     blind: bool = False,
 ) -> list[tuple[str, Policy]]:
     """A plan for each budget (USD or seconds per query), and one without any."""
-    policies: list[tuple[str, Policy]] = []
-    pairs = [(c, None) for c in costs] + [(None, w) for w in waits] + [(None, None)]
-    for cost, wait in pairs:
-        name = f"{1e3 * cost:g} mUSD" if cost else f"{wait:g} s" if wait else "no budget"
-        budget = Budget(cost, wait)  # aimed at as everywhere
-        policies.append((name, budget_policy(calibration, budget, seed, blind=blind)))
-    return policies
+    return [
+        (name, budget_policy(calibration, budget, seed, blind=blind))
+        for name, budget in named_budgets(costs, waits)
+    ]
+
+
+def named_budgets(costs: Sequence[float], waits: Sequence[float]) -> list[tuple[str, Budget]]:
+    """Each budget of USD, each of seconds, and none; aimed at as everywhere."""
+    rows = [(f"{1e3 * cost:.3g} mUSD", Budget(cost)) for cost in costs]
+    rows += [(f"{wait:g} s", Budget(None, wait)) for wait in waits]
+    return [*rows, ("no budget", Budget())]
 
 
 def budget_policy(

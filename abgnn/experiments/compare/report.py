@@ -13,6 +13,7 @@ from rich.table import Table
 
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.ablation import write_ablation
+from abgnn.experiments.compare.ahead import ahead_columns, ahead_lines
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.controls import CLAIRVOYANT
 from abgnn.experiments.compare.cross import cross_columns, cross_lines
@@ -22,6 +23,7 @@ from abgnn.experiments.compare.table import (
     AXES,
     Cell,
     Line,
+    axes_of,
     budgets_of,
     columns,
     mean_points,
@@ -48,27 +50,31 @@ def write_comparison(
     """Tables on the console; points.csv, table.csv, table.tex and the picture in the folder."""
     out = Path(comparison.out)
     lines = table_lines(comparison, jobs, results)
-    cross = cross_lines(comparison, jobs, results)
+    cross, ahead = (of(comparison, jobs, results) for of in (cross_lines, ahead_lines))
     named = columns(comparison)
-    for axis, letter, _ in AXES:
+    axes = axes_of(comparison)
+    for axis, letter, _ in axes:
         title = f"within {_budgets(comparison, axis, letter)} per query ({label})"
         console.print(_console_table(lines, named[axis], title))
-    for _, letter, _ in AXES:
+    for _, letter, _ in axes:
         title = f"without hindsight: P@{letter} chosen on one half of the questions, judged on the "
         shown = [c for c in cross_columns(comparison) if f"@{letter}" in c]
         console.print(_console_table(cross, shown, f"{title}other ({label})"))
+    for axis, letter, _ in axes if ahead else ():
+        title = f"points ahead of the mixture of single LLMs within the same {letter} ({label})"
+        console.print(_console_table(ahead, ahead_columns(comparison, axis), title))
     limit = next((m.name for m in comparison.methods if m.plain == CLAIRVOYANT), "")
     console.print(*_limit_tables(lines, limit, label))
     console.print(f"({NOTE})", markup=False, highlight=False)
     write_ablation(comparison, results, label, console)
     write_sensitivity(comparison, results, label, console)
     _write_points(out / "points.csv", results)
-    _write_table(out / "table.csv", [*lines, *cross], label)
+    _write_table(out / "table.csv", [*lines, *cross, *ahead], label)
     (out / "table.tex").write_text(_both_tables(comparison, lines, cross, label), encoding="utf-8")
     picture = out / f"frontiers-{label}.png"
     draw_frontiers(
         {name: p * [1e3, 1] for name, p in mean_points(comparison, results, "cost_usd").items()},
-        mean_points(comparison, results, "latency_s"),
+        mean_points(comparison, results, "latency_s") if comparison.latency_budgets else None,
         picture,
         title=f"Performance within a budget ({label}): {out.name}, seeds: {len(comparison.seeds)}",
         cost_unit="mUSD",
@@ -84,7 +90,8 @@ def _limit_tables(lines: Sequence[Line], limit: str, label: str) -> list[Table]:
     best = next((line for line in lines if line.method == limit), None)
     if best is None:
         return []
-    named = [f"{window}_{axis}" for axis in ("tok", "lat") for window in ("AUC", "narrow")]
+    areas = (f"{window}_{axis}" for _, _, axis in AXES for window in ("AUC", "narrow"))
+    named = [area for area in areas if area in best.cells]
     title = f"share of the area of the {limit}: Appendix D's window, and the narrow one ({label})"
     table = Table(title=title, title_justify="left")
     for head in ("method", *named):
@@ -139,10 +146,10 @@ def _both_tables(
     """All of table.tex."""
     named, crossed = columns(comparison), cross_columns(comparison)
     words = {"cost_usd": "token-cost budgets", "latency_s": "latency budgets"}
-    first = {f"{words[axis]} ({label})": named[axis] for axis, _, _ in AXES}
+    first = {f"{words[axis]} ({label})": named[axis] for axis, _, _ in axes_of(comparison)}
     second = {
         f"{words[axis]}, without hindsight ({label})": [c for c in crossed if f"@{letter}" in c]
-        for axis, letter, _ in AXES
+        for axis, letter, _ in axes_of(comparison)
     }
     return f"% {label} answers; {NOTE}\n{latex(lines, first)}\n{latex(cross, second)}"
 
@@ -158,7 +165,9 @@ def _console_table(lines: Sequence[Line], named: Sequence[str], title: str) -> T
     table = Table(title=title, title_justify="left")
     table.add_column("method", no_wrap=True)
     for column in named:
-        table.add_column(column.removeprefix("cross "), justify="right", no_wrap=True)
+        table.add_column(
+            column.removeprefix("cross ").removeprefix("ahead "), justify="right", no_wrap=True
+        )
     for head in LEARNED:
         table.add_column(head, justify="right")
     for line in lines:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from abgnn.errors import ConfigError
 from abgnn.experiments.compare.config import Comparison, Method, arguments
-from abgnn.experiments.compare.controls import NAIVE, PLANNERS
+from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS
 from abgnn.experiments.compare.job import (
     QUIET,
     Job,
@@ -25,6 +25,7 @@ from abgnn.experiments.compare.job import (
     read_result,
     run_job,
 )
+from abgnn.experiments.compare.readable import check_readable
 from abgnn.experiments.experiment import build, quiet
 from abgnn.experiments.progress import Progress
 from abgnn.graph.base_mas import BaseMAS
@@ -54,10 +55,13 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     """The world's label and all jobs, seed by seed; every method's config is built once.
 
     Raises:
-        ConfigError: a config, key or value that `abgnn fit` does not accept.
+        ConfigError: a config, key or value that `abgnn fit` does not accept, or a row that cannot
+            be made in this world.
     """
     silence()
-    model = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET]).model
+    experiment = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET])
+    model = experiment.model
+    check_readable(comparison, model.label, experiment.data)
     live: tuple[str, ...] = ()
     if model.label == "live" and model.rollout_settings.recording.path is None:
         live = (f"--model.rollout.recording.path={Path(comparison.out) / 'calls.sqlite'}",)
@@ -72,7 +76,7 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
     return model.label, jobs
 
 
-AT_COST = ("self-consistency", NAIVE, *PLANNERS)  # plain rows that depend on the cost budgets
+AT_COST = ("self-consistency", NAIVE, *CALIBRATED)  # plain rows that depend on the cost budgets
 
 
 def _jobs_of(
@@ -94,7 +98,7 @@ def _jobs_of(
             train_calls=calls if method.plain in (None, *PLANNERS) else 0,
             samples=comparison.samples,
             budgets=comparison.cost_budgets if method.plain in AT_COST else (),
-            waits=comparison.latency_budgets if method.plain in PLANNERS else (),
+            waits=comparison.latency_budgets if method.plain in CALIBRATED else (),
             world=digest([*configs, mas.catalogue_file]),
         )
 

@@ -14,7 +14,7 @@ from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
-from abgnn.experiments.compare.controls import PLANNERS
+from abgnn.experiments.compare.controls import CALIBRATED
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.points import keep_points
 
@@ -64,15 +64,20 @@ class Line:
     of: float = 0.0
 
 
+def axes_of(comparison: Comparison) -> tuple[tuple[Axis, str, str], ...]:
+    """Those that have budgets."""
+    return tuple(axis for axis in AXES if budgets_of(comparison, axis[0]))
+
+
 def columns(comparison: Comparison) -> dict[Axis, tuple[str, ...]]:
-    """Names of the columns, by axis: P@T1 …, AUC_tok, narrow_tok; P@L1 …, AUC_lat, narrow_lat."""
+    """Names of the columns, by axis that has budgets: P@T1 …, AUC_tok, narrow_tok; P@L1 …"""
     return {
         axis: (
             *(f"P@{letter}{k}" for k in range(1, len(budgets_of(comparison, axis)) + 1)),
             f"AUC_{name}",
             f"narrow_{name}",
         )
-        for axis, letter, name in AXES
+        for axis, letter, name in axes_of(comparison)
     }
 
 
@@ -188,7 +193,7 @@ def _line(
 ) -> Line:
     mine = [job for job in jobs if job.method == method]
     done = [job for job in mine if job in results]
-    learned = [results[job] for job in done if job.plain in (None, *PLANNERS)]
+    learned = [results[job] for job in done if job.plain in (None, *CALIBRATED)]
     rows: dict[int, list[Row]] = defaultdict(list)
     for job in done:
         rows[job.seed] += results[job].rows

@@ -110,8 +110,11 @@ class ClosedLoopProgram(Program):
         _ = self.problem  # which refuses what is wrong
 
     @classmethod
-    def of(cls, problem: LoopProblem, scales: tuple[FormScale, ...] = ()) -> ClosedLoopProgram:
-        """The program of a planned question; `scales`: of the candidates' texts."""
+    def of(
+        cls, problem: LoopProblem, scales: tuple[FormScale, ...] = (), **own: Any
+    ) -> ClosedLoopProgram:
+        """The program of a planned question; `scales`: of the candidates' texts; `own`: of a
+        subclass."""
         return cls(
             accuracy=tuple(problem.accuracy.tolist()),
             usd=tuple(problem.usd.tolist()),
@@ -130,6 +133,7 @@ class ClosedLoopProgram(Program):
             depths=problem.depths,
             parallel=problem.parallel,
             final=problem.final,
+            **own,
         )
 
     @cached_property
@@ -169,19 +173,14 @@ class ClosedLoopProgram(Program):
     def to_mermaid(self, names: Sequence[str]) -> str | None:
         return DecisionGraph.of(self.problem, names).to_mermaid()
 
-    def decide(self, asked: Sequence[Asked], failed: Collection[int]) -> Step:
-        """What to do after these answers; agents whose call has failed cannot be asked again."""
-        count = len(self.accuracy)
-        lost = [m - count for m in failed if m >= count]
-        return decide(self.problem, asked, {m for m in failed if m < count}, lost)
-
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         answers: list[AgentAnswer] = []
         asked: list[Asked] = []
         failed: set[int] = set()
         while True:
             count = len(self.accuracy)
-            step = self.decide(asked, failed)
+            lost = [m - count for m in failed if m >= count]
+            step = self.decide(asked, {m for m in failed if m < count}, lost)
             stage.note(_noted(step, asked, failed, count))
             if step.reader is not None:
                 reader = count + step.reader
@@ -203,6 +202,12 @@ class ClosedLoopProgram(Program):
                     asked.append(await self._read(stage, answer))
         texts = {answer.agent: answer.text for answer in answers}
         return None if step.answer is None else texts[step.answer]
+
+    def decide(
+        self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()
+    ) -> Step:
+        """What to do after these answers, without agents and readers whose call has failed."""
+        return decide(self.problem, asked, failed, readers_failed)
 
     async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
         """What the loop reads of an answer: its key, whether it passes the examples, its form."""

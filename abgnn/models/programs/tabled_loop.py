@@ -77,8 +77,10 @@ class TabledLoopProgram(ClosedLoopProgram):
     def _cells(self) -> dict[str, LoopCell]:
         return {cell.state: cell for cell in self.table}
 
-    def decide(self, asked: Sequence[Asked], failed: Collection[int]) -> Step:
-        step = super().decide(asked, failed)
+    def decide(
+        self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()
+    ) -> Step:
+        step = super().decide(asked, failed, readers_failed)
         cell = None if failed else self._cells.get(state_name(state_of(self.problem, asked)))
         if cell is None:
             return step

@@ -9,7 +9,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
-from abgnn.planning.closed_loop.replay import prices_of_budgets
+from abgnn.planning.closed_loop.replay import Replayable, prices_of_budgets
 from abgnn.planning.predictive import Prediction, Range
 
 AIM = 0.97
@@ -23,7 +23,7 @@ def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
     With `strict` the aim is lowered until the means over the next 100 questions keep the budgets
     with 95 % probability.
     """
-    aim = AIM if budget.margin is None else budget.margin
+    aim = aim_of(budget)
     made = _at(loop, budget, aim)
     for _ in range(_STRICT_STEPS if budget.strict and budget.margin is None else 0):
         ahead = predict_loop(made, _STRICT_QUERIES)
@@ -36,19 +36,28 @@ def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
     return made, max(_over(budget, float(run.usd.mean()), float(run.seconds.mean()))) <= 1
 
 
-def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
+def aim_of(budget: Budget) -> float:
+    """Share of the budgets that a replay is to spend."""
+    return AIM if budget.margin is None else budget.margin
+
+
+def prices_within(replay: Replayable, budget: Budget, aim: float) -> tuple[float, float]:
+    """λ_tok and λ_lat at which a replay keeps budgets."""
     usd = np.inf if budget.cost_usd is None else budget.cost_usd
-    tok, lat = prices_of_budgets(loop.replay, usd, budget.latency_s, aim)
-    if budget.latency_s is not None and lat > 0:
-        tok, lat = _raised(loop, budget, tok, lat)
+    tok, lat = prices_of_budgets(replay, usd, budget.latency_s, aim)
+    return _raised(replay, budget, tok, lat) if lat > 0 else (tok, lat)
+
+
+def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
+    tok, lat = prices_within(loop.replay, budget, aim)
     return replace(loop, lambda_tok=tok, lambda_lat=lat)
 
 
-def _raised(loop: ClosedLoop, budget: Budget, tok: float, lat: float) -> tuple[float, float]:
+def _raised(replay: Replayable, budget: Budget, tok: float, lat: float) -> tuple[float, float]:
     """Prices that keep both budgets: each was found with the other as it was before, and a fast
     LLM that is dearer, or a cheap one that is slower, may take one of them beyond its budget."""
     for _ in range(_RAISES):
-        run = loop.replay(tok, lat)
+        run = replay(tok, lat)
         cost, wait = _over(budget, float(run.usd.mean()), float(run.seconds.mean()))
         if max(cost, wait) <= 1:
             break

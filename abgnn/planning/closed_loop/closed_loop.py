@@ -163,6 +163,17 @@ class ClosedLoop:
         problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
         return Replay(problems, table) if table.answered.all() else Expected(problems)
 
+    @property
+    def replay_of_all(self) -> Replay:
+        """
+        Raises:
+            ConfigError: answers are missing: nothing but what is expected can be replayed.
+        """
+        if not isinstance(self.replay, Replay):
+            allowed = "answers of every LLM to every question: `--design complete`"
+            raise ConfigError("calibration", "calls that are missing", allowed)
+        return self.replay
+
     @cached_property
     def _training_bills(self) -> tuple[Array, Array]:
         """Means by task, where an LLM was not called: what the prior says is not kept."""

@@ -82,9 +82,10 @@ def forms_of_programs(bins: Index, right: Array) -> Forms:
     there = bins >= 0
     unrun = float((there & (bins == 0)).sum() + 1) / float(there.sum() + PASSING)
     ran = _shares(np.where(bins > 0, bins - 1, -1), right, PASSING - 1)
-    return Forms(
-        *(np.pad((1 - unrun) * each, ((0, 0), (1, 0)), constant_values=unrun) for each in ran)
+    right_too, wrong_too = (
+        np.pad((1 - unrun) * each, ((0, 0), (1, 0)), constant_values=unrun) for each in ran
     )
+    return Forms(right_too, wrong_too)
 
 
 def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:

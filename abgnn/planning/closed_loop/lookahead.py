@@ -80,7 +80,7 @@ def decide(
     if n > problem.calls:
         return _stopped(problem, answers, posterior)
     weights = _weights(problem)
-    state = _state(problem, answers)
+    state = state_after(problem, answers)
     total = float(weights.total[n][0, state])
     if not total > 0:
         return _stopped(problem, answers, posterior)
@@ -161,7 +161,8 @@ def _weights(problem: LoopProblem) -> TreeWeights:
     return _KEPT[problem]
 
 
-def _state(problem: LoopProblem, answers: Sequence[Asked]) -> int:
+def state_after(problem: LoopProblem, answers: Sequence[Asked]) -> int:
+    """Index, in its level, of the state of these answers."""
     named = [(problem.column(a), a.key if problem.keys else i) for i, a in enumerate(answers)]
     return problem.tree.state(named)
 

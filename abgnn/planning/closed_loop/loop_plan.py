@@ -106,17 +106,15 @@ class LoopPlan:
             calibration.encoder,
             {"rollouts": calibration.rollouts, "calls": len(calibration.observed)},
         )
-        return made._at(budget, queries, nearest)
+        return made.at(budget, queries, nearest=nearest)
 
-    def at(self, budget: Budget, queries: int = 100) -> LoopPlan:
+    def at(self, budget: Budget, queries: int = 100, *, nearest: bool = False) -> LoopPlan:
         """The same at the prices of other budgets; a second or two.
 
         Raises:
-            ConfigError: a latency quantile, or no loop is expected to meet the budgets.
+            ConfigError: a latency quantile, or (unless `nearest`) no loop is expected to meet the
+                budgets.
         """
-        return self._at(budget, queries, nearest=False)
-
-    def _at(self, budget: Budget, queries: int, nearest: bool) -> LoopPlan:
         if budget.quantile is not None:
             allowed = "none of closed loops: it is no mean; plan with --blind"
             raise ConfigError("quantile", budget.quantile, allowed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -91,9 +91,13 @@ class Replay:
 
     def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
         """Under prices of a USD and a second."""
+        return self.under(lambda batch: batch.policy(lambda_tok, lambda_lat))
+
+    def under(self, rule: Callable[[LoopBatch], LoopPolicy]) -> Replayed:
+        """Under any rule of deciding."""
         out = np.zeros((6, len(self.problems)))
         for index, batch in self._batches:
-            policy = batch.policy(lambda_tok, lambda_lat)
+            policy = rule(batch)
             for row, q in enumerate(index):
                 out[:, q] = self._walk(batch, policy, row, int(q))
         right, usd, seconds, calls, probability, llm = out
