@@ -14,8 +14,8 @@ from .explain import Explainable as Explainable
 from .fixed import FixedGraph as FixedGraph
 from .fixed import RandomGraph as RandomGraph
 from .g_designer import GDesigner as GDesigner
-from .loop_net import LoopNet as LoopNet
 from .lone_programs import LoneProgram as LoneProgram
+from .loop_net import LoopNet as LoopNet
 from .mas_router.policy import MasRouter as MasRouter
 from .plan_net import PlanNet as PlanNet
 from .planned import PlannedMixture as PlannedMixture
