@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from abgnn.data.template import Role, topological_order
 from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.closed_loop.loop_plan import FORMAT as LOOP_PLAN
+from abgnn.planning.closed_loop.loop_plan import LoopPlan, loop_uses
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import NamedDesign, PlanFile
 from abgnn.planning.question_plan import FORMAT as QUESTION_PLAN
@@ -46,6 +49,8 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
         return _plan(PlanFile.read(path), name), ""
     if kind == QUESTION_PLAN:
         return _question_plan(QuestionPlan.read(path), name), ""
+    if kind == LOOP_PLAN:
+        return _loop_plan(LoopPlan.read(path), name), ""
     if kind.startswith("abgnn "):
         return None, f"{kind!r}: of another version of abgnn"
     if {"verdict", "findings"} <= data.keys():
@@ -108,14 +113,38 @@ def _question_plan(read: QuestionPlan, name: str) -> PlanRecord:
     """The teams that its training questions get."""
     template, names = read.planner.template, read.planner.backbones
     anyone = Query("any question", "", "")
+    parts = tuple(
+        PlanPart(part.share, ", ".join(part.kinds), part.design.plan(anyone, template, names))
+        for part in read.used()
+    )
+    return _reading_plan(read, name, parts)
+
+
+def _loop_plan(read: LoopPlan, name: str) -> PlanRecord:
+    """Whose answers stand, as replayed; where the calibration has gaps, who may be asked."""
+    template, names = read.planner.template, read.planner.backbones
+    place = dict(zip(read.loop.llms, read.agents.agents, strict=True))
+    parts = []
+    for use in sorted(loop_uses(read), key=lambda use: -(use.stands or use.candidate)):
+        slot, m = place[use.name]
+        agent = Agent(template.roles[slot], names[m])
+        group = "candidate" if use.stands is None else "its answer stands"
+        alone = Plan(Query("any question", "", ""), (agent,), (), 0)
+        share = use.candidate if use.stands is None else use.stands
+        if share > 0:
+            parts.append(PlanPart(share, group, alone))
+    made = _reading_plan(read, name, tuple(parts))
+    return replace(made, by=made.by or "closed loop")
+
+
+def _reading_plan(
+    read: QuestionPlan | LoopPlan, name: str, parts: tuple[PlanPart, ...]
+) -> PlanRecord:
     ahead = read.predicted
     return PlanRecord(
         path=name,
         label=read.label or UNKNOWN,
-        parts=tuple(
-            PlanPart(part.share, ", ".join(part.kinds), part.design.plan(anyone, template, names))
-            for part in read.used()
-        ),
+        parts=parts,
         feasible=read.feasible,
         by=read.by or "",
         budget=_numbers(read.budget),

@@ -25,12 +25,14 @@ from abgnn.data.query import Query
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import certify
+from abgnn.planning import Budget, LoopPlan
 from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import Calibration
 from abgnn.report.page import build_page
 from abgnn.report.reading import read_runs
 from abgnn.report.records import CertificateFile, Points, Spend
 from abgnn.rollout.ledger.schema import open_writable
+from tests.planning.closed_loop.calibrations import calibration as complete_calibration
 from tests.planning.test_planner import TEMPLATE, observations, profile
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -278,6 +280,14 @@ def test_certificate_plan_and_beliefs_say_what_they_hold(run: Path, page: str) -
     assert beliefs.calls.sum() == 200
     assert f"{beliefs.low[0]:.3f} … {beliefs.high[0]:.3f}" in read.said
     assert "prices: list of 2026-01-01" in read.said
+
+
+def test_a_plan_of_closed_loops_says_whose_answers_stand(tmp_path: Path) -> None:
+    LoopPlan.of(complete_calibration(), Budget(0.0006)).write(tmp_path / "loops.json")
+    page = harmless(page_of(tmp_path))
+    assert "its answer stands" in page.said
+    assert "loops.json" in page.said
+    assert "Qwen3-8B" in page.said
 
 
 def test_secrets_are_left_out_of_configurations(page: str) -> None:
