@@ -15,12 +15,17 @@ pytest.importorskip("langgraph")
 from langgraph.graph import END, START, StateGraph
 
 from abgnn.data.catalogue import Catalogue
+from abgnn.data.query import OpenQuestion
 from abgnn.data.resources import config_path
+from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.langgraph import from_langgraph, to_langgraph
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
+from abgnn.models.programs import ClosedLoopProgram
+from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import (
+    Agent,
     Caps,
     Deadline,
     Executor,
@@ -30,6 +35,7 @@ from abgnn.rollout import (
     RolloutSettings,
     SimulatedClient,
 )
+from abgnn.rollout.clients.base import CallError
 from datamodules import QuickQA
 from tests.frameworks.some_plans import plans
 from tests.frameworks.tiny_openai import Server, echo, serving
@@ -187,3 +193,63 @@ def test_any_policy_chooses_from_it() -> None:
     with Executor(SimulatedClient(0), mas.catalogue, DATA, framework=mas.framework) as runs:
         [outcome] = runs.run([made])
     assert [c.role for c in outcome.calls] == ["b"]
+
+
+def loop(**more: Any) -> Plan:
+    """Two cheap agents, asked one after the other, and a dear one."""
+    roles = [Role("Solver", "Solve it."), Role("Solver", "Solve it."), Role("Expert", "Solve it.")]
+    names = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
+    agents = tuple(Agent(r, name, 50) for r, name in zip(roles, names, strict=True))
+    program = ClosedLoopProgram(
+        (0.75, 0.8, 0.92), (1e-4, 2e-4, 1e-3), (1.0, 2.0, 5.0), 150.0,
+        model=AnswerModel(options=4), parallel=False, **more,
+    )  # fmt: skip
+    return Plan(QUERY, agents, (), 0, program=program)
+
+
+def saying(*answers: str) -> Any:
+    """Each model's own answer."""
+    text = dict(zip(("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B"), answers, strict=True))
+    models = {CATALOGUE[name].model: f"The answer is {key}." for name, key in text.items()}
+    return lambda body: {"role": "assistant", "content": models[body["model"]]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"), [(("B", "B", "C"), 2), (("A", "B", "B"), 3), (("A", "B", "C"), 3)]
+)
+def test_a_closed_loop_decides_in_langgraph_as_in_our_executor(
+    answers: tuple[str, ...], asked: int
+) -> None:
+    with serving(saying(*answers)) as server:
+        with Executor(OpenAIClient(), at(server), OpenQuestion()) as runs:
+            [ours] = runs.run([loop()], score=False)
+        graph_made = to_langgraph(loop(), at(server))
+        state = asyncio.run(graph_made.ainvoke({"question": QUERY.text}))
+    assert len(ours.calls) == asked
+    assert state["answer"] == ours.answer
+    assert len(state["replies"]) == asked
+    assert state["probability"] == pytest.approx(ours.steps[-1].probability)
+    assert sorted(server.bodies[:asked], key=json.dumps) == sorted(
+        server.bodies[asked:], key=json.dumps
+    )
+
+
+def test_a_failed_call_ends_no_loop() -> None:
+    class Failing(SimulatedClient):
+        async def complete(self, backbone: Any, messages: Any, **asked: Any) -> Any:
+            if backbone.name == "Qwen3-8B":
+                raise CallError("down", "server")
+            return await super().complete(backbone, messages, **asked)
+
+    client = Failing(0)
+    client.bind(DATA)
+    made = to_langgraph(loop(), CATALOGUE, client, lambda text: DATA.key(QUERY, text))
+    state = asyncio.run(made.ainvoke({"question": QUERY.text}))
+    assert len(state["failed"]) == 1
+    assert state["answer"]
+
+
+def test_loops_of_programs_are_refused() -> None:
+    forms = {"form_right": ((0.1, 0.1, 0.8),) * 3, "form_wrong": ((0.1, 0.8, 0.1),) * 3}
+    with pytest.raises(ConfigError, match="programs run with examples"):
+        to_langgraph(loop(keys=False, **forms), CATALOGUE)

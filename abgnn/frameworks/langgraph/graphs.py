@@ -12,6 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.catalogue import Catalogue
+from abgnn.data.open_key import open_key
 from abgnn.data.plan import Plan
 from abgnn.frameworks.bridge import (
     check_plain,
@@ -49,25 +50,33 @@ class Talk(TypedDict, total=False):
     answer: str
 
 
-Compiled: TypeAlias = "CompiledStateGraph[Talk, None, Talk, Talk]"
+Compiled: TypeAlias = "CompiledStateGraph[Any, None, Any, Any]"
 
 
-def to_langgraph(plan: Plan, catalogue: Catalogue, client: Client | None = None) -> Compiled:
+def to_langgraph(
+    plan: Plan,
+    catalogue: Catalogue,
+    client: Client | None = None,
+    key: Callable[[str], str] | None = None,
+) -> Compiled:
     """The graph that a plan stands for: `await graph.ainvoke({"question": plan.query.text})`.
 
     Every node reads the question and the replies of those that the plan's edges lead from, worded
     as by abgnn's own executor. LangGraph works in steps: nobody starts before all of the step
-    before have answered.
+    before have answered. A closed loop becomes a graph that decides after every answer whom to ask
+    next; a call that fails ends nothing there.
 
     Args:
-        plan: a graph of one round.
+        plan: a graph of one round, or a closed loop.
         catalogue: the backbones that it names.
         client: how they are called; None: `OpenAIClient`. Whoever gives one closes it.
+        key: what an answer of a closed loop comes down to; None: `abgnn.data.open_key`.
 
     Raises:
         ConfigError: an unknown backbone, a plan of another kind (rounds, program, budget).
     """
-    check_plain(plan)
+    if plan.program is None:
+        check_plain(plan)
     caller = client or OpenAIClient()
     backbones = [_bounded(catalogue[a.backbone], a.max_tokens) for a in plan.agents]
 
@@ -75,7 +84,11 @@ def to_langgraph(plan: Plan, catalogue: Catalogue, client: Client | None = None)
         completed = replace(messages, suffix=backbones[i].prompt_suffix)
         return await caller.complete(backbones[i], completed, query=plan.query, sample=0)
 
-    return compiled(plan, call)
+    if plan.program is None:
+        return compiled(plan, call)
+    from abgnn.frameworks.langgraph.loops import loop_to_langgraph
+
+    return loop_to_langgraph(plan, call, key or open_key)
 
 
 def names_of(plan: Plan) -> tuple[str, ...]:
@@ -114,7 +127,7 @@ def _node(
         texts = [(plan.agents[u].role.name, replies[names[u]]["text"]) for u in sources]
         received = tuple(PeerMessage(name, text) for name, text in texts if text)
         made = await call(i, Messages(role, state["question"], received))
-        update = Talk(replies={names[i]: _reply(made)})
+        update = Talk(replies={names[i]: reply_of(made)})
         if i == plan.decision:
             update["answer"] = made.text
         return update
@@ -122,7 +135,8 @@ def _node(
     return node
 
 
-def _reply(made: Completion) -> Reply:
+def reply_of(made: Completion) -> Reply:
+    """What a call leaves in the state."""
     used = made.usage
     return Reply(
         text=made.text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -209,19 +209,28 @@ class ClosedLoopProgram(Program):
         """What to do after these answers, without agents and readers whose call has failed."""
         return decide(self.problem, asked, failed, readers_failed)
 
-    async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
-        """What the loop reads of an answer: its key, whether it passes the examples, its form."""
-        key = stage.key(answer.text) or None if self.keys else None
+    def read(
+        self,
+        agent: int,
+        text: str,
+        key: Callable[[str], str],
+        question: str = "",
+        passes: bool | None = None,
+    ) -> Asked:
+        """What the loop reads of an answer: its key, how it is written, what a program makes of the
+        public examples."""
+        known = key(text) or None if self.keys else None
         if self.scales:
-            return Asked(
-                answer.agent,
-                key,
-                self.scales[answer.agent](form_features(answer.text, stage.query.text)),
-            )
+            return Asked(agent, known, self.scales[agent](form_features(text, question)))
         if self.form_right:
-            fares = program_bin(await stage.examples(answer))
-            return Asked(answer.agent, FARES[fares] if key is None else key, fares)
-        return Asked(answer.agent, key)
+            fares = program_bin(passes)
+            return Asked(agent, known or FARES[fares], fares)
+        return Asked(agent, known)
+
+    async def _read(self, stage: Stage, answer: AgentAnswer) -> Asked:
+        runs = self.form_right and not self.scales
+        passes = await stage.examples(answer) if runs else None
+        return self.read(answer.agent, answer.text, stage.key, stage.query.text, passes)
 
 
 def _noted(step: Step, asked: Sequence[Asked], failed: Collection[int], count: int) -> LoopStep:
