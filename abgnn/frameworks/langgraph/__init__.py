@@ -9,7 +9,8 @@ from abgnn.frameworks.bridge import need
 
 need("langgraph", "langgraph")
 
-from abgnn.frameworks.langgraph.graphs import Reply, Talk, to_langgraph  # noqa: E402
+from abgnn.frameworks.langgraph.graphs import to_langgraph  # noqa: E402
+from abgnn.frameworks.langgraph.talk import Reply, Talk  # noqa: E402
 from abgnn.frameworks.langgraph.teams import (  # noqa: E402
     LangGraphTeam,
     StagedLangGraphTeam,

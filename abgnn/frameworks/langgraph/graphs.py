@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, TypeAlias, TypedDict
+from typing import Any
 
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
 
-from abgnn.data.backbone import Backbone, Usage
+from abgnn.data.backbone import Backbone
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.open_key import open_key
 from abgnn.data.plan import Plan
@@ -20,6 +18,8 @@ from abgnn.frameworks.bridge import (
     reads,
     waits,
 )
+from abgnn.frameworks.langgraph.loops import loop_to_langgraph
+from abgnn.frameworks.langgraph.talk import Call, Compiled, Talk, reply_of
 from abgnn.rollout.clients.base import (
     Client,
     Completion,
@@ -27,30 +27,6 @@ from abgnn.rollout.clients.base import (
     PeerMessage,
 )
 from abgnn.rollout.clients.openai import OpenAIClient
-
-Call: TypeAlias = Callable[[int, Messages], Awaitable[Completion]]
-
-
-class Reply(TypedDict):
-    """A node's reply and its usage."""
-
-    text: str
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int
-    reasoning_tokens: int
-    seconds: float
-
-
-class Talk(TypedDict, total=False):
-    """State of a planned graph: put in `question`; `answer` and all `replies` come out."""
-
-    question: str
-    replies: Annotated[dict[str, Reply], operator.or_]
-    answer: str
-
-
-Compiled: TypeAlias = "CompiledStateGraph[Any, None, Any, Any]"
 
 
 def to_langgraph(
@@ -86,8 +62,6 @@ def to_langgraph(
 
     if plan.program is None:
         return compiled(plan, call)
-    from abgnn.frameworks.langgraph.loops import loop_to_langgraph
-
     return loop_to_langgraph(plan, call, key or open_key)
 
 
@@ -133,29 +107,6 @@ def _node(
         return update
 
     return node
-
-
-def reply_of(made: Completion) -> Reply:
-    """What a call leaves in the state."""
-    used = made.usage
-    return Reply(
-        text=made.text,
-        prompt_tokens=used.prompt_tokens,
-        completion_tokens=used.completion_tokens,
-        cached_tokens=used.cached_tokens,
-        reasoning_tokens=used.reasoning_tokens,
-        seconds=made.service_time,
-    )
-
-
-def usage_of(reply: Reply) -> Usage:
-    """The tokens that a node left in the state."""
-    return Usage(
-        reply["prompt_tokens"],
-        reply["completion_tokens"],
-        reply["cached_tokens"],
-        reply["reasoning_tokens"],
-    )
 
 
 def _bounded(backbone: Backbone, most: int | None) -> Backbone:

@@ -12,7 +12,7 @@ from abgnn.data.open_key import open_key
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.frameworks.bridge import identifiers
-from abgnn.frameworks.langgraph.graphs import Call, Compiled, Reply, Talk, reply_of
+from abgnn.frameworks.langgraph.talk import Call, Compiled, Reply, Talk, reply_of
 from abgnn.models.programs import ClosedLoopProgram
 from abgnn.planning.closed_loop.lookahead import Asked, Step
 from abgnn.rollout.clients.base import CallError, Messages, PeerMessage

@@ -18,8 +18,9 @@ from abgnn.frameworks.bridge import (
     levels,
     waits,
 )
-from abgnn.frameworks.langgraph.graphs import compiled, names_of, to_langgraph, usage_of
+from abgnn.frameworks.langgraph.graphs import compiled, names_of, to_langgraph
 from abgnn.frameworks.langgraph.reading import AnyGraph, read_graph
+from abgnn.frameworks.langgraph.talk import usage_of
 from abgnn.frameworks.staged_calls import StagedCalls
 from abgnn.rollout.clients.base import Client, Completion, Messages
 from abgnn.rollout.clients.openai import OpenAIClient
