@@ -58,7 +58,8 @@ def loops_take_part(calibration: Calibration) -> bool:
     """Whether closed loops are weighed unasked."""
     observed = calibration.observed
     keyed = observed.key is not None and bool((observed.key >= 0).any())
-    known = keyed or observed.passes is not None
+    run = observed.passes is not None and bool(observed.passes.any())
+    known = keyed or run
     return known and one_role(calibration.template) and calibration.questions is not None
 
 

@@ -57,6 +57,9 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
         allowed = "answers that can be compared, such as letters and numbers; plan with --static"
         raise ConfigError("calibration", "no answer has a key", allowed)
     planner = calibration.by_question()
+    if not keyed and observed.passes is not None and not observed.passes.any():
+        allowed = "some run with public examples, as `abgnn calibrate --design complete` does"
+        raise ConfigError("calibration", "programs that were not run", allowed)
     rows, agents = priced(len(questions)), LoopAgents.of(planner)
     belief = planner.team.belief(planner.seen)
     left_out, usd, seconds = (

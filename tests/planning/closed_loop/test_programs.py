@@ -75,3 +75,10 @@ def test_old_calibrations_without_keys_are_refused() -> None:
     old = replace(calibration().observed, key=None, form=None)
     with pytest.raises(ConfigError, match="no keys"):
         closed_loop_of(replace(calibration(), observed=old))
+
+
+def test_programs_that_were_not_run_are_no_evidence() -> None:
+    made, _ = of_programs()
+    unrun = replace(made.observed, passes=np.zeros(len(made.observed), dtype=np.int64))
+    with pytest.raises(ConfigError, match="programs that were not run"):
+        closed_loop_of(replace(made, observed=unrun))
