@@ -11,6 +11,7 @@ from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.progress import Progress, watch
 from abgnn.experiments.published import published_scores
+from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning import calibration_plans, complete_plans, observe
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.lone_beliefs import one_role
@@ -51,10 +52,7 @@ def calibrate_experiment(
     """
     model, data = experiment.model, experiment.data
     mas = model.mas
-    if not getattr(mas.framework, "foreseeable", True):
-        allowed = "a system that calls each agent once, along the plan's edges, for only that is "
-        allowed += "foretold; train with model.budget instead"
-        raise ConfigError("mas.framework", type(mas.framework).__name__, allowed)
+    _check_foreseeable(mas)
     data.setup("fit")
     queries = data.queries("train")
     known = profiles_alone(mas, queries, by)
@@ -85,6 +83,13 @@ def calibrate_experiment(
     return replace(
         known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
     )
+
+
+def _check_foreseeable(mas: BaseMAS) -> None:
+    if not getattr(mas.framework, "foreseeable", True):
+        allowed = "a system that calls each agent once, along the plan's edges, for only that is "
+        allowed += "foretold; train with model.budget instead"
+        raise ConfigError("mas.framework", type(mas.framework).__name__, allowed)
 
 
 def _passes(

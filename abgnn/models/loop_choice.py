@@ -14,7 +14,6 @@ from abgnn.data.plan import Plan
 from abgnn.models.decision import PlannedChoice
 from abgnn.models.loop_tables import Decided, Place
 from abgnn.models.loop_values import NetBatch, StateValues
-from abgnn.models.programs.tabled_loop import state_of
 from abgnn.planning.closed_loop.batch import STOP
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 
@@ -47,7 +46,7 @@ class Walk:
         for step in steps:
             if step.failed:
                 break
-            state = state_of(problem, [Asked(m, key or None) for m, key in step.answers])
+            state = problem.state([Asked(m, key or None) for m, key in step.answers])
             place = (len(state), problem.tree.index[state])
             if place in self.choices:
                 kept[place] = self.choices[place]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +20,10 @@ from abgnn.models.loop_features import AGENT, QUESTION, LoopView
 from abgnn.models.loop_knowledge import LoopKnowledge, corrected
 from abgnn.models.loop_tables import Decided
 from abgnn.models.loop_values import NetBatch, NetReplay, net_batches
-from abgnn.models.plain_state import from_plain, to_plain
-from abgnn.models.policy import Policy
 from abgnn.models.programs.closed_loop import ClosedLoopProgram
 from abgnn.models.questions import distinct, embedded
 from abgnn.models.sampling import categorical_entropy
+from abgnn.models.taught import TaughtPolicy
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.loop_state_net import LoopStateNet
 from abgnn.planning.closed_loop.problem import LoopProblem
@@ -33,7 +31,7 @@ from abgnn.planning.closed_loop.replay import Replayable, prices_of_budgets
 from abgnn.planning.questions import Questions
 
 
-class LoopNet(Policy):
+class LoopNet(TaughtPolicy[LoopKnowledge]):
     r"""The closed form's values of stopping and of each next ask, corrected by `LoopStateNet`.
 
     .. math:: \hat P(k) = \sigma(\mathrm{logit} \, P(k) + r_k), \quad
@@ -54,46 +52,16 @@ class LoopNet(Policy):
         temperature: of sampling, in units of the score.
     """
 
-    lambda_tok: Tensor
-    lambda_lat: Tensor
+    own_roles = True  # its calibration's
 
     def __init__(
         self, in_channels: int = 384, channels: int = 16, temperature: float = 0.01
     ) -> None:
-        super().__init__()
-        if not temperature > 0:
-            raise ConfigError("policy.temperature", temperature, "a number above 0")
-        self.in_channels, self.temperature = in_channels, temperature
+        super().__init__(in_channels, temperature)
         self.net = LoopStateNet(QUESTION, AGENT, channels)
         self.kept = LoopStateNet(QUESTION, AGENT, channels).requires_grad_(False)
-        for name in ("lambda_tok", "lambda_lat"):
-            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
-        self.knowledge: LoopKnowledge | None = None
-
-    @property
-    def teachable(self) -> bool:
-        return True
-
-    @property
-    def taught(self) -> LoopKnowledge:
-        """What it goes by.
-
-        Raises:
-            ConfigError: nothing yet.
-        """
-        if self.knowledge is None:
-            allowed = "LoopNet that was taught: model.calibration names a file of `abgnn calibrate`"
-            raise ConfigError("policy", "LoopNet without a calibration", allowed)
-        return self.knowledge
-
-    def know(self, knowledge: LoopKnowledge) -> None:
-        """Go by this from now on."""
-        self.knowledge = knowledge
-        if self._table is not None:
-            self.attach(self._table)
 
     def attach(self, table: BackboneTable) -> None:
-        table.check_width(self.in_channels)
         super().attach(table)
         if self.knowledge is None:
             return
@@ -113,10 +81,6 @@ class LoopNet(Policy):
         """From now on the net as it is now decides."""
         self.kept.load_state_dict(self.net.state_dict())
 
-    def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
-        self.lambda_tok.fill_(lambda_tok)
-        self.lambda_lat.fill_(lambda_lat)
-
     def set_budget(
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
@@ -129,14 +93,6 @@ class LoopNet(Policy):
         point = prices_of_budgets(replay, usd, latency_s, aim)
         self.set_tradeoff(*point)
         return point
-
-    @property
-    def has_operating_points(self) -> bool:
-        return self.knowledge is not None
-
-    @property
-    def operating_point(self) -> tuple[float, float]:
-        return float(self.lambda_tok), float(self.lambda_lat)
 
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         first, place = distinct(batch.query)
@@ -233,10 +189,3 @@ class LoopNet(Policy):
         readers = () if problem.readers is None else problem.readers.names
         agents = tuple(place[name] for name in (*problem.names, *readers))
         return Plan(query, agents, (), int(problem.accuracy.argmax()), program=program)
-
-    def get_extra_state(self) -> Any:
-        return to_plain(self.knowledge)
-
-    def set_extra_state(self, state: Any) -> None:
-        if state is not None:
-            self.know(from_plain(state))

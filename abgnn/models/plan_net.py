@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,14 +12,12 @@ from torch_geometric.data import Batch, Data
 
 from abgnn.data.arrays import Array
 from abgnn.data.query import Query
-from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice
-from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
 from abgnn.models.plan_scores import PlanForecasts, Prepared, ScoredChoice
-from abgnn.models.policy import Policy
 from abgnn.models.questions import distinct, embedded
 from abgnn.models.sampling import categorical_entropy, choose
+from abgnn.models.taught import TaughtPolicy
 from abgnn.nn.agent_graph import AgentGraph, depths
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.nn.plan_net import PlanScorer, critical_path, expected_logit, total
@@ -31,7 +28,7 @@ from abgnn.planning.least import refusal_by_question
 from abgnn.planning.questions import Questions
 
 
-class PlanNet(Policy):
+class PlanNet(TaughtPolicy[PlanKnowledge]):
     r"""A categorical over a portfolio of designs, scored by `PlanScorer` on each question.
 
     .. math:: \pi(D \mid q) \propto \exp\big((\hat p_D(q) - \lambda_{tok} \hat c_D(q)
@@ -50,9 +47,6 @@ class PlanNet(Policy):
         correct_lone: let REINFORCE correct the beliefs about lone agents, too.
     """
 
-    lambda_tok: Tensor
-    lambda_lat: Tensor
-
     def __init__(
         self,
         in_channels: int = 384,
@@ -60,50 +54,21 @@ class PlanNet(Policy):
         temperature: float = 0.01,
         correct_lone: bool = False,
     ) -> None:
-        super().__init__()
-        if not temperature > 0:
-            raise ConfigError("policy.temperature", temperature, "a number above 0")
-        self.in_channels, self.temperature = in_channels, temperature
+        super().__init__(in_channels, temperature)
         self.net = PlanScorer(QUESTION, BACKBONE, ROLE, channels, correct_lone)
-        for name in ("lambda_tok", "lambda_lat"):
-            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
-        self.knowledge: PlanKnowledge | None = None
         self._graph: AgentGraph | None = None
         self._usable: Tensor | None = None
 
-    @property
-    def teachable(self) -> bool:
-        return True
-
-    @property
-    def taught(self) -> PlanKnowledge:
-        """What it was taught.
-
-        Raises:
-            ConfigError: nothing yet.
-        """
-        if self.knowledge is None:
-            allowed = "PlanNet that was taught: model.calibration names a file of `abgnn calibrate`"
-            raise ConfigError("policy", "PlanNet without designs", allowed)
-        return self.knowledge
-
     def know(self, knowledge: PlanKnowledge) -> None:
         """Choose among these designs by these beliefs from now on."""
-        self.knowledge, self._graph = knowledge, None
-        self._usable = None
-        if self._table is not None:
-            self.attach(self._table)
+        self._graph, self._usable = None, None
+        super().know(knowledge)
 
     def attach(self, table: BackboneTable) -> None:
-        table.check_width(self.in_channels)
         super().attach(table)
         if self.knowledge is not None:
             able = self.knowledge.portfolio.usable(table.names)
             self._usable = None if able.all() else torch.from_numpy(able)
-
-    def set_tradeoff(self, lambda_tok: float, lambda_lat: float) -> None:
-        self.lambda_tok.fill_(lambda_tok)
-        self.lambda_lat.fill_(lambda_lat)
 
     def set_budget(
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
@@ -122,10 +87,6 @@ class PlanNet(Policy):
     @property
     def has_operating_points(self) -> bool:
         return self.knowledge is not None and len(self.knowledge.ahead.usd) > 0
-
-    @property
-    def operating_point(self) -> tuple[float, float]:
-        return float(self.lambda_tok), float(self.lambda_lat)
 
     def forward(self, batch: Batch, *, sample: bool) -> ScoredChoice:
         first, place = distinct(batch.query)
@@ -240,10 +201,3 @@ class PlanNet(Policy):
         """`plan` `[B, 1]`: logit of each plan's accuracy, for graphs of `explained`."""
         answer = batch.is_answer.nonzero().squeeze(1)
         return {"plan": self.net.score(x, edge_index, batch.depth, answer).unsqueeze(1)}
-
-    def get_extra_state(self) -> Any:
-        return to_plain(self.knowledge)
-
-    def set_extra_state(self, state: Any) -> None:
-        if state is not None:
-            self.know(from_plain(state))

@@ -22,9 +22,11 @@ class Policy(nn.Module, ABC):
     Attributes:
         reads_questions: whether decisions depend on the questions' embeddings; where they do not,
             questions need not be encoded when only a plan is wanted.
+        own_roles: whether its plans have roles of their own, not the experiment's.
     """
 
     reads_questions: ClassVar[bool] = True
+    own_roles: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class Calibration:
             "pools": [list(pool) for pool in self.pools],
             "profile": _plain(self.profile),
             "template": template_to_dict(self.template),
-            "observed": _plain(self.observed),
+            "observed": _observed(self.observed),
         }
         if self.questions is not None and self.role_embedding is not None:
             data["questions"] = pack_questions(self.questions)
@@ -140,7 +140,8 @@ class Calibration:
         data = read_json(path, FORMAT, "a file that `abgnn calibrate` wrote")
         observed = data["observed"]
         whole = ("query", "backbone", "slot", "group", "key", "options", "passes")
-        arrays = {
+        form = {"form": unpacked(observed.pop("form"))} if "form" in observed else {}
+        arrays = form | {
             _FIELDS.get(k, k): np.array(v, dtype=np.int64 if k in whole else float)
             for k, v in observed.items()
         }
@@ -161,6 +162,12 @@ class Calibration:
             data.get("encoder", ""),
             unpack(Published, data["published"]) if "published" in data else None,
         )
+
+
+def _observed(observed: Observations) -> dict[str, Any]:
+    """Numbers that nobody reads, 13 of each call, are packed."""
+    plain = _plain(replace(observed, form=None))
+    return plain if observed.form is None else plain | {"form": packed(observed.form)}
 
 
 def _profile(data: Mapping[str, Any]) -> Prior:

@@ -13,11 +13,13 @@ from abgnn.data.answer_form import FORM_FEATURES, form_features
 from abgnn.data.answer_key import answer_key
 from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.plan import Plan
 from abgnn.data.query import Query, Task, options_of
 from abgnn.data.template import Template
 from abgnn.planning.prior import Prior
 
 NO_KEY = -1
+_FIGURES = 11  # numbers of a call, before those of its form
 _OF_QUESTIONS = ("difficulty", "group", "options")
 
 
@@ -107,54 +109,81 @@ def observe(
             are not compared by key: two right ones differ in text.
     """
     ids = {query: i for i, query in enumerate(difficulty)}
-    keys = _Keys(task)
-    passed = _passed(outcomes, passes)
-    slots = {role.name: i for i, role in enumerate(template.roles)}
-    judged: dict[tuple[str, str], float] = {}
-    rows = []
-    for outcome in outcomes:
-        plan, by_agent = outcome.plan, {c.agent: c for c in outcome.calls if not c.error}
-        right = {}
-        for agent, call in by_agent.items():
-            key = plan.query.id, call.text
-            if key not in judged:
-                judged[key] = float(task.score(plan.query, call.text))
-            right[agent] = judged[key]
-        for agent, call in by_agent.items():
-            senders = [u for u, v in plan.edges if v == agent and u in by_agent]
-            m = profile.index([call.backbone])[0]
-            reads = sum(visible_tokens(by_agent[u]) + 30 for u in senders)
-            share_right = float(np.mean([right[u] for u in senders])) if senders else 0.0
-            rows.append(
-                (
-                    ids[plan.query.id],
-                    m,
-                    slots[call.role],
-                    right[agent],
-                    len(senders),
-                    share_right,
-                    max(call.cost - reads * profile.price_in[m], 0.1 * call.cost),
-                    call.service_time + call.tool_time,
-                    visible_tokens(call),
-                    keys.code(plan.query, call.text) if passes is None else NO_KEY,
-                    passed.get(id(call), 0),
-                    *form_features(call.text, plan.query.text),
-                )
-            )
-    table = np.array(rows, dtype=float).reshape(len(rows), 11 + len(FORM_FEATURES)).T
+    observer = _Observer(task, profile, template, ids, _passed(outcomes, passes), passes is None)
+    rows = [row for outcome in outcomes for row in observer.rows(outcome)]
+    table = np.array(rows, dtype=float).reshape(len(rows), _FIGURES + len(FORM_FEATURES)).T
     q, m, j = (column.astype(np.int64) for column in table[:3])
-    right, n_messages, share_right, usd, seconds, visible, key, fares = table[3:11]
-    at = np.array(list(difficulty.values()))
+    right, n_messages, share_right, usd, seconds, visible, key, fares = table[3:_FIGURES]
     kinds = np.array([0 if group is None else group[query] for query in difficulty])
-    calls = (q, m, j, right, n_messages, share_right, usd, seconds, visible)
-    codes = key.astype(np.int64) if keys.able else None
     options = np.zeros(len(ids), dtype=np.int64)
     for outcome in outcomes:
         options[ids[outcome.plan.query.id]] = options_of(outcome.plan.query)
-    fared = None if passes is None else fares.astype(np.int64)
     return Observations(
-        *calls, at, kinds.astype(np.int64), codes, table[11:].T, fared, options=options
+        *(q, m, j, right, n_messages, share_right, usd, seconds, visible),
+        difficulty=np.array(list(difficulty.values())),
+        group=kinds.astype(np.int64),
+        key=key.astype(np.int64) if observer.keys.able else None,
+        form=table[_FIGURES:].T,
+        passes=None if passes is None else fares.astype(np.int64),
+        options=options,
     )
+
+
+class _Observer:
+    """Rows of numbers of outcomes' calls; every text of a question is judged once."""
+
+    def __init__(
+        self,
+        task: Task,
+        profile: Prior,
+        template: Template,
+        ids: Mapping[str, int],
+        passed: Mapping[int, int],
+        keyed: bool,
+    ) -> None:
+        self._task, self._profile, self._ids, self._passed = task, profile, ids, passed
+        self.keys, self._keyed = _Keys(task), keyed
+        self._slots = {role.name: i for i, role in enumerate(template.roles)}
+        self._judged: dict[tuple[str, str], float] = {}
+
+    def rows(self, outcome: Outcome) -> list[tuple[float, ...]]:
+        """Of an outcome's answered calls."""
+        plan, by_agent = outcome.plan, {c.agent: c for c in outcome.calls if not c.error}
+        right = {agent: self._right(plan.query, call.text) for agent, call in by_agent.items()}
+        return [
+            self._row(plan, call, [by_agent[u] for u, v in plan.edges if v == agent and u in right],
+                      right)
+            for agent, call in by_agent.items()
+        ]  # fmt: skip
+
+    def _right(self, query: Query, text: str) -> float:
+        if (query.id, text) not in self._judged:
+            self._judged[query.id, text] = float(self._task.score(query, text))
+        return self._judged[query.id, text]
+
+    def _row(
+        self,
+        plan: Plan,
+        call: CallRecord,
+        senders: Sequence[CallRecord],
+        right: Mapping[int, float],
+    ) -> tuple[float, ...]:
+        m = self._profile.index([call.backbone])[0]
+        reads = sum(visible_tokens(sender) + 30 for sender in senders)
+        return (
+            self._ids[plan.query.id],
+            m,
+            self._slots[call.role],
+            right[call.agent],
+            len(senders),
+            float(np.mean([right[sender.agent] for sender in senders])) if senders else 0.0,
+            max(call.cost - reads * self._profile.price_in[m], 0.1 * call.cost),
+            call.service_time + call.tool_time,
+            visible_tokens(call),
+            self.keys.code(plan.query, call.text) if self._keyed else NO_KEY,
+            self._passed.get(id(call), 0),
+            *form_features(call.text, plan.query.text),
+        )
 
 
 def _passed(

@@ -73,17 +73,23 @@ def draw_frontiers(
     left.set_ylabel(performance_label)
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     left.set_ylim(*_y_limits([points for series, _ in panels for points in series.values()]))
-    figure.suptitle(
-        textwrap.fill(title, int(8 * width)), x=0.012, ha="left", fontsize=12, weight="bold",
-        color=INK,
-    )  # fmt: skip
-    handles = [left.plot([], [], label=name, **style)[0] for name, style in styles.items()]
-    columns = _columns(names, width)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    _title_and_legend(figure, left, title, styles, width)
     if simulated:
         stamp(figure, 0.988, 0.982)
     figure.savefig(path, dpi=160)
     return Path(path)
+
+
+def _title_and_legend(
+    figure: Figure, ax: Axes, title: str, styles: Mapping[str, dict[str, Any]], width: float
+) -> None:
+    figure.suptitle(
+        textwrap.fill(title, int(8 * width)), x=0.012, ha="left", fontsize=12, weight="bold",
+        color=INK,
+    )  # fmt: skip
+    handles = [ax.plot([], [], label=name, **style)[0] for name, style in styles.items()]
+    columns = _columns(list(styles), width)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _columns(names: Sequence[str], width: float) -> int:

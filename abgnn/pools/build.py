@@ -169,12 +169,7 @@ def build_pools(
     """
     z = checked_triple(perf, cost, latency, positive=True)
     _check_sizes(n_pools, min_size, max_size)
-    if len(names) != len(z[0]):
-        raise ConfigError("names", tuple(names), f"{len(z[0])} names, one per backbone")
-    if not max_ratio > 1:
-        raise ConfigError("max_ratio", max_ratio, "a number above 1")
-    if overflow not in ("move", "drop"):
-        raise ConfigError("overflow", overflow, "move or drop")
+    _check(names, len(z[0]), max_ratio, overflow)
     survivors = sorted(
         np.flatnonzero(pareto_mask(*z, guessed)).tolist(), key=lambda i: (*_row(z, i), names[i])
     )
@@ -247,6 +242,15 @@ def _mean(values: Array, pool: Sequence[int]) -> float:
 
 def _row(z: tuple[Array, Array, Array], i: int) -> tuple[float, float, float]:
     return float(z[0][i]), float(z[1][i]), float(z[2][i])
+
+
+def _check(names: Sequence[str], backbones: int, max_ratio: float, overflow: str) -> None:
+    if len(names) != backbones:
+        raise ConfigError("names", tuple(names), f"{backbones} names, one per backbone")
+    if not max_ratio > 1:
+        raise ConfigError("max_ratio", max_ratio, "a number above 1")
+    if overflow not in ("move", "drop"):
+        raise ConfigError("overflow", overflow, "move or drop")
 
 
 def _check_sizes(n_pools: int, min_size: int, max_size: int) -> None:

@@ -20,7 +20,6 @@ from abgnn.errors import ConfigError
 from abgnn.graph import base_mas
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.decision import Choice
-from abgnn.models.loop_net import LoopNet
 from abgnn.models.policy import Policy
 from abgnn.nn.difficulty_head import DifficultyHead
 from abgnn.planning.budgets import Budget
@@ -133,8 +132,7 @@ class Reinforce(RolloutModule):
         added: list[Callback] = []
         known = self.calibration if self.calibration and Path(self.calibration).exists() else None
         if self.budget is not None:
-            roles = not isinstance(self.policy, LoopNet)  # which has its calibration's own roles
-            added.append(BudgetDuals(self.budget, known if roles else None))
+            added.append(BudgetDuals(self.budget, None if self.policy.own_roles else known))
         present = self.trainer.callbacks if self._trainer else []  # type: ignore[attr-defined]
         taught = any(isinstance(c, (Teacher, Tradeoffs)) for c in present)
         if known is not None and self.policy.teachable and not taught:

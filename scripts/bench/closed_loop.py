@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from closed_loop_methods import Recorded, methods
 from over_worlds import table_of
 from rich.table import Table
 from routing import ONE_TO_17
-from routing_beliefs import ANSWERS, RealTable, resamples
+from routing_beliefs import ANSWERS, RealTable, resamples, study_of
 
 from abgnn.console import make_console
 from abgnn.data.answer_form import form_features
@@ -34,18 +33,14 @@ from abgnn.data.arrays import Array
 from abgnn.outcomes.layouts import read_outcomes
 from abgnn.planning.closed_loop.answer_table import AnswerTable, key_codes
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
 PAIR = "outcomes_routellm_gsm8k_2llm.csv"
 BUDGETS = ("gain", "1", "2", "3", "4", "dearest LLM's cost")
 
 
 def recorded(path: Path, first: int, without: tuple[str, ...], others: bool) -> Recorded:
     """The study's LLMs, or the others, of a table."""
-    table = read_outcomes(path)
-    study = [name for name in table.llms[:first] if name not in without]
-    rest = [name for name in table.llms if name not in study]
-    table = table.only(rest if others else study)
-    real = RealTable.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+    table = study_of(path, first, without, others=others)
+    real = RealTable.from_outcomes(table)
     keys = key_codes([[key or None for key in row] for row in table.keys])
     answers = AnswerTable(
         table.llms, keys, table.score, table.cost, table.completion_tokens / 50.0,
@@ -57,7 +52,7 @@ def recorded(path: Path, first: int, without: tuple[str, ...], others: bool) -> 
 def pair(path: Path) -> Recorded:
     """Two LLMs with their replies: keys are read from these, and how they are written."""
     table = read_outcomes(path, profiles=ONE_TO_17)
-    real = RealTable.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+    real = RealTable.from_outcomes(table)
     keys = key_codes([[_last(text) for text in row] for row in table.responses])
     replies = zip(table.responses, table.texts, strict=True)
     features = np.array([[form_features(text, asked) for text in row] for row, asked in replies])

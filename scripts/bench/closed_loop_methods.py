@@ -3,12 +3,11 @@ questions alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from matched_cost import choose, mix_to_budget, price_of_cost, shrunk_means
-from routing_beliefs import RealTable, level_profile, observations
+from matched_cost import choose, price_of_cost
+from routing_beliefs import RealTable, by_task, level_profile, observations
 
 from abgnn.data.arrays import Array, Index
 from abgnn.graph.base_mas import BaseMAS
@@ -19,6 +18,7 @@ from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.calibrated import PlannerPredict
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
+from abgnn.planning.closed_loop.majorities import majorities_of, voted
 from abgnn.planning.closed_loop.prior import LoopPrior
 from abgnn.planning.closed_loop.problem import PROTOTYPE
 from abgnn.planning.closed_loop.replay import Replay, price_of_budget
@@ -81,7 +81,7 @@ def methods(recorded: Recorded, train: Index, test: Index, budgets: Array) -> di
         made["majority of three"] = _majority(recorded, train, test, budgets)
     return made | {
         "router of the same beliefs": routed,
-        "best LLM per task": _by_task(recorded, train, test, budgets),
+        "best LLM per task": _paid(recorded, test, by_task(recorded.real, train, test, budgets)),
     }
 
 
@@ -128,19 +128,6 @@ def _routed(
     return _paid(recorded, test, [choose(accuracy, usd, price) for price in prices])
 
 
-def _by_task(recorded: Recorded, train: Index, test: Index, budgets: Array) -> Made:
-    """Shrunk means of the tasks, mixed to the budget."""
-    kinds, real = recorded.real.questions.kinds, recorded.real
-
-    def means(rows: Index) -> tuple[Array, Array]:
-        of, at = [kinds[i] for i in train], [kinds[i] for i in rows]
-        score = shrunk_means(real.score[train], of, at, 5.0)
-        return score, shrunk_means(real.cost[train], of, at, 1.0)
-
-    each = [mix_to_budget(*means(train), *means(test), float(b)) for b in budgets]
-    return _paid(recorded, test, each)
-
-
 def _paid(recorded: Recorded, test: Index, routings: list[Array]) -> Made:
     score, cost = recorded.real.score[test], recorded.real.cost[test]
     made = np.stack([(routing * score).sum(1) for routing in routings])
@@ -148,35 +135,9 @@ def _paid(recorded: Recorded, test: Index, routings: list[Array]) -> Made:
 
 
 def _majority(recorded: Recorded, train: Index, test: Index, budgets: Array) -> Made:
-    """The best three on the training questions within the budget, the ablest where all differ."""
-    table, real = recorded.table, recorded.real
-    n, means = len(table.llms), real.score[train].mean(0)
-    cost = real.cost[train].mean(0)
-    trios = np.array(
-        [(i, j, k) for i in range(n) for j in range(i) for k in range(j)], dtype=np.int64
-    )
-    voted = _voter(table, means)
-    scores = np.array([voted(trio, train).mean() for trio in trios])
-    made, spent = [], []
-    for budget in budgets:
-        within = cost[trios].sum(1) <= budget
-        if not within.any():  # three are too dear: the best LLM within
-            one = int(np.where(cost <= max(budget, cost.min()), means, -1).argmax())
-            made.append(real.score[test, one])
-            spent.append(real.cost[test, one])
-            continue
-        best = trios[int(np.where(within, scores, -1).argmax())]
-        made.append(voted(best, test))
-        spent.append(real.cost[test][:, best].sum(1))
-    return np.stack(made), np.stack(spent)
-
-
-def _voter(table: AnswerTable, means: Array) -> Callable[[Array, Index], Array]:
-    def voted(trio: Array, rows: Index) -> Array:
-        order = trio[np.argsort(-means[trio])]
-        keys, right = table.keys[rows][:, order], table.right[rows][:, order]
-        first = (keys[:, 0] == keys[:, 1]) | (keys[:, 0] == keys[:, 2])
-        second = ~first & (keys[:, 1] == keys[:, 2]) & (keys[:, 1] >= 0)
-        return np.where(second, right[:, 1], right[:, 0])
-
-    return voted
+    """The three that do best on the training questions within the budget, or one."""
+    known, new = recorded.table.rows(train), recorded.table.rows(test)
+    three, alone = majorities_of(known), majorities_of(known, voters=1)
+    chosen = [three.best(Budget(float(budget)), alone) for budget in budgets]
+    right, usd, _ = np.stack([voted(new, llms) for llms in chosen], 1)
+    return right, usd

@@ -29,34 +29,24 @@ from abgnn.data.template import Role
 from abgnn.models.programs import ClosedLoopProgram
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Executor
-from abgnn.rollout.clients.base import Client, Completion, Messages
+from abgnn.rollout.clients.base import Completion, Messages
+from tests.rollout.helpers import Bare
 
 LLMS, SPREAD_S, AT_ONCE = 6, 10.0, 1000
 ROLE = Role("Solver", "Answer.")
 
 
-class Timed(Client):
+class Timed(Bare):
     """Replies after seconds that really pass, and notes how much later it went on.
 
     Args:
         seconds: least and most of them.
     """
 
-    label = "simulated"
-
     def __init__(self, seconds: tuple[float, float]) -> None:
         self.seconds, self.late = seconds, list[float]()
         self.under_way = self.most = 0
         self._rng = np.random.default_rng(0)
-
-    def bind(self, task: object) -> None:
-        return
-
-    def check(self, backbones: object) -> None:
-        return
-
-    async def aclose(self) -> None:
-        return
 
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int

@@ -8,7 +8,6 @@ resamples of training questions are judged on the same draws, so that difference
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from abgnn.evaluation.frontier import upper_envelope
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.graph.encoders import TextEncoder
 from abgnn.outcomes.layouts import read_outcomes
+from abgnn.outcomes.table import OutcomeTable
 from abgnn.planning import NearnessBeliefs, Observations, Prior, Questions
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration
@@ -70,22 +70,25 @@ class RealTable:
         embed = TextEncoder("offline")(list(texts)).double().numpy()
         return cls(Questions.of(asked, embed, by="task"), tuple(llms), *values)
 
+    @classmethod
+    def from_outcomes(cls, table: OutcomeTable) -> RealTable:
+        return cls.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+
 
 def llmrouter_table(folder: Path, paper: bool) -> RealTable:
     table = read_outcomes(
         folder / LLMROUTER, tasks="paper" if paper else None, profiles=folder / PRICES
     )
-    return RealTable.of(table.texts, table.tasks, table.llms, table.score, table.cost)
+    return RealTable.from_outcomes(table)
 
 
-def answer_table(path: Path, first: int, without: Sequence[str]) -> RealTable:
-    """A table of answers: {LLM: [key, right, characters, micro-USD]} a question."""
-    rows = [json.loads(line) for line in path.open(encoding="utf-8")]
-    llms = [name for name in list(rows[0]["llms"])[:first] if name not in without]
-    score = np.array([[row["llms"][m][1] for m in llms] for row in rows], dtype=float)
-    cost = np.array([[row["llms"][m][3] * 1e-6 for m in llms] for row in rows])
-    texts, tasks = [row["question"] for row in rows], [row["task"] for row in rows]
-    return RealTable.of(texts, tasks, llms, score, cost)
+def study_of(
+    path: Path, first: int, without: Sequence[str], *, others: bool = False
+) -> OutcomeTable:
+    """A table of answers of the LLMs that are reported on, or of the others."""
+    table = read_outcomes(path)
+    study = [name for name in table.llms[:first] if name not in without]
+    return table.only([m for m in table.llms if m not in study] if others else study)
 
 
 def kinds_of_beliefs(table: RealTable, train: Index) -> dict[str, tuple[QuestionPlanner, Tried]]:
@@ -285,7 +288,7 @@ def beliefs_on_real_tables(
             results = routings(table, cross_validation(len(table.score), seeds))
             lines += show(f"{title}, 5-fold", table, results, console)
     for title, (name, first, without) in ANSWERS.items() if "answers" in sets else ():
-        table = answer_table(folder / name, first, without)
+        table = RealTable.from_outcomes(study_of(folder / name, first, without))
         splits = resamples(len(table.score), 160, times)
         results = routings(table, [[split] for split in splits])
         lines += show(f"{title}, 160 training questions", table, results, console)

@@ -17,31 +17,18 @@ from abgnn.models.loop_tables import Decided
 from abgnn.models.loop_values import NetBatch, NetReplay
 from abgnn.models.programs import ClosedLoopProgram, TabledLoopProgram
 from abgnn.nn.loop_state_net import LoopStateNet
-from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 from abgnn.planning.questions import Questions
+from tests.planning.closed_loop.problems import drawn_problems
 
 LLMS, N = ("a", "b", "c"), 12
 POINTS = ((20.0, 0.0), (200.0, 0.0), (40.0, 0.01))
 
 
 def problems() -> list[LoopProblem]:
-    rng, model = np.random.default_rng(0), AnswerModel(0.9, 0.05, 0.5, 4)
-    return [
-        LoopProblem(
-            LLMS,
-            rng.uniform(0.4, 0.9, 3),
-            np.sort(rng.uniform(1e-4, 2e-3, 3)),
-            rng.uniform(1, 9, 3),
-            model,
-            0.0,
-            families=("x", "x", "y"),
-            no_key=np.full(3, 0.1),
-        )
-        for _ in range(N)
-    ]
+    return drawn_problems(N, LLMS, families=("x", "x", "y"))
 
 
 def view(made: list[LoopProblem]) -> LoopView:

@@ -11,6 +11,7 @@ from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.query import Query, Task
 from abgnn.data.template import Role
 from abgnn.rollout import Agent, Completion, Messages, Plan
+from abgnn.rollout.clients.base import Client
 
 GENERAL = ("Knowledgeable Expert", "Wiki Searcher", "Mathematician", "Historian", "Critic")
 
@@ -25,6 +26,21 @@ class Letters:
 
     def specimen(self, query: Query, *, correct: bool) -> str:
         return query.answer if correct else "Z"
+
+
+class Bare(Client):
+    """A client that needs nothing; subclasses say what an LLM answers."""
+
+    label = "simulated"
+
+    def bind(self, task: object) -> None:
+        return
+
+    def check(self, backbones: object) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
 
 
 @dataclass

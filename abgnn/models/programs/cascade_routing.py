@@ -10,7 +10,7 @@ import numpy as np
 
 from abgnn.models.programs.closed_loop import ClosedLoopProgram
 from abgnn.planning.closed_loop.batch import LoopBatch
-from abgnn.planning.closed_loop.lookahead import Asked, Step, decide, state_after
+from abgnn.planning.closed_loop.lookahead import Asked, Step, decide
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.whole_sets import WholeSets
 
@@ -47,7 +47,7 @@ class CascadeRoutingProgram(ClosedLoopProgram):
         weights = self._sets.batch.weights
         if n >= self.problem.calls:
             return stopped
-        state = state_after(self._stopping, asked)
+        state = self._stopping.place(asked)
         if not weights.total[n][0, state] > 0:
             return stopped  # answers that are impossible by the model
         price = (self.later if n else 1.0) * self.problem.price

@@ -81,7 +81,7 @@ class TabledLoopProgram(ClosedLoopProgram):
         self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()
     ) -> Step:
         step = super().decide(asked, failed, readers_failed)
-        cell = None if failed else self._cells.get(state_name(state_of(self.problem, asked)))
+        cell = None if failed else self._cells.get(state_name(self.problem.state(asked)))
         if cell is None:
             return step
         return replace(
@@ -115,12 +115,6 @@ class TabledLoopProgram(ClosedLoopProgram):
             after = [c for c in self.table if cell.asks and self._leads_to(cell, c)]
             lines += [f"  {label[cell.state]} --> {label[c.state]}" for c in after]
         return "\n".join(lines)
-
-
-def state_of(problem: LoopProblem, asked: Sequence[Asked]) -> State:
-    """Of the problem's tree."""
-    named = [(problem.column(a), a.key if problem.keys else i) for i, a in enumerate(asked)]
-    return canonical(named)
 
 
 def state_name(state: State) -> str:

@@ -18,7 +18,7 @@ from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy
 from abgnn.planning.closed_loop.problem import LoopProblem
-from abgnn.planning.closed_loop.replay import Answers, state_of
+from abgnn.planning.closed_loop.replay import Answers
 from abgnn.planning.closed_loop.tree_values import TreeWeights
 
 Values = TypeVar("Values", Array, Index)
@@ -67,7 +67,7 @@ class Counterfactual:
         scores = np.zeros((*state.shape, max(one.calls, 1)))
         for q, (problem, known) in enumerate(zip(batch.problems, answers, strict=True)):
             for u, asked in enumerate(subsets):
-                state[q, u] = state_of(problem, known, asked)
+                state[q, u] = problem.place([known(m) for m in asked])
                 row, groups[q, u] = _scores(problem, known, asked)
                 scores[q, u, : len(row)] = row
         usd, seconds = (

@@ -80,7 +80,7 @@ def decide(
     if n > problem.calls:
         return _stopped(problem, answers, posterior)
     weights = _weights(problem)
-    state = state_after(problem, answers)
+    state = problem.place(answers)
     total = float(weights.total[n][0, state])
     if not total > 0:
         return _stopped(problem, answers, posterior)
@@ -128,10 +128,9 @@ def posterior_of(problem: LoopProblem, answers: Sequence[Asked]) -> Posterior:
     for answer in answers:
         key = answer.key if problem.keys else answer.llm
         form = NO_FORM if key is None else _form(problem, answer)
-        modelled = problem.keys and problem.no_key is not None
-        none = float(problem.no_key[answer.llm]) if modelled else 0.0  # type: ignore[index]
+        none = 0.0 if problem.no_key is None else float(problem.no_key[answer.llm])
         alpha = float(problem.attractions[answer.llm])
-        out = out.after(ability[answer.llm], key, form, none, alpha)
+        out = out.after(ability[answer.llm], key, form, none if problem.keys else 0.0, alpha)
     return out
 
 
@@ -159,12 +158,6 @@ def _weights(problem: LoopProblem) -> TreeWeights:
     if problem not in _KEPT:
         _KEPT[problem] = tree_weights([problem])
     return _KEPT[problem]
-
-
-def state_after(problem: LoopProblem, answers: Sequence[Asked]) -> int:
-    """Index, in its level, of the state of these answers."""
-    named = [(problem.column(a), a.key if problem.keys else i) for i, a in enumerate(answers)]
-    return problem.tree.state(named)
 
 
 def _answer(

@@ -20,16 +20,15 @@ def majorities_of(table: AnswerTable, voters: int = VOTERS) -> Ways[Voters]:
     """Every few LLMs of a table without gaps; with `voters=1` every LLM alone."""
     ablest = np.argsort(-table.right.mean(0), kind="stable").tolist()
     able = list(combinations(ablest, voters))
-    means = np.array([_voted(table, each) for each in able]).reshape(len(able), 3)
+    means = np.array([voted(table, each).mean(1) for each in able]).reshape(len(able), 3)
     return Ways(able, means)
 
 
-def _voted(table: AnswerTable, llms: Sequence[int]) -> Array:
-    """Mean score, USD, and seconds side by side; ties go to the ablest, who is first."""
+def voted(table: AnswerTable, llms: Sequence[int]) -> Array:
+    """Score, USD, and seconds side by side of every question, `[3, n]`; ties go to the ablest, who
+    is first."""
     keys = table.keys[:, llms]  # [n, V]
     same = (keys[:, :, None] == keys[:, None]).sum(2)
     winner = np.where(keys == NO_KEY, 0, same).argmax(1)  # the first of the most frequent
     right = table.right[np.arange(len(keys)), np.array(llms)[winner]]
-    usd, seconds = table.usd[:, llms].sum(1), table.seconds[:, llms].max(1)
-    means: Array = np.stack([right, usd, seconds]).mean(1)
-    return means
+    return np.stack([right, table.usd[:, llms].sum(1), table.seconds[:, llms].max(1)])

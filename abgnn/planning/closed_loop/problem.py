@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.answer_model import AnswerModel
-from abgnn.planning.closed_loop.answer_tree import AnswerTree, answer_tree
+from abgnn.planning.closed_loop.answer_tree import AnswerTree, State, answer_tree, canonical
 from abgnn.planning.closed_loop.readers import Readers
 
 MOST_LLMS, MOST_CALLS = 8, 4
@@ -157,6 +157,15 @@ class LoopProblem:
             return is_right, is_right + is_wrong, weights
         keyed = (1 - self._silent) * self.model.low(self.attractions)
         return is_right, is_wrong * np.repeat(keyed, right.shape[1])[:, None], weights
+
+    def state(self, answers: Sequence[Asked]) -> State:
+        """Of the tree, after these answers; without keys each stands for itself."""
+        named = [(self.column(a), a.key if self.keys else a.llm) for a in answers]
+        return canonical(named)
+
+    def place(self, answers: Sequence[Asked]) -> int:
+        """Index of that state in its level."""
+        return self.tree.index[self.state(answers)]
 
     def column(self, answer: Asked) -> int:
         """Of the tree."""

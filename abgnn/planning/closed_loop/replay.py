@@ -11,7 +11,6 @@ import numpy as np
 
 from abgnn.data.arrays import Array, Index
 from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
-from abgnn.planning.closed_loop.answer_tree import canonical
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 
@@ -110,23 +109,16 @@ class Replay:
         problem, known = self.problems[q], self.answers[q]
         asked: list[int] = [int(m) for m in policy.pair[row] if m != STOP]
         seconds = float(known.seconds[asked].max()) if asked else 0.0
-        state = state_of(problem, known, asked)
+        state = problem.place([known(m) for m in asked])
         while (m := int(policy.choice[len(asked)][row, state])) != STOP:
             asked.append(m)
             seconds += float(known.seconds[m])
-            state = state_of(problem, known, asked)
+            state = problem.place([known(m) for m in asked])
         if not asked:
             return 0.0, 0.0, 0.0, 0, 0.0, STOP
         llm, probability = answer_of(batch, problem, known, asked, row, state)
         usd = float(known.usd[asked].sum())
         return float(known.right[llm]), usd, seconds, len(asked), probability, int(known.llm[llm])
-
-
-def state_of(problem: LoopProblem, known: Answers, asked: Sequence[int]) -> int:
-    """Index, in its level, of the state after these LLMs' answers."""
-    answers = [known(m) for m in asked]
-    named = [(problem.column(a), a.key if problem.keys else a.llm) for a in answers]
-    return problem.tree.index[canonical(named)]
 
 
 def answer_of(

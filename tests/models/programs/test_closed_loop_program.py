@@ -20,6 +20,7 @@ from abgnn.rollout import Deadline, Executor, RolloutSettings, SimulatedClient
 from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
 from abgnn.rollout.settings import Recording
 from datamodules import HumanEval, QuickQA
+from tests.rollout.helpers import Bare
 
 DATA = QuickQA()
 QUERY = DATA.load()[0]
@@ -30,23 +31,12 @@ MODEL = AnswerModel(options=4)
 CHEAP_FIRST = {"accuracy": (0.75, 0.8, 0.92), "usd": (1e-4, 2e-4, 1e-3), "seconds": (1.0, 2.0, 5.0)}
 
 
-class Scripted(Client):
+class Scripted(Bare):
     """Each LLM gives the text that the script has for it, or fails."""
-
-    label = "simulated"
 
     def __init__(self, texts: Mapping[str, str | CallError], seconds: float = 1.0) -> None:
         self.texts, self.seconds = texts, seconds
         self.calls: list[str] = []
-
-    def bind(self, task: object) -> None:
-        return
-
-    def check(self, backbones: object) -> None:
-        return
-
-    async def aclose(self) -> None:
-        return
 
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int

@@ -22,8 +22,9 @@ from abgnn.models.programs import (
 from abgnn.models.programs.adaptive_consistency import settled
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import Executor
-from abgnn.rollout.clients.base import CallError, Client, Completion, Messages
+from abgnn.rollout.clients.base import CallError, Completion, Messages
 from datamodules import QuickQA
+from tests.rollout.helpers import Bare
 
 DATA = QuickQA()
 QUERY = DATA.load()[0]
@@ -36,23 +37,12 @@ ALIKE = {"accuracy": (0.75, 0.8, 0.85)}
 MODEL = AnswerModel(options=4)
 
 
-class InTurn(Client):
+class InTurn(Bare):
     """Each LLM gives the keys that the script has for it, one call after the other."""
-
-    label = "simulated"
 
     def __init__(self, keys: Mapping[str, Sequence[str]]) -> None:
         self.left = {name: list(mine) for name, mine in keys.items()}
         self.calls: list[str] = []
-
-    def bind(self, task: object) -> None:
-        return
-
-    def check(self, backbones: object) -> None:
-        return
-
-    async def aclose(self) -> None:
-        return
 
     async def complete(
         self, backbone: Backbone, messages: Messages, *, query: Query, sample: int

@@ -18,3 +18,17 @@ def problem(n: int = 3, model: AnswerModel | None = None, **changes: Any) -> Loo
     names = tuple("abcdefgh"[:n])
     model = model or AnswerModel(0.9, 0.05, 0.5, 4)
     return replace(LoopProblem(names, accuracy, usd, 1000 * usd, model, 60.0), **changes)
+
+
+def drawn_problems(
+    count: int, names: tuple[str, ...], seed: int = 0, **changes: Any
+) -> list[LoopProblem]:
+    """Of other numbers each; answers may lack a key."""
+    rng, model, n = np.random.default_rng(seed), AnswerModel(0.9, 0.05, 0.5, 4), len(names)
+    made = []
+    for _ in range(count):
+        accuracy, usd = rng.uniform(0.4, 0.9, n), np.sort(rng.uniform(1e-4, 2e-3, n))
+        none = np.full(n, 0.1)
+        one = LoopProblem(names, accuracy, usd, rng.uniform(1, 9, n), model, 0.0, no_key=none)
+        made.append(replace(one, **changes))
+    return made

@@ -6,33 +6,20 @@ import numpy as np
 import pytest
 
 from abgnn.errors import ConfigError
-from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.counterfactual import Counterfactual, exact_values
 from abgnn.planning.closed_loop.lookahead import decide
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Answers, Replay, priced
+from tests.planning.closed_loop.problems import drawn_problems
 
 LLMS = tuple("abcd")
 QUESTIONS = 12
 
 
 def problems(seed: int = 0) -> list[LoopProblem]:
-    rng = np.random.default_rng(seed)
-    model = AnswerModel(0.9, 0.05, 0.5, 4)
-    return [
-        LoopProblem(
-            LLMS,
-            rng.uniform(0.4, 0.9, 4),
-            np.sort(rng.uniform(1e-4, 2e-3, 4)),
-            rng.uniform(1, 9, 4),
-            model,
-            0.0,
-            no_key=np.full(4, 0.1),
-        )
-        for _ in range(QUESTIONS)
-    ]
+    return drawn_problems(QUESTIONS, LLMS, seed)
 
 
 def table(seed: int = 1) -> AnswerTable:
