@@ -172,7 +172,7 @@ class PostgresLedger:
     def end_orphans(self) -> None:
         """Attempts whose owner died, or is silent for longer than its lease, become lost."""
         under_way = self._ask(operations.owners_under_way()).result()
-        if gone := [owner for owner, over in under_way if _gone(owner, over)]:
+        if gone := [owner for owner, over in under_way if gone(owner, over)]:
             self._ask(operations.lose(gone)).result()
 
     def close(self) -> None:
@@ -239,7 +239,7 @@ def _drawn() -> int:
     return secrets.randbits(62) + 1
 
 
-def _gone(owner: str, over: bool) -> bool:
+def gone(owner: str, over: bool) -> bool:
     """Known to be dead here, or silent for longer than its lease and not known to live here."""
     alive = lives(owner)
     return alive is False or (alive is None and over)

@@ -43,7 +43,9 @@ def check_url(url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """The URL as it may be printed: without password and parameters."""
+    """The URL as it may be printed: without password and parameters; a file as it is."""
+    if not is_url(url):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:
