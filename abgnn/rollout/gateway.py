@@ -93,6 +93,7 @@ class Gateway:
         call = replace(call, caller=replace(call.caller, key=key))
         if not recording.reads:
             return await self._live(call, so_far, body)
+        elsewhere = False
         while True:
             try:
                 recorded = await self._books.lookup(key)
@@ -102,6 +103,11 @@ class Gateway:
                 return self._replayed(call, recorded)
             if recording.offline:
                 return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
+            if elsewhere:
+                waited, elsewhere = time.perf_counter(), False
+                await self._books.change()
+                so_far.queue_time += time.perf_counter() - waited
+                continue
             if key in self._pending:
                 await asyncio.wait([self._pending[key]])  # the same call is under way
                 continue
@@ -109,13 +115,10 @@ class Gateway:
             try:
                 return await self._live(call, so_far, body)
             except Elsewhere:
-                pass
+                elsewhere = True  # or recorded since we looked
             finally:
                 del self._pending[key]
                 mine.set_result(None)
-            waited = time.perf_counter()
-            await self._books.change()
-            so_far.queue_time += time.perf_counter() - waited
 
     def book(
         self, caller: Caller, backbone: Backbone, text: str, usage: Usage, seconds: float

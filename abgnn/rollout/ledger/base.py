@@ -13,7 +13,7 @@ from abgnn.data.backbone import Usage
 from abgnn.data.outcome import ErrorKind
 
 ELSEWHERE = 0
-"""In place of a ticket: the same call is under way in another process."""
+"""In place of a ticket: the same call is under way in another process, or just recorded by it."""
 
 
 class LedgerAway(RuntimeError):
@@ -140,7 +140,8 @@ class Ledger(Protocol):
         """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it.
 
         The check and the booking are one transaction over all processes. With `alone` it is
-        `ELSEWHERE` while another process has an attempt of the same call (`caller.key`) under way.
+        `ELSEWHERE` while another process has an attempt of the same call (`caller.key`) under way,
+        or where a reply to it has been recorded.
         """
         ...
 

@@ -172,8 +172,8 @@ class PostgresLedger:
     def end_orphans(self) -> None:
         """Attempts whose owner died, or is silent for longer than its lease, become lost."""
         under_way = self._ask(operations.owners_under_way()).result()
-        if gone := [owner for owner, over in under_way if gone(owner, over)]:
-            self._ask(operations.lose(gone)).result()
+        if lost := [owner for owner, over in under_way if gone(owner, over)]:
+            self._ask(operations.lose(lost)).result()
 
     def close(self) -> None:
         """Attempts still under way here count as lost, until someone settles them after all."""

@@ -70,7 +70,7 @@ CREATE FUNCTION fits(run_ text, phase_ text, pusd_ bigint, run_cap bigint, phase
                 + CASE WHEN under_way THEN reserved ELSE 0 END AS booked
             FROM accounts WHERE run = run_) AS phases) AS sums $$;
 
--- an attempt's ticket; 0: the same call is under way elsewhere; NULL: a cap forbids it
+-- an attempt's ticket; 0: the same call is under way elsewhere, or recorded; NULL: a cap forbids it
 CREATE FUNCTION reserve(id_ bigint, run_ text, phase_ text, query_ text, sample_ bigint,
     round_ int, agent_ int, turn_ int, role_ text, backbone_ text, model_ text, key_ text,
     attempt_ int, owner_ text, pusd_ bigint, run_cap bigint, phase_cap bigint, alone_ boolean)
@@ -81,7 +81,9 @@ BEGIN
     END IF;
     IF alone_ THEN
         UPDATE attempts SET awaited = true WHERE key = key_ AND state = 'open' AND alone;
-        IF FOUND THEN RETURN 0; END IF;
+        IF FOUND OR EXISTS (SELECT 1 FROM responses WHERE key = key_ AND error IS NULL) THEN
+            RETURN 0;
+        END IF;
     END IF;
     IF NOT (run_cap IS NULL AND phase_cap IS NULL)
         AND NOT fits(run_, phase_, pusd_, run_cap, phase_cap, true) THEN

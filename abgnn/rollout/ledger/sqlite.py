@@ -44,6 +44,7 @@ _SET_ASIDE = """INSERT INTO accounts (run, phase, reserved) VALUES (?, ?, ?)
     ON CONFLICT (run, phase) DO UPDATE SET reserved = reserved + excluded.reserved"""
 _SAME = """SELECT owner, started_at FROM attempts
     WHERE state = 'open' AND key = ? AND owner <> ?"""
+_REPLIED = "SELECT 1 FROM responses WHERE key = ? AND error IS NULL"
 _TAKEN = """SELECT run, phase, state, reserved, key, model, sample FROM attempts
     WHERE id = ? AND state <> 'settled'"""
 _SETTLE = """UPDATE attempts SET state = 'settled', prompt_tokens = ?, completion_tokens = ?,
@@ -194,7 +195,9 @@ class SqliteLedger:
 
 
 def _elsewhere(db: sqlite3.Connection, key: str, owner: str) -> bool:
-    """Whether a living process has an attempt of this call under way."""
+    """Whether a living process has an attempt of this call under way, or its reply is here."""
+    if db.execute(_REPLIED, (key,)).fetchone() is not None:
+        return True
     for other, since in db.execute(_SAME, (key, owner)):
         until = lost_until(other)
         if until is None or since > until:
