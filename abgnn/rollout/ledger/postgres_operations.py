@@ -19,8 +19,9 @@ _USAGE = attrgetter("prompt_tokens", "completion_tokens", "cached_tokens", "reas
 _LOOKUP = """SELECT text, raw, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens,
     service_time, retry_time, finish, error, message, status FROM responses WHERE key = %s"""
 _RESERVE = f"SELECT reserve({', '.join(['%s'] * 18)})"
-_SETTLE = "SELECT settle(%s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
-_RECORD = "SELECT record(%s, %s, %s, %s, %s, %s::bigint[], %s, %s, %s, %s, %s, %s)"
+_SETTLE = f"""SELECT settle(%s, %s, %s::bigint[], {", ".join(["%s"] * 6)},
+    %s, %s, %s, %s::bigint[], {", ".join(["%s"] * 6)})"""
+_UNSAID = (False, *[None] * 10)
 _ACCOUNTS = """SELECT run, phase, calls, spent, uncertain, reserved, lost FROM accounts
     ORDER BY run COLLATE "C", phase COLLATE "C\""""
 
@@ -45,8 +46,8 @@ class Operation:
     read: Callable[[list[Row], int], Any]
     run: str | None = None
     line: dict[str, Any] | None = None
-    until: float = 0.0
     answer: int = 0
+    until: float = 0.0
     tries: int = 0
     kept: bool = False
     future: Future[Any] = field(default_factory=Future)
@@ -131,19 +132,18 @@ def settled_again(line: dict[str, Any]) -> Operation:
     """The settlement that a kept line states."""
     ticket, mark, request = line["ticket"], line["mark"], line["request"]
     usage, pusd, uncertain, service, queue, error = line["attempt"]
-    row = (ticket, mark, usage, pusd, uncertain, service, queue, error)
-    statements: list[tuple[str, Row]] = [(_RESERVE, line["opened"])] if "opened" in line else []
-    answer = len(statements)
-    statements.append((_SETTLE, row))
+    closed = (ticket, mark, usage, pusd, uncertain, service, queue, error)
+    said: tuple[Any, ...] = _UNSAID
     if line["response"] is not None:
         usage, text, service, retry, finish, error, message, status = line["response"]
         plain = clean(text)
         raw = None if plain == text else text.encode(errors="surrogatepass")
         body = None if request is None else clean(request)
-        said = (body, plain, raw, usage, service, retry, finish, error, clean(message), status)
-        statements.append((_RECORD, (ticket, mark, *said)))
-    read = _closed(ticket)
-    return Operation(tuple(statements), read, run=line["run"], line=line, answer=answer)
+        rest = (service, retry, finish, error, clean(message), status)
+        said = (True, body, plain, raw, usage, *rest)
+    opened = ((_RESERVE, line["opened"]),) if "opened" in line else ()
+    statements = (*opened, (_SETTLE, (*closed, *said)))
+    return Operation(statements, _closed(ticket), line["run"], line, len(opened))
 
 
 def release(ticket: int, run: str) -> Operation:

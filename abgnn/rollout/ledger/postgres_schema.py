@@ -117,24 +117,6 @@ BEGIN
     IF FOUND OR taken.awaited THEN PERFORM pg_notify(channel(), ''); END IF;
 END $$;
 
--- whether the attempt was under way, or lost; `mark` tells a settlement that is asked again
-CREATE FUNCTION settle(id_ bigint, mark_ bigint, usage_ bigint[], pusd_ bigint,
-    uncertain_ boolean, service_ float8, queue_ float8, error_ text)
-    RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE taken attempts;
-BEGIN
-    SELECT * INTO taken FROM attempts WHERE id = id_ FOR UPDATE;
-    IF NOT FOUND THEN RETURN false; END IF;
-    IF taken.state = 'settled' THEN RETURN taken.mark = mark_; END IF;
-    UPDATE attempts SET state = 'settled', mark = mark_, prompt_tokens = usage_[1],
-        completion_tokens = usage_[2], cached_tokens = usage_[3], reasoning_tokens = usage_[4],
-        pusd = pusd_, uncertain = uncertain_, service_time = service_, queue_time = queue_,
-        error = error_, ended_at = now_s() WHERE id = id_;
-    PERFORM book(taken, 1, CASE WHEN uncertain_ THEN 0 ELSE pusd_ END,
-        CASE WHEN uncertain_ THEN pusd_ ELSE 0 END);
-    RETURN true;
-END $$;
-
 -- the response of an attempt that `settle` has just closed
 CREATE FUNCTION record(id_ bigint, mark_ bigint, request_ text, text_ text, raw_ bytea,
     usage_ bigint[], service_ float8, retry_ float8, finish_ text, error_ text, message_ text,
@@ -149,6 +131,30 @@ CREATE FUNCTION record(id_ bigint, mark_ bigint, request_ text, text_ text, raw_
         excluded.completion_tokens, excluded.cached_tokens, excluded.reasoning_tokens,
         excluded.service_time, excluded.retry_time, excluded.finish, excluded.error,
         excluded.message, excluded.status, excluded.recorded_at) $$;
+
+-- whether the attempt was under way, or lost; `mark` tells a settlement that is asked again
+CREATE FUNCTION settle(id_ bigint, mark_ bigint, usage_ bigint[], pusd_ bigint,
+    uncertain_ boolean, service_ float8, queue_ float8, error_ text, recorded boolean,
+    request_ text, text_ text, raw_ bytea, r_usage bigint[], r_service float8, retry_ float8,
+    finish_ text, r_error text, message_ text, status_ int)
+    RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE taken attempts;
+BEGIN
+    SELECT * INTO taken FROM attempts WHERE id = id_ FOR UPDATE;
+    IF NOT FOUND THEN RETURN false; END IF;
+    IF taken.state = 'settled' THEN RETURN taken.mark = mark_; END IF;
+    UPDATE attempts SET state = 'settled', mark = mark_, prompt_tokens = usage_[1],
+        completion_tokens = usage_[2], cached_tokens = usage_[3], reasoning_tokens = usage_[4],
+        pusd = pusd_, uncertain = uncertain_, service_time = service_, queue_time = queue_,
+        error = error_, ended_at = now_s() WHERE id = id_;
+    PERFORM book(taken, 1, CASE WHEN uncertain_ THEN 0 ELSE pusd_ END,
+        CASE WHEN uncertain_ THEN pusd_ ELSE 0 END);
+    IF recorded THEN
+        PERFORM record(id_, mark_, request_, text_, raw_, r_usage, r_service, retry_, finish_,
+            r_error, message_, status_);
+    END IF;
+    RETURN true;
+END $$;
 
 CREATE FUNCTION release(id_ bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE taken attempts;
