@@ -24,11 +24,7 @@ from abgnn.rollout.attempt import (
     most_usage,
 )
 from abgnn.rollout.calls import Call, Reply, replays, too_late
-from abgnn.rollout.clients.base import (
-    CallError,
-    Client,
-    Completion,
-)
+from abgnn.rollout.clients.base import CallError, Client, Completion
 from abgnn.rollout.ledger.awaited import AwaitedLedger, booked
 from abgnn.rollout.ledger.base import (
     ELSEWHERE,
@@ -39,9 +35,7 @@ from abgnn.rollout.ledger.base import (
     Response,
 )
 from abgnn.rollout.ledger.identity import identity
-from abgnn.rollout.ledger.money import (
-    cost,
-)
+from abgnn.rollout.ledger.money import cost
 from abgnn.rollout.limits.admission import Admission
 from abgnn.rollout.limits.backoff import retryable, wait_before
 from abgnn.rollout.limits.endpoint import EndpointGuard
@@ -297,5 +291,7 @@ class Gateway:
         if endpoint is None:
             return None
         if endpoint not in self._guards:
-            self._guards[endpoint] = EndpointGuard.of(backbone, self.settings.breaker, self.share)
+            self._guards[endpoint] = EndpointGuard.of(
+                endpoint, backbone, self.settings.breaker, self.share, self._books.leases
+            )
         return self._guards[endpoint]

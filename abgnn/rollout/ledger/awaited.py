@@ -7,15 +7,19 @@ futures, and tells when money or an awaited answer came free.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger, Limits, Response
+from abgnn.rollout.ledger.postgres_limits import Grant, Wish
 
 _POLL_S = 0.05  # how often settlements of other processes are looked for in a file
 _REMOTE_S = 1.0  # how often orphans are looked for in a database, which tells all else by itself
+
+
+Lease = Callable[[Wish], Awaitable[Grant]]
 
 
 @runtime_checkable
@@ -33,6 +37,7 @@ class RemoteLedger(Protocol):
         self, caller: Caller, attempt: Attempt, response: Response | None, request: str | None
     ) -> Future[None]: ...
     def calling_off(self, ticket: int) -> Future[None]: ...
+    def leasing(self, wish: Wish) -> Future[Grant]: ...
     def when_freed(self, freed: Callable[[], None]) -> None: ...
 
 
@@ -95,6 +100,15 @@ class AwaitedLedger:
             self.ledger.book(caller, attempt, response, request)
             return None
         return self._remote.booking(caller, attempt, response, request)
+
+    @property
+    def leases(self) -> Lease | None:
+        """Renews this process's part of an endpoint's limits; None: processes do not share them."""
+        return None if self._remote is None else self._lease
+
+    async def _lease(self, wish: Wish) -> Grant:
+        assert self._remote is not None
+        return await asyncio.wrap_future(self._remote.leasing(wish))
 
     async def change(self, woken: asyncio.Event | None = None) -> None:
         """Wait until other processes may have freed money or recorded an answer, or `woken`."""

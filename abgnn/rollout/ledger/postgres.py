@@ -14,6 +14,7 @@ from abgnn.rollout.ledger import postgres_operations as operations
 from abgnn.rollout.ledger.base import Account, Attempt, Caller, Limits, Response
 from abgnn.rollout.ledger.owners import lives, this_process
 from abgnn.rollout.ledger.postgres_engine import PostgresEngine
+from abgnn.rollout.ledger.postgres_limits import Grant, Wish, lease
 from abgnn.rollout.ledger.postgres_operations import Operation
 from abgnn.rollout.ledger.postgres_url import check_url, shown
 
@@ -107,6 +108,10 @@ class PostgresLedger:
     def losing_hope(self, caller: Caller, pusd: int, limits: Limits) -> Future[bool]:
         """See `hopeless`; orphans are not looked for."""
         return self._ask(operations.hopeless(caller, pusd, limits))
+
+    def leasing(self, wish: Wish) -> Future[Grant]:
+        """Renew this process's part of an endpoint's limits."""
+        return self._ask(lease(self._ready().owner, wish))
 
     def when_freed(self, freed: Callable[[], None]) -> None:
         """Have `freed` called, in the ledger's thread, when money or an awaited answer came."""

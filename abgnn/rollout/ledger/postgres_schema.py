@@ -38,6 +38,12 @@ CREATE TABLE accounts (
     reserved bigint NOT NULL DEFAULT 0, lost bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (run, phase));
 CREATE TABLE owners (owner text PRIMARY KEY, beat float8 NOT NULL, lease float8 NOT NULL);
+CREATE TABLE endpoints (
+    endpoint text PRIMARY KEY, requests float8 NOT NULL, tokens float8 NOT NULL,
+    at float8 NOT NULL, opened_at float8, prober text, probed_at float8);
+CREATE TABLE slots (
+    endpoint text REFERENCES endpoints, owner text, held int NOT NULL, wanted int NOT NULL,
+    PRIMARY KEY (endpoint, owner));
 """
 
 FUNCTIONS = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from itertools import count
 
 import pytest
@@ -11,21 +10,8 @@ import pytest
 from abgnn.rollout.ledger.base import Ledger
 from abgnn.rollout.ledger.memory import MemoryLedger
 from tests.rollout.ledger.places import Place, new_schema
-from tests.servers.postgres import MISSING, Postgres, binaries, started
 
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))]
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for all tests; what it could not book is kept in a folder of the tests'."""
-    if find_spec("psycopg") is None:
-        pytest.skip("needs psycopg: extra `postgres` is missing")
-    if binaries() is None:
-        pytest.skip(MISSING)
-    with pytest.MonkeyPatch.context() as patch, started() as server:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        yield server
 
 
 def maker(request: pytest.FixtureRequest) -> Callable[[], Place]:
