@@ -179,8 +179,8 @@ class Gateway:
         try:
             await booked(self._close(call, entry, attempt, result, recorded, body))
         except LedgerAway as away:  # paid, and on the books as lost: nobody gets it for nothing
-            refusal = CallError("ledger", str(away), service_time=attempt.service_time)
-            return as_response(refusal, so_far), None
+            unpaid = CallError("ledger", str(away), service_time=attempt.service_time)
+            return as_response(unpaid, so_far), None
         if pause is not None:
             so_far.retry_time += attempt.service_time
         return response, pause

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger, Limits, Response
 from abgnn.rollout.ledger.postgres_limits import Grant, Wish
@@ -120,7 +120,9 @@ class AwaitedLedger:
                 await asyncio.wait_for(woken.wait(), _POLL_S)
             return
         freed = self._freed()
-        waits = [freed] if woken is None else [freed, asyncio.ensure_future(woken.wait())]
+        waits: list[asyncio.Future[Any]] = [freed]
+        if woken is not None:
+            waits.append(asyncio.ensure_future(woken.wait()))
         try:
             await asyncio.wait(waits, timeout=_REMOTE_S, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -12,7 +12,7 @@ from abgnn.rollout.ledger.postgres_url import check_url, schema_of, shown
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_PATIENCE = {  # of the network, where the URL does not say otherwise
+_PATIENCE: dict[str, Any] = {  # of the network, where the URL does not say otherwise
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -79,9 +79,10 @@ def _library() -> Any:
 def _with_patience(url: str) -> str:
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    stated = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
-    stated.pop("options", None) if "search_path" in str(stated.get("options")) else None
-    return make_conninfo(**{**_PATIENCE, **stated})
+    stated: dict[str, Any] = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
+    if "search_path" in str(stated.get("options")):
+        del stated["options"]
+    return make_conninfo("", **(_PATIENCE | stated))
 
 
 def _check(db: Connection[Any], url: str, schema: str, readonly: bool) -> None:
