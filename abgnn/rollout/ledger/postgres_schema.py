@@ -2,6 +2,7 @@
 
 Every transaction that moves money first locks the rows of its runs, in order (`lock_runs`), so a
 cap is checked against sums that nobody else can change meanwhile, and nobody waits in a circle.
+Functions are PL/pgSQL, whose plans a connection keeps; those of SQL would be planned at every call.
 Times are seconds since the epoch by the database's clock; the clocks of hosts are never compared.
 """
 
@@ -47,6 +48,11 @@ CREATE TABLE slots (
 """
 
 FUNCTIONS = """
+DO $$ BEGIN  -- half the time of a settlement; a server may be built without it
+    ALTER TABLE responses ALTER request SET COMPRESSION lz4, ALTER text SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported OR syntax_error OR invalid_parameter_value THEN NULL;
+END $$;
+
 CREATE FUNCTION now_s() RETURNS float8 LANGUAGE sql VOLATILE AS
     $$ SELECT extract(epoch FROM clock_timestamp())::float8 $$;
 
@@ -67,14 +73,16 @@ CREATE FUNCTION beat(owner_ text, lease_ float8) RETURNS void LANGUAGE sql AS $$
 
 -- whether an amount fits beside what is booked, with or without what is under way
 CREATE FUNCTION fits(run_ text, phase_ text, pusd_ bigint, run_cap bigint, phase_cap bigint,
-    under_way boolean) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT (run_cap IS NULL OR all_of + pusd_ <= run_cap)
+    under_way boolean) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT (run_cap IS NULL OR all_of + pusd_ <= run_cap)
         AND (phase_cap IS NULL OR own + pusd_ <= phase_cap)
     FROM (SELECT coalesce(sum(booked), 0) AS all_of,
             coalesce(sum(booked) FILTER (WHERE phase = phase_), 0) AS own
         FROM (SELECT phase, spent + uncertain + lost
                 + CASE WHEN under_way THEN reserved ELSE 0 END AS booked
-            FROM accounts WHERE run = run_) AS phases) AS sums $$;
+            FROM accounts WHERE run = run_) AS phases) AS sums);
+END $$;
 
 -- an attempt's ticket; 0: the same call is under way elsewhere, or recorded; NULL: a cap forbids it
 CREATE FUNCTION reserve(id_ bigint, run_ text, phase_ text, query_ text, sample_ bigint,
@@ -126,7 +134,8 @@ END $$;
 -- the response of an attempt that `settle` has just closed
 CREATE FUNCTION record(id_ bigint, mark_ bigint, request_ text, text_ text, raw_ bytea,
     usage_ bigint[], service_ float8, retry_ float8, finish_ text, error_ text, message_ text,
-    status_ int) RETURNS void LANGUAGE sql AS $$
+    status_ int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO responses SELECT key, model, sample, request_, text_, raw_, usage_[1], usage_[2],
         usage_[3], usage_[4], service_, retry_, finish_, error_, message_, status_, now_s()
         FROM attempts WHERE id = id_ AND mark = mark_
@@ -136,7 +145,8 @@ CREATE FUNCTION record(id_ bigint, mark_ bigint, request_ text, text_ text, raw_
         excluded.request, excluded.text, excluded.raw, excluded.prompt_tokens,
         excluded.completion_tokens, excluded.cached_tokens, excluded.reasoning_tokens,
         excluded.service_time, excluded.retry_time, excluded.finish, excluded.error,
-        excluded.message, excluded.status, excluded.recorded_at) $$;
+        excluded.message, excluded.status, excluded.recorded_at);
+END $$;
 
 -- whether the attempt was under way, or lost; `mark` tells a settlement that is asked again
 CREATE FUNCTION settle(id_ bigint, mark_ bigint, usage_ bigint[], pusd_ bigint,
