@@ -1,6 +1,7 @@
 """`abgnn recordings`: what a recording holds and what was paid, as tables or as JSON lines.
 
-Reads the recording and changes nothing of it, also while a run writes to it.
+Reads the recording and changes nothing of it, also while a run writes to it; `copy FROM TO` moves
+what it holds between a file and a database.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ def add_arguments(parser: Parser) -> None:
     """A recording, and what becomes of it."""
     parser.description = (
         "Size and age of a recording; calls, tokens and USD by model, phase and day. It may be "
-        "read while a run writes to it."
+        "read while a run writes to it. `copy FROM TO` copies it into a new one: a file into a "
+        "PostgreSQL database (postgresql://user@host/database), or back."
     )
-    text = "a recording: rollout.recording.path of a config, or --recording"
-    parser.add_argument("file", metavar="FILE", help=text)
+    text = "a recording, rollout.recording.path of a config or --recording: a file, or a URL"
+    parser.add_argument("file", metavar="FILE|URL|copy", help=text)
+    text = "after `copy`: the recording that is read, and the new one"
+    parser.add_argument("places", metavar="FROM TO", nargs="*", help=text)
     parser.add_argument("--export", choices=["jsonl"], help="one JSON object per attempt instead")
     text = "with --export: a file instead of the standard output"
     parser.add_argument("--out", metavar="FILE", help=text)
@@ -43,15 +47,19 @@ def run(args: Namespace, console: Console) -> int:
     """
     from abgnn.cli.views.recordings import plain, show
     from abgnn.rollout.ledger.read import attempts, summarise
-    from abgnn.rollout.ledger.schema import open_readonly
+    from abgnn.rollout.ledger.snapshot import check_readable
 
-    path = Path(args.file)
+    if args.file == "copy" and args.places:
+        return _copy(args.places, console)
+    if args.places:
+        raise ConfigError("FILE", " ".join([args.file, *args.places]), "one, or copy FROM TO")
+    path = args.file
     if args.export is None:
         if args.out is not None or args.texts:
             raise ConfigError("--export", None, "jsonl, with --out or --texts")
         show(summarise(path), path, console)
         return 0
-    open_readonly(path).close()  # a recording that cannot be read stops us before we write
+    check_readable(path)  # a recording that cannot be read stops us before we write
     lines = (json.dumps(line) + "\n" for line in attempts(path, texts=args.texts))
     if args.out is None:
         _to_pipe(lines, console.file)
@@ -71,8 +79,20 @@ def _to_pipe(lines: Iterator[str], out: IO[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _to_file(lines: Iterator[str], recording: Path, out: Path) -> int:
-    if out.exists() and out.samefile(recording):
+def _copy(places: list[str], console: Console) -> int:
+    from abgnn.cli.views.recordings import plain
+    from abgnn.rollout.ledger.copying import copy_recording
+    from abgnn.rollout.ledger.postgres_url import shown
+
+    if len(places) != 2:
+        raise ConfigError("copy", " ".join(places), "two recordings: FROM TO")
+    count = copy_recording(*places)
+    console.print(f"{count} attempts: {plain(shown(places[1]))}", markup=False, highlight=False)
+    return 0
+
+
+def _to_file(lines: Iterator[str], recording: str, out: Path) -> int:
+    if out.exists() and os.path.exists(recording) and out.samefile(recording):
         raise ConfigError("--out", str(out), "another file than the recording")
     count = 0
     try:

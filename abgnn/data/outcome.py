@@ -20,6 +20,7 @@ ErrorKind = Literal[
     "usage",
     "deadline",
     "budget",
+    "ledger",
     "circuit",
     "unrecorded",
     "tool",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from dataclasses import dataclass, field, replace
 
 from abgnn.data.backbone import Usage
-from abgnn.rollout.calls import Call
+from abgnn.rollout.calls import TIME_UP, Call
 from abgnn.rollout.clients.base import CallError, Client, Completion, CountsPrompts
 from abgnn.rollout.ledger.base import Attempt, Caller, Response
 from abgnn.rollout.ledger.money import cost, worst_case
 from abgnn.rollout.limits.endpoint import EndpointGuard
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no limit is stated
+
+
+class Elsewhere(Exception):
+    """The same call is under way in another process: its answer will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,33 @@ def most_usage(client: Client, call: Call) -> Usage:
     if isinstance(client, CountsPrompts):
         return replace(most, prompt_tokens=client.prompt_tokens(call.messages, call.query))
     return most
+
+
+async def dispatched(
+    client: Client, call: Call, so_far: Progress, *, guarded: bool
+) -> Completion | CallError:
+    """The client's one call, cut at the deadline.
+
+    Args:
+        guarded: whether it goes to an endpoint, so that what a bug cost is unknown.
+    """
+    left = call.seconds - so_far.retry_time
+    work = client.complete(call.backbone, call.messages, query=call.query, sample=call.sample)
+    began = time.perf_counter()
+    try:
+        done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
+    except asyncio.TimeoutError:
+        seconds = time.perf_counter() - began
+        return CallError("deadline", TIME_UP, usage=None, service_time=min(seconds, left))
+    except CallError as failure:
+        return failure
+    except Exception as bug:  # a client's bug fails this call only
+        message, usage = f"{type(bug).__name__}: {bug}", None if guarded else Usage()
+        seconds = time.perf_counter() - began
+        return CallError("internal", message, usage=usage, service_time=seconds)
+    if done.service_time > left:  # on a clock of its own: simulated seconds
+        return CallError("deadline", TIME_UP, usage=done.usage, service_time=left)
+    return done
 
 
 def as_attempt(

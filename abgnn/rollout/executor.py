@@ -22,8 +22,7 @@ from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.graph_run import along
 from abgnn.rollout.ledger.attempts import AttemptCounts
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger
-from abgnn.rollout.ledger.memory import MemoryLedger
-from abgnn.rollout.ledger.sqlite import SqliteLedger
+from abgnn.rollout.ledger.opening import open_ledger
 from abgnn.rollout.ledger.trace import TraceFile
 from abgnn.rollout.loop import EventLoopThread
 from abgnn.rollout.plan_checks import bounded, check_plan, used_backbones
@@ -90,8 +89,7 @@ class Executor:
         self._backbones = {b.name: bounded(b, settings.caps) for b in catalogue}
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
-        path = settings.recording.path
-        self.ledger: Ledger = MemoryLedger() if path is None else SqliteLedger(path)
+        self.ledger: Ledger = open_ledger(settings.recording.path)
         self.attempts = AttemptCounts()
         self._trace = None if settings.trace is None else TraceFile(settings.trace)
         self._gateway = Gateway(client, settings, self.ledger, self._on_attempt, 1 / processes)

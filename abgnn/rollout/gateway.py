@@ -6,31 +6,36 @@ The order: recording → circuit → slot and rate → money → client → ledg
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 
 from abgnn.data.backbone import Backbone, Usage
-from abgnn.rollout.attempt import Entry, Progress, as_attempt, as_response, most_usage
-from abgnn.rollout.calls import TIME_UP, Call, Reply, replays, too_late
-from abgnn.rollout.clients.base import (
-    CallError,
-    Client,
-    Completion,
+from abgnn.rollout.attempt import (
+    Elsewhere,
+    Entry,
+    Progress,
+    as_attempt,
+    as_response,
+    dispatched,
+    most_usage,
 )
+from abgnn.rollout.calls import Call, Reply, replays, too_late
+from abgnn.rollout.clients.base import CallError, Client, Completion
+from abgnn.rollout.ledger.awaited import AwaitedLedger, booked
 from abgnn.rollout.ledger.base import (
+    ELSEWHERE,
     Attempt,
     Caller,
     Ledger,
-    Limits,
+    LedgerAway,
     Response,
 )
 from abgnn.rollout.ledger.identity import identity
-from abgnn.rollout.ledger.money import (
-    cost,
-)
+from abgnn.rollout.ledger.money import cost
 from abgnn.rollout.limits.admission import Admission
 from abgnn.rollout.limits.backoff import retryable, wait_before
 from abgnn.rollout.limits.endpoint import EndpointGuard
@@ -63,47 +68,58 @@ class Gateway:
     ) -> None:
         self.client, self.settings, self.ledger = client, settings, ledger
         self.on_attempt, self.share = on_attempt, share
+        self._books = AwaitedLedger(ledger)
         self.exhausted: str | None = None  # the refusal of a run's or a phase's cap
         self._guards: dict[str, EndpointGuard] = {}
         self._pending: dict[str, asyncio.Future[None]] = {}
         self._caps = RunCaps(settings.caps)
-        self._admission = Admission(ledger)
+        self._admission = Admission(self._books)
         self._rng = random.Random()
 
     async def call(self, call: Call) -> Reply:
         """Answer a call; failures are responses with an `error`. Raises only when cancelled."""
         recording = self.settings.recording
+        so_far = Progress()
         if not (recording.reads or recording.writes):
-            return await self._live(call, None)
+            return await self._live(call, so_far, None)
         request = self.client.request(call.backbone, call.messages, call.query)
         key, body = identity(request, call.caller.sample, call.repeat)
         call = replace(call, caller=replace(call.caller, key=key))
         if not recording.reads:
-            return await self._live(call, body)
+            return await self._live(call, so_far, body)
+        elsewhere = False
         while True:
-            recorded = self.ledger.lookup(key)
+            try:
+                recorded = await self._books.lookup(key)
+            except LedgerAway as away:
+                return Reply(Response("", Usage(), 0.0, error="ledger", message=str(away)))
             if recorded is not None and replays(recorded, recording, call.seconds):
                 return self._replayed(call, recorded)
             if recording.offline:
                 return Reply(Response("", Usage(), 0.0, error="unrecorded", message="not recorded"))
-            if key not in self._pending:
-                break
-            await asyncio.wait([self._pending[key]])  # the same call is under way
-        mine = self._pending[key] = asyncio.get_running_loop().create_future()
-        try:
-            return await self._live(call, body)
-        finally:
-            del self._pending[key]
-            mine.set_result(None)
+            if elsewhere:
+                waited, elsewhere = time.perf_counter(), False
+                await self._books.change()
+                so_far.queue_time += time.perf_counter() - waited
+                continue
+            if key in self._pending:
+                await asyncio.wait([self._pending[key]])  # the same call is under way
+                continue
+            mine = self._pending[key] = asyncio.get_running_loop().create_future()
+            try:
+                return await self._live(call, so_far, body)
+            except Elsewhere:
+                elsewhere = True  # or recorded since we looked
+            finally:
+                del self._pending[key]
+                mine.set_result(None)
 
     def book(
         self, caller: Caller, backbone: Backbone, text: str, usage: Usage, seconds: float
     ) -> Reply:
         """Book a call that was made elsewhere: it is paid already, so no cap refuses it."""
         attempt = Attempt(usage, cost(backbone, usage), False, seconds, 0.0, None)
-        ticket = self.ledger.reserve(caller, 0, Limits())
-        assert ticket is not None, "what costs nothing is never refused"
-        self.ledger.settle(ticket, attempt)
+        self._books.book(caller, attempt)
         if self.on_attempt is not None:
             self.on_attempt(caller, attempt)
         return Reply(Response(text, usage, seconds), 1, attempt.pusd)
@@ -117,12 +133,19 @@ class Gateway:
             recorded = too_late(recorded, call.seconds)
         return Reply(recorded)
 
-    async def _live(self, call: Call, body: str | None) -> Reply:
-        """Make attempts until one succeeds or no retry is allowed."""
-        so_far = Progress()
+    async def _live(self, call: Call, so_far: Progress, body: str | None) -> Reply:
+        """Make attempts until one succeeds or no retry is allowed.
+
+        Raises:
+            Elsewhere: another process makes the same call.
+        """
         while True:
             so_far.attempts += 1
-            response, pause = await self._attempt(call, so_far, body)
+            try:
+                response, pause = await self._attempt(call, so_far, body)
+            except Elsewhere:
+                so_far.attempts -= 1
+                raise
             if pause is None:
                 return Reply(response, so_far.attempts, so_far.paid, so_far.queue_time)
             await asyncio.sleep(pause)
@@ -137,11 +160,11 @@ class Gateway:
             entry = await self._admitted(call, so_far)
         except CallError as refusal:
             so_far.queue_time += time.perf_counter() - began
-            return self._refused(call, so_far, refusal, body), None
+            return await self._refused(call, so_far, refusal, body), None
         queued = time.perf_counter() - began
         so_far.queue_time += queued
         try:
-            result = await self._dispatch(call, so_far, entry)
+            result = await dispatched(self.client, call, so_far, guarded=entry.guard is not None)
         except asyncio.CancelledError:
             gone = CallError("cancelled", "", usage=None)
             attempt = as_attempt(self.client, call, gone, queued)
@@ -153,38 +176,21 @@ class Gateway:
         pause = self._pause(call, so_far, entry, result)
         response = as_response(result, so_far)
         recorded = response if pause is None and self.settings.recording.writes else None
-        self._close(call, entry, attempt, result, recorded, body)
+        try:
+            await booked(self._close(call, entry, attempt, result, recorded, body))
+        except LedgerAway as away:  # paid, and on the books as lost: nobody gets it for nothing
+            unpaid = CallError("ledger", str(away), service_time=attempt.service_time)
+            return as_response(unpaid, so_far), None
         if pause is not None:
             so_far.retry_time += attempt.service_time
         return response, pause
-
-    async def _dispatch(self, call: Call, so_far: Progress, entry: Entry) -> Completion | CallError:
-        """The client's one call, cut at the deadline."""
-        left = call.seconds - so_far.retry_time
-        work = self.client.complete(
-            call.backbone, call.messages, query=call.query, sample=call.sample
-        )
-        began = time.perf_counter()
-        try:
-            done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
-        except asyncio.TimeoutError:
-            seconds = time.perf_counter() - began
-            return CallError("deadline", TIME_UP, usage=None, service_time=min(seconds, left))
-        except CallError as failure:
-            return failure
-        except Exception as bug:  # a client's bug fails this call only
-            message, usage = f"{type(bug).__name__}: {bug}", None if entry.guard else Usage()
-            seconds = time.perf_counter() - began
-            return CallError("internal", message, usage=usage, service_time=seconds)
-        if done.service_time > left:  # on a clock of its own: simulated seconds
-            return CallError("deadline", TIME_UP, usage=done.usage, service_time=left)
-        return done
 
     async def _admitted(self, call: Call, so_far: Progress) -> Entry:
         """Pass circuit, slot, rate and caps.
 
         Raises:
-            CallError: `circuit`, `budget`, or `cancelled` (the rollout's `stop` is set).
+            CallError: `circuit`, `budget`, `ledger`, or `cancelled` (the rollout's `stop` is set).
+            Elsewhere: another process makes the same call.
         """
         guard = self._guard(call.backbone)
         # a prompt is rendered only where its length matters
@@ -215,10 +221,17 @@ class Gateway:
         """A ticket of the ledger.
 
         Raises:
-            CallError: `budget`: the cap of the run or the phase leaves too little.
+            CallError: `budget`: the cap of the run or the phase leaves too little; `ledger`: it
+                cannot be reached.
+            Elsewhere: another process makes the same call.
         """
-        limits = self._caps.limits(caller.phase)
-        ticket = await self._admission.reserve(caller, reserved, limits, call.age)
+        limits, alone = self._caps.limits(caller.phase), self.settings.recording.shares
+        try:
+            ticket = await self._admission.reserve(caller, reserved, limits, call.age, alone=alone)
+        except LedgerAway as away:
+            raise CallError("ledger", str(away)) from away
+        if ticket == ELSEWHERE:
+            raise Elsewhere
         if ticket is None:
             self.exhausted = self._caps.refusal(caller.phase, reserved)
             raise CallError("budget", self.exhausted)
@@ -232,15 +245,19 @@ class Gateway:
         result: Completion | CallError,
         response: Response | None,
         body: str | None,
-    ) -> None:
-        """Report the end of an attempt to ledger, query cap, limits and circuit."""
-        self.ledger.settle(entry.ticket, attempt, response, body)
+    ) -> Future[None] | None:
+        """Report the end of an attempt to ledger, query cap, limits and circuit.
+
+        It will be booked, awaited (`booked`) or not.
+        """
+        pending = self._books.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
         call.query_cap.settle(entry.reserved, attempt.pusd)
         if entry.guard is not None:
             entry.guard.leave(result, attempt.usage, entry.expected)
         if self.on_attempt is not None:
             self.on_attempt(entry.caller, attempt)
+        return pending
 
     def _pause(
         self, call: Call, so_far: Progress, entry: Entry, result: Completion | CallError
@@ -255,16 +272,15 @@ class Gateway:
         spent = so_far.retry_time + result.service_time
         return None if pause is None or spent + pause >= call.seconds else pause
 
-    def _refused(
+    async def _refused(
         self, call: Call, so_far: Progress, refusal: CallError, body: str | None
     ) -> Response:
         """The response where no attempt was admitted; the usage of earlier ones counts."""
         attempt = Attempt(Usage(), 0, False, 0.0, so_far.queue_time, refusal.kind)
         response = as_response(refusal, so_far)
-        if self.settings.recording.writes:
-            ticket = self.ledger.reserve(call.caller, 0, Limits())
-            assert ticket is not None, "what costs nothing is never refused"
-            self.ledger.settle(ticket, attempt, response, body)
+        if self.settings.recording.writes and refusal.kind != "ledger":
+            with suppress(LedgerAway):
+                await booked(self._books.book(call.caller, attempt, response, body))
         if self.on_attempt is not None:
             self.on_attempt(call.caller, attempt)
         so_far.attempts -= 1
@@ -275,5 +291,7 @@ class Gateway:
         if endpoint is None:
             return None
         if endpoint not in self._guards:
-            self._guards[endpoint] = EndpointGuard.of(backbone, self.settings.breaker, self.share)
+            self._guards[endpoint] = EndpointGuard.of(
+                endpoint, backbone, self.settings.breaker, self.share, self._books.leases
+            )
         return self._guards[endpoint]

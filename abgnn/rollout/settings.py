@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from abgnn.errors import ConfigError
+from abgnn.rollout.ledger.postgres_url import check_url, is_url
 from abgnn.sandbox import Strength
 
 Mode = Literal["live", "record", "replay", "replay-or-live"]
@@ -23,10 +24,12 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Recording:
-    """The file that calls and their cost are recorded in.
+    """Where calls and their cost are recorded.
 
     Args:
-        path: one SQLite file, made if need be; None: nothing is written, every call is live.
+        path: one SQLite file, made if need be, or `postgresql://user@host/database`, which hosts
+            share (extra `postgres`; never with a password in it); None: nothing is written, every
+            call is live.
         mode: `live` calls and books money only; `record` calls and records anew; `replay`
             answers from the file alone and spends nothing; `replay-or-live` calls what is not
             recorded yet.
@@ -40,6 +43,8 @@ class Recording:
 
     def __post_init__(self) -> None:
         _one_of("recording.mode", self.mode, get_args(Mode))
+        if self.path is not None and is_url(self.path):
+            check_url(self.path)
         if self.path is None and self.mode in ("record", "replay"):
             raise ConfigError("recording.path", None, f"a file, for mode {self.mode!r}")
         if not self.run.strip():
@@ -54,6 +59,11 @@ class Recording:
     def writes(self) -> bool:
         """Whether responses are recorded."""
         return self.path is not None and self.mode in ("record", "replay-or-live")
+
+    @property
+    def shares(self) -> bool:
+        """Whether a call that another process has under way is waited for, not made again."""
+        return self.path is not None and self.mode == "replay-or-live"
 
     @property
     def offline(self) -> bool:

@@ -10,11 +10,11 @@ from abgnn.data.backbone import Usage
 from abgnn.data.outcome import ErrorKind
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
+from abgnn.rollout.ledger.awaited import AwaitedLedger, booked
 from abgnn.rollout.ledger.base import (
     Attempt,
     Caller,
     Ledger,
-    Limits,
     Response,
 )
 from abgnn.rollout.ledger.identity import identity
@@ -47,7 +47,7 @@ class Toolbox:
     """
 
     def __init__(self, settings: RolloutSettings, ledger: Ledger) -> None:
-        self.settings, self.ledger = settings, ledger
+        self.settings, self.ledger = settings, AwaitedLedger(ledger)
         self._sandbox: Sandbox | None = None
         self._tools: dict[str, Tool] = {}
         self._passed: dict[tuple[str, str], bool | None] = {}
@@ -93,14 +93,14 @@ class Toolbox:
         parameters = {"query": query.text, "timeout_s": self.settings.tools.timeout_s}
         request = {"model": f"tool:{name}", "messages": reply, "parameters": parameters}
         key, body = identity(request, caller.sample)
-        recorded = self.ledger.lookup(key) if recording.reads else None
+        recorded = await self.ledger.lookup(key) if recording.reads else None
         if recorded is not None:
             from abgnn.sandbox.tools import ToolResult
 
             return ToolResult(recorded.text, recorded.error is None, recorded.service_time)
         result = await self._run(name, query, reply)
         if result is not None and recording.writes:
-            self._record(replace(caller, key=key, model=f"tool:{name}"), body, result)
+            await self._record(replace(caller, key=key, model=f"tool:{name}"), body, result)
         return result
 
     async def _run(self, name: str, query: Query, reply: str) -> ToolResult | None:
@@ -113,13 +113,11 @@ class Toolbox:
         except SandboxError as error:
             return ToolResult(f"(the tool could not run: {error})", False, 0.0)
 
-    def _record(self, caller: Caller, body: str, result: ToolResult) -> None:
-        ticket = self.ledger.reserve(caller, 0, Limits())
-        assert ticket is not None, "what costs nothing is never refused"
+    async def _record(self, caller: Caller, body: str, result: ToolResult) -> None:
         error: ErrorKind | None = None if result.ok else "tool"
         attempt = Attempt(Usage(), 0, False, result.seconds, 0.0, error)
         response = Response(result.text, Usage(), result.seconds, error=error)
-        self.ledger.settle(ticket, attempt, response, body)
+        await booked(self.ledger.book(caller, attempt, response, body))
 
     def close(self) -> None:
         """End the sandbox; may be called again."""

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from abgnn.rollout.ledger.money import dollars
+from abgnn.rollout.ledger.postgres_url import is_url, shown
 from abgnn.rollout.ledger.read import Summary, Sums, utc
 
 _CAPTION = "USD; at most +: for attempts whose reply did not say; lost, under way: their worst case"
 
 
-def show(summary: Summary, path: Path, console: Console) -> None:
+def show(summary: Summary, path: str | Path, console: Console) -> None:
     """The tables."""
     console.print(_overview(summary, path))
     if summary.total is None:
@@ -40,9 +41,9 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _overview(summary: Summary, path: Path) -> Table:
+def _overview(summary: Summary, path: str | Path) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_row("file", Text(plain(str(path))))
+    table.add_row("database" if is_url(path) else "file", Text(plain(shown(str(path)))))
     table.add_row("size", _size(summary.size))
     failures = f", {summary.failures:,} of them failures" if summary.failures else ""
     table.add_row("responses", f"{summary.responses:,}{failures}")

@@ -1,7 +1,7 @@
 """`Ledger`: the interface to recorded responses, attempts and money.
 
-It is implemented by `MemoryLedger` (one process, nothing recorded) and `SqliteLedger` (a file that
-threads, processes and later runs share).
+It is implemented by `MemoryLedger` (one process, nothing recorded), `SqliteLedger` (a file that
+threads, processes and later runs share) and `PostgresLedger` (a database that hosts share).
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ from typing import Protocol
 
 from abgnn.data.backbone import Usage
 from abgnn.data.outcome import ErrorKind
+
+ELSEWHERE = 0
+"""In place of a ticket: the same call is under way in another process, or just recorded by it."""
+
+
+class LedgerAway(RuntimeError):
+    """A database that cannot be reached: no call begins, for what it cost could not be booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,14 @@ class Ledger(Protocol):
         """The recorded response of a call."""
         ...
 
-    def reserve(self, caller: Caller, pusd: int, limits: Limits) -> int | None:
+    def reserve(
+        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+    ) -> int | None:
         """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it.
 
-        The check and the booking are one transaction over all processes.
+        The check and the booking are one transaction over all processes. With `alone` it is
+        `ELSEWHERE` while another process has an attempt of the same call (`caller.key`) under way,
+        or where a reply to it has been recorded.
         """
         ...
 
@@ -150,6 +161,16 @@ class Ledger(Protocol):
         All in one transaction. `request` is the canonical JSON that the key stands for; with
         `response` None only the money is booked.
         """
+        ...
+
+    def book(
+        self,
+        caller: Caller,
+        attempt: Attempt,
+        response: Response | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Book a call that was made without us, or not at all; no cap refuses it."""
         ...
 
     def release(self, ticket: int) -> None:

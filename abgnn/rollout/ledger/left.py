@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from abgnn.rollout.ledger.money import dollars
-from abgnn.rollout.ledger.sqlite import SqliteLedger
+from abgnn.rollout.ledger.opening import open_ledger
+from abgnn.rollout.ledger.postgres_url import is_url
 from abgnn.rollout.settings import RolloutSettings
 
 
 def left_usd(settings: RolloutSettings) -> float | None:
     """USD under the run's cap, less what is booked to the run already; None: no cap."""
     cap, recording = settings.caps.run_usd, settings.recording
-    if cap is None or recording.path is None or not Path(recording.path).exists():
+    if cap is None or recording.path is None:
         return cap
-    ledger = SqliteLedger(recording.path, readonly=True)
+    here = is_url(recording.path)
+    if not (here or os.path.exists(recording.path)):
+        return cap
+    ledger = open_ledger(recording.path, readonly=not here)  # a database's tables are made now
     try:
         booked = sum(a.committed for a in ledger.accounts() if a.run == recording.run)
     finally:

@@ -62,8 +62,13 @@ class MemoryLedger:
         """Always None."""
         return None
 
-    def reserve(self, caller: Caller, pusd: int, limits: Limits) -> int | None:
-        """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it."""
+    def reserve(
+        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+    ) -> int | None:
+        """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it.
+
+        There is no other process, so `alone` changes nothing.
+        """
         at = (caller.run, caller.phase)
         with self._lock:
             phase, run = self._phases.get(at), self._runs.get(caller.run)
@@ -108,6 +113,18 @@ class MemoryLedger:
                     money.uncertain += attempt.pusd
                 else:
                     money.spent += attempt.pusd
+
+    def book(
+        self,
+        caller: Caller,
+        attempt: Attempt,
+        response: Response | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Book a call that was made without us, or not at all; no cap refuses it."""
+        ticket = self.reserve(caller, 0, Limits())
+        assert ticket is not None, "what costs nothing is never refused"
+        self.settle(ticket, attempt, response, request)
 
     def release(self, ticket: int) -> None:
         """Withdraw an attempt that was never dispatched; LookupError if none is under way."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from abgnn.rollout.ledger.lost import lost_until
 from abgnn.rollout.ledger.money import dollars
-from abgnn.rollout.ledger.schema import open_readonly, wal
+from abgnn.rollout.ledger.snapshot import Snapshot, snapshot
 
-_ATTEMPTS = """(SELECT *, CASE WHEN state = 'open' AND dead(owner, started_at) THEN 'lost'
-    ELSE state END AS now FROM attempts)"""
+_ATTEMPTS = """(SELECT *, CASE WHEN state = 'open' AND {dead} THEN 'lost'
+    ELSE state END AS now FROM attempts) AS a"""
 
-_SUMS = """sum(now = 'settled'), sum(now = 'settled' AND error IS NOT NULL),
+_SUMS = """count(*) FILTER (WHERE now = 'settled'),
+    count(*) FILTER (WHERE now = 'settled' AND error IS NOT NULL),
     sum(coalesce(prompt_tokens, 0)), sum(coalesce(completion_tokens, 0)),
     sum(CASE WHEN now = 'settled' AND NOT uncertain THEN pusd ELSE 0 END),
     sum(CASE WHEN now = 'settled' AND uncertain THEN pusd ELSE 0 END),
@@ -82,54 +80,58 @@ class Summary:
     errors: dict[str, int]
 
 
-def summarise(path: Path) -> Summary:
+def summarise(path: str | Path) -> Summary:
     """Sums over a recording, whether or not a run writes to it right now.
 
     Raises:
         ConfigError: there is none, or it is no recording of abgnn.
     """
-    with _snapshot(path) as db:
+    with snapshot(path) as now:
         recorded = "SELECT count(*), count(error), min(recorded_at), max(recorded_at)"
-        responses, failures, *recorded_at = db.execute(f"{recorded} FROM responses").fetchone()
-        spans = "min(started_at), max(started_at), max(ended_at)"
-        states = f"SELECT sum(now = 'open'), sum(now = 'lost'), {spans} FROM {_ATTEMPTS}"
-        under_way, lost, *times = db.execute(states).fetchone()
+        responses, failures, *recorded_at = now.row(f"{recorded} FROM responses")
+        under_way, lost, *times = now.row(
+            "SELECT count(*) FILTER (WHERE now = 'open'), count(*) FILTER (WHERE now = 'lost'),"
+            f" min(started_at), max(started_at), max(ended_at) FROM {_attempts(now)}"
+        )
         moments = [t for t in (*recorded_at, *times) if t is not None]
         kinds = "SELECT error, count(*) FROM attempts WHERE error IS NOT NULL GROUP BY 1"
         return Summary(
-            size=sum(p.stat().st_size for p in (path, wal(path)) if p.exists()),
+            size=now.size,
             responses=responses,
             failures=failures,
             first=min(moments, default=None),
             last=max(moments, default=None),
-            under_way=under_way or 0,
-            lost=lost or 0,
-            total=next(iter(_sums(db, "'all'")), None),
-            by_model=_sums(db, "model", "backbone"),
-            by_phase=_sums(db, "run", "phase"),
-            by_day=_sums(db, "date(started_at, 'unixepoch')"),
-            errors=dict(db.execute(f"{kinds} ORDER BY 2 DESC, 1").fetchall()),
+            under_way=under_way,
+            lost=lost,
+            total=next(iter(_sums(now, "'all'")), None),
+            by_model=_sums(now, "model", "backbone"),
+            by_phase=_sums(now, "run", "phase"),
+            by_day=_sums(now, now.day),
+            errors=dict(now.rows(f"{kinds} ORDER BY 2 DESC, 1")),
         )
 
 
-def attempts(path: Path, *, texts: bool = False) -> Iterator[dict[str, Any]]:
+def attempts(path: str | Path, *, texts: bool = False) -> Iterator[dict[str, Any]]:
     """Every attempt in order, JSON-able, named as in the trace; dollars in USD, times in UTC.
 
     Args:
         path: the recording.
         texts: with `request` and `text`, as they are recorded for the attempt's key.
     """
-    what, source = ", ".join(f"a.{name}" for name in _TRACE), f"{_ATTEMPTS} AS a"
-    if texts:
-        what += ", r.request, r.text"
-        source += " LEFT JOIN responses AS r ON r.key = a.key"
-    with _snapshot(path) as db:
-        for row in db.execute(f"SELECT {what} FROM {source} ORDER BY a.id"):
-            yield _line(dict(zip((*_TRACE, "request", "text"), row, strict=False)))
+    what = ", ".join(f"a.{name}" for name in _TRACE)
+    with snapshot(path) as now:
+        source = _attempts(now)
+        if texts:
+            what += f", r.request, r.text, {now.raw}"
+            source += " LEFT JOIN responses AS r ON r.key = a.key"
+        for row in now.rows(f"SELECT {what} FROM {source} ORDER BY {now.order}"):
+            yield _line(dict(zip((*_TRACE, "request", "text", "raw"), row, strict=False)))
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     pusd, reserved, uncertain = row.pop("pusd"), row.pop("reserved"), row["uncertain"]
+    if (raw := row.pop("raw", None)) is not None:
+        row["text"] = bytes(raw)
     row["state"] = row.pop("now")
     row["usd"] = None if pusd is None else dollars(pusd)
     row["reserved_usd"] = dollars(reserved)
@@ -148,29 +150,13 @@ def utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 
-def _sums(db: sqlite3.Connection, *by: str) -> tuple[Sums, ...]:
-    order = ", ".join(str(i + 1) for i in range(len(by)))
-    rows = db.execute(
-        f"SELECT {', '.join(by)}, {_SUMS} FROM {_ATTEMPTS} GROUP BY {order} ORDER BY {order}"
+def _sums(now: Snapshot, *by: str) -> tuple[Sums, ...]:
+    order, named = ", ".join(str(i + 1) for i in range(len(by))), len(by)
+    rows = now.rows(
+        f"SELECT {', '.join(by)}, {_SUMS} FROM {_attempts(now)} GROUP BY {order} ORDER BY {order}"
     )
-    return tuple(Sums(tuple(row[: len(by)]), *row[len(by) :]) for row in rows)
+    return tuple(Sums(tuple(row[:named]), *map(int, row[named:])) for row in rows)
 
 
-@contextmanager
-def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """One moment of the file; SQL's `dead(owner, since)`: whether an open attempt is lost."""
-    until: dict[str, float | None] = {}
-
-    def dead(owner: str, since: float) -> bool:
-        if owner not in until:
-            until[owner] = lost_until(owner)
-        end = until[owner]
-        return end is not None and since <= end
-
-    db = open_readonly(path)
-    try:
-        db.create_function("dead", 2, dead)
-        db.execute("BEGIN")
-        yield db
-    finally:
-        db.close()
+def _attempts(now: Snapshot) -> str:
+    return _ATTEMPTS.format(dead=now.dead)

@@ -20,6 +20,7 @@ APPLICATION = int.from_bytes(b"abgn", "big")  # in the file's header
 VERSION = 1
 BUSY_S = 60.0  # how long a write waits for other processes' writes
 
+OPEN_KEYS = "CREATE INDEX IF NOT EXISTS open_keys ON attempts (key) WHERE state = 'open'"
 SCHEMA = (
     """CREATE TABLE responses (
         key TEXT PRIMARY KEY, model TEXT NOT NULL, sample INTEGER NOT NULL,
@@ -39,6 +40,7 @@ SCHEMA = (
         reasoning_tokens INTEGER, pusd INTEGER, uncertain INTEGER,
         service_time REAL, queue_time REAL, error TEXT, ended_at REAL)""",
     "CREATE INDEX open_attempts ON attempts (owner) WHERE state = 'open'",
+    OPEN_KEYS,
     """CREATE TABLE accounts (
         run TEXT NOT NULL, phase TEXT NOT NULL, calls INTEGER NOT NULL DEFAULT 0,
         spent INTEGER NOT NULL DEFAULT 0, uncertain INTEGER NOT NULL DEFAULT 0,
@@ -67,6 +69,7 @@ def open_writable(path: Path) -> sqlite3.Connection:
             _use_wal(db, path)
             _create(db, path)
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(OPEN_KEYS)  # not in the files of version 0.1.0
         db.execute(SCHEMA[-1])  # a write: fails here, not at the first call, if none is allowed
     except sqlite3.Error as e:
         db.close()

@@ -17,6 +17,7 @@ from typing import Any
 from abgnn.data.backbone import Usage
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.base import (
+    ELSEWHERE,
     Account,
     Attempt,
     Caller,
@@ -24,7 +25,7 @@ from abgnn.rollout.ledger.base import (
     Response,
 )
 from abgnn.rollout.ledger.connection import SharedConnection
-from abgnn.rollout.ledger.lost import end_open, end_orphans
+from abgnn.rollout.ledger.lost import end_open, end_orphans, lost_until
 from abgnn.rollout.ledger.owners import this_process
 
 _CALLER = attrgetter(
@@ -41,6 +42,9 @@ _OPEN = """INSERT INTO attempts (run, phase, query, sample, round, agent, turn, 
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SET_ASIDE = """INSERT INTO accounts (run, phase, reserved) VALUES (?, ?, ?)
     ON CONFLICT (run, phase) DO UPDATE SET reserved = reserved + excluded.reserved"""
+_SAME = """SELECT owner, started_at FROM attempts
+    WHERE state = 'open' AND key = ? AND owner <> ?"""
+_REPLIED = "SELECT 1 FROM responses WHERE key = ? AND error IS NULL"
 _TAKEN = """SELECT run, phase, state, reserved, key, model, sample FROM attempts
     WHERE id = ? AND state <> 'settled'"""
 _SETTLE = """UPDATE attempts SET state = 'settled', prompt_tokens = ?, completion_tokens = ?,
@@ -94,10 +98,17 @@ class SqliteLedger:
         text, prompt, completion, cached, reasoning, *rest = row
         return Response(_read(text), Usage(prompt, completion, cached, reasoning), *rest)
 
-    def reserve(self, caller: Caller, pusd: int, limits: Limits) -> int | None:
-        """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it."""
+    def reserve(
+        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+    ) -> int | None:
+        """Open an attempt and set its worst case aside; its ticket, or None if a cap forbids it.
+
+        With `alone`, `ELSEWHERE` while another living process makes the same call.
+        """
         who = [_clean(part) if type(part) is str else part for part in _CALLER(caller)]
         with self._writing() as db:
+            if alone and _elsewhere(db, caller.key, self._owner):
+                return ELSEWHERE
             if not _fits(db, who, pusd, limits, under_way=True):
                 return None
             opened = db.execute(_OPEN, (*who, self._owner, time.time(), pusd))
@@ -136,6 +147,18 @@ class SqliteLedger:
             if response is not None:
                 db.execute(_RECORD, (*identity, request, *_row(response), now))
 
+    def book(
+        self,
+        caller: Caller,
+        attempt: Attempt,
+        response: Response | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Book a call that was made without us, or not at all; no cap refuses it."""
+        ticket = self.reserve(caller, 0, Limits())
+        assert ticket is not None, "what costs nothing is never refused"
+        self.settle(ticket, attempt, response, request)
+
     def release(self, ticket: int) -> None:
         """Withdraw an attempt that was never dispatched; LookupError if none is under way."""
         with self._writing() as db:
@@ -169,6 +192,17 @@ class SqliteLedger:
     def __reduce__(self) -> tuple[Callable[..., SqliteLedger], tuple[str]]:
         make = partial(SqliteLedger, owner=self._chosen_owner, readonly=self._file.readonly)
         return make, (str(self.path),)
+
+
+def _elsewhere(db: sqlite3.Connection, key: str, owner: str) -> bool:
+    """Whether a living process has an attempt of this call under way, or its reply is here."""
+    if db.execute(_REPLIED, (key,)).fetchone() is not None:
+        return True
+    for other, since in db.execute(_SAME, (key, owner)):
+        until = lost_until(other)
+        if until is None or since > until:
+            return True
+    return False
 
 
 def _fits(

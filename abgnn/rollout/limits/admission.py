@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from contextlib import suppress
 from itertools import count
 
-from abgnn.rollout.ledger.base import Caller, Ledger, Limits
-
-_POLL_S = 0.05  # how often settlements of other processes are looked for
+from abgnn.rollout.ledger.awaited import AwaitedLedger
+from abgnn.rollout.ledger.base import Caller, Limits
 
 
 class Admission:
@@ -22,22 +20,30 @@ class Admission:
         ledger: where money is reserved.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: AwaitedLedger) -> None:
         self.ledger = ledger
         self._numbers = count()
         self._waiting: list[tuple[int, int, asyncio.Event]] = []
 
-    async def reserve(self, caller: Caller, pusd: int, limits: Limits, age: int) -> int | None:
+    async def reserve(
+        self, caller: Caller, pusd: int, limits: Limits, age: int, *, alone: bool = False
+    ) -> int | None:
         """A ticket of the ledger, or None if the money left can no longer suffice.
+
+        Nobody overtakes those who wait; while nobody does, calls are asked for at once.
 
         Args:
             caller: who calls.
             pusd: worst case in picodollars.
             limits: caps of run and phase.
             age: of the rollout; lower is served first.
+            alone: see `Ledger.reserve`.
         """
-        if limits.run is None and limits.phase is None:
-            return self.ledger.reserve(caller, pusd, limits)
+        uncapped = limits.run is None and limits.phase is None
+        if uncapped or not self._waiting:
+            ticket = await self.ledger.reserve(caller, pusd, limits, alone=alone)
+            if uncapped or ticket is not None:
+                return ticket
         woken = asyncio.Event()
         place = (age, next(self._numbers), woken)
         heapq.heappush(self._waiting, place)
@@ -45,11 +51,12 @@ class Admission:
             while True:
                 woken.clear()
                 if self._waiting[0] is place:
-                    ticket = self.ledger.reserve(caller, pusd, limits)
-                    if ticket is not None or self.ledger.hopeless(caller, pusd, limits):
+                    ticket = await self.ledger.reserve(caller, pusd, limits, alone=alone)
+                    if ticket is not None:
                         return ticket
-                    with suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(woken.wait(), _POLL_S)
+                    if await self.ledger.hopeless(caller, pusd, limits):
+                        return None
+                    await self.ledger.change(woken)
                 else:
                     await woken.wait()
         finally:

@@ -10,6 +10,7 @@ from abgnn.rollout.clients.base import CallError
 from abgnn.rollout.settings import Breaker
 
 State = Literal["closed", "open", "half-open"]
+News = Literal["opened", "closed", ""]
 
 
 def counts(error: CallError) -> bool:
@@ -36,6 +37,7 @@ class CircuitBreaker:
         self._failures = 0  # in a row
         self._opened: float | None = None
         self._probing = False
+        self._news: News = ""
 
     @property
     def state(self) -> State:
@@ -58,10 +60,25 @@ class CircuitBreaker:
             return
         self._failures = 0 if ok else self._failures + 1
         if ok:
+            self._news = "closed" if self._opened is not None else self._news
             self._opened = None
         elif self._probing or 0 < self.settings.failures <= self._failures:
-            self._opened = self._clock()
+            self._opened, self._news = self._clock(), "opened"
         self._probing = False
+
+    def news(self) -> News:
+        """What became of the circuit since this was last asked, for other processes."""
+        news, self._news = self._news, ""
+        return news
+
+    def adopt(self, open_s: float) -> None:
+        """What all processes know: open for so long; 0: closed; below 0: a call here may probe."""
+        if self._news or self._probing:
+            return
+        if open_s == 0:
+            self._opened = None
+        else:
+            self._opened = self._clock() - self.settings.cooldown_s + max(open_s, 0.0)
 
     def abandon(self) -> None:
         """An allowed call had no result (cancelled, no money): another one may probe."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.rollout.clients.base import CallError, Completion
+from abgnn.rollout.ledger.awaited import Lease
 from abgnn.rollout.limits.breaker import CircuitBreaker, counts
+from abgnn.rollout.limits.leased import LeasedLimits
 from abgnn.rollout.limits.rate import EndpointLimits
 from abgnn.rollout.settings import Breaker
 
@@ -26,18 +28,27 @@ class EndpointGuard:
     mean: float | None = None
 
     @classmethod
-    def of(cls, backbone: Backbone, breaker: Breaker, share: float) -> EndpointGuard:
-        """By a catalogue's limits; `share` of them belongs to this process."""
+    def of(
+        cls,
+        endpoint: str,
+        backbone: Backbone,
+        settings: Breaker,
+        share: float = 1.0,
+        lease: Lease | None = None,
+    ) -> EndpointGuard:
+        """By a catalogue's limits.
 
-        def ours(limit: int) -> int:
-            return max(int(limit * share), 1)
-
-        limits = EndpointLimits(
-            ours(backbone.max_concurrency),
-            None if backbone.rpm is None else ours(backbone.rpm),
-            None if backbone.tpm is None else ours(backbone.tpm),
-        )
-        return cls(limits, CircuitBreaker(breaker))
+        Args:
+            share: of the limits that belongs to this process.
+            lease: of a ledger whose processes share the limits instead.
+        """
+        breaker, limits = CircuitBreaker(settings), (backbone.max_concurrency, backbone.rpm)
+        if lease is not None:
+            leased = LeasedLimits(endpoint, *limits, backbone.tpm, breaker=breaker, lease=lease)
+            return cls(leased, breaker)
+        ours = (None if n is None else max(int(n * share), 1) for n in (*limits, backbone.tpm))
+        most, rpm, tpm = ours
+        return cls(EndpointLimits(most or 1, rpm, tpm), breaker)
 
     async def enter(self, most: Usage, age: int) -> int:
         """Wait for slot and rate; returns the tokens that the rate limit was charged.

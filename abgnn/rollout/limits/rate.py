@@ -7,10 +7,19 @@ import heapq
 import time
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import Protocol
 
 from abgnn.rollout.limits.token_bucket import TokenBucket
 
 Turn = asyncio.Future[None]
+
+
+class Bucket(Protocol):
+    """Units that calls take: of requests, or of tokens."""
+
+    def wait(self, units: float) -> float: ...
+    def take(self, units: float) -> None: ...
+    def give(self, units: float) -> None: ...
 
 
 class EndpointLimits:
@@ -42,8 +51,8 @@ class EndpointLimits:
         assert max_concurrency >= 1
         self.max_concurrency, self.in_flight = max_concurrency, 0
         self._limit, self._stale, self._sleep = float(max_concurrency), 0, sleep
-        self._requests = None if rpm is None else TokenBucket(rpm, clock)
-        self._tokens = None if tpm is None else TokenBucket(tpm, clock)
+        self._requests: Bucket | None = None if rpm is None else TokenBucket(rpm, clock)
+        self._tokens: Bucket | None = None if tpm is None else TokenBucket(tpm, clock)
         self._waiting: list[tuple[int, int, Turn, int]] = []  # a heap: age, number, turn, tokens
         self._granted = 0  # turns of calls that have not started yet: no other call overtakes them
         self._numbers = count()

@@ -1,14 +1,17 @@
 """Runs that are killed: rollouts alone, or a whole training; a line is printed when they are done.
 
-    python -m tests.rollout.ledger.runs_to_kill rollouts|training FILE URL SIZE
+    python -m tests.rollout.ledger.runs_to_kill rollouts|training FILE URL SIZE [--first N] ...
 
-SIZE is rollouts, or training questions.
+SIZE is rollouts, or training questions; FILE is a recording, of a database too.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from abgnn.data.catalogue import Catalogue
@@ -26,11 +29,16 @@ backbones:
 """
 
 
-def rollouts(settings: RolloutSettings, url: str, size: int) -> str:
-    one = backbone("small", base_url=url, max_tokens=64, max_concurrency=8)
+def rollouts(settings: RolloutSettings, url: str, size: int, first: int, rpm: int | None) -> str:
+    """With a digest of all that was answered and what it cost."""
+    limits = {"max_tokens": 64, "max_concurrency": 64 if rpm else 8, "rpm": rpm}
+    one = backbone("small", base_url=url, **limits)
     with Executor(OpenAIClient(), Catalogue((one,)), settings=settings) as executor:
-        outcomes = executor.run([committee(i, 3) for i in range(size)])
-    return f"{len(outcomes)} failed {[o.error for o in outcomes if o.error is not None]}"
+        outcomes = executor.run([committee(first + i, 3) for i in range(size)])
+    facts = [(o.answer, o.usage, [(c.text, c.usage) for c in o.calls]) for o in outcomes]
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    failed = Counter(o.kind for o in outcomes if o.error is not None)
+    return f"{len(outcomes)} failed {sorted(failed.items())} digest {digest}"
 
 
 def training(settings: RolloutSettings, url: str, size: int) -> str:
@@ -58,11 +66,24 @@ def training(settings: RolloutSettings, url: str, size: int) -> str:
     return f"{int(module.rollouts)} failed [] weights {weights:.12f}"
 
 
-def main(kind: str, path: str, url: str, size: int) -> None:
-    settings = RolloutSettings(Recording(path), Caps(run_usd=10.0))
-    run = {"rollouts": rollouts, "training": training}[kind]
-    sys.stdout.write(f"done {run(settings, url, size)}\n")
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["rollouts", "training"])
+    parser.add_argument("path")
+    parser.add_argument("url")
+    parser.add_argument("size", type=int)
+    parser.add_argument("--first", type=int, default=0, help="number of the first question")
+    parser.add_argument("--cap", type=float, default=10.0, help="USD of the run")
+    parser.add_argument("--rpm", type=int)
+    parser.add_argument("--mode", default="replay-or-live")
+    args = parser.parse_args()
+    settings = RolloutSettings(Recording(args.path, args.mode), Caps(run_usd=args.cap))
+    if args.kind == "training":
+        told = training(settings, args.url, args.size)
+    else:
+        told = rollouts(settings, args.url, args.size, args.first, args.rpm)
+    sys.stdout.write(f"done {told}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main()

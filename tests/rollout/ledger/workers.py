@@ -16,7 +16,7 @@ from abgnn.rollout.ledger.base import (
     Limits,
     Response,
 )
-from abgnn.rollout.ledger.sqlite import SqliteLedger
+from abgnn.rollout.ledger.opening import open_ledger
 
 
 def caller(key: str = "k", *, run: str = "r", phase: str = "train", **changes: object) -> Caller:
@@ -65,7 +65,7 @@ def spend(ledger: Ledger, seed: int, cap: int) -> tuple[int, int]:
 def spend_together(path: str, seed: int, cap: int, start: Barrier, results: str) -> None:
     """One of several processes that open a new file at the same moment."""
     start.wait()
-    ledger = SqliteLedger(path)
+    ledger = open_ledger(path)
     calls, paid = spend(ledger, seed, cap)
     ledger.close()
     Path(results, str(seed)).write_text(f"{calls} {paid}")
@@ -73,7 +73,7 @@ def spend_together(path: str, seed: int, cap: int, start: Barrier, results: str)
 
 def call_forever(path: str) -> None:
     """Reserve and settle, three attempts under way; says on stdout what was settled."""
-    ledger, open_tickets, i = SqliteLedger(path), list[tuple[int, str]](), 0
+    ledger, open_tickets, i = open_ledger(path), list[tuple[int, str]](), 0
     while True:
         key = f"{os.getpid()}-{i}"
         ticket = ledger.reserve(caller(key), 10, Limits(run=10**9))
