@@ -36,6 +36,7 @@ from abgnn.rollout.limits.backoff import retryable, wait_before
 from abgnn.rollout.limits.endpoint import EndpointGuard
 from abgnn.rollout.limits.run_caps import RunCaps
 from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.streamed import attempt as attempt_of
 
 OnAttempt = Callable[[Caller, Attempt], None]
 
@@ -161,9 +162,7 @@ class Gateway:
     async def _dispatch(self, call: Call, so_far: Progress, entry: Entry) -> Completion | CallError:
         """The client's one call, cut at the deadline."""
         left = call.seconds - so_far.retry_time
-        work = self.client.complete(
-            call.backbone, call.messages, query=call.query, sample=call.sample
-        )
+        work = attempt_of(self.client, call)
         began = time.perf_counter()
         try:
             done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
@@ -247,7 +246,7 @@ class Gateway:
     ) -> float | None:
         """Seconds until the next attempt, or None."""
         retry = self.settings.retry
-        if not isinstance(result, CallError) or not retryable(result):
+        if not isinstance(result, CallError) or not retryable(result) or call.begun:
             return None
         if so_far.attempts >= retry.attempts or entry.guard is None:
             return None
