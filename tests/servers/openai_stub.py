@@ -105,6 +105,8 @@ class Stub:
         attempt = self.attempts[reply.sha]
         fault = faults.commanded(request.body, attempt)
         fault = fault or faults.drawn(options.faults, options.seed, reply.sha, attempt)
+        if fault in faults.STREAM_FAULTS and not reply.streamed:
+            fault = None
         return fault, faults.answered(reply) if fault is None else faults.misbehave(fault, reply)
 
     def _admits(self, request: Request) -> bool:
