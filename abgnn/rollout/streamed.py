@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from abgnn.rollout.calls import Call
 from abgnn.rollout.clients.base import CallError, Client, Completion, StreamsReplies
@@ -35,7 +36,8 @@ async def attempt(client: Client, call: Call) -> Completion:
     )
     try:
         with _stopped(call) as stopped:
-            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {work, stopped}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
         seconds = time.perf_counter() - began

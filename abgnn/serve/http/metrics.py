@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 
 from abgnn.data.outcome import Outcome
 from abgnn.serve.http.shared_folder import METRICS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_processes: Any = multiprocess  # has no types
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)
 
 
@@ -93,7 +101,7 @@ class Metrics:
             return generate_latest(self._registry)
         _forget_dead(Path(folder))
         shared = CollectorRegistry()
-        MultiProcessCollector(shared, folder)
+        _processes.MultiProcessCollector(shared, folder)
         return generate_latest(shared)
 
 
@@ -102,7 +110,5 @@ def _forget_dead(folder: Path) -> None:
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid, str(folder))
-        except PermissionError:  # another user's by now
-            mark_process_dead(pid, str(folder))
+        except (ProcessLookupError, PermissionError):  # gone, or by now another user's
+            _processes.mark_process_dead(pid, str(folder))
