@@ -32,7 +32,7 @@ from rich.table import Table
 from scripts.bench.serve import Seen, cpu_seconds, request
 from tests.servers.fixtures import Server, spawned
 
-_BUSY_S = 0.1  # seconds per reply where servers are saturated
+_BUSY_S, _BUSY_CLIENTS = 0.1, 40  # seconds per reply, and clients, where servers are saturated
 _IDS = count(random.randrange(10**9))
 
 
@@ -168,17 +168,18 @@ def memory(pid: int) -> tuple[float, float]:
 
 def compare(workers: int, concurrent: int, seconds: float, delay: float, rounds: int = 2) -> None:
     """One worker and several, in turns, saturated and not."""
-    table = Table(title=f"{concurrent} at once, replies of a stub", title_justify="left")
+    table = Table(title="replies of a stub", title_justify="left")
     for column in ("", "1 worker", f"{workers} workers", "ratio"):
         table.add_column(column, justify="left" if not column else "right")
-    for wait, each in ((_BUSY_S, 20.0), (delay, seconds / rounds)):
+    busy, steady = (_BUSY_S, _BUSY_CLIENTS, 15.0), (delay, concurrent, seconds / rounds)
+    for wait, n_clients, each in (busy, steady):
         loads: dict[int, list[Load]] = {1: [], workers: []}
         for _ in range(rounds):
             for n in loads:
                 with TemporaryDirectory() as folder, spawned("--delay", str(wait)) as stub:
                     arguments = files(Path(folder), stub.base_url)
-                    loads[n].append(measured(n, arguments, concurrent, each))
-        _rows(table, f"replies of {wait:g} s", loads[1], loads[workers])
+                    loads[n].append(measured(n, arguments, n_clients, each))
+        _rows(table, f"{n_clients} at once, replies of {wait:g} s", loads[1], loads[workers])
     Console().print(table)
     Console().print(f"load of the machine: {os.getloadavg()}, cores: {os.cpu_count()}")
 

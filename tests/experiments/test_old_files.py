@@ -42,6 +42,18 @@ def test_a_checkpoint_plans_the_same() -> None:
     assert [made.to_dict() for made in plans] == EXPECTED["plans"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
+def test_a_checkpoint_s_weights_are_mapped_and_never_written() -> None:
+    before = Path(CHECKPOINT).read_bytes()
+    trained = from_checkpoint(CHECKPOINT)
+    assert CHECKPOINT in Path("/proc/self/maps").read_text()
+    with torch.no_grad():
+        for parameter in trained.policy.parameters():
+            assert parameter.requires_grad
+            parameter.add_(1.0)
+    assert Path(CHECKPOINT).read_bytes() == before
+
+
 def test_lightning_loads_a_checkpoint() -> None:
     module = Reinforce.load_from_checkpoint(CHECKPOINT, map_location="cpu")
     module.policy.attach(module.mas.table)
