@@ -4,7 +4,7 @@ Teams of two and a decision agent by a plan file, on one LLM of the stub's, ever
 one SQLite file under a cap. Questions per second are those of servers that have more to do than
 they can (replies of .1 s); overhead, as in `serve.py`, and errors are those of replies of
 `--delay` seconds. Server, stub, clients and whatever else runs share the cores, so the cores that
-the servers really had are printed: the ratio can be no larger than theirs.
+the servers really had are printed, and what their CPU per question would come to on free ones.
 """
 
 from __future__ import annotations
@@ -179,12 +179,14 @@ def compare(workers: int, concurrent: int, seconds: float, delay: float, rounds:
                 with TemporaryDirectory() as folder, spawned("--delay", str(wait)) as stub:
                     arguments = files(Path(folder), stub.base_url)
                     loads[n].append(measured(n, arguments, n_clients, each))
-        _rows(table, f"{n_clients} at once, replies of {wait:g} s", loads[1], loads[workers])
+        _rows(
+            table, f"{n_clients} at once, replies of {wait:g} s", workers, loads[1], loads[workers]
+        )
     Console().print(table)
     Console().print(f"load of the machine: {os.getloadavg()}, cores: {os.cpu_count()}")
 
 
-def _rows(table: Table, title: str, one: list[Load], several: list[Load]) -> None:
+def _rows(table: Table, title: str, workers: int, one: list[Load], several: list[Load]) -> None:
     def row(name: str, values: list[float], form: str) -> None:
         table.add_row(name, *(form.format(v) for v in values), f"{values[1] / values[0]:.2f}")
 
@@ -203,11 +205,13 @@ def _rows(table: Table, title: str, one: list[Load], several: list[Load]) -> Non
 
     n = [float(sum(len(load.wall) for load in loads)) / 1e3 for loads in both]
     seconds = [sum(load.seconds for load in loads) for loads in both]
-    shares(
-        "  cores that the server had", [[x.cpu for x in loads] for loads in both], seconds, "{:.2f}"
-    )
-    shares("  its CPU per question, ms", [[x.cpu for x in loads] for loads in both], n, "{:.1f}")
+    cpu = [[load.cpu for load in loads] for loads in both]
+    shares("  cores that the server had", cpu, seconds, "{:.2f}")
+    shares("  its CPU per question, ms", cpu, n, "{:.1f}")
     shares("  the clients', ms", [[x.rest for x in loads] for loads in both], n, "{:.1f}")
+    one_s, all_s = (sum(c) / k for c, k in zip(cpu, n, strict=True))
+    at_best = f"{workers * one_s / all_s:.2f}"
+    table.add_row(f"  with {workers} free cores for it, by that CPU", "", "", at_best)
     failed = [sum(load.failed for load in loads) for loads in both]
     table.add_row("  errors", *map(str, failed), "")
     used = [np.mean([m for load in loads for m in load.memory], axis=0) for loads in both]

@@ -23,6 +23,7 @@ from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
+from abgnn.serve.recipe import SourceFiles
 from abgnn.training import Reinforce
 from abgnn.training.evaluate import most_probable
 from tests.paths import ROOT
@@ -52,6 +53,12 @@ def test_a_checkpoint_s_weights_are_mapped_and_never_written() -> None:
             assert parameter.requires_grad
             parameter.add_(1.0)
     assert Path(CHECKPOINT).read_bytes() == before
+
+
+def test_a_checkpoint_s_deployment_is_read_without_its_policy() -> None:
+    made, whole = SourceFiles(CHECKPOINT).deployment(), from_checkpoint(CHECKPOINT).deployment
+    assert (made.label, made.mas.catalogue.names) == (whole.label, whole.mas.catalogue.names)
+    assert made.rollout == whole.rollout
 
 
 def test_lightning_loads_a_checkpoint() -> None:

@@ -6,12 +6,14 @@ it has started, and replaces workers that die.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
     from abgnn.serve.recipe import SystemRecipe
 
+_log = logging.getLogger(__name__)
 _SILENT_S = 30  # after which uvicorn takes a worker for hung
-_FAILED = "failed"
+_PAUSE_S = 1.0  # before a worker that could not start is tried again
+_FAILED, _READY = "failed", "ready"  # files in the folder that workers share
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,18 @@ class WorkerApp:
         _end_with_parent()
         try:
             app = self._app()
-        except (ConfigError, EndpointError) as wrong:  # for the supervisor; nothing was answered
+        except Exception as wrong:
+            if any(self.folder.glob(f"{_READY}-*")):  # others answer: this one is tried again
+                time.sleep(_PAUSE_S)
+                raise
+            if not isinstance(wrong, ConfigError | EndpointError):
+                _log.exception("a worker could not start")
             part = self.folder / f"{_FAILED}-{os.getpid()}"
             part.write_bytes(_as_bytes(wrong))
             part.rename(self.folder / _FAILED)
-            sys.exit(STARTUP_FAILURE)
+            sys.exit(STARTUP_FAILURE)  # uvicorn ends them all
         tune()
-        (self.folder / f"ready-{os.getpid()}").touch()
+        (self.folder / f"{_READY}-{os.getpid()}").touch()
         return app
 
     def _app(self) -> Starlette:
@@ -148,7 +157,7 @@ class _Supervisor(Multiprocess):
             process.child_conn.close()
 
 
-def _as_bytes(error: ConfigError | EndpointError) -> bytes:
+def _as_bytes(error: Exception) -> bytes:
     """An error of a worker, for the supervisor."""
     if isinstance(error, ConfigError):
         parts = (error.field, error.value, error.allowed)
@@ -156,7 +165,8 @@ def _as_bytes(error: ConfigError | EndpointError) -> bytes:
             return pickle.dumps(parts)
         except Exception:  # a value that only the worker knows
             return pickle.dumps((error.field, str(error.value), error.allowed))
-    return pickle.dumps((str(error),))
+    known = isinstance(error, EndpointError)
+    return pickle.dumps((str(error) if known else f"{type(error).__name__}: {error}",))
 
 
 def _from_bytes(data: bytes) -> ConfigError | EndpointError:
@@ -171,7 +181,7 @@ def _when_ready(
 
     def wait() -> None:
         while not supervisor.should_exit.wait(0.1):
-            if len(list(folder.glob("ready-*"))) >= workers:
+            if len(list(folder.glob(f"{_READY}-*"))) >= workers:
                 started()
                 return
 

@@ -27,13 +27,20 @@ import urllib.request
 from urllib.error import HTTPError
 
 from abgnn.cli.main import main
+from abgnn.data.catalogue import Catalogue
+from abgnn.errors import EndpointError
+from abgnn.experiments.trained import Trained
+from abgnn.graph.base_mas import BaseMAS
+from abgnn.models import FixedGraph
 from abgnn.planning.plan_file import FORMAT
+from abgnn.rollout import OpenAIClient
 from abgnn.serve.http.shared_places import SharedPlaces
+from abgnn.serve.sources import PolicySource
+from abgnn.serve.system import System
+from tests.rollout.helpers import backbone
 from tests.serve.http.helpers import ask
 from tests.serve.http.test_whole import command
 from tests.servers.fixtures import Server, spawned
-
-SLOW = (pytest.mark.slow, pytest.mark.timing)
 
 
 @contextmanager
@@ -109,6 +116,19 @@ def test_options_that_are_wrong(
 ) -> None:
     assert main(["serve", "--config", "simulated/general.yaml", "--port", "0", *arguments]) == 2
     assert field in capsys.readouterr().err
+
+
+def test_a_worker_waits_for_an_endpoint_that_was_there_when_all_started(
+    mas: BaseMAS, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = backbone("small", base_url="http://127.0.0.1:9/v1")  # discard: nothing listens
+    policy = FixedGraph("small", ["Critic"])
+    trained = Trained(policy, mas.with_catalogue(Catalogue((nobody,))), OpenAIClient())
+    source = PolicySource(trained.deployment, trained)
+    with pytest.raises(EndpointError):
+        System(source)
+    System(source, processes=2).close()
+    assert "does not answer" in caplog.text
 
 
 def files(folder: Path, url: str, run_usd: float) -> list[str]:
