@@ -200,9 +200,9 @@ def workers_of(folder: Path) -> list[int]:
 def held(pool: ThreadPoolExecutor, url: str, stub: Server, names: str) -> list[Future[int]]:
     """Questions that the provider has and does not answer yet."""
     before = len(stub.log())
-    asked = [pool.submit(answer, url, f"{name}?") for name in names]
+    questions = [pool.submit(answer, url, f"{name}?") for name in names]
     until(lambda: len(stub.log()) == before + len(names))
-    return asked
+    return questions
 
 
 @pytest.mark.slow
@@ -235,13 +235,13 @@ def test_a_killed_worker_loses_its_own_questions_only_and_sigterm_lets_the_rest_
             command(*arguments, "--workers", "2") as (process, url),
             ThreadPoolExecutor(16) as pool,
         ):
-            asked = held(pool, url, stub, "abcdefgh")
+            questions = held(pool, url, stub, "abcdefgh")
             killed = workers_of(tmp_path)[0]
             its = rows(tmp_path, f"SELECT 1 FROM attempts WHERE owner LIKE '% {killed} %'")
             os.kill(killed, signal.SIGKILL)
-            until(lambda: sum(a.done() for a in asked) == len(its))
+            until(lambda: sum(a.done() for a in questions) == len(its))
             stub.change(slots=None)
-            codes = [a.result() for a in asked]
+            codes = [a.result() for a in questions]
             assert sorted(codes) == [0] * len(its) + [200] * (8 - len(its))
             until(lambda: rows(tmp_path, "SELECT SUM(lost) FROM accounts") != [(0,)])
             [(lost, reserved)] = rows(tmp_path, "SELECT SUM(lost), SUM(reserved) FROM accounts")
