@@ -9,12 +9,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
-from abgnn.cli.sources import add_bounds, add_sources, source_of
+from abgnn.cli.sources import add_bounds, add_sources, source_files
 from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from abgnn.serve.recipe import SystemRecipe
 
 _DESCRIPTION = """\
 An OpenAI-compatible endpoint: POST /v1/chat/completions with model `abgnn`, plain or streamed;
@@ -41,39 +43,65 @@ def add_arguments(parser: Parser) -> None:
     group.add_argument("--concurrent", type=int, default=limits.concurrent, metavar="N", help=text)
     text = "largest request; larger ones get 413"
     group.add_argument("--body-bytes", type=int, default=limits.body_bytes, metavar="N", help=text)
+    text = "processes that answer, behind one socket; caps need --recording then"
+    group.add_argument("--workers", type=int, default=1, metavar="N", help=text)
     text = "seconds that requests have to end after SIGTERM"
     group.add_argument("--grace", type=float, default=limits.grace_s, metavar="S", help=text)
 
 
 def run(args: Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from abgnn.serve.query_budget import QueryBudget
-    from abgnn.serve.sources import Bounds
-    from abgnn.serve.system import System
-
     limits = ServeLimits(
         args.body_bytes,
         concurrent=args.concurrent,
         connections=4 * args.concurrent,
         grace_s=args.grace,
     )
+    if args.workers < 1:
+        raise ConfigError("--workers", args.workers, "an integer from 1")
     key = _key(args.key_env, args.host)
     for package in ("starlette", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise ConfigError("package", package, "installed: pip install 'abgnn[serve]'")
+    (_alone if args.workers == 1 else _workers)(args, limits, key, console)
+    return 0
+
+
+def _alone(args: Namespace, limits: ServeLimits, key: str | None, console: Console) -> None:
+    """One process."""
     from abgnn.serve.http.app import Service
     from abgnn.serve.http.server import listen, serve
 
+    with listen(args.host, args.port) as sock, _recipe(args).system() as system:
+        label = system.label
+        serve(
+            Service(system, limits, key),
+            sock,
+            lambda url: console.print(f"serving at {url} ({label})", highlight=False),
+        )
+
+
+def _workers(args: Namespace, limits: ServeLimits, key: str | None, console: Console) -> None:
+    """Several."""
+    from abgnn.serve.http.server import listen
+    from abgnn.serve.http.workers import serve_workers
+
+    n = args.workers
+
+    def started(url: str, label: str) -> None:
+        console.print(f"serving at {url} ({label}) by {n} workers", highlight=False)
+
     with listen(args.host, args.port) as sock:
-        budget = QueryBudget(args.cost, args.latency)
-        with System(source_of(args), budget, Bounds.of(args)) as system:
-            label = system.label
-            serve(
-                Service(system, limits, key),
-                sock,
-                lambda url: console.print(f"serving at {url} ({label})", highlight=False),
-            )
-    return 0
+        serve_workers(_recipe(args), limits, key, n, sock, started)
+
+
+def _recipe(args: Namespace) -> SystemRecipe:
+    from abgnn.serve.query_budget import QueryBudget
+    from abgnn.serve.recipe import SystemRecipe
+    from abgnn.serve.sources import Bounds
+
+    budget = QueryBudget(args.cost, args.latency)
+    return SystemRecipe(source_files(args), budget, Bounds.of(args))
 
 
 def _key(variable: str | None, host: str) -> str | None:

@@ -9,6 +9,7 @@ from abgnn.cli.arguments import Parser
 from abgnn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from abgnn.serve.recipe import SourceFiles
     from abgnn.serve.sources import PolicySource
 
 
@@ -37,13 +38,18 @@ def add_bounds(parser: Parser) -> None:
 
 def source_of(args: Namespace) -> PolicySource:
     """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one."""
-    from abgnn.serve.sources import load_any
+    return source_files(args).load()
+
+
+def source_files(args: Namespace) -> SourceFiles:
+    """The files of `source_of`, not yet read."""
+    from abgnn.serve.recipe import SourceFiles
 
     if args.plan is not None:
         if args.checkpoint is not None:
             raise ConfigError("--checkpoint", args.checkpoint, "none beside --plan")
-        return load_any(args.plan, args.config, args.calibration)
+        return SourceFiles(args.plan, args.config, args.calibration)
     if (args.checkpoint is None) == (args.config is None):
         both = (args.checkpoint, args.config)
         raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
-    return load_any(args.checkpoint or args.config, None, args.calibration)
+    return SourceFiles(args.checkpoint or args.config, None, args.calibration)

@@ -50,6 +50,7 @@ class Stage(Protocol):
         last: bool = False,
         number: int | None = None,
         vital: bool = True,
+        final: bool = False,
     ) -> AgentAnswer | None:
         """One call.
 
@@ -63,6 +64,8 @@ class Stage(Protocol):
                 where an agent has calls side by side, so that a replay asks for the same ones.
             vital: False: a call that fails is paid and ends nothing. Later calls that are not
                 vital start after it, for the program has waited for it.
+            final: whether the program returns this answer as it is, whatever it says: then it may
+                be passed on while it is written. If it fails after that, so does the rollout.
 
         Returns:
             None if the query's budget or deadline does not admit the call; nothing was spent, and

@@ -66,6 +66,7 @@ class Deployment:
         task: Task,
         settings: RolloutSettings | None = None,
         on_outcome: OnOutcome | None = None,
+        processes: int = 1,
     ) -> Executor:
         """An executor for this client and these backbones; the caller closes it."""
         return Executor(
@@ -75,6 +76,7 @@ class Deployment:
             settings=settings or self.rollout,
             max_in_flight=self.max_in_flight,
             on_outcome=on_outcome,
+            processes=processes,
             framework=self.mas.framework,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -72,27 +73,42 @@ def embedded_deployment(name: str) -> EmbeddedDeployment:
 def from_checkpoint(path: str) -> Trained:
     """The policy of a checkpoint of `abgnn fit`.
 
+    Its weights are mapped from the file, not copied, so that processes share them; a file in use
+    is replaced by renaming another one over it, as Lightning does, never written over.
+
     Raises:
         ConfigError: no such file, no checkpoint, or one of a module that was built in Python.
+    """
+    model, checkpoint = read_checkpoint(path)
+    trained = _made(model, path)
+    if "tradeoff" in checkpoint:
+        trained.policy.set_tradeoff(*checkpoint["tradeoff"])
+    start, weights = "policy.", checkpoint["state_dict"]
+    of_policy = {key[len(start) :]: v for key, v in weights.items() if key.startswith(start)}
+    trained.policy.load_state_dict(of_policy, assign=True)
+    return trained
+
+
+def read_checkpoint(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of the module in a checkpoint, and all of it; nothing is made from them.
+
+    Raises:
+        ConfigError: see `from_checkpoint`.
     """
     if not Path(path).is_file():
         raise ConfigError("--checkpoint", path, "an existing file")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        model, weights = dict(checkpoint["hyper_parameters"]), checkpoint["state_dict"]
+        # tensors are mapped where the format allows it, which is not so before torch 1.6
+        mapped = is_zipfile(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        model, _ = dict(checkpoint["hyper_parameters"]), checkpoint["state_dict"]
     except Exception as error:  # torch's own errors are of many kinds
         allowed = f"a checkpoint of `abgnn fit` ({type(error).__name__}: {error})"
         raise ConfigError("--checkpoint", path, allowed) from error
     if not {"policy", "mas", "client"} <= model.keys():
         allowed = "a checkpoint of `abgnn fit`, or `Reinforce.load_from_checkpoint(path, policy=…)`"
         raise ConfigError("--checkpoint", path, allowed)
-    trained = _made(renamed(model), path)
-    if "tradeoff" in checkpoint:
-        trained.policy.set_tradeoff(*checkpoint["tradeoff"])
-    start = "policy."
-    of_policy = {key[len(start) :]: v for key, v in weights.items() if key.startswith(start)}
-    trained.policy.load_state_dict(of_policy)
-    return trained
+    return renamed(model), checkpoint
 
 
 def _made(model: Mapping[str, Any], where: str) -> Trained:

@@ -13,6 +13,7 @@ from abgnn.rollout.clients.base import CallError, Client, Completion, CountsProm
 from abgnn.rollout.ledger.base import Attempt, Caller, Response
 from abgnn.rollout.ledger.money import cost, worst_case
 from abgnn.rollout.limits.endpoint import EndpointGuard
+from abgnn.rollout.streamed import attempt as attempt_of
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no limit is stated
 
@@ -60,7 +61,7 @@ async def dispatched(
         guarded: whether it goes to an endpoint, so that what a bug cost is unknown.
     """
     left = call.seconds - so_far.retry_time
-    work = client.complete(call.backbone, call.messages, query=call.query, sample=call.sample)
+    work = attempt_of(client, call)
     began = time.perf_counter()
     try:
         done = await (work if math.isinf(left) else asyncio.wait_for(work, left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -13,7 +14,22 @@ from abgnn.rollout.limits.backoff import retryable
 from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.settings import Recording
 
+OnText = Callable[[str], object]
 TIME_UP = "the query's time is up"
+
+
+class AnswerParts:
+    """Passes the answer of a rollout on, piece by piece, while it is written.
+
+    Once something of it was passed on (`begun`), the call is not tried again.
+    """
+
+    def __init__(self, on_text: OnText) -> None:
+        self._on_text, self.begun = on_text, False
+
+    def __call__(self, text: str) -> None:
+        self.begun = True
+        self._on_text(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,7 @@ class Call:
         query_cap: the rollout's own cap.
         age: of the rollout; the oldest (lowest number) is served first where calls queue.
         stop: once it is set, the answer is no longer needed.
+        parts: takes the reply while it is written; None: the reply is no answer to the question.
     """
 
     caller: Caller
@@ -39,6 +56,12 @@ class Call:
     query_cap: QueryCap
     age: int = 0
     stop: Event | None = None
+    parts: AnswerParts | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of the reply was passed on."""
+        return self.parts is not None and self.parts.begun
 
     @property
     def sample(self) -> int:

@@ -15,6 +15,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Task
 from abgnn.errors import ConfigError
+from abgnn.rollout.calls import OnText
 from abgnn.rollout.clients.base import Client
 from abgnn.rollout.examples import run_examples
 from abgnn.rollout.framework_run import run_framework
@@ -154,6 +155,7 @@ class Executor:
         on_call: OnCall | None = None,
         on_step: OnStep | None = None,
         stop: Event | None = None,
+        on_text: OnText | None = None,
     ) -> Future[Outcome]:
         """Start one plan and return at once; its answer is not scored.
 
@@ -164,12 +166,14 @@ class Executor:
             on_call: called with every call's record of this plan, on the loop's thread.
             on_step: called with every decision of a closed loop, on the loop's thread.
             stop: set it when the answer is no longer needed: no call starts from then on, and those
-                under way are awaited and booked, since they are paid.
+                under way are awaited and booked, since they are paid; a `Stop` also ends the one
+                that is passed on to `on_text`.
+            on_text: called with the answer piece by piece, see `RunContext`; on the loop's thread.
 
         Raises:
             ConfigError: as `run`.
         """
-        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop, on_step)
+        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop, on_step, on_text)
         return self._loop.submit(rollout.run())
 
     async def arun(
@@ -224,22 +228,16 @@ class Executor:
         on_call: OnCall | None = None,
         stop: Event | None = None,
         on_step: OnStep | None = None,
+        on_text: OnText | None = None,
     ) -> list[Rollout]:
         """The rollouts of plans, all of which are checked before the first call."""
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
         context = RunContext(
-            self._gateway,
-            self._tools,
-            self._backbones,
-            phase,
-            on_call or self.on_call,
-            self.task,
-            self.framework,
-            stop,
-            on_step,
-        )
+            self._gateway, self._tools, self._backbones, phase, on_call or self.on_call, self.task,
+            self.framework, stop, on_step, on_text,
+        )  # fmt: skip
         return [self._rollout(p, context, k) for p, k in zip(plans, samples, strict=True)]
 
     def _rollout(self, plan: Plan, context: RunContext, sample: int) -> Rollout:

@@ -264,7 +264,7 @@ class Gateway:
     ) -> float | None:
         """Seconds until the next attempt, or None."""
         retry = self.settings.retry
-        if not isinstance(result, CallError) or not retryable(result):
+        if not isinstance(result, CallError) or not retryable(result) or call.begun:
             return None
         if so_far.attempts >= retry.attempts or entry.guard is None:
             return None

@@ -65,7 +65,7 @@ class GraphRun:
         turn.text = await self._right_already(step, turn) if not decides else None
         if turn.text is not None:
             return turn
-        record = await self.rollout.work(turn, self._messages(step))
+        record = await self.rollout.work(turn, self._messages(step), answers=decides)
         if record is not None:
             self._failed(record, decides)
         if turn.text is None:  # its readers go on from the deadline

@@ -13,7 +13,8 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
-from abgnn.rollout.calls import Call, Reply, endpoint_failed
+from abgnn.data.template import Role
+from abgnn.rollout.calls import AnswerParts, Call, Reply, endpoint_failed
 from abgnn.rollout.clients.base import Messages, Turn
 from abgnn.rollout.ledger.base import Caller
 from abgnn.rollout.ledger.money import dollars, picodollars
@@ -78,6 +79,7 @@ class Rollout:
         self._records: list[CallRecord] = []
         self._steps: list[LoopStep] = []
         self._error: tuple[ErrorKind, str] | None = None
+        self._parts = None if context.on_text is None else AnswerParts(context.on_text)
         self.late: set[int] = set()  # agents that the deadline kept from answering
 
     async def run(self) -> Outcome:
@@ -98,10 +100,19 @@ class Rollout:
             clock=max((w.clock for w in waits_for), default=0.0),
         )
 
-    async def work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
-        """Make an agent's calls until its tool has no further output; the failed one, if any."""
+    async def work(
+        self, turn: AgentTurn, messages: Messages, *, answers: bool = False
+    ) -> CallRecord | None:
+        """Make an agent's calls until its tool has no further output; the failed one, if any.
+
+        Args:
+            turn, messages: of the agent.
+            answers: whether its reply is the answer, whatever it says: then it is passed on while
+                it is written, if somebody wants that and no tool changes it.
+        """
+        parts = self._parts if answers and self._role(turn).tool is None else None
         while turn.clock < turn.until:
-            record = await self._called(turn, messages)
+            record = await self._called(turn, messages, parts)
             if record.error is not None:
                 return record
             turn.text = record.text
@@ -111,7 +122,9 @@ class Rollout:
             messages = again
         return None
 
-    async def _called(self, turn: AgentTurn, messages: Messages) -> CallRecord:
+    async def _called(
+        self, turn: AgentTurn, messages: Messages, parts: AnswerParts | None
+    ) -> CallRecord:
         """A call by the agent's backbone, or by that one's fallback."""
         backbones, agent = self.context.backbones, self.plan.agents[turn.step.agent]
         backbone = backbones[agent.backbone]
@@ -131,12 +144,13 @@ class Rollout:
                 self._query_cap,
                 self.age,
                 self.context.stop,
+                parts,
             )
             reply = await self.context.gateway.call(call)
             record = _record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
             self._book_record(record)
-            if not endpoint_failed(reply.response) or backbone.fallback is None:
+            if not endpoint_failed(reply.response) or backbone.fallback is None or call.begun:
                 turn.end = record.end
                 return record
             backbone = backbones[backbone.fallback]
@@ -150,6 +164,11 @@ class Rollout:
     def failed(self) -> bool:
         """Whether the rollout is lost."""
         return self._error is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of the answer was passed on: no other one can take its place."""
+        return self._parts is not None and self._parts.begun
 
     def note(self, step: LoopStep) -> None:
         """Add a decision to the outcome, and report it."""
@@ -165,7 +184,7 @@ class Rollout:
         self, turn: AgentTurn, record: CallRecord, messages: Messages
     ) -> Messages | None:
         """Run the role's tool on a reply; the agent's next messages, or None: its turn is over."""
-        role = self.plan.agents[turn.step.agent].role
+        role = self._role(turn)
         if role.tool is None:
             return None
         caller = self._caller(turn, self.context.backbones[record.backbone], record.turn)
@@ -203,6 +222,9 @@ class Rollout:
         record = _record(caller, reply, backbone, start)
         self._book_record(record)
         return AgentAnswer(agent, caller.role, text, record.end, record.end)
+
+    def _role(self, turn: AgentTurn) -> Role:
+        return self.plan.agents[turn.step.agent].role
 
     def _book_record(self, record: CallRecord) -> None:
         self._records.append(record)

@@ -11,6 +11,7 @@ from abgnn.data.framework import AnyFramework
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord
 from abgnn.data.query import Task
+from abgnn.rollout.calls import OnText
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.toolbox import Toolbox
 
@@ -32,6 +33,8 @@ class RunContext:
         framework: carries plans out instead, if any.
         stop: once it is set, no further call starts.
         on_step: called with every decision of a closed loop.
+        on_text: called with the answer piece by piece while it is written, where the call that
+            writes it is known to be the answer, and the client can.
     """
 
     gateway: Gateway
@@ -43,3 +46,4 @@ class RunContext:
     framework: AnyFramework | None = None
     stop: Event | None = None
     on_step: OnStep | None = None
+    on_text: OnText | None = None

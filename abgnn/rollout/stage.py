@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from abgnn.data.answer_key import answer_key
 from abgnn.data.loop_step import LoopStep
@@ -92,6 +93,7 @@ class _Stage:
         last: bool = False,
         number: int | None = None,
         vital: bool = True,
+        final: bool = False,
     ) -> AgentAnswer | None:
         if self._rollout.failed:
             raise Aborted
@@ -104,7 +106,7 @@ class _Stage:
         messages = Messages(self._plan.agents[agent].role, question, received)
         lost = () if vital else [turn for turn, _ in self._lost]
         turn = self._rollout.turn(step, repeat, (*reads, *after, *lost), decides=last)
-        work = asyncio.ensure_future(self._carry_out(turn, messages, vital))
+        work = asyncio.ensure_future(self._carry_out(turn, messages, vital, final))
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
         return await asyncio.shield(work)
@@ -115,17 +117,18 @@ class _Stage:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _carry_out(
-        self, turn: AgentTurn, messages: Messages, vital: bool
+        self, turn: AgentTurn, messages: Messages, vital: bool, final: bool
     ) -> AgentAnswer | None:
-        rollout = self._rollout
-        record = await rollout.work(turn, messages)
-        if record is not None and record.kind == "budget" and not rollout.context.gateway.exhausted:
+        rollout, gateway = self._rollout, self._rollout.context.gateway
+        record = await rollout.work(turn, messages, answers=final)
+        if record is not None and rollout.begun:
+            self._lose(record)
+        elif record is not None and record.kind == "budget" and not gateway.exhausted:
             rollout.forget(record)
         elif record is not None and not vital and record.kind not in ("deadline", "cancelled"):
             self._lost.append((turn, record))
         elif record is not None and record.kind != "deadline":
-            rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
-            raise Aborted
+            self._lose(record)
         elif turn.text is None:
             rollout.late.add(turn.step.agent)
         if turn.text is None:
@@ -134,6 +137,10 @@ class _Stage:
         answer = AgentAnswer(turn.step.agent, role, turn.text, turn.end, turn.clock)
         self.answers.append(answer)
         return answer
+
+    def _lose(self, record: CallRecord) -> NoReturn:
+        self._rollout.fail(record.kind or "internal", f"{record.role}: {record.error}")
+        raise Aborted
 
     def _repeat(self, agent: int) -> int:
         """How many earlier agents have the same role on the same backbone."""

@@ -13,12 +13,23 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.rollout.calls import OnText
 from abgnn.rollout.executor import Executor
+from abgnn.rollout.stop import Stop
 from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget, QueryPlanners
 
-Event: TypeAlias = Plan | CallRecord | LoopStep | Outcome
-"""The plan, every call as it ends, every decision of a closed loop, and last the outcome."""
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """The next piece of the answer's text, while it is written."""
+
+    text: str
+
+
+Event: TypeAlias = Plan | CallRecord | LoopStep | AnswerPart | Outcome
+"""The plan, every call as it ends, every decision of a closed loop, and last the outcome; where
+they are wanted, pieces of the answer."""
 
 OnEvent: TypeAlias = Callable[[Event], None]
 
@@ -28,7 +39,7 @@ class Answering:
     """A question under way: the future of its outcome; set `stop` when it is no longer needed."""
 
     outcome: Future[Outcome] = field(default_factory=Future)
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
 
 
 class Engine:
@@ -76,7 +87,12 @@ class Engine:
         return planned
 
     def start(
-        self, query: Query, budget: QueryBudget, on_event: OnEvent | None = None
+        self,
+        query: Query,
+        budget: QueryBudget,
+        on_event: OnEvent | None = None,
+        *,
+        parts: bool = False,
     ) -> Answering:
         """Start to answer and return at once.
 
@@ -85,6 +101,7 @@ class Engine:
             budget: of this question alone.
             on_event: called with the plan, every call and every decision of a closed loop, on
                 threads of the engine's own.
+            parts: call it with pieces of the answer, too.
 
         Raises:
             RuntimeError: it was closed.
@@ -97,7 +114,7 @@ class Engine:
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
         chooser = self.query_planners.of(budget)
         planned = self._planned(chooser, query, budget)
-        planned.add_done_callback(lambda done: self._execute(done, answering, on_event))
+        planned.add_done_callback(lambda done: self._execute(done, answering, on_event, parts))
         answering.outcome.add_done_callback(lambda done: _account(done, chooser))
         return answering
 
@@ -126,14 +143,22 @@ class Engine:
         return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)
 
     def _execute(
-        self, planned: Future[Plan], answering: Answering, on_event: OnEvent | None
+        self,
+        planned: Future[Plan],
+        answering: Answering,
+        on_event: OnEvent | None,
+        parts: bool,
     ) -> None:
         try:
             plan = planned.result()
             if on_event is not None:
                 on_event(plan)
             answered = self.executor.submit(
-                plan, on_call=on_event, on_step=on_event, stop=answering.stop
+                plan,
+                on_call=on_event,
+                on_step=on_event,
+                stop=answering.stop,
+                on_text=_as_parts(on_event) if parts and on_event is not None else None,
             )
         except BaseException as error:  # raised where the answer is awaited
             answering.outcome.set_exception(error)
@@ -143,6 +168,10 @@ class Engine:
     def _ended(self, answering: Answering) -> None:
         with self._lock:
             self._under_way.discard(answering)
+
+
+def _as_parts(on_event: OnEvent) -> OnText:
+    return lambda text: on_event(AnswerPart(text))
 
 
 def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:

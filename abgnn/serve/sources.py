@@ -95,7 +95,7 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
         ConfigError: no such file, a config that is missing or not needed, or files that do not fit.
     """
     source = str(source)
-    kind = _kind(source)
+    kind = kind_of(source)
     known = Calibration.load(calibration) if calibration is not None else None
     deployed = _reading if _reads(known) or kind in FORMATS.values() else read_deployment
     if kind in ("checkpoint", "config"):
@@ -108,8 +108,7 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
         trained = from_checkpoint(source) if kind == "checkpoint" else from_config(source)
         return PolicySource(trained.deployment, trained, calibration=known)
     if config is None:
-        allowed = "a config with the client and the LLMs, for example live/smollm2.yaml"
-        raise ConfigError("config", None, f"{allowed}: {source} is a {kind}")
+        raise no_config(source, kind)
     if kind == "plan":
         plan = PlanFile.read(source)
         return PolicySource(deployed(config), plan=plan, calibration=known)
@@ -123,6 +122,12 @@ def load_any(source: str | Path, config: str | None, calibration: str | None) ->
     return PolicySource(deployed(config), calibration=known)
 
 
+def no_config(source: str, kind: str) -> ConfigError:
+    """The error where a plan or a calibration comes without a config."""
+    allowed = "a config with the client and the LLMs, for example live/smollm2.yaml"
+    return ConfigError("config", None, f"{allowed}: {source} is a {kind}")
+
+
 def _reads(calibration: Calibration | None) -> bool:
     """Whether its plans read the question, for which it must be encoded."""
     return calibration is not None and calibration.questions is not None
@@ -134,7 +139,7 @@ def _reading(config: str) -> Deployment:
     return embedded_deployment(config)
 
 
-def _kind(source: str) -> str:
+def kind_of(source: str) -> str:
     """`plan`, `question plan`, `loop plan`, `calibration`, `config` or `checkpoint`."""
     suffix = Path(source).suffix
     if suffix in (".yaml", ".yml"):

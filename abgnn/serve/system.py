@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TypeAlias
 from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import OpenQuestion, Query
-from abgnn.errors import ConfigError
+from abgnn.errors import ConfigError, EndpointError
 from abgnn.serve.engine import (
     Answering,
     Engine,
@@ -24,6 +25,7 @@ from abgnn.serve.query_budget import BudgetKind, QueryBudget
 from abgnn.serve.query_planners import query_planners
 from abgnn.serve.sources import Bounds, PolicySource, load_any
 
+_log = logging.getLogger(__name__)
 _StreamItem: TypeAlias = Event | Future[Outcome]
 
 
@@ -48,26 +50,35 @@ class System:
         source: client, backbones, roles and what plans (`System.load` makes it from files).
         budget: for questions that state none.
         bounds: hard limits of every question, and where calls are recorded.
+        processes: that answer alike and share caps, by the recording, and rate limits, evenly.
+            Whoever starts them has checked the endpoints, so one that is down now is a warning.
 
     Raises:
-        ConfigError: what was loaded does not fit together.
+        ConfigError: what was loaded does not fit together; several processes with caps but no
+            recording.
         EndpointError: an endpoint is down, refuses us, or its key variable is missing.
     """
 
     def __init__(
-        self, source: PolicySource, budget: QueryBudget | None = None, bounds: Bounds | None = None
+        self,
+        source: PolicySource,
+        budget: QueryBudget | None = None,
+        bounds: Bounds | None = None,
+        processes: int = 1,
     ) -> None:
         deployment = source.deployment
         self.deployment, self.budget = deployment, budget or QueryBudget()
         settings = (bounds or Bounds()).over(deployment.rollout)
         planners = query_planners(source)
-        executor = deployment.new_executor(OpenQuestion(), settings)
+        executor = deployment.new_executor(OpenQuestion(), settings, processes=processes)
         self._engine = Engine(planners, executor)
         try:
             executor.check()
-        except BaseException:
-            self.close()
-            raise
+        except BaseException as wrong:
+            if processes == 1 or not isinstance(wrong, EndpointError):
+                self.close()
+                raise
+            _log.warning("%s", wrong)
 
     @classmethod
     def load(
@@ -159,10 +170,17 @@ class System:
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
+        parts: bool = False,
     ) -> Iterator[Event]:
-        """The plan, every call as it ends, and last the outcome; once closed, no further calls."""
+        """The plan, every call as it ends, and last the outcome; once closed, no further calls.
+
+        With `parts`, the answer's text as well while it is written (`AnswerPart`), where a client
+        can stream it and the call that writes it is known to be the last; else none come.
+        """
         items: SimpleQueue[_StreamItem] = SimpleQueue()
-        answering = self.start(question, items.put, cost_usd=cost_usd, latency_s=latency_s)
+        answering = self.start(
+            question, items.put, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+        )
         answering.outcome.add_done_callback(items.put)
         return _drain(items, answering)
 
@@ -172,6 +190,7 @@ class System:
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
+        parts: bool = False,
     ) -> AsyncIterator[Event]:
         """As `stream`, on any loop."""
         loop, items = asyncio.get_running_loop(), asyncio.Queue[_StreamItem]()
@@ -180,7 +199,9 @@ class System:
             with suppress(RuntimeError):  # the loop was closed
                 loop.call_soon_threadsafe(items.put_nowait, event)
 
-        answering = self.start(question, on_event, cost_usd=cost_usd, latency_s=latency_s)
+        answering = self.start(
+            question, on_event, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+        )
         answering.outcome.add_done_callback(on_event)
         try:
             while not isinstance(event := await items.get(), Future):
@@ -196,15 +217,17 @@ class System:
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
+        parts: bool = False,
     ) -> Answering:
         """Start to answer and return at once; the other methods use it.
 
         Args:
             question, cost_usd, latency_s: as for `run`.
             on_event: called with the plan and every call, on threads of the system's own.
+            parts: call it with pieces of the answer, too.
         """
         budget = self._budget(cost_usd, latency_s)
-        return self._engine.start(self._query(question), budget, on_event)
+        return self._engine.start(self._query(question), budget, on_event, parts=parts)
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.

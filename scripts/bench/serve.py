@@ -181,10 +181,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--delay", type=float, default=2.0, help="seconds per reply of the stub")
     parser.add_argument("--policy", choices=("balance", "fixed"), default="balance")
+    parser.add_argument("--workers", type=int, default=1, help="beside one, see serve_workers.py")
+    text = "kill a worker every so many seconds instead"
+    parser.add_argument("--kill", type=float, metavar="S", help=text)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         work(given.worker, given.policy)
+        return
+    if given.workers > 1:
+        from scripts.bench import serve_workers as several
+
+        load = (given.workers, given.concurrent, given.seconds, given.delay)
+        several.compare(*load) if given.kill is None else several.kill(*load, given.kill)
         return
     with (
         spawned("--delay", str(given.delay)) as stub,

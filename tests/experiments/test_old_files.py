@@ -23,6 +23,7 @@ from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
+from abgnn.serve.recipe import SourceFiles
 from abgnn.training import Reinforce
 from abgnn.training.evaluate import most_probable
 from tests.paths import ROOT
@@ -40,6 +41,24 @@ def test_a_checkpoint_plans_the_same() -> None:
     trained.policy.attach(trained.mas.table)
     plans = most_probable(trained.policy, trained.mas, QUERIES)
     assert [made.to_dict() for made in plans] == EXPECTED["plans"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
+def test_a_checkpoint_s_weights_are_mapped_and_never_written() -> None:
+    before = Path(CHECKPOINT).read_bytes()
+    trained = from_checkpoint(CHECKPOINT)
+    assert CHECKPOINT in Path("/proc/self/maps").read_text()
+    with torch.no_grad():
+        for parameter in trained.policy.parameters():
+            assert parameter.requires_grad
+            parameter.add_(1.0)
+    assert Path(CHECKPOINT).read_bytes() == before
+
+
+def test_a_checkpoint_s_deployment_is_read_without_its_policy() -> None:
+    made, whole = SourceFiles(CHECKPOINT).deployment(), from_checkpoint(CHECKPOINT).deployment
+    assert (made.label, made.mas.catalogue.names) == (whole.label, whole.mas.catalogue.names)
+    assert made.rollout == whole.rollout
 
 
 def test_lightning_loads_a_checkpoint() -> None:

@@ -18,9 +18,11 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from tests.servers.replies import Reply
+from tests.servers.replies import Reply, event
 
-Way = Literal["whole", "trickle", "hang", "reset", "close", "late-headers", "endless"]
+Way = Literal[
+    "whole", "trickle", "hang", "reset", "close", "late-headers", "endless", "stream", "stream-cut"
+]
 _MARKER = re.compile(rb"\[\[fault:([a-z0-9-]+)(?:\*(\d+))?\]\]")
 
 
@@ -33,6 +35,7 @@ class Sent:
         status: HTTP status.
         headers: on top of the usual ones.
         way: how the bytes are sent.
+        events: of a stream, in place of a body.
         billed: whether the reply's tokens are charged.
     """
 
@@ -41,6 +44,7 @@ class Sent:
     headers: tuple[tuple[str, str], ...] = ()
     way: Way = "whole"
     billed: bool = True
+    events: tuple[bytes, ...] = ()
 
 
 def commanded(body: bytes, attempt: int) -> str | None:
@@ -67,6 +71,21 @@ def good(reply: Reply, **message: Any) -> Sent:
     return Sent(json.dumps(reply.body(**message)).encode())
 
 
+def answered(reply: Reply) -> Sent:
+    """What a request gets: a stream, if it asks for one."""
+    return stream(reply.events()) if reply.streamed else good(reply)
+
+
+def stream(events: tuple[bytes, ...], way: Way = "stream") -> Sent:
+    """Server-sent events."""
+    return Sent(headers=(("Content-Type", "text/event-stream"),), way=way, events=events)
+
+
+def _spoilt(reply: Reply, *instead: bytes) -> Sent:
+    """A stream with other events after its first few."""
+    return stream((*reply.events()[:4], *instead))
+
+
 def refused(status: int, *headers: tuple[str, str], code: str = "stub") -> Sent:
     """An HTTP error, which is never charged."""
     said = {"error": {"message": f"stub says {status}", "type": "stub", "code": code}}
@@ -79,7 +98,7 @@ def misbehave(kind: str, reply: Reply) -> Sent:
     Raises:
         KeyError: no such fault.
     """
-    return FAULTS[kind](reply)
+    return (FAULTS | STREAM_FAULTS)[kind](reply)
 
 
 def _date_after(seconds: float) -> str:
@@ -124,6 +143,17 @@ def _bombed(reply: Reply) -> Sent:
 
 def _gzipped(reply: Reply) -> Sent:
     return Sent(gzip.compress(good(reply).body), headers=(("Content-Encoding", "gzip"),))
+
+
+def _huge_event() -> bytes:
+    return event({"choices": [{"index": 0, "delta": {"content": "A" * 1_000_000}}]})
+
+
+def _with_deltas(reply: Reply, *texts: str) -> tuple[bytes, ...]:
+    """The stream with these texts in place of its words."""
+    first, *_, finish, usage, done = reply.events()
+    words = [event({"choices": [{"index": 0, "delta": {"content": text}}]}) for text in texts]
+    return (first, *words, finish, usage, done)
 
 
 def _by(way: Way) -> Callable[[Reply], Sent]:
@@ -184,4 +214,22 @@ FAULTS: dict[str, Callable[[Reply], Sent]] = {
     "reset": _by("reset"),
     "close": lambda r: Sent(way="close", billed=False),
     "endless": _by("endless"),
+}
+"""Of whole replies; a request for a stream gets them too."""
+
+STREAM_FAULTS: dict[str, Callable[[Reply], Sent]] = {
+    "stream-cut": lambda r: stream(r.events()[:5], "stream-cut"),
+    "stream-short": lambda r: stream(r.events()[:5]),
+    "stream-no-usage": lambda r: stream(r.events(usage=None)),
+    "stream-malformed": lambda r: _spoilt(r, b"data: {'choices': oops}\n\n"),
+    "stream-error": lambda r: _spoilt(r, event({"error": {"message": "full", "code": 503}})),
+    "stream-huge": lambda r: _spoilt(r, *[_huge_event()] * 10, *r.events()[4:]),
+    "stream-bytes": lambda r: _spoilt(r, b": " + b"x" * 20_000_000 + b"\n\n"),
+    "stream-empty": lambda r: stream((r.events()[0], *r.events()[-3:])),
+    "stream-filter": lambda r: stream(replace(r, finish="content_filter").events()),
+    "stream-blank": lambda r: stream(_with_deltas(r, "\n ", "A", " \r", "\n", "B")),
+    "stream-odd": lambda r: stream(_with_deltas(r, "\ud83d", "\ude00", " \ud800", "\x1b[31m", "C")),
+    "stream-refusal": lambda r: stream(
+        tuple(e.replace(b'"content"', b'"refusal"') for e in r.events())
+    ),
 }

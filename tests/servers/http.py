@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
         self.busy = self.queued = False
         self._buffer = bytearray()
         self._paused = False
+        self._stream: tuple[Sent, int] | None = None  # and how many of its events were sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -83,9 +84,30 @@ class Connection(asyncio.Protocol):
             self._drip(sent.body, trickle_s)
         elif sent.way == "late-headers":
             self._drip(head + sent.body, trickle_s)
+        elif sent.way in ("stream", "stream-cut"):
+            self.transport.write(_head(200, None, *sent.headers))
+            self._stream = sent, 0
+            self.go_on()
         elif sent.way == "endless":
             self.transport.write(_head(200, None))
             self._flood()
+
+    def go_on(self) -> None:
+        """Send the events of a stream that the stub lets through."""
+        if self._stream is None:
+            return
+        (sent, begin), most = self._stream, self.stub.options.events
+        end = len(sent.events) if most is None else min(most, len(sent.events))
+        for data in sent.events[begin:end]:
+            self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self._stream = sent, max(begin, end)
+        if end == len(sent.events):
+            self._stream = None
+            if sent.way == "stream-cut":
+                self._later(0.02, self.abort)
+            else:
+                self.transport.write(b"0\r\n\r\n")
+                self._over()
 
     def _resolved(self, headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         """`@other` is this server under another name."""
@@ -110,6 +132,7 @@ class Connection(asyncio.Protocol):
         self.timer = asyncio.get_running_loop().call_later(seconds, what, *args)
 
     def _over(self) -> None:
+        self._stream = None
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -140,5 +163,6 @@ def _head(status: int, length: int | None, *headers: tuple[str, str]) -> bytes:
     """Status line and headers; without a length the body is chunked."""
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     more = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    head = f"HTTP/1.1 {status} Stub\r\nContent-Type: application/json\r\n{size}\r\n{more}\r\n"
-    return head.encode()
+    if "Content-Type" not in dict(headers):
+        more = f"Content-Type: application/json\r\n{more}"
+    return f"HTTP/1.1 {status} Stub\r\n{size}\r\n{more}\r\n".encode()

@@ -105,7 +105,9 @@ class Stub:
         attempt = self.attempts[reply.sha]
         fault = faults.commanded(request.body, attempt)
         fault = fault or faults.drawn(options.faults, options.seed, reply.sha, attempt)
-        return fault, faults.good(reply) if fault is None else faults.misbehave(fault, reply)
+        if fault in faults.STREAM_FAULTS and not reply.streamed:
+            fault = None
+        return fault, faults.answered(reply) if fault is None else faults.misbehave(fault, reply)
 
     def _admits(self, request: Request) -> bool:
         key = self.options.key
@@ -171,6 +173,8 @@ class Stub:
             assert name in {f.name for f in fields(Options)}, name
             setattr(self.options, name, value)
         self.most = self.in_flight
+        for connection in list(self.connections):
+            connection.go_on()
         self._work()
 
 

@@ -18,6 +18,7 @@ class Options:
         faults: kind to share of requests; see `faults.py`.
         seed: of the faults drawn.
         key: the bearer key that requests must carry; None: any will do.
+        events: of a stream that are sent; the others when this is raised; None: all.
         trickle_s: seconds between two bytes of a slow answer.
         log: a file that gets one JSON line per request; None: kept in memory only.
     """
@@ -30,5 +31,6 @@ class Options:
     faults: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     key: str | None = None
+    events: int | None = None
     trickle_s: float = 0.15
     log: str | None = None

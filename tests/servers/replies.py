@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ class Reply:
         text: words; the last line is a letter from A to D unless the text was cut.
         finish: `stop`, or `length` if `max_tokens` cut it.
         prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens: counts.
+        streamed: whether the request asks for a stream.
     """
 
     sha: str
@@ -31,6 +33,7 @@ class Reply:
     completion_tokens: int
     cached_tokens: int
     reasoning_tokens: int
+    streamed: bool = False
 
     def usage(self) -> dict[str, Any]:
         """As the protocol states it."""
@@ -54,6 +57,25 @@ class Reply:
             "usage": self.usage(),
         }
 
+    def events(self, **last: Any) -> tuple[bytes, ...]:
+        """As server-sent events: a word each, the end, the counts; fields of the last replaced."""
+        head = {"id": f"chatcmpl-{self.sha[:12]}", "object": "chat.completion.chunk"}
+        words = re.findall(r"\s*\S+", self.text)
+        deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant"}, None)]
+        deltas += [({"content": word}, None) for word in words]
+        deltas.append(({}, self.finish))
+        chunks = [
+            {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+            for delta, finish in deltas
+        ]
+        chunks.append({**head, "choices": [], "usage": self.usage(), **last})
+        return (*(event(chunk) for chunk in chunks), b"data: [DONE]\n\n")
+
+
+def event(data: Any) -> bytes:
+    """A server-sent event."""
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
+
 
 def reply_to(body: bytes) -> Reply:
     """The reply to a request; a token is a word, and a message costs four more.
@@ -76,4 +98,5 @@ def reply_to(body: bytes) -> Reply:
         wanted, reasoning = allowed, min(reasoning, allowed)
     else:
         text, finish = f"{' '.join(words)}\n{letter}", "stop"
-    return Reply(digest.hex(), text, finish, prompt, wanted, prompt // 4, reasoning)
+    streamed = request.get("stream") is True
+    return Reply(digest.hex(), text, finish, prompt, wanted, prompt // 4, reasoning, streamed)

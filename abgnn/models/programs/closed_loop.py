@@ -184,7 +184,9 @@ class ClosedLoopProgram(Program):
             stage.note(_noted(step, asked, failed, count))
             if step.reader is not None:
                 reader = count + step.reader
-                final = await stage.call(reader, answers, last=True, number=0, vital=False)
+                final = await stage.call(
+                    reader, answers, last=True, number=0, vital=False, final=True
+                )
                 if final is not None:
                     return final
                 failed.add(reader)

@@ -58,7 +58,8 @@ async def in_turn(
         if cut_from is not None and place >= cut_from:
             reads = [replace(s, text=s.text[:150]) for s in answers]
         task = f"{stage.query.text}\n\n{REVISE}" if reads else None
-        answer = await stage.call(agent, reads, task=task, last=place == len(agents) - 1)
+        last = place == len(agents) - 1
+        answer = await stage.call(agent, reads, task=task, last=last, final=last)
         if answer is not None:
             answers.append(answer)
         elif answers:

@@ -36,7 +36,7 @@ class SelfCheckProgram(Program):
     async def run(self, stage: Stage) -> AgentAnswer | str | None:
         first = await stage.call(0, last=True, number=0, vital=False)
         if first is None:
-            return await stage.call(1, last=True, number=0)
+            return await stage.call(1, last=True, number=0, final=True)
         calls = [
             stage.call(0, after=[first], last=True, number=1 + i, vital=False)
             for i in range(self.checks)
@@ -47,5 +47,5 @@ class SelfCheckProgram(Program):
         if checks and same / len(checks) >= self.threshold:
             return first.text  # it is there when its last check is
         before = [first, *checks]
-        second = await stage.call(1, after=before, last=True, number=0, vital=False)
+        second = await stage.call(1, after=before, last=True, number=0, vital=False, final=True)
         return first.text if second is None else second

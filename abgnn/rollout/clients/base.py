@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -110,6 +110,32 @@ class CountsPrompts(Protocol):
 
     def prompt_tokens(self, messages: Messages, query: Query) -> int:
         """The most that the prompt of such a call can be billed as."""
+        ...
+
+
+@runtime_checkable
+class StreamsReplies(Protocol):
+    """A client that can pass a reply on while the LLM writes it."""
+
+    async def stream(
+        self,
+        backbone: Backbone,
+        messages: Messages,
+        *,
+        query: Query,
+        sample: int,
+        on_text: Callable[[str], object],
+    ) -> Completion:
+        """One attempt, as `Client.complete` makes it.
+
+        Args:
+            backbone, messages, query, sample: the call.
+            on_text: called with every piece; together they are the completion's text.
+
+        Raises:
+            CallError: no usable response, perhaps after some pieces; usage is None (unknown) unless
+                the whole reply came and states it.
+        """
         ...
 
 

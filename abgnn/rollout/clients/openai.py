@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
@@ -17,7 +17,7 @@ import openai
 from abgnn.data.backbone import Backbone
 from abgnn.data.query import Query, Task
 from abgnn.errors import ConfigError, EndpointError
-from abgnn.rollout.clients.base import Completion, Messages
+from abgnn.rollout.clients.base import CallError, Completion, Messages
 from abgnn.rollout.clients.openai_connections import MAX_BODY_BYTES, Connections
 from abgnn.rollout.clients.openai_errors import (
     NO_KEY,
@@ -27,6 +27,7 @@ from abgnn.rollout.clients.openai_errors import (
     without_key,
 )
 from abgnn.rollout.clients.openai_reply import MAX_CHARS, encodable, read_reply
+from abgnn.rollout.clients.openai_stream import STREAM, StreamedReply
 
 _PROBE_S = 5.0
 _SECRET = 8  # characters from which on a key is one; shorter ones ("EMPTY") are ordinary words
@@ -113,7 +114,51 @@ class OpenAIClient:
                     reply = await sdk.post("/chat/completions", body=body, cast_to=httpx2.Response)
             except RAISED as error:
                 raise redacted(typed(error, time.perf_counter() - began), key) from None
-        seconds, content = time.perf_counter() - began, reply.content
+        return self._whole(reply.content, key, time.perf_counter() - began)
+
+    async def stream(
+        self,
+        backbone: Backbone,
+        messages: Messages,
+        *,
+        query: Query,
+        sample: int,
+        on_text: Callable[[str], object],
+    ) -> Completion:
+        """One request, whose reply is passed on while it comes; cancelled, its connection closes.
+
+        An endpoint that does not stream and sends a whole reply is read like one.
+
+        Raises:
+            CallError, EndpointError: as `complete`.
+        """
+        url, key = self._url(backbone), self._key(backbone)
+        body = _body(self.request(backbone, messages, query)) | STREAM
+        reply = StreamedReply(on_text, self.max_chars, key if len(key) >= _SECRET else "")
+        response: httpx2.Response | None = None
+        with self._connections().client(url, key) as sdk:
+            began = time.perf_counter()
+            try:
+                with anyio.fail_after(self.timeout_s):
+                    response = await _opened(sdk, body)
+                    if "event-stream" not in response.headers.get("content-type", ""):
+                        content = await response.aread()
+                        done = self._whole(content, key, time.perf_counter() - began)
+                        on_text(done.text)
+                        return done
+                    async for data in response.aiter_bytes():
+                        reply.feed(data)
+                return reply.end(time.perf_counter() - began)
+            except CallError as error:
+                error.service_time = time.perf_counter() - began
+                raise redacted(error, key) from None
+            except RAISED as error:
+                raise redacted(typed(error, time.perf_counter() - began), key) from None
+            finally:
+                if response is not None:
+                    await response.aclose()
+
+    def _whole(self, content: bytes, key: str, seconds: float) -> Completion:
         if len(key) >= _SECRET:
             content = content.replace(key.encode(), b"<key>")
         return read_reply(content, seconds, self.max_chars)
@@ -168,6 +213,18 @@ def _body(request: dict[str, Any]) -> dict[str, Any]:
     parameters = dict(request["parameters"])
     extra = parameters.pop("extra_body", {})
     return {"model": request["model"], "messages": request["messages"], **parameters, **extra}
+
+
+async def _opened(sdk: openai.AsyncOpenAI, body: dict[str, Any]) -> httpx2.Response:
+    """A response whose body is still to be read."""
+    events = await sdk.post(
+        "/chat/completions",
+        body=body,
+        cast_to=object,
+        stream=True,
+        stream_cls=openai.AsyncStream[object],
+    )
+    return events.response
 
 
 def _probe(url: str, key: str, backbone: Backbone) -> None:

@@ -14,7 +14,7 @@ from abgnn.rollout.clients.openai_reply import clean
 from abgnn.rollout.limits.backoff import parse_retry_after
 
 NO_KEY = "none"  # endpoints without keys ignore it; the SDK wants one
-RAISED = (openai.OpenAIError, OversizeError, TimeoutError)
+RAISED = (openai.OpenAIError, httpx2.RequestError, OversizeError, TimeoutError)
 _NOT_SENT = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -37,6 +37,8 @@ def typed(error: Exception, seconds: float) -> CallError:
         return _of_status(error, seconds)
     if isinstance(error, openai.APIConnectionError):
         return _of_connection(error.__cause__ or error, seconds)
+    if isinstance(error, httpx2.RequestError):  # while a stream is read
+        return _of_connection(error, seconds)
     if isinstance(error, OversizeError):
         return CallError("oversize", str(error), usage=None, service_time=seconds)
     if isinstance(error, TimeoutError):

@@ -11,7 +11,7 @@ from abgnn.rollout.clients.base import CallError, Completion
 
 MAX_CHARS = 200_000
 _MOST_TOKENS = 10**9  # a count beyond this is none
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -25,8 +25,8 @@ def read_reply(body: bytes, seconds: float, max_chars: int = MAX_CHARS) -> Compl
             `oversize`, `usage` (no token counts), `status` (an error that came with status 200).
             The usage is what the reply states as billed; None if it states nothing.
     """
-    reply = _parsed(body, seconds)
-    usage = _usage(reply.get("usage"))
+    reply = parsed(body, seconds)
+    usage = usage_of(reply.get("usage"))
     try:
         text, finish = _answer(reply, max_chars)
     except CallError as error:
@@ -50,10 +50,10 @@ def clean(text: str) -> str:
 
 def encodable(text: str) -> str:
     """Text that UTF-8 can encode: lone surrogates become U+FFFD."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
 
 
-def _parsed(body: bytes, seconds: float) -> dict[str, Any]:
+def parsed(body: bytes, seconds: float) -> dict[str, Any]:
     try:
         reply = json.loads(body.decode("utf-8-sig", errors="replace"), strict=False)
     except (ValueError, RecursionError) as error:  # also too long an integer, too deep a nesting
@@ -73,7 +73,7 @@ def _answer(reply: dict[str, Any], max_chars: int) -> tuple[str, str]:
         raise CallError("malformed", "the first choice has no message")
     if reason == "content_filter":
         raise CallError("filter", "the provider's content filter stopped the reply")
-    text = _text(message.get("content")) or _text(message.get("refusal"))
+    text = text_of(message.get("content")) or text_of(message.get("refusal"))
     if len(text) > max_chars:
         raise CallError("oversize", f"a text of {len(text)} characters, more than {max_chars}")
     text = clean(text)
@@ -85,18 +85,18 @@ def _answer(reply: dict[str, Any], max_chars: int) -> tuple[str, str]:
 def _first_choice(reply: dict[str, Any]) -> dict[str, Any]:
     choices = reply.get("choices")
     if choices is None or choices == []:
-        raise _without_choices(reply.get("error"))
+        raise without_choices(reply.get("error"))
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
         raise CallError("malformed", "`choices` is not a list of objects")
     return choices[0]
 
 
-def _text(content: object) -> str:
+def text_of(content: object) -> str:
     """A content: a text, nothing, or a list of parts of which those with text count."""
     if content is None:
         return ""
     if isinstance(content, list):
-        return "".join(_text(_of_part(part)) for part in content)
+        return "".join(text_of(_of_part(part)) for part in content)
     if not isinstance(content, str):
         raise CallError("malformed", f"a content that is a {type(content).__name__}")
     return content
@@ -109,7 +109,7 @@ def _of_part(part: object) -> object:
     return part if isinstance(part, str) else 0
 
 
-def _without_choices(error: object) -> CallError:
+def without_choices(error: object) -> CallError:
     """The error for a reply without choices; some endpoints send an error with a code."""
     message = clean(str(error.get("message") if isinstance(error, dict) else error or ""))[:300]
     code = error.get("code") if isinstance(error, dict) else None
@@ -118,7 +118,7 @@ def _without_choices(error: object) -> CallError:
     return CallError("empty", f"no choices: {message}" if message else "no choices")
 
 
-def _usage(counts: object) -> Usage | None:
+def usage_of(counts: object) -> Usage | None:
     if not isinstance(counts, dict):
         return None
     prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")

@@ -23,6 +23,7 @@ from abgnn.data.plan import Plan
 from abgnn.serve.engine import Answering, Event
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
+from abgnn.serve.http.places import OwnPlaces, Places
 from abgnn.serve.http.request import (
     MODEL,
     ApiError,
@@ -54,12 +55,18 @@ class Service:
         system: answers; closed when the server stops.
         limits: of requests.
         key: the bearer token that clients must send; None: none is needed.
+        places: count the questions under way, of other processes too where they share a limit.
     """
 
     def __init__(
-        self, system: System, limits: ServeLimits | None = None, key: str | None = None
+        self,
+        system: System,
+        limits: ServeLimits | None = None,
+        key: str | None = None,
+        places: Places | None = None,
     ) -> None:
         self.system, self.limits = system, limits or ServeLimits()
+        self.places = places or OwnPlaces()
         self.metrics = Metrics(system.label)
         self.started = int(time.time())
         self.in_flight = 0
@@ -121,9 +128,6 @@ class Service:
         body = await self._body(request)
         chat = chat_request(body, request.headers.getlist, self.limits)
         chat = replace(chat, query=replace(chat.query, domain=self.system.deployment.mas.domain))
-        if self.in_flight >= self.limits.concurrent:
-            message = f"{self.limits.concurrent} questions are under way; try again later"
-            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
         answer = ChatResponse(chat, self.system.label)
         return await (self._streamed if chat.stream else self._plain)(request, chat, answer)
 
@@ -152,13 +156,26 @@ class Service:
     def _begin(
         self, chat: ChatRequest, on_event: Callable[[Event], None] | None = None
     ) -> tuple[Answering, Over]:
-        """Start a question; it counts as under way until its outcome, even if the client leaves."""
+        """Start a question; it counts as under way until its outcome, even if the client leaves.
+
+        Whoever wants events wants pieces of the answer, too.
+        """
         budget = chat.budget
+        if not self.places.enter(self.limits.concurrent):
+            message = f"{self.limits.concurrent} questions are under way; try again later"
+            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
         try:
             answering = self.system.start(
-                chat.query, on_event, cost_usd=budget.cost_usd, latency_s=budget.latency_s
+                chat.query,
+                on_event,
+                cost_usd=budget.cost_usd,
+                latency_s=budget.latency_s,
+                parts=on_event is not None,
             )
-        except RuntimeError:
+        except BaseException as wrong:
+            self.places.leave()
+            if not isinstance(wrong, RuntimeError):
+                raise
             raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
         self.in_flight += 1
         self.metrics.in_flight.inc()
@@ -168,6 +185,7 @@ class Service:
 
     def _over(self, over: Over) -> None:
         self.in_flight -= 1
+        self.places.leave()
         self.metrics.in_flight.dec()
         if over.exception() is None:
             self.metrics.outcome(over.result())
@@ -209,7 +227,7 @@ class Service:
         except BaseException:
             answering.stop.set()
             raise
-        sent = events(first, queue, answer)
+        sent = events(first, queue, answer, self.metrics)
         return Stream(sent, answering.stop, over, self.metrics)
 
     async def _models(self, request: Request) -> Response:

@@ -30,6 +30,7 @@ class ChatResponse:
     def __init__(self, request: ChatRequest, label: str) -> None:
         self.request, self.label = request, label
         self.id, self.created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
+        self.began = time.perf_counter()
 
     def completion(self, outcome: Outcome) -> Data:
         """`chat.completion`."""

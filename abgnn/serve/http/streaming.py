@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from threading import Event as Flag
 from typing import TypeAlias
@@ -15,7 +16,7 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
-from abgnn.serve.engine import Event
+from abgnn.serve.engine import AnswerPart, Event
 from abgnn.serve.http.metrics import Metrics
 from abgnn.serve.http.request import ApiError
 from abgnn.serve.http.response import (
@@ -54,10 +55,13 @@ class Stream(StreamingResponse):
 
 
 async def events(
-    plan: Plan, queue: asyncio.Queue[Event | Over], answer: ChatResponse
+    plan: Plan, queue: asyncio.Queue[Event | Over], answer: ChatResponse, metrics: Metrics
 ) -> AsyncIterator[bytes]:
-    """The plan, an event per call and per decision of a closed loop, the answer, the account."""
-    request = answer.request
+    """The plan, an event per call and per decision of a closed loop, the answer, the account.
+
+    The answer comes in pieces as it is written, as far as it does; the rest of it when it is known.
+    """
+    request, text = answer.request, _Text(answer, metrics)
     start = {"role": "assistant", "content": ""}
     yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
     while not isinstance(item := await queue.get(), asyncio.Future):
@@ -65,6 +69,8 @@ async def events(
             yield event(answer.chunk({}, abgnn={"call": call(item, text=request.trace)}))
         elif isinstance(item, LoopStep):
             yield event(answer.chunk({}, abgnn={"step": decided(item, plan)}))
+        elif isinstance(item, AnswerPart):
+            yield text.next(item.text)
     try:
         outcome = result_of(item)
     except ApiError as refusal:
@@ -74,11 +80,34 @@ async def events(
         _log.warning("no answer: %s", outcome.error)
         yield event(answer.error(outcome))
         return
-    yield event(answer.chunk({"content": outcome.answer}))
+    if not outcome.answer.startswith(text.sent):
+        _log.error("what was streamed is not the answer")
+        yield event(error(ApiError(500, "what was sent is not the answer", "internal")))
+        return
+    if rest := outcome.answer[len(text.sent) :]:
+        yield text.next(rest)
     yield event(answer.chunk({}, finish(outcome), abgnn=answer.account(outcome)))
     if request.include_usage:
         yield event(answer.chunk(usage=usage(outcome)))
     yield DONE
+
+
+class _Text:
+    """The answer as far as it was sent."""
+
+    def __init__(self, answer: ChatResponse, metrics: Metrics) -> None:
+        self._answer, self._metrics, self._pieces = answer, metrics, list[str]()
+
+    @property
+    def sent(self) -> str:
+        return "".join(self._pieces)
+
+    def next(self, piece: str) -> bytes:
+        """The event of the next piece."""
+        if not self._pieces:
+            self._metrics.first_token(time.perf_counter() - self._answer.began)
+        self._pieces.append(piece)
+        return event(self._answer.chunk({"content": piece}))
 
 
 def result_of(over: Over) -> Outcome:

@@ -22,7 +22,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.rollout import Completion
 from abgnn.rollout.clients.base import CallError
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.server import PatientProtocol
+from abgnn.serve.http.protocol import PatientProtocol
 from tests.rollout.helpers import Scripted
 from tests.serve.http.helpers import (
     HEAD,
@@ -134,7 +134,7 @@ def test_slow_heads_are_cut(server: Running) -> None:
 def test_heads_after_the_first_request_are_watched_too(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("abgnn.serve.http.server._KEEP_ALIVE_S", 0.2)
+    monkeypatch.setattr("abgnn.serve.http.protocol.KEEP_ALIVE_S", 0.2)
     with socket.create_connection(server.address, timeout=60) as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         reply = b""

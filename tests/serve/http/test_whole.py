@@ -187,7 +187,7 @@ def test_a_real_llm_behind_it(smollm2: str) -> None:
         encoder="offline",
         n_pools=1,
     )
-    policy = FixedGraph("smollm2-number", ["Calculator"])
+    policy = FixedGraph("smollm2-steps", ["Calculator"])
     trained = Trained(policy, mas, LocalClient())
     with (
         served(System(PolicySource(trained.deployment, trained))) as server,
@@ -198,5 +198,7 @@ def test_a_real_llm_behind_it(smollm2: str) -> None:
         assert done.choices[0].message.content.strip()
         assert done.usage.completion_tokens > 0
         chunks = list(client.chat.completions.create(**ask("What is 7 + 1?", stream=True)))
-        assert "".join(c.choices[0].delta.content or "" for c in chunks).strip()
+        pieces = [text for c in chunks if (text := c.choices[0].delta.content)]
+        assert "".join(pieces).strip()
+        assert len(pieces) > 2, "it comes token by token"
         assert chunks[-1].model_extra["abgnn"]["latency_s"] > 0

@@ -1,0 +1,65 @@
+"""`SystemRecipe`: the files and bounds of a `System`, which any process can make from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from abgnn.experiments.deployment import EXECUTES, Deployment, instantiated, read_deployment
+from abgnn.serve.query_budget import QueryBudget
+from abgnn.serve.sources import Bounds, PolicySource, kind_of, load_any, no_config
+
+if TYPE_CHECKING:
+    from abgnn.serve.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFiles:
+    """What answers, by file; see `load_any`."""
+
+    source: str
+    config: str | None = None
+    calibration: str | None = None
+
+    def load(self) -> PolicySource:
+        """All of it."""
+        return load_any(self.source, self.config, self.calibration)
+
+    def deployment(self) -> Deployment:
+        """Client, backbones and settings alone; without torch, unless the source is a checkpoint.
+
+        Raises:
+            ConfigError: no such file, or a config that is missing.
+        """
+        kind = kind_of(self.source)
+        if kind == "checkpoint":
+            from abgnn.experiments.trained import read_checkpoint
+
+            model, _ = read_checkpoint(self.source)
+            values = {key: model[key] for key in EXECUTES if key in model}
+            return instantiated(Deployment, values, self.source)
+        named = self.source if kind == "config" else self.config
+        if named is None:
+            raise no_config(self.source, kind)
+        return read_deployment(named)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRecipe:
+    """A system that several processes make alike.
+
+    Args:
+        files: what answers.
+        budget: for questions that state none.
+        bounds: hard limits of every question, and where calls are recorded.
+    """
+
+    files: SourceFiles
+    budget: QueryBudget = field(default_factory=QueryBudget)
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def system(self, processes: int = 1) -> System:
+        """The system of one of `processes` processes."""
+        from abgnn.serve.system import System
+
+        return System(self.files.load(), self.budget, self.bounds, processes)
