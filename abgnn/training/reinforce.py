@@ -185,8 +185,9 @@ class Reinforce(RolloutModule):
             executed=self._executed(outcomes),
         )
         self.rollouts += len(outcomes)
-        self._log("train", rewards, outcomes)
-        self._log_policy(decision, loss)
+        if self._watched:
+            self._log("train", rewards, outcomes)
+            self._log_policy(decision, loss)
         if self.trainer.world_size > 1:  # ranks average gradients: each has one of every parameter
             loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
@@ -203,7 +204,8 @@ class Reinforce(RolloutModule):
             )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
+        if self._watched:
+            self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
         self.policy.after_step(self.trainer.global_step)
 
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:
@@ -259,6 +261,11 @@ class Reinforce(RolloutModule):
             made: Tensor = self.own_reward(outcomes).to(self.device)
             return made
         return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
+
+    @property
+    def _watched(self) -> bool:
+        """Whether anybody reads what a step logs: `log_every_n_steps=0` without a bar is nobody."""
+        return self.trainer.log_every_n_steps > 0 or self.trainer.progress_bar_callback is not None
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
         values = outcome_figures(rewards, outcomes)
