@@ -39,8 +39,8 @@ def path_of(outcome: Outcome) -> Outcome:
     last = outcome.steps[-1]
     stands = last.asks[0] if last.reads else last.answer
     decision = place[order[-1] if stands is None else stands]
-    agents = tuple(outcome.plan.agents[agent] for agent in order)
-    return replace(outcome, plan=Plan(outcome.plan.query, agents, edges, decision))
+    team = tuple(outcome.plan.agents[agent] for agent in order)
+    return replace(outcome, plan=Plan(outcome.plan.query, team, edges, decision))
 
 
 def beliefs_of(outcome: Outcome) -> str:

@@ -185,7 +185,7 @@ class Reinforce(RolloutModule):
             executed=self._executed(outcomes),
         )
         self.rollouts += len(outcomes)
-        if self._watched:
+        if self.watched:
             self._log("train", rewards, outcomes)
             self._log_policy(decision, loss)
         if self.trainer.world_size > 1:  # ranks average gradients: each has one of every parameter
@@ -204,7 +204,7 @@ class Reinforce(RolloutModule):
             )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self._watched:
+        if self.watched:
             self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
         self.policy.after_step(self.trainer.global_step)
 
@@ -261,11 +261,6 @@ class Reinforce(RolloutModule):
             made: Tensor = self.own_reward(outcomes).to(self.device)
             return made
         return reward(outcomes, self.lambda_tok, self.lambda_lat).to(self.device)
-
-    @property
-    def _watched(self) -> bool:
-        """Whether anybody reads what a step logs: `log_every_n_steps=0` without a bar is nobody."""
-        return self.trainer.log_every_n_steps > 0 or self.trainer.progress_bar_callback is not None
 
     def _log(self, stage: str, rewards: Tensor, outcomes: list[Outcome]) -> None:
         values = outcome_figures(rewards, outcomes)
