@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
+from hashlib import blake2b
+
 from abgnn.data.query import Query
 from abgnn.data.specimens import split_header
 from abgnn.sandbox import Sandbox
 from abgnn.sandbox.tools.code_blocks import preamble
 from datamodules.scoring.code import scored_program
 from datamodules.scoring.wrong_programs import wrong_programs
+
+_REMEMBERED = 1 << 14  # verdicts
 
 
 class Programming:
@@ -18,7 +24,8 @@ class Programming:
     as there are cores. The tests run in another process than the response's code and see its
     results as plain data (`Sandbox.check`): the code can neither read nor touch them, and an
     object that claims to equal everything fails. What a function does to its arguments, and
-    objects other than plain data, do not cross over.
+    objects other than plain data, do not cross over. A program that has passed or failed its tests
+    is not run again.
     """
 
     sandbox: Sandbox
@@ -30,7 +37,7 @@ class Programming:
         program = scored_program(response, prompt, entry) + query.meta.get("calls", "")
         tests = f"{preamble(prompt, entry)}\n{query.meta['test']}\n"
         names = query.meta.get("names", (entry,))
-        return float(self.sandbox.check(program, tests, names).completed)
+        return float(self._passes(program, tests, names))
 
     def key(self, query: Query, response: str) -> str:
         """The program's text but for blank lines and ends of lines: votes on code are by text."""
@@ -48,6 +55,24 @@ class Programming:
         if key is None:
             key = self.reference(query) if correct else self.failing(query)
         return f"```python\n{key}```"
+
+    def _passes(self, program: str, tests: str, names: Iterable[str]) -> bool:
+        """Whether the tests pass; what ran out of time, or was killed, may fare better later."""
+        parts = "\0".join((program, tests, *names))
+        key = blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        passed = self._verdicts.get(key)
+        if passed is None:
+            ran = self.sandbox.check(program, tests, names)
+            passed = ran.completed
+            if ran.status in ("completed", "error"):
+                if len(self._verdicts) >= _REMEMBERED:
+                    self._verdicts.clear()
+                self._verdicts[key] = passed
+        return passed
+
+    @cached_property
+    def _verdicts(self) -> dict[bytes, bool]:
+        return {}
 
     def reference(self, query: Query) -> str:
         """A program that passes the tests."""

@@ -15,12 +15,17 @@ def add_arguments(parser: Parser) -> None:
     """A compare config, and which policies are shown."""
     parser.description = (
         "Plans for an easy, a medium and a hard question on the lowest and the highest budget of "
-        "a comparison, executed once each; writes one picture and cases.json."
+        "a comparison, executed once each; writes one picture and cases.json. Of closed loops "
+        "(--loop) also every decision: who was asked, what was answered, how likely it is right."
     )
     text = "a compare config, for example compare/simulated-general.yaml"
     parser.add_argument("--config", required=True, metavar="NAME", help=text)
     text = "a trained policy to show beside the planner; repeatable"
     parser.add_argument("--checkpoint", action="append", metavar="FILE", help=text)
+    text = "show closed loops, too; every LLM is asked every training question for them"
+    parser.add_argument("--loop", action="store_true", help=text)
+    text = "plan the closed loops from this file of `abgnn calibrate --design complete`"
+    parser.add_argument("--calibration", metavar="FILE", help=text)
     text = "entry of the questions' meta that says how hard they are; '': estimate it from the text"
     parser.add_argument("--by", default="level", metavar="ENTRY", help=text)
     text = "of the planner's calibration; 0: published profiles alone"
@@ -36,6 +41,7 @@ def run(args: Namespace, console: Console) -> int:
     from abgnn.experiments.compare.config import Comparison, arguments
     from abgnn.experiments.compare.job import QUIET
     from abgnn.experiments.experiment import build
+    from abgnn.experiments.loops import loops_for
     from abgnn.planning.budgets import Budget
 
     comparison = Comparison.from_yaml(args.config)
@@ -50,6 +56,7 @@ def run(args: Namespace, console: Console) -> int:
         rollouts=args.rollouts,
         seed=seed,
         checkpoints=args.checkpoint or [],
+        loops=loops_for(experiment, args.calibration) if args.loop or args.calibration else None,
     )
     out = args.out or f"{comparison.out}-cases"
     write_cases(shown, out, experiment.model.label, console)

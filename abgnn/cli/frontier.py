@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """A frontier config, and other files for its questions."""
     parser.description = (
-        "Train and evaluate a set of operating points beside single LLMs and fixed graphs; writes "
-        "points.csv, tables and a picture of performance against budget."
+        "Train and evaluate a set of operating points beside single LLMs, fixed graphs and, with "
+        "--loop, closed loops planned for a grid of budgets; writes points.csv, tables and a "
+        "picture of performance against budget."
     )
     text = "a frontier config, for example frontier/simulated-general.yaml, recorded/llmrouter.yaml"
     parser.add_argument("--config", required=True, metavar="NAME", help=text)
     add_files(parser)
+    text = "closed loops, too; every LLM is asked every training question for them"
+    parser.add_argument("--loop", action="store_true", help=text)
+    text = "plan the closed loops from this file of `abgnn calibrate --design complete`"
+    parser.add_argument("--calibration", metavar="FILE", help=text)
 
 
 def add_files(parser: Parser) -> None:
@@ -32,6 +37,8 @@ def add_files(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     """Train and evaluate operating points."""
+    from dataclasses import replace
+
     from abgnn.cli.progress import progress_on
     from abgnn.experiments.sweep import Sweep, run_sweep
 
@@ -39,6 +46,8 @@ def run(args: Namespace, console: Console) -> int:
     sweep = Sweep.from_yaml(args.config).with_overrides(
         [f"--data.init_args.{key}={file}" for key, file in files.items() if file]
     )
+    if args.loop or args.calibration:
+        sweep = replace(sweep, loops=True, calibration=args.calibration or sweep.calibration)
     with progress_on(console) as progress:
         run_sweep(sweep, console, progress)
     return 0

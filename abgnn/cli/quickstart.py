@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from abgnn.experiments.quickstart.config import Quickstart
+    from abgnn.experiments.quickstart.measured import World
 
 
 def add_arguments(parser: Parser) -> None:
@@ -18,9 +23,9 @@ def add_arguments(parser: Parser) -> None:
         "other questions with planners, single LLMs, AgentBalance in the paper's mode and fixed "
         "teams, at four budgets. Writes points.csv, table.csv, two pictures and a checkpoint."
     )
-    text = "a quickstart config, for example quickstart/general.yaml"
-    parser.add_argument("--config", required=True, metavar="NAME", help=text)
-    text = "folder of the results, in place of the config's"
+    text = "a quickstart config, for example quickstart/general.yaml; repeatable"
+    parser.add_argument("--config", required=True, action="append", metavar="NAME", help=text)
+    text = "folder of the results, in place of the config's; of several configs a folder in it each"
     parser.add_argument("--out", metavar="DIR", help=text)
     text = "how many of the config's worlds, from the first on; left out: all"
     parser.add_argument("--worlds", type=int, metavar="N", help=text)
@@ -29,21 +34,32 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    """Run every world, print the table, write the files."""
-    from pathlib import Path
+    """Run every world; of each config print the table and write the files."""
+    from abgnn.experiments.quickstart.workers import prepare
 
-    from abgnn.cli.views.quickstart import NOTES, quickstart_table
+    if args.jobs != 1:
+        prepare()
     from abgnn.experiments.compare.run import cores
     from abgnn.experiments.quickstart.config import Quickstart
-    from abgnn.experiments.quickstart.rivals import lines
-    from abgnn.experiments.quickstart.run import (
-        different_plans,
-        run_quickstart,
-        write_quickstart,
-    )
+    from abgnn.experiments.quickstart.run import run_quickstart
 
-    config = Quickstart.from_yaml(args.config).with_worlds(args.worlds, args.out)
-    worlds = run_quickstart(config, args.jobs or cores(), console)
+    several = len(args.config) > 1
+    configs = []
+    for name in args.config:
+        out = f"{args.out}/{Path(name).stem}" if args.out and several else args.out
+        configs.append(Quickstart.from_yaml(name).with_worlds(args.worlds, out))
+    if len({config.out for config in configs}) < len(configs):
+        raise ConfigError("--config", args.config, "configs with a folder each (`out`)")
+    for config, worlds in run_quickstart(configs, args.jobs or cores(), console):
+        _show(config, worlds, console)
+    return 0
+
+
+def _show(config: Quickstart, worlds: list[World], console: Console) -> None:
+    from abgnn.cli.views.quickstart import NOTES, quickstart_table
+    from abgnn.experiments.quickstart.rivals import lines
+    from abgnn.experiments.quickstart.run import different_plans, write_quickstart
+
     frontier, plans = write_quickstart(config, worlds)
     label, name = worlds[0].label, Path(config.out).name
     asked = len(worlds[0].points[0].by_question)
@@ -64,4 +80,3 @@ def run(args: Namespace, console: Console) -> int:
     console.print(f"{text} (mean of the worlds)", highlight=False)
     files = f"{frontier}, {plans.name}, table.csv, points.csv, plan_net.ckpt ({label})"
     console.print(files, highlight=False, soft_wrap=True)
-    return 0

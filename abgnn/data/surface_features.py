@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,10 @@ def surface_counts(texts: Sequence[str]) -> NDArray[np.float64]:
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(SURFACE_NAMES))
 
 
-def _row(text: str) -> list[float]:
+@lru_cache(1 << 10)
+def _row(text: str) -> tuple[float, ...]:
     words = text.split()
     sentences = max(1, len(_SENTENCE_END.findall(text)))
     word_length = sum(map(len, words)) / max(1, len(words))
     counts = [len(pattern.findall(text)) for pattern in _COMPILED]
-    return [np.log1p(len(text)), word_length, len(words) / sentences, *np.log1p(counts)]
+    return np.log1p(len(text)), word_length, len(words) / sentences, *np.log1p(counts)

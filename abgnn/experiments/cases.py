@@ -16,12 +16,15 @@ from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
 from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.loop_paths import beliefs_of, graph_of, path_of, words_of
+from abgnn.experiments.loops import LOOPS, LoopsAt
 from abgnn.experiments.trained import from_checkpoint
 from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.planning.question_plan import QuestionPlan
 from abgnn.plots.cases import draw_cases
+from abgnn.plots.decision_graph import draw_decision_graph
 from abgnn.training.evaluate import evaluate
 
 PLANNER = "planner"
@@ -52,6 +55,7 @@ def cases(
     rollouts: int = 320,
     seed: int = 0,
     checkpoints: Sequence[str] = (),
+    loops: LoopsAt | None = None,
 ) -> list[Case]:
     """Plan and execute three held-out questions on every budget.
 
@@ -64,11 +68,15 @@ def cases(
         seed: of calibration and plans.
         checkpoints: trained policies that are shown too. A conditioned one
             (`AgentBalance(conditioned=True)`) plans for each budget, another has one plan.
+        loops: closed loops for a budget, which are shown too (`abgnn.experiments.loops`).
     """
     model, data = experiment.model, experiment.data
     data.setup("test")
     chosen = three_of(experiment, data.queries("test"), by)
-    systems = [*_planned(experiment, budgets, rollouts, seed, by), *_trained(checkpoints, budgets)]
+    systems = [*_planned(experiment, budgets, rollouts, seed, by)]
+    if loops is not None:
+        systems += [(LOOPS, in_words(b), _BudgetedPolicy(loops(b))) for b in budgets]
+    systems += _trained(checkpoints, budgets)
     executed: list[Case] = []
     with model.new_executor(data) as executor:
         executor.check()
@@ -155,25 +163,52 @@ def write_cases(executed: Sequence[Case], folder: str | Path, label: str, consol
         table.add_column(head, justify="right" if head in ("mUSD", "s") else "left")
     for case in executed:
         o = case.outcome
-        team = ", ".join(f"{a.role.name}: {a.backbone}" for a in o.plan.agents)
+        team = ", ".join(f"{a.role.name}: {a.backbone}" for a in path_of(o).plan.agents)
         figures = (f"{1e3 * o.cost:.3g}", f"{o.latency:.1f}", verdict(o))
         table.add_row(case.question.partition(":")[0], case.system, case.budget, team, *figures)
     console.print(table)
-    data = [_plain(case, label) for case in executed]
+    data = [
+        _plain(case, label) | _decisions(case, out, i, label, console)
+        for i, case in enumerate(executed, 1)
+    ]
     (out / "cases.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     picture = draw_shown(executed, out / f"cases-{label}.png", label)
     console.print(f"{out}/cases.json, {picture.name} ({label})", highlight=False, soft_wrap=True)
     return picture
 
 
+def _decisions(
+    case: Case, out: Path, number: int, label: str, console: Console
+) -> dict[str, object]:
+    """Of a closed loop: what was decided, printed and as data, and a picture of all it might do."""
+    graph = graph_of(case.outcome.plan)
+    if graph is None:
+        return {}
+    words = words_of(case.outcome)
+    title = ", ".join(filter(None, [case.question, case.budget]))
+    console.print(f"{case.system} ({label}): {title}", markup=False, highlight=False)
+    for step in words:
+        console.print(f"  - {step}", markup=False, highlight=False)
+    picture = out / f"decisions-{number}-{label}.png"
+    draw_decision_graph(graph, picture, title, simulated=label == "simulated")
+    console.print(f"  all that it might do: {picture}", highlight=False, soft_wrap=True)
+    steps = [
+        step.to_dict() | {"words": text}
+        for step, text in zip(case.outcome.steps, words, strict=True)
+    ]
+    return {"decisions": steps, "decision_graph": graph.to_mermaid()}
+
+
 def draw_shown(executed: Sequence[Case], path: Path, label: str) -> Path:
-    """The picture of the plans and of what came of them."""
+    """The picture of the plans and of what came of them; of closed loops, who was asked."""
     grid: dict[str, dict[str, tuple[Outcome, str]]] = {}
     for case in executed:
         o = case.outcome
         column = f"{case.system}\n{case.budget or 'no budget given'}"
         caption = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
-        grid.setdefault(case.question, {})[column] = o, caption
+        if believed := beliefs_of(o):
+            caption = f"{believed}\n{caption}"
+        grid.setdefault(case.question, {})[column] = path_of(o), caption
     return draw_cases(grid, path, simulated=label == "simulated")
 
 

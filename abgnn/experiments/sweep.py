@@ -18,10 +18,13 @@ from abgnn.data.template import Kind
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.evaluation.rows import Row, summarise
+from abgnn.experiments.compare.complete import budgets_of_rows
 from abgnn.experiments.experiment import Experiment, build
+from abgnn.experiments.loops import LOOPS, loops_for
 from abgnn.experiments.progress import Progress, watch
 from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
+from abgnn.planning.budgets import Budget
 from abgnn.plots.frontier import draw_frontiers
 from abgnn.training.callbacks import HeldOutTable
 from abgnn.training.evaluate import evaluate
@@ -66,6 +69,10 @@ class Sweep:
         samples: rollouts per held-out query.
         topologies: fixed graphs to show, each with every single backbone.
         out: folder of points.csv, table and picture.
+        loops: closed loops, too, at a grid of budgets: those above, one below each, the cheapest,
+            and none. They are planned before anything is trained, from one calibration.
+        calibration: a file of `abgnn calibrate` to plan them from; None: every LLM is asked every
+            training question.
     """
 
     fit: tuple[str, ...]
@@ -76,6 +83,8 @@ class Sweep:
     samples: int = 1
     topologies: tuple[Kind, ...] = TOPOLOGIES
     out: str = "runs/frontier"
+    loops: bool = False
+    calibration: str | None = None
 
     @classmethod
     def from_yaml(cls, name: str) -> Sweep:
@@ -109,13 +118,14 @@ def _check_keys(where: str, data: object, cls: type[Any], required: int) -> None
 
 def run_sweep(sweep: Sweep, console: Console, progress: Progress | None = None) -> Rows:
     """Train every point, evaluate everything, write and print table, CSV and picture."""
+    loops = loop_rows(sweep, progress) if sweep.loops else {}
     rows: Rows = {}
     experiment: Experiment | None = None
     for name, overrides in sweep.variants.items():
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
             experiment = build(sweep.fit, [*_PLAIN, *overrides, *point.overrides()])
-            total = None if rows else planned_rollouts(sweep, experiment)
+            total = None if rows or loops else planned_rollouts(sweep, experiment)
             watch(progress, experiment.model, total)
             held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
             experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
@@ -127,7 +137,7 @@ def run_sweep(sweep: Sweep, console: Console, progress: Progress | None = None) 
             )
     if experiment is None:
         raise ConfigError("points", sweep.points, "at least one operating point, and one variant")
-    rows |= control_rows(experiment, sweep)
+    rows |= loops | control_rows(experiment, sweep)
     write_sweep(sweep, rows, experiment.model.label, console)
     return rows
 
@@ -143,7 +153,35 @@ def planned_rollouts(sweep: Sweep, experiment: Experiment) -> int:
     epochs = max(experiment.trainer.max_epochs or 1, 1)
     fit = epochs * (train * model.samples + val) + 2 * test * sweep.samples
     controls = sum(1 for _ in _controls(experiment, sweep.topologies)) * test * sweep.samples
-    return len(sweep.variants) * len(sweep.points) * fit + controls
+    loops = len(_grid(sweep)) * test * sweep.samples if sweep.loops else 0
+    if sweep.loops and sweep.calibration is None:
+        loops += train * len(model.mas.catalogue)
+    return len(sweep.variants) * len(sweep.points) * fit + controls + loops
+
+
+def loop_rows(sweep: Sweep, progress: Progress | None = None) -> Rows:
+    """Closed loops of one calibration at every budget of the grid.
+
+    Raises:
+        ConfigError: see `loops_for`.
+    """
+    own = next(iter(sweep.variants.values()), ())
+    experiment = build(sweep.fit, [*_PLAIN, *own])
+    model, data = experiment.model, experiment.data
+    watch(progress, model, planned_rollouts(sweep, experiment))
+    at = loops_for(experiment, sweep.calibration, nearest=True)
+    queries = data.queries("test")
+    with model.new_executor(data) as executor:
+        executor.check()
+        made = [
+            (name, evaluate(at(budget), model.mas, executor, queries, samples=sweep.samples))
+            for name, budget in _grid(sweep)
+        ]
+    return {LOOPS: [summarise(name, outcomes) for name, outcomes in made]}
+
+
+def _grid(sweep: Sweep) -> list[tuple[str, Budget]]:
+    return budgets_of_rows(sweep.cost_budgets, sweep.latency_budgets)
 
 
 def control_rows(experiment: Experiment, sweep: Sweep) -> Rows:

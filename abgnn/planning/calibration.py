@@ -14,6 +14,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.data.template import Template
 from abgnn.errors import ConfigError
+from abgnn.planning.budgets import Stratum
 from abgnn.planning.by_question import QuestionPlanner, question_planner
 from abgnn.planning.design import PlanSpace
 from abgnn.planning.nearness import Published
@@ -82,6 +83,11 @@ class Calibration:
             ConfigError: the file is of 0.1 and lacks the questions.
         """
         return self._by_question
+
+    @cached_property
+    def searches(self) -> dict[int, list[Stratum]]:
+        """Searches among all designs by their seed, as planning has last made them."""
+        return {}
 
     @cached_property
     def _by_question(self) -> QuestionPlanner:

@@ -15,6 +15,7 @@ from abgnn.data.arrays import Array, Index
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query, Task, options_of
+from abgnn.data.specimens import split_header
 from abgnn.data.template import Template
 from abgnn.planning.prior import Prior
 
@@ -157,9 +158,10 @@ class _Observer:
         ]  # fmt: skip
 
     def _right(self, query: Query, text: str) -> float:
-        if (query.id, text) not in self._judged:
-            self._judged[query.id, text] = float(self._task.score(query, text))
-        return self._judged[query.id, text]
+        answer = split_header(text)[1]
+        if (query.id, answer) not in self._judged:
+            self._judged[query.id, answer] = float(self._task.score(query, answer))
+        return self._judged[query.id, answer]
 
     def _row(
         self,
@@ -202,6 +204,7 @@ class _Keys:
 
     def __init__(self, task: Task) -> None:
         self._task = task
+        self._keys: dict[tuple[str, str], str | None] = {}
         self._codes: dict[str, dict[str, int]] = {}
 
     @property
@@ -211,7 +214,10 @@ class _Keys:
 
     def code(self, query: Query, text: str) -> int:
         """−1 where there is no key."""
-        key = answer_key(self._task, query, text)
+        answer = split_header(text)[1]
+        if (query.id, answer) not in self._keys:
+            self._keys[query.id, answer] = answer_key(self._task, query, answer)
+        key = self._keys[query.id, answer]
         codes = self._codes.setdefault(query.id, {})
         return codes.setdefault(key, len(codes)) if key else NO_KEY
 

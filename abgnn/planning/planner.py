@@ -37,12 +37,24 @@ def plan(
         ConfigError: no plan is expected to meet the budgets (`abgnn.planning.least`).
     """
     model = calibration.model()
-    strata = strata_of(calibration, model, space or calibration.everything, seed)
+    if space is None:
+        strata = _own_strata(calibration, seed)
+    else:
+        strata = strata_of(calibration, model, space, seed)
     if budget.strict and budget.margin is None:
         mixture = kept_mix(model, strata, budget, calibration.kinds)
     else:
         mixture = budgeted_mix(strata, budget)
     return mixture if nearest else mixture.required()
+
+
+def _own_strata(calibration: Calibration, seed: int) -> list[Stratum]:
+    """A calibration's own searches: plans for other budgets go on with what the first has found."""
+    known = calibration.searches
+    if seed not in known:
+        known.clear()
+        known[seed] = strata_of(calibration, calibration.model(), calibration.everything, seed)
+    return known[seed]
 
 
 def strata_of(

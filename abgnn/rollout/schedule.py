@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import CycleError
 
 from abgnn.data.plan import Edges, Plan, RoundGraph
@@ -38,10 +39,16 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
             round, or an edge from the decision agent (it is called last).
     """
     check_graph(plan)
-    others = [a for a in range(len(plan.agents)) if a != plan.decision]
-    graphs = round_graphs(plan)
-    calls = [(r, a) for r in range(plan.rounds) for a in others if a not in graphs[r].absent]
-    calls.append((plan.rounds - 1, plan.decision))
+    return _steps(len(plan.agents), plan.decision, round_graphs(plan), tuple(plan.edges))
+
+
+@lru_cache(1 << 12)
+def _steps(n: int, decision: int, graphs: tuple[RoundGraph, ...], edges: Edges) -> tuple[Step, ...]:
+    """Of n agents; a policy has few graphs for many questions."""
+    others = [a for a in range(n) if a != decision]
+    last = len(graphs) - 1
+    calls = [(r, a) for r in range(last + 1) for a in others if a not in graphs[r].absent]
+    calls.append((last, decision))
     place = {call: i for i, call in enumerate(calls)}
     reads: list[list[int]] = [[] for _ in calls]
     earlier: list[list[int]] = [[] for _ in calls]
@@ -50,8 +57,8 @@ def schedule(plan: Plan) -> tuple[Step, ...]:
             reads[place[r, v]].append(place[r, u])
         for u, v in sorted(graph.temporal_edges) if r else ():
             earlier[place[r, v]].append(place[r - 1, u])
-    for u in sorted(u for u, v in plan.edges if v == plan.decision):
-        reads[-1].append(place[plan.rounds - 1, u])
+    for u in sorted(u for u, v in edges if v == decision):
+        reads[-1].append(place[last, u])
     followers: list[list[int]] = [[] for _ in calls]
     for i in range(len(calls)):
         for source in (*earlier[i], *reads[i]):
@@ -80,9 +87,9 @@ def repeats(plan: Plan, steps: tuple[Step, ...]) -> list[int]:
 def round_graphs(plan: Plan) -> tuple[RoundGraph, ...]:
     """Who speaks to whom among role agents in every round."""
     if plan.by_round:
-        return plan.by_round
+        return tuple(plan.by_round)
     edges = tuple(e for e in plan.edges if e[1] != plan.decision)
-    return (RoundGraph(edges, plan.temporal_edges),) * plan.rounds
+    return (RoundGraph(edges, tuple(plan.temporal_edges)),) * plan.rounds
 
 
 def check_graph(plan: Plan) -> None:
@@ -103,10 +110,15 @@ def check_graph(plan: Plan) -> None:
 
 def _check_acyclic(plan: Plan, field: str, edges: Edges) -> None:
     try:
-        topological_order(len(plan.agents), edges)
+        _order(len(plan.agents), tuple(edges))
     except CycleError as error:
         cycle = " -> ".join(str(a) for a in error.args[1])
         raise ConfigError(_at(plan, field), cycle, "an acyclic graph") from error
+
+
+@lru_cache(1 << 12)
+def _order(n: int, edges: Edges) -> tuple[int, ...]:
+    return tuple(topological_order(n, edges))
 
 
 def _check_rounds(plan: Plan) -> None:

@@ -13,6 +13,9 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.policy import Policy
 from abgnn.rollout.executor import Executor
 
+Known = dict[tuple[Plan, int], Outcome]
+"""Plan and number of the rollout → what came of it."""
+
 
 def evaluate(
     policy: Policy,
@@ -25,11 +28,13 @@ def evaluate(
     batch_size: int = 256,
     sample: bool = False,
     phase: str = "test",
+    known: Known | None = None,
 ) -> list[Outcome]:
     """Run a policy's plans, `samples` rollouts of each query; queries in order, K in a row.
 
     `first_sample` numbers the first rollout, so that evaluation can use noise unseen in training;
-    `phase` is the account that pays.
+    `phase` is the account that pays. Rollouts that are `known` are not made again, and those that
+    are made become known: several policies have many plans in common.
     """
     policy.attach(mas.table)
     outcomes: list[Outcome] = []
@@ -40,9 +45,22 @@ def evaluate(
             chunk = queries[start : start + batch_size]
             plans = policy(mas.batch(chunk, samples), sample=sample).plans()
             ids = [first_sample + k for _ in chunk for k in range(samples)]
-            outcomes += executor.run(plans, samples=ids, phase=phase)
+            outcomes += _carried_out(executor, plans, ids, phase, known)
     policy.train(training)
     return outcomes
+
+
+def _carried_out(
+    executor: Executor, plans: list[Plan], ids: list[int], phase: str, known: Known | None
+) -> list[Outcome]:
+    if known is None or any(plan.program is not None for plan in plans):  # these may remember
+        return executor.run(plans, samples=ids, phase=phase)
+    pairs = list(zip(plans, ids, strict=True))
+    new = list(dict.fromkeys(pair for pair in pairs if pair not in known))
+    made = executor.run([plan for plan, _ in new], samples=[k for _, k in new], phase=phase)
+    of = dict(zip(new, made, strict=True))
+    known.update((pair, outcome) for pair, outcome in of.items() if outcome.error is None)
+    return [of[pair] if pair in of else known[pair] for pair in pairs]
 
 
 @torch.no_grad()

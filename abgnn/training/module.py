@@ -82,6 +82,12 @@ class RolloutModule(LightningModule):
         return self.client.label
 
     @property
+    def watched(self) -> bool:
+        """Whether anybody reads what a step logs: `log_every_n_steps=0` without a bar is nobody."""
+        every: int = getattr(self.trainer, "log_every_n_steps", 1)
+        return every > 0 or self.trainer.progress_bar_callback is not None
+
+    @property
     def executor(self) -> Executor:
         """The executor of plans; exists from `setup` to `teardown` of a spending stage."""
         assert self._executor is not None, "setup() ran before the first rollout"

@@ -185,8 +185,9 @@ class Reinforce(RolloutModule):
             executed=self._executed(outcomes),
         )
         self.rollouts += len(outcomes)
-        self._log("train", rewards, outcomes)
-        self._log_policy(decision, loss)
+        if self.watched:
+            self._log("train", rewards, outcomes)
+            self._log_policy(decision, loss)
         if self.trainer.world_size > 1:  # ranks average gradients: each has one of every parameter
             loss = loss + 0 * sum(p.sum() for p in self.policy.parameters())
         return loss
@@ -203,7 +204,8 @@ class Reinforce(RolloutModule):
             )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
+        if self.watched:
+            self.log(f"{self.label}/train/step_share", self.step_share, batch_size=1)
         self.policy.after_step(self.trainer.global_step)
 
     def validation_step(self, queries: list[Query], batch_idx: int) -> None:

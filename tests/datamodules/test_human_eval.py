@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from abgnn.data.query import Task
+from abgnn.sandbox.result import RunResult, Status
 from abgnn.sandbox.tools.code_blocks import complete_program
 from abgnn.sandbox.tools.examples import Step, from_text
 from datamodules import HumanEval
@@ -124,8 +125,36 @@ def test_scoring_ends_its_workers_and_starts_new_ones() -> None:
     query = data.load()[0]
     assert data.score(query, data.specimen(query, correct=True)) == 1.0
     data.teardown()
-    assert data.score(query, data.specimen(query, correct=True)) == 1.0
+    assert data.score(query, data.specimen(query, correct=False)) == 0.0
     data.teardown()
+
+
+class Counting:
+    """A sandbox that only counts; its verdicts are stated."""
+
+    def __init__(self, *verdicts: Status) -> None:
+        self.verdicts = list(verdicts)
+
+    def check(self, program: str, tests: str, names: object) -> RunResult:
+        return RunResult(self.verdicts.pop(0))
+
+
+def test_a_program_is_judged_once_whatever_stands_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = HumanEval(n_train=0, n_val=0)
+    monkeypatch.setattr(data, "sandbox", Counting("completed", "error"))
+    first, second = data.load()[:2]
+    right = data.specimen(first, correct=True)
+    assert data.score(first, right) == data.score(first, f"I think:\n\n{right}") == 1.0
+    assert data.score(second, data.specimen(second, correct=True)) == 0.0
+
+
+def test_a_program_that_ran_out_of_time_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = HumanEval(n_train=0, n_val=0)
+    monkeypatch.setattr(data, "sandbox", Counting("timeout", "killed", "completed"))
+    query = data.load()[0]
+    assert [data.score(query, data.specimen(query, correct=True)) for _ in range(4)] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from rich.console import Console
 
 from abgnn.cli.main import main
 from abgnn.cli.views.quickstart import quickstart_table
 from abgnn.errors import ConfigError
+from abgnn.experiments.quickstart import run
 from abgnn.experiments.quickstart.config import Quickstart
 from abgnn.experiments.quickstart.measured import (
     BLIND,
@@ -25,6 +30,7 @@ from abgnn.experiments.quickstart.measured import (
     best_within,
 )
 from abgnn.experiments.quickstart.rivals import Paired, best_mixture, lines
+from abgnn.experiments.quickstart.workers import pool_of, prepare
 
 CONFIG = "quickstart/general.yaml"
 
@@ -105,6 +111,48 @@ def test_packaged_configs_are_read_and_faults_named(tmp_path: Path) -> None:
     path.write_text("fit: [simulated/general.yaml]\nbudget: 1\n")
     with pytest.raises(ConfigError, match="budget"):
         Quickstart.from_yaml(str(path))
+
+
+def test_several_configs_share_the_processes_and_come_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = Quickstart.from_yaml(CONFIG).with_worlds(2)
+    second = Quickstart.from_yaml("quickstart/code.yaml").with_worlds(1)
+    started = list[tuple[Quickstart, int, bool]]()
+
+    def one(config: Quickstart, seed: int, show: bool) -> World:
+        started.append((config, seed, show))
+        return replace(world(seed), points=world().points)
+
+    monkeypatch.setattr(run, "run_world", one)
+    done = run.run_quickstart([first, second], 1, Console(quiet=True))
+    config, worlds = next(done)
+    assert config is first
+    assert [w.seed for w in worlds] == [31, 32]
+    assert len(started) == 2  # the second config has not begun
+    [(config, worlds)] = done
+    assert config is second
+    assert started == [(first, 31, True), (first, 32, False), (second, 31, True)]
+
+
+def test_configs_that_would_write_into_one_folder_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    twice = ["--config", CONFIG, "--config", CONFIG, "--jobs", "1"]
+    assert main(["quickstart", *twice]) == 2
+    assert "a folder each" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_worlds_run_in_copies_of_a_process_that_has_imported_everything() -> None:
+    prepare()
+    with pool_of(1) as pool:
+        assert pool.submit(_imported).result() == ("abgnn.experiments.quickstart.world", 1)
+
+
+def _imported() -> tuple[str, int]:
+    [name] = [name for name in sys.modules if name.endswith("quickstart.world")]
+    return name, torch.get_num_threads()
 
 
 @pytest.mark.slow

@@ -51,6 +51,25 @@ def calibration(seen: Observations, *, apart: bool) -> Calibration:
     )  # fmt: skip
 
 
+def test_plans_for_further_budgets_do_not_search_from_the_start_and_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, made = two_kinds(300, 60), list[int]()
+    fresh = [plan(calibration(seen, apart=True), Budget(usd), seed=3) for usd in (3e-4, 1e-3)]
+    start = Searcher.__init__
+
+    def counted(self: Searcher, *args: object, **kwargs: object) -> None:
+        made.append(1)
+        start(self, *args, **kwargs)
+
+    monkeypatch.setattr(Searcher, "__init__", counted)
+    known = calibration(seen, apart=True)
+    assert [plan(known, Budget(usd), seed=3) for usd in (1e-3, 3e-4)] == fresh[::-1]
+    assert len(made) == 2  # one a kind
+    assert plan(known, Budget(1e-3), seed=4) != fresh[1]
+    assert len(made) == 4
+
+
 def test_each_kind_gets_the_llm_that_is_good_at_it() -> None:
     apart = plan(calibration(two_kinds(), apart=True), Budget(1e-3))
     chosen = {p.group: {m for _, m in p.candidate.design.agents} for p in apart.parts}

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from abgnn.data.backbone import Usage
+from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.query import Query
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.evaluation.rows import summarise
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph, RandomGraph
-from abgnn.rollout import Agent, Executor, Outcome, Plan, SimulatedClient
-from abgnn.training.evaluate import evaluate
+from abgnn.rollout import (
+    Agent,
+    CallError,
+    Completion,
+    Executor,
+    Messages,
+    Outcome,
+    Plan,
+    SimulatedClient,
+)
+from abgnn.training.evaluate import Known, evaluate
 from datamodules import QuickQA
 
 
@@ -58,6 +69,43 @@ def test_fixed_graphs_are_what_they_say(mas: BaseMAS) -> None:
     assert {tuple((a.role.name, a.backbone) for a in o.plan.agents) for o in pair} == {
         (("Historian", "Qwen3-32B"), ("Critic", "Qwen3-8B"), ("Decision Maker", "Qwen3-14B"))
     }
+
+
+def test_rollouts_that_are_known_are_not_made_again(mas: BaseMAS) -> None:
+    queries, known = task().queries("test"), Known()
+    alone, star = FixedGraph("Qwen3-8B", ["Critic"]), FixedGraph("Qwen3-8B", edges="star")
+    with Executor(SimulatedClient(0), mas.catalogue, task()) as executor:
+        plain = evaluate(alone, mas, executor, queries, samples=2)
+        made = list[Outcome]()
+        executor.on_outcome = made.append
+        assert _figures(evaluate(alone, mas, executor, queries, known=known)) == _figures(
+            plain[::2]
+        )
+        both = evaluate(alone, mas, executor, queries, samples=2, known=known)
+        assert _figures(both) == _figures(plain)
+        assert len(made) == 2 * len(queries)  # those of the first number were known
+        teams = evaluate(star, mas, executor, queries, known=known)
+    assert {len(o.plan.edges) for o in teams} == {5 + 6}
+
+
+def test_failures_are_not_known(mas: BaseMAS) -> None:
+    queries, known = task().queries("test"), Known()
+    with Executor(Broken(0), mas.catalogue, task()) as executor:
+        evaluate(FixedGraph("Qwen3-8B", ["Critic"]), mas, executor, queries, known=known)
+    assert known == {}
+
+
+def _figures(outcomes: Sequence[Outcome]) -> list[tuple[float, float, float, str]]:
+    return [(o.score, o.cost, o.latency, o.answer) for o in outcomes]
+
+
+class Broken(SimulatedClient):
+    """Every call fails."""
+
+    async def complete(
+        self, backbone: Backbone, messages: Messages, *, query: Query, sample: int
+    ) -> Completion:
+        raise CallError("status", "500")
 
 
 def test_random_plans_are_seeded_and_differ(mas: BaseMAS) -> None:

@@ -82,6 +82,17 @@ def data(n_train: int = 8) -> QuickQA:
     return QuickQA(n_train=n_train, n_val=4, n_test=10, batch_size=4)
 
 
+def test_what_nobody_reads_is_not_logged(mas: BaseMAS, tmp_path: Path) -> None:
+    weights = []
+    for every in (1, 0):
+        seed_everything(0)
+        learner, run = module(mas), trainer(tmp_path, log_every_n_steps=every)
+        run.fit(learner, datamodule=data())
+        weights.append(torch.cat([p.detach().flatten() for p in learner.policy.parameters()]))
+        assert ("simulated/train/reward" in run.callback_metrics) == bool(every)
+    assert torch.equal(*weights)
+
+
 def test_training_moves_the_policy_and_counts_everything(mas: BaseMAS, tmp_path: Path) -> None:
     seed_everything(0, verbose=False)
     made = module(mas, init="paper", lr=0.01, hop_penalty="loss")

@@ -37,6 +37,7 @@ from abgnn.training.evaluate import evaluate
 QUIET = (
     "--model.calibration=null",  # else the policy would learn from calls that are not counted
     "--trainer.logger=false",
+    "--trainer.log_every_n_steps=0",
     "--trainer.enable_progress_bar=false",
     "--trainer.enable_model_summary=false",
     "--trainer.enable_checkpointing=false",

@@ -29,11 +29,16 @@ def check_readable(comparison: Comparison, label: str, data: Any) -> None:
         if method.plain in VOTING and programs:
             allowed = "answers with keys, such as letters and numbers; programs have none"
             raise ConfigError(where, method.plain, allowed)
-        if method.plain in (*READING, *VOTING) and not _has_answers(data):
-            allowed = "a table of answers with keys, as the layout `answers` has them, or of texts"
-            raise ConfigError(where, method.plain, allowed)
+        if method.plain in (*READING, *VOTING):
+            check_answers(where, method.plain, data)
 
 
-def _has_answers(data: Any) -> bool:
+def check_answers(where: str, row: str, data: Any) -> None:
+    """
+    Raises:
+        ConfigError: the row reads answers, and the data are a table of nothing but scores.
+    """
     table = getattr(data, "table", None)
-    return table is None or any(map(any, table.keys or table.responses))
+    if table is not None and not any(map(any, table.keys or table.responses)):
+        allowed = "a table of answers with keys, as the layout `answers` has them, or of texts"
+        raise ConfigError(where, row, allowed)

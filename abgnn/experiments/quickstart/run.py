@@ -1,56 +1,60 @@
-"""All worlds of the main job, in parallel processes; then CSV files and pictures."""
+"""All worlds of the main job, in parallel processes; CSV files and pictures of each domain."""
 
 from __future__ import annotations
 
 import csv
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 
 from abgnn.data.arrays import Array
 from abgnn.experiments.cases import draw_shown
-from abgnn.experiments.compare.run import silence, start_worker
+from abgnn.experiments.compare.run import silence
 from abgnn.experiments.quickstart.config import Quickstart
 from abgnn.experiments.quickstart.measured import OURS, SINGLE, TEAMS, World
 from abgnn.experiments.quickstart.rivals import Line, Paired, lines
+from abgnn.experiments.quickstart.workers import pool_of
 from abgnn.experiments.quickstart.world import run_world
 from abgnn.plots.frontier import draw_frontiers
 
 
-def run_quickstart(config: Quickstart, workers: int, console: Console) -> list[World]:
-    """Every world; a line is printed as each is done."""
-    worlds = []
-    for done, world in enumerate(_worlds(config, workers), 1):
-        worlds.append(world)
-        made = ", ".join(f"{100 * p.by_question[:, 0].mean():.1f}" for p in world.of(OURS))
-        text = f"world {world.seed} ({world.label}), {done} of {len(config.worlds)}: ours {made} %"
-        console.print(text, highlight=False)
-    return worlds
+def run_quickstart(
+    configs: Sequence[Quickstart], workers: int, console: Console
+) -> Iterator[tuple[Quickstart, list[World]]]:
+    """Every config with its worlds, as soon as they are there; a line is printed for each world.
+
+    All worlds share the processes, so that none waits for the last world of a config.
+    """
+    done = _worlds(configs, workers)
+    for config in configs:
+        worlds = []
+        for _ in config.worlds:
+            world = next(done)
+            worlds.append(world)
+            made = ", ".join(f"{100 * p.by_question[:, 0].mean():.1f}" for p in world.of(OURS))
+            place = f"{len(worlds)} of {len(config.worlds)}"
+            text = f"world {world.seed} ({world.label}), {place}: ours {made} %"
+            console.print(text, highlight=False)
+        yield config, worlds
 
 
-def _worlds(config: Quickstart, workers: int) -> Iterator[World]:
-    first = config.worlds[0]
-    if min(workers, len(config.worlds)) < 2:
+def _worlds(configs: Sequence[Quickstart], workers: int) -> Iterator[World]:
+    jobs = [
+        (config, seed, seed == config.worlds[0]) for config in configs for seed in config.worlds
+    ]
+    if min(workers, len(jobs)) < 2:
         silence()
-        yield from (run_world(config, seed, seed == first) for seed in config.worlds)
+        yield from (run_world(*job) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")  # torch has threads: no fork
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    pool = pool_of(min(workers, len(jobs)))
     try:
-        jobs = [pool.submit(run_world, config, seed, seed == first) for seed in config.worlds]
-        yield from (job.result() for job in jobs)
+        under_way = [pool.submit(run_world, *job) for job in jobs]
+        while under_way:
+            yield under_way.pop(0).result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _start() -> None:
-    start_worker()
-    torch.set_num_threads(1)
 
 
 def write_quickstart(config: Quickstart, worlds: Sequence[World]) -> tuple[Path, Path]:

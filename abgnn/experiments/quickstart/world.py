@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.training.evaluate import evaluate
+from abgnn.training.evaluate import Known, evaluate
 from abgnn.training.teacher import Teacher
 
 _MODE, _PAPER = "modes/plan_net.yaml", "modes/paper.yaml"
@@ -47,7 +48,7 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
     if show:
         net.trainer.save_checkpoint(Path(config.out) / "plan_net.ckpt", weights_only=False)
     model, data = experiment.model, experiment.data
-    queries = data.queries("test")
+    queries, known = data.queries("test"), Known()
     with model.new_executor(data) as executor:
         executor.check()
 
@@ -55,7 +56,7 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
             method: str, name: str, policy: Policy, asked: list[Query], n: int
         ) -> Measured:
             trials = n if method in CHOSEN else 0
-            made = evaluate(policy, model.mas, executor, asked, samples=n + trials)
+            made = evaluate(policy, model.mas, executor, asked, samples=n + trials, known=known)
             return Measured.of(method, name, made, n, trials)
 
         points = [
@@ -105,8 +106,8 @@ def _policies(
     for k, point in enumerate(config.points, 1):
         epochs = f"--trainer.max_epochs={config.epochs}"
         flags = [*config.overrides(seed), *point.overrides(), epochs]
-        paper = build([*config.fit, _PAPER], flags)
-        paper.fit()
+        paper = replace(build([*config.fit, _PAPER], flags), data=experiment.data)
+        paper.fit()  # on the same questions: what was judged once is not judged again
         yield PAPER, f"point {k}", paper.model.policy
 
 

@@ -139,7 +139,7 @@ class SimulatedClient:
 
     def prompt_tokens(self, messages: Messages, query: Query) -> int:
         """Prompt tokens by the world's own rule: texts here are short and state their length."""
-        lengths = [_visible(message.text) for message in messages.received]
+        lengths = [_visible(*split_header(message.text)) for message in messages.received]
         return prompt_tokens(query.domain, messages.role.name, lengths)
 
     async def aclose(self) -> None:
@@ -167,16 +167,16 @@ class SimulatedClient:
 
 async def _peer_answer(specimens: Specimens, query: Query, message: PeerMessage) -> PeerAnswer:
     """Judge a message from its text; unknown text is scored off the loop, since code may run."""
-    _, answer = split_header(message.text)
+    tokens, answer = split_header(message.text)
     right = specimens.recognise(query, answer)
     if right is None:
         right = await asyncio.to_thread(specimens.judge, query, answer)
-    return PeerAnswer(world.traits(query.domain, message.role).power, right, _visible(message.text))
+    visible = _visible(tokens, answer)
+    return PeerAnswer(world.traits(query.domain, message.role).power, right, visible)
 
 
-def _visible(text: str) -> int:
+def _visible(tokens: int | None, answer: str) -> int:
     """The tokens that a message states in its header, else an estimate by its length."""
-    tokens, answer = split_header(text)
     return max(len(answer) // 4, 1) if tokens is None else tokens
 
 

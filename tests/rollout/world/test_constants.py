@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from abgnn.rollout.world.latents import (
     solve_rate,
 )
 from abgnn.rollout.world.mechanics import PeerAnswer, SimulatedCall
-from abgnn.rollout.world.noise import normals
+from abgnn.rollout.world.noise import digest, normals, uniforms
 from abgnn.rollout.world.rules import rules_of
 from tests.rollout.helpers import backbone, query
 
@@ -163,3 +164,16 @@ def test_quirk_moves_backbones_off_their_profiles_reproducibly() -> None:
         ]
     )
     assert spread == pytest.approx(0.4, rel=0.12)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 23])
+def test_draws_are_those_of_a_new_philox_whatever_was_drawn_before(count: int) -> None:
+    for key in (("a", 1), ("b", 2), ("a", 1)):
+        bits = np.random.Philox(key=np.frombuffer(digest(*key), dtype="<u8")).random_raw(count)
+        assert uniforms(count, *key) == [((int(b) >> 11) + 0.5) * 2.0**-53 for b in bits]
+
+
+def test_threads_do_not_draw_each_others_numbers() -> None:
+    wanted = [normals(3, "thread", k) for k in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda k: normals(3, "thread", k), range(200))) == wanted
