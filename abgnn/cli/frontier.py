@@ -1,4 +1,4 @@
-"""`abgnn frontier`: operating points, trained one after another, and performance against budget."""
+"""`abgnn frontier`: operating points, each trained, and performance against budget."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.cli.scheduling import add_jobs, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,7 @@ def add_arguments(parser: Parser) -> None:
     text = "a frontier config, for example frontier/simulated-general.yaml, recorded/llmrouter.yaml"
     parser.add_argument("--config", required=True, metavar="NAME", help=text)
     add_files(parser)
+    add_jobs(parser)
 
 
 def add_files(parser: Parser) -> None:
@@ -31,14 +33,18 @@ def add_files(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    """Train and evaluate operating points."""
+    """Train and evaluate operating points; 1 if a job has failed."""
     from abgnn.cli.progress import progress_on
     from abgnn.experiments.sweep import Sweep, run_sweep
+    from abgnn.experiments.sweep_jobs import run_sweep_jobs
 
     files = {"path": args.path, "profiles": args.profiles}
     sweep = Sweep.from_yaml(args.config).with_overrides(
         [f"--data.init_args.{key}={file}" for key, file in files.items() if file]
     )
-    with progress_on(console) as progress:
-        run_sweep(sweep, console, progress)
-    return 0
+    with scheduler_of(args) as scheduler, progress_on(console) as progress:
+        if scheduler is None:
+            run_sweep(sweep, console, progress)
+            return 0
+        _, failed = run_sweep_jobs(sweep, scheduler, console, progress)
+    return int(bool(failed))

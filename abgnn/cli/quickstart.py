@@ -33,7 +33,7 @@ def run(args: Namespace, console: Console) -> int:
     from pathlib import Path
 
     from abgnn.cli.views.quickstart import NOTES, quickstart_table
-    from abgnn.experiments.compare.run import cores
+    from abgnn.experiments.jobs.processes import cores
     from abgnn.experiments.quickstart.config import Quickstart
     from abgnn.experiments.quickstart.rivals import lines
     from abgnn.experiments.quickstart.run import (

@@ -11,13 +11,13 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.policy import Policy
-from abgnn.rollout.executor import Executor
+from abgnn.rollout.plan_runner import PlanRunner
 
 
 def evaluate(
     policy: Policy,
     mas: BaseMAS,
-    executor: Executor,
+    executor: PlanRunner,
     queries: Sequence[Query],
     *,
     samples: int = 1,

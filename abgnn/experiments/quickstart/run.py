@@ -14,7 +14,8 @@ from rich.console import Console
 
 from abgnn.data.arrays import Array
 from abgnn.experiments.cases import draw_shown
-from abgnn.experiments.compare.run import silence, start_worker
+from abgnn.experiments.compare.run import silence
+from abgnn.experiments.jobs.processes import start_worker
 from abgnn.experiments.quickstart.config import Quickstart
 from abgnn.experiments.quickstart.measured import OURS, SINGLE, TEAMS, World
 from abgnn.experiments.quickstart.rivals import Line, Paired, lines
