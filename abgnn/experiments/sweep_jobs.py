@@ -83,7 +83,7 @@ def sweep_jobs(sweep: Sweep, hosts: int = 1) -> tuple[str, list[SweepJob]]:
 
 def run_sweep_jobs(
     sweep: Sweep, scheduler: Scheduler, console: Console, progress: Progress | None = None
-) -> tuple[Rows, dict[SweepJob, str]]:
+) -> tuple[Rows, dict[str, str]]:
     """What `run_sweep` does, as jobs; also the error messages of jobs that failed.
 
     Table, CSV and picture hold what the others returned. No job writes curves or checkpoints.
@@ -91,10 +91,10 @@ def run_sweep_jobs(
     label, jobs = sweep_jobs(sweep, scheduler.hosts)
     console.print(f"{len(jobs)} jobs in {scheduler}")
     results: dict[int, SweepResult] = {}
-    failed: dict[SweepJob, str] = {}
+    failed: dict[str, str] = {}
     for i, ended in run_shown(scheduler, run_sweep_job, jobs, progress):
         if isinstance(ended, Failed):
-            failed[jobs[i]] = ended.why
+            failed[str(jobs[i])] = ended.why
         else:
             results[i] = ended
         state = f"failed: {ended.why}" if isinstance(ended, Failed) else f"done ({label})"

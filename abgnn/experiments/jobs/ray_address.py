@@ -7,7 +7,7 @@ import socket
 
 from abgnn.errors import ConfigError
 
-_SECONDS = 3.0  # for each of connecting and the greeting
+SECONDS = 3.0  # for each of connecting and the greeting
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _SETTINGS = 4  # HTTP/2's frame that a server answers with (RFC 9113, 3.4)
 _WORDS = ("", "auto", "local")  # Ray finds or starts the cluster itself, and quickly
@@ -25,7 +25,7 @@ def check_address(address: str) -> None:
     if not colon or not port.isdigit() or "@" in address:
         raise ConfigError("--ray", address, "HOST:PORT, ray://HOST:PORT, auto, or no address")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), _SECONDS) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS) as connection:
             kind = _greeted(connection)
     except (OSError, OverflowError) as error:
         raise ConfigError("--ray", address, f"a Ray cluster that answers ({error})") from error
@@ -35,7 +35,7 @@ def check_address(address: str) -> None:
 
 def _greeted(connection: socket.socket) -> int | None:
     """The kind of the first frame of HTTP/2 that a server answers with; None: no such thing."""
-    connection.settimeout(_SECONDS)
+    connection.settimeout(SECONDS)
     connection.sendall(_GREETING)
     head = b""
     try:
