@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.plugins import PluginComparison
     from abgnn.experiments.compare.run import Finished
     from abgnn.experiments.jobs.scheduler import Scheduler
     from abgnn.experiments.progress import Progress
@@ -57,30 +58,35 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, console: Console) -> int:
     """Compare; 1 if a job has failed."""
     from abgnn.cli.progress import progress_on
-    from abgnn.experiments.compare.config import Comparison
-    from abgnn.experiments.compare.from_table import from_table
-    from abgnn.experiments.compare.plugins import (
-        PluginComparison,
-        compare_plugins,
-        compares_plugins,
-    )
+    from abgnn.experiments.compare.config import Comparison, arguments
+    from abgnn.experiments.compare.plugins import compare_plugins
     from abgnn.experiments.jobs.processes import LocalProcesses, cores
 
-    files = {"path": args.path, "profiles": args.profiles}
-    with scheduler_of(args) as chosen, progress_on(console) as progress:
+    asked = _read(args)  # before anything is started
+    made = arguments(asked.set) if isinstance(asked, Comparison) else ()
+    with scheduler_of(args, made) as chosen, progress_on(console) as progress:
         scheduler = chosen or LocalProcesses(cores())
-        if compares_plugins(args.config):
-            plugins = PluginComparison.from_yaml(args.config).with_seeds(args.seeds)
-            plugins = plugins.with_files(**files).with_out(args.out)
-            done = list(compare_plugins(plugins, scheduler, console, progress).values())
+        if isinstance(asked, Comparison):
+            done = [compare(asked, scheduler, console, progress)]
         else:
-            comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
-            comparison = comparison.with_files(**files)
-            comparison = from_table(replace(comparison, out=args.out or comparison.out))
-            done = [compare(comparison, scheduler, console, progress)]
+            done = list(compare_plugins(asked, scheduler, console, progress).values())
     for finished in done:
         _print_failed(finished, console)
     return int(any(finished.failed for finished in done))
+
+
+def _read(args: Namespace) -> Comparison | PluginComparison:
+    """What the arguments ask for."""
+    from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.from_table import from_table
+    from abgnn.experiments.compare.plugins import PluginComparison, compares_plugins
+
+    files = {"path": args.path, "profiles": args.profiles}
+    if compares_plugins(args.config):
+        plugins = PluginComparison.from_yaml(args.config).with_seeds(args.seeds)
+        return plugins.with_files(**files).with_out(args.out)
+    comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds).with_files(**files)
+    return from_table(replace(comparison, out=args.out or comparison.out))
 
 
 def compare(

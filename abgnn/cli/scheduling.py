@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,11 @@ def add_ray(parser: Parser) -> None:
 
 
 @contextmanager
-def scheduler_of(args: Namespace) -> Iterator[Scheduler | None]:
-    """The scheduler of a command's arguments; None: neither flag was there."""
+def scheduler_of(args: Namespace, made: Sequence[str] = ()) -> Iterator[Scheduler | None]:
+    """The scheduler of a command's arguments; None: neither flag was there.
+
+    `made` are arguments that the command made of its own: files that they name are sent, too.
+    """
     if args.ray is None:
         yield None if args.jobs is None else _processes(args.jobs)
         return
@@ -40,7 +43,7 @@ def scheduler_of(args: Namespace) -> Iterator[Scheduler | None]:
         raise ConfigError("--jobs", args.jobs, "nothing beside --ray: a job runs on every CPU")
     from abgnn.experiments.jobs.ray_tasks import ray_tasks
 
-    with ray_tasks(args.ray, args.argv) as tasks:
+    with ray_tasks(args.ray, [*args.argv, *made]) as tasks:
         yield tasks
 
 

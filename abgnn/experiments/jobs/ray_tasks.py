@@ -45,7 +45,7 @@ class RayTasks:
     home: Home
 
     def __str__(self) -> str:
-        return f"{self.slots} CPUs of Ray on {self.hosts} hosts"
+        return f"{self.slots} CPUs of Ray on {self.hosts} host" + "s" * (self.hosts > 1)
 
     @property
     def slots(self) -> int:

@@ -28,7 +28,7 @@ from abgnn.experiments.jobs.processes import LocalProcesses
 from abgnn.experiments.jobs.ray_tasks import Home, RayTasks, ray_tasks
 from abgnn.experiments.jobs.scheduler import Failed, J, R, Scheduler
 from tests.cli.test_progress import Counted
-from tests.experiments.jobs.work import worked
+from tests.experiments.jobs.work import Backwards, worked
 from tests.rollout.ledger.killing import Ledger
 from tests.servers.fixtures import Server, spawned
 
@@ -197,10 +197,10 @@ def test_a_lost_node_changes_no_figure(
     points = {"cheap": {"model.lambda_tok": 40}, "dear": {"model.lambda_tok": 0}}
     few = {"data.init_args.n_test": 10, "model.samples": 2}
     config = {
-        "fit": ["simulated/general.yaml"], "ours": "AgentBalance", "seeds": [3, 4],
+        "fit": ["simulated/general.yaml"], "ours": "AgentBalance", "seeds": [3], "set": few,
         "train_calls": 60, "cost_budgets": [5e-4, 5e-3], "latency_budgets": [20, 100],
         "methods": {
-            "AgentBalance": {"set": few, "points": points}, "complete": {"plain": "complete"}
+            "AgentBalance": {"points": points}, "complete": {"plain": "complete"}
         },
     }  # fmt: skip
     Path("small.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -264,12 +264,12 @@ def test_a_lost_node_costs_what_was_in_flight_and_nothing_else(
         assert books.calls == books.responses == len(asked)
         for path in (tmp_path / "ray" / "jobs").glob("*.json"):
             path.unlink()
-        again, replayed = compared(comparison, LocalProcesses(1), "ray")
+        again, replayed = compared(comparison, Backwards(), "ray")
         assert len(server.log()) == sum(asked.values())  # all is recorded
         assert replayed == table
         assert without_seconds(again) == without_seconds(results)
         assert sum(r.spent_usd for r in again) == 0
-        fresh, _ = compared(comparison, LocalProcesses(2), "local")
+        fresh, _ = compared(comparison, Backwards(), "local")
         assert without_seconds(fresh) == without_seconds(results)
         assert len(server.log()) == sum(asked.values()) + len(asked)
     sys.__stdout__ and sys.__stdout__.write(
