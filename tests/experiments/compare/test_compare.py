@@ -32,6 +32,7 @@ from abgnn.experiments.compare.job import (
     Result,
     read_result,
     run_job,
+    write_result,
 )
 from abgnn.experiments.compare.report import latex, write_comparison
 from abgnn.experiments.compare.run import plan_jobs, run_jobs
@@ -288,6 +289,7 @@ def test_a_job_trains_evaluates_and_writes(tmp_path: Path) -> None:
     _, jobs = plan_jobs(comparison)
     assert read_result(jobs[0], tmp_path) is None
     result = run_job(jobs[0])
+    write_result(jobs[0], result, tmp_path)
     assert read_result(jobs[0], tmp_path) == result
     assert result.label == "simulated"
     assert 60 <= result.train_calls < 120
@@ -307,7 +309,6 @@ def test_a_job_that_a_cap_has_cut_short_is_not_done(tmp_path: Path) -> None:
     _, jobs = plan_jobs(replace(comparison, set=capped))
     with pytest.raises(ConfigError, match=r"rollout\.caps"):
         run_job(jobs[0])
-    assert not list(tmp_path.glob("*.json"))
 
 
 def test_a_bug_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
