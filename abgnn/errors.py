@@ -19,3 +19,19 @@ class ConfigError(ValueError):
 
 class EndpointError(RuntimeError):
     """An endpoint that cannot be used: it is down, refuses us, or its key variable is missing."""
+
+
+class JobError(RuntimeError):
+    """Some jobs of a command failed; the others have ended, and their calls are paid.
+
+    Args:
+        failed, jobs: how many failed, of how many.
+        why: of the first one.
+    """
+
+    def __init__(self, failed: int, jobs: int, why: str) -> None:
+        self.failed, self.jobs, self.why = failed, jobs, why
+        super().__init__(
+            f"{failed} of {jobs} jobs failed, the first one by {why}; "
+            "started again with a recording, the command pays only for what is missing"
+        )

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.cli.scheduling import add_jobs, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--out", metavar="FILE", help=text)
     text = "entry of the questions' meta, for example subject: plans may differ by its values"
     parser.add_argument("--by", metavar="ENTRY", help=text)
+    add_jobs(parser)
 
 
 def run(args: Namespace, console: Console) -> int:
@@ -39,9 +41,10 @@ def run(args: Namespace, console: Console) -> int:
     from abgnn.cli.views.beliefs import beliefs_table
     from abgnn.experiments.calibrate import calibrate_experiment
     from abgnn.experiments.experiment import build
+    from abgnn.experiments.jobs.openers import experiment_blocks
 
     experiment = build(args.config, ["--trainer.logger=false"])
-    with progress_on(console) as progress:
+    with scheduler_of(args) as scheduler, progress_on(console) as progress:
         calibration = calibrate_experiment(
             experiment,
             args.rollouts,
@@ -49,6 +52,7 @@ def run(args: Namespace, console: Console) -> int:
             args.by,
             design=args.design,
             progress=progress,
+            blocks=experiment_blocks(args.config, experiment, scheduler),
         )
     out = args.out or experiment.model.calibration or "runs/calibration.json"
     calibration.save(out)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.cli.scheduling import add_jobs, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from abgnn.evaluation.certificate import Certificate
+    from abgnn.experiments.jobs.scheduler import Scheduler
 
 
 def add_arguments(parser: Parser) -> None:
@@ -41,6 +43,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--look", type=int, metavar="K", help=text)
     parser.add_argument("--out", metavar="FILE", help="JSON file of the certificate to write")
+    add_jobs(parser)
 
 
 def run(args: Namespace, console: Console) -> int:
@@ -49,8 +52,8 @@ def run(args: Namespace, console: Console) -> int:
 
     subject = _subject(args)
     look = args.look if args.look is not None else _next_look(args.out, subject)
-    with progress_on(console) as progress:
-        certificate = _judge(args)(
+    with scheduler_of(args) as scheduler, progress_on(console) as progress:
+        certificate = _judge(args, scheduler)(
             progress=progress,
             subject=subject,
             look=look,
@@ -84,7 +87,7 @@ def _next_look(out: str | None, subject: str) -> int:
         return 1
 
 
-def _judge(args: Namespace) -> Callable[..., Certificate]:
+def _judge(args: Namespace, scheduler: Scheduler | None) -> Callable[..., Certificate]:
     """Who judges: a mixture on one config needs no PyTorch; configs over configs are Lightning's.
 
     A plan that reads the question has it encoded.
@@ -96,14 +99,17 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     if args.plan and len(args.config) == 1 and not reads:
         from abgnn.experiments.certify_plan import certify_plan, read_questions
         from abgnn.experiments.deployment import read_deployment
+        from abgnn.experiments.jobs.openers import deployment_blocks
         from abgnn.planning.plan_file import PlanFile
         from datamodules.plain import PLAIN
 
         [name] = args.config
-        plan = PlanFile.read(args.plan)
-        return partial(certify_plan, read_deployment(name), read_questions(name, PLAIN), plan)
+        plan, deployment = PlanFile.read(args.plan), read_deployment(name)
+        blocks = deployment_blocks(name, PLAIN, deployment, scheduler)
+        return partial(certify_plan, deployment, read_questions(name, PLAIN), plan, blocks=blocks)
     from abgnn.experiments.certify import certify_policy
     from abgnn.experiments.experiment import build
+    from abgnn.experiments.jobs.openers import experiment_blocks
     from abgnn.models.planned import PlannedMixture
     from abgnn.models.policy import Policy
     from abgnn.models.reading_plans import planned_policy
@@ -113,4 +119,5 @@ def _judge(args: Namespace) -> Callable[..., Certificate]:
     if args.plan:
         known = read_reading_plan(args.plan) if reads else None
         policy = PlannedMixture(args.plan) if known is None else planned_policy(known)
-    return partial(certify_policy, experiment, policy)
+    blocks = experiment_blocks(args.config, experiment, scheduler)
+    return partial(certify_policy, experiment, policy, blocks=blocks)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
 from abgnn.cli.frontier import add_files
+from abgnn.cli.scheduling import add_ray, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.plugins import PluginComparison
     from abgnn.experiments.compare.run import Finished
+    from abgnn.experiments.jobs.scheduler import Scheduler
     from abgnn.experiments.progress import Progress
 
 _CONFIGS = """\
@@ -48,49 +51,58 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seeds", type=int, metavar="N", help=text)
     text = "processes; left out: as many as there are cores"
     parser.add_argument("--jobs", type=int, metavar="N", help=text)
+    add_ray(parser)
     add_files(parser)
 
 
 def run(args: Namespace, console: Console) -> int:
     """Compare; 1 if a job has failed."""
     from abgnn.cli.progress import progress_on
-    from abgnn.experiments.compare.config import Comparison
-    from abgnn.experiments.compare.from_table import from_table
-    from abgnn.experiments.compare.plugins import (
-        PluginComparison,
-        compare_plugins,
-        compares_plugins,
-    )
-    from abgnn.experiments.compare.run import cores
+    from abgnn.experiments.compare.config import Comparison, arguments
+    from abgnn.experiments.compare.plugins import compare_plugins
+    from abgnn.experiments.jobs.processes import LocalProcesses, cores
 
-    files = {"path": args.path, "profiles": args.profiles}
-    workers = cores() if args.jobs is None else args.jobs
-    with progress_on(console) as progress:
-        if compares_plugins(args.config):
-            plugins = PluginComparison.from_yaml(args.config).with_seeds(args.seeds)
-            plugins = plugins.with_files(**files).with_out(args.out)
-            done = list(compare_plugins(plugins, workers, console, progress).values())
+    asked = _read(args)  # before anything is started
+    made = arguments(asked.set) if isinstance(asked, Comparison) else ()
+    with scheduler_of(args, made) as chosen, progress_on(console) as progress:
+        scheduler = chosen or LocalProcesses(cores())
+        if isinstance(asked, Comparison):
+            done = [compare(asked, scheduler, console, progress)]
         else:
-            comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
-            comparison = comparison.with_files(**files)
-            comparison = from_table(replace(comparison, out=args.out or comparison.out))
-            done = [compare(comparison, workers, console, progress)]
+            done = list(compare_plugins(asked, scheduler, console, progress).values())
     for finished in done:
         _print_failed(finished, console)
     return int(any(finished.failed for finished in done))
 
 
+def _read(args: Namespace) -> Comparison | PluginComparison:
+    """What the arguments ask for."""
+    from abgnn.experiments.compare.config import Comparison
+    from abgnn.experiments.compare.from_table import from_table
+    from abgnn.experiments.compare.plugins import PluginComparison, compares_plugins
+
+    files = {"path": args.path, "profiles": args.profiles}
+    if compares_plugins(args.config):
+        plugins = PluginComparison.from_yaml(args.config).with_seeds(args.seeds)
+        return plugins.with_files(**files).with_out(args.out)
+    comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds).with_files(**files)
+    return from_table(replace(comparison, out=args.out or comparison.out))
+
+
 def compare(
-    comparison: Comparison, workers: int, console: Console, progress: Progress | None = None
+    comparison: Comparison,
+    scheduler: Scheduler,
+    console: Console,
+    progress: Progress | None = None,
 ) -> Finished:
     """Run what is missing, then write and print everything; see `Comparison`."""
     from abgnn.experiments.compare.report import write_comparison
     from abgnn.experiments.compare.run import plan_jobs, run_jobs
 
-    label, jobs = plan_jobs(comparison)
+    label, jobs = plan_jobs(comparison, scheduler.hosts)
     out = Path(comparison.out)
-    console.print(f"{len(jobs)} jobs in {workers} processes; results ({label}): {out / 'jobs'}")
-    done = run_jobs(jobs, label, out / "jobs", workers, console, progress)
+    console.print(f"{len(jobs)} jobs in {scheduler}; results ({label}): {out / 'jobs'}")
+    done = run_jobs(jobs, label, out / "jobs", scheduler, console, progress)
     if done.results:
         write_comparison(comparison, jobs, done.results, label, console)
     return done

@@ -1,4 +1,4 @@
-"""`abgnn frontier`: operating points, trained one after another, and performance against budget."""
+"""`abgnn frontier`: operating points, each trained, and performance against budget."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.cli.scheduling import add_jobs, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--loop", action="store_true", help=text)
     text = "plan the closed loops from this file of `abgnn calibrate --design complete`"
     parser.add_argument("--calibration", metavar="FILE", help=text)
+    add_jobs(parser)
 
 
 def add_files(parser: Parser) -> None:
@@ -36,11 +38,12 @@ def add_files(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    """Train and evaluate operating points."""
+    """Train and evaluate operating points; 1 if a job has failed."""
     from dataclasses import replace
 
     from abgnn.cli.progress import progress_on
     from abgnn.experiments.sweep import Sweep, run_sweep
+    from abgnn.experiments.sweep_jobs import run_sweep_jobs
 
     files = {"path": args.path, "profiles": args.profiles}
     sweep = Sweep.from_yaml(args.config).with_overrides(
@@ -48,6 +51,9 @@ def run(args: Namespace, console: Console) -> int:
     )
     if args.loop or args.calibration:
         sweep = replace(sweep, loops=True, calibration=args.calibration or sweep.calibration)
-    with progress_on(console) as progress:
-        run_sweep(sweep, console, progress)
-    return 0
+    with scheduler_of(args) as scheduler, progress_on(console) as progress:
+        if scheduler is None:
+            run_sweep(sweep, console, progress)
+            return 0
+        _, failed = run_sweep_jobs(sweep, scheduler, console, progress)
+    return int(bool(failed))

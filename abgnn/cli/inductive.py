@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
+from abgnn.cli.scheduling import add_jobs, scheduler_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,22 +34,38 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seeds", type=int, metavar="N", help=text)
     text = "folder of the results, in place of the config's"
     parser.add_argument("--out", metavar="DIR", help=text)
+    add_jobs(parser)
 
 
 def run(args: Namespace, console: Console) -> int:
-    """Evaluate seed by seed; what a stopped run has finished is written."""
+    """Evaluate seed by seed; what is finished is written, also by a run that is stopped."""
+    from abgnn.cli.progress import progress_on
     from abgnn.experiments.compare.config import Comparison
     from abgnn.experiments.compare.job import QUIET
     from abgnn.experiments.experiment import build
     from abgnn.experiments.inductive import UNSEEN, WITHOUT, Change, inductive
+    from abgnn.experiments.inductive_jobs import inductive_jobs
     from abgnn.experiments.inductive_table import write_inductive
+    from abgnn.experiments.jobs.scheduler import Failed
 
     comparison = Comparison.from_yaml(args.config).with_seeds(args.seeds)
     comparison = replace(comparison, out=args.out or comparison.out)
     change = Change(tuple(args.without or WITHOUT), args.add or UNSEEN)
     label = build(comparison.fit, list(QUIET)).model.label
-    measured: list[Measured] = []
-    for of_seed in inductive(comparison, change, args.checkpoint or [], console):
-        measured += of_seed
-        write_inductive(comparison, measured, label, console)
-    return 0
+    by_seed: dict[int, list[Measured]] = {}
+    failed = False
+    with scheduler_of(args) as scheduler, progress_on(console) as progress:
+        asked = (comparison, change, args.checkpoint or [])
+        ended: Iterable[tuple[int, list[Measured] | Failed]]
+        if scheduler is None:
+            ended = zip(comparison.seeds, inductive(*asked, console), strict=True)
+        else:
+            ended = inductive_jobs(*asked, scheduler, console, progress)
+        for seed, measured in ended:
+            if isinstance(measured, Failed):
+                failed = True
+                continue
+            by_seed[seed] = measured
+            so_far = [m for s in comparison.seeds for m in by_seed.get(s, ())]
+            write_inductive(comparison, so_far, label, console)
+    return int(failed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from abgnn.cli.arguments import Parser
 from abgnn.cli.table import find_command, help_text
-from abgnn.errors import ConfigError, EndpointError
+from abgnn.errors import ConfigError, EndpointError, JobError
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 DESCRIPTION = "Graph neural networks that design LLM multi-agent systems under budgets."
@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         return _dispatch(args)
-    except (ConfigError, EndpointError) as error:
+    except (ConfigError, EndpointError, JobError) as error:
         from rich.console import Console
 
         Console(stderr=True).print(f"abgnn: {error}", style="red", markup=False, soft_wrap=True)
-        return 2
+        return 1 if isinstance(error, JobError) else 2
     except SystemExit as stop:  # a parser has printed help, or what is wrong
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
 

@@ -39,7 +39,7 @@ def run(args: Namespace, console: Console) -> int:
 
     if args.jobs != 1:
         prepare()
-    from abgnn.experiments.compare.run import cores
+    from abgnn.experiments.jobs.processes import cores
     from abgnn.experiments.quickstart.config import Quickstart
     from abgnn.experiments.quickstart.run import run_quickstart
 

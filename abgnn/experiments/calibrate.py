@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from abgnn.data.outcome import Outcome
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.jobs.blocks import Blocks, executor_of
 from abgnn.experiments.progress import Progress, watch
 from abgnn.experiments.published import published_scores
 from abgnn.graph.base_mas import BaseMAS
@@ -29,6 +30,7 @@ def calibrate_experiment(
     *,
     design: CalibrationDesign = "random",
     progress: Progress | None = None,
+    blocks: Blocks | None = None,
 ) -> Calibration:
     """Run the calibration design on the training questions; observe every call.
 
@@ -45,8 +47,10 @@ def calibrate_experiment(
         design: `random` committees, or `complete`: every LLM alone on fewer questions, as closed
             loops like it.
         progress: notified of every rollout.
+        blocks: execute the rollouts as jobs; None: in this process.
 
     Raises:
+        JobError: a block of the rollouts failed.
         ConfigError: no call was answered, a question has no such entry, or the planner cannot
             forecast which agents the framework calls.
     """
@@ -67,7 +71,7 @@ def calibrate_experiment(
     if not plans:
         return known
     watch(progress, model, len(plans))
-    with model.new_executor(data) as executor:
+    with executor_of(model, data, blocks) as executor:
         executor.check(plans)
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
         passes = None
@@ -93,7 +97,7 @@ def _check_foreseeable(mas: BaseMAS) -> None:
 
 
 def _passes(
-    executor: Executor, outcomes: Sequence[Outcome], design: CalibrationDesign
+    executor: Executor | Blocks, outcomes: Sequence[Outcome], design: CalibrationDesign
 ) -> list[tuple[bool | None, ...]]:
     """Whether programs pass their public examples; those of committees are not run: closed loops
     are planned from lone agents, and two thousand programs take half a minute."""

@@ -7,6 +7,7 @@ from typing import Any
 from abgnn.evaluation.certificate import Certificate, certify, check_request
 from abgnn.experiments.certify_parts import spread_plans
 from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.jobs.blocks import Blocks, executor_of
 from abgnn.experiments.progress import Progress, watch
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.policy import Policy
@@ -19,12 +20,14 @@ def certify_policy(
     samples: int = 1,
     *,
     progress: Progress | None = None,
+    blocks: Blocks | None = None,
     subject: str = "",
     **budgets: Any,
 ) -> Certificate:
     """Judge a policy on the test questions; `progress` is shown every rollout.
 
-    A planned mixture is judged part by part, as by `certify_plan`.
+    A planned mixture is judged part by part, as by `certify_plan`. With `blocks` the rollouts are
+    executed as jobs, else in this process.
     """
     model, data = experiment.model, experiment.data
     data.setup("test")
@@ -32,7 +35,7 @@ def certify_policy(
     check_request(len(queries), **budgets)
     watch(progress, model, len(queries) * samples)
     strata = None
-    with model.new_executor(data) as executor:
+    with executor_of(model, data, blocks) as executor:
         executor.check()
         if isinstance(policy, PlannedMixture):
             policy.attach(model.mas.table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -12,8 +13,10 @@ from abgnn.errors import ConfigError
 from abgnn.evaluation.certificate import Certificate, certify, check_request
 from abgnn.experiments.certify_parts import spread_plans
 from abgnn.experiments.deployment import Deployment, read_config
+from abgnn.experiments.jobs.blocks import Blocks
 from abgnn.experiments.progress import Progress
 from abgnn.planning.plan_file import PlanFile
+from abgnn.rollout.executor import Executor
 from abgnn.rollout.ledger.left import left_usd
 
 
@@ -35,10 +38,13 @@ def certify_plan(
     samples: int = 1,
     *,
     progress: Progress | None = None,
+    blocks: Blocks | None = None,
     subject: str = "",
     **budgets: Any,
 ) -> Certificate:
     """Judge a plan on the test questions; `progress` is shown every rollout.
+
+    With `blocks` the rollouts are executed as jobs, else in this process.
 
     Every part of a mixture is asked some questions, however rare it is (`certify_parts`);
     the certificate weights parts by their known shares.
@@ -60,7 +66,12 @@ def certify_plan(
         if progress is not None:
             progress.advance(outcome.paid)
 
-    with deployment.new_executor(questions, on_outcome=show) as executor:
+    executes: Executor | Blocks
+    if blocks is None:
+        executes = deployment.new_executor(questions, on_outcome=show)
+    else:
+        executes = replace(blocks, on_outcome=show)
+    with executes as executor:
         executor.check()
         outcomes = executor.run(plans, samples=ids, phase="test")
     return certify(

@@ -68,15 +68,18 @@ class Deployment:
         on_outcome: OnOutcome | None = None,
         processes: int = 1,
     ) -> Executor:
-        """An executor for this client and these backbones; the caller closes it."""
+        """An executor for this client and these backbones; the caller closes it.
+
+        It is one of so many `processes` that share the endpoints' limits.
+        """
         return Executor(
             self.client,
             self.mas.catalogue,
             task,
             settings=settings or self.rollout,
             max_in_flight=self.max_in_flight,
-            on_outcome=on_outcome,
             processes=processes,
+            on_outcome=on_outcome,
             framework=self.mas.framework,
         )
 

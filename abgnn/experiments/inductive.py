@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.calibration import Calibration
 from abgnn.pools.estimates import expected_accuracy
+from abgnn.rollout.executor import OnOutcome
 from abgnn.training.call_budget import CallBudget
 from abgnn.training.evaluate import evaluate
 
@@ -100,6 +101,69 @@ def scored(catalogue: Catalogue, domain: str) -> Catalogue:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SeedJob:
+    """All systems on all catalogues with one seed.
+
+    Args:
+        seed: of questions and world.
+        training: a job of `ours` for each of its operating points.
+        checkpoints: trained policies instead of training, one per operating point.
+        change: of the catalogue.
+        ours: what the trained policies are called.
+        costs, waits: the planner's budgets.
+        train_calls: LLM calls of its calibration.
+        samples: rollouts per held-out query.
+    """
+
+    seed: int
+    training: tuple[Job, ...]
+    checkpoints: tuple[str, ...]
+    change: Change
+    ours: str
+    costs: tuple[float, ...]
+    waits: tuple[float, ...]
+    train_calls: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What a seed showed, and USD paid for it."""
+
+    measured: list[Measured]
+    spent_usd: float
+
+
+def seed_jobs(
+    comparison: Comparison, change: Change, checkpoints: Sequence[str], hosts: int = 1
+) -> tuple[str, list[SeedJob]]:
+    """The label of the figures, and a job for every seed.
+
+    Raises:
+        ConfigError: as `plan_jobs`; or `ours` has no operating points.
+    """
+    label, jobs = plan_jobs(comparison, hosts)
+    made = []
+    for seed in comparison.seeds:
+        mine = tuple(job for job in jobs if job.seed == seed and job.method == comparison.ours)
+        if not mine:
+            raise ConfigError("ours", comparison.ours, "a method with operating points")
+        made.append(
+            SeedJob(
+                seed,
+                mine,
+                tuple(checkpoints),
+                change,
+                comparison.ours,
+                *comparison.budgets,
+                comparison.train_calls,
+                comparison.samples,
+            )
+        )
+    return label, made
+
+
 def inductive(
     comparison: Comparison, change: Change, checkpoints: Sequence[str], console: Console
 ) -> Iterator[list[Measured]]:
@@ -113,47 +177,56 @@ def inductive(
         checkpoints: trained policies instead of training, one per operating point.
         console: shows progress.
     """
-    label, jobs = plan_jobs(comparison)
-    for seed in comparison.seeds:
-        mine = [job for job in jobs if job.seed == seed and job.method == comparison.ours]
-        if not mine:
-            raise ConfigError("ours", comparison.ours, "a method with operating points")
-        experiment, policies = _policies(mine, checkpoints, seed)
-        evaluation = Calls(experiment, comparison)
-        known = calibrate_with(experiment, comparison.train_calls, seed)
-        measured: list[Measured] = []
-        for name, catalogue in change.variants(experiment.model.mas.catalogue).items():
-            console.print(f"seed {seed}, catalogue {name}: {len(catalogue)} LLMs ({label})")
-            mas = experiment.model.mas.with_catalogue(catalogue)
-            systems = [(comparison.ours, *pair) for pair in policies]
-            systems += [(PLANNER, *pair) for pair in _planned(known, mas, comparison, seed)]
-            systems += [(SINGLE, *pair) for pair in _singles(mas)]
-            measured += evaluation.on(mas, name, seed, systems)
-        yield measured
+    label, jobs = seed_jobs(comparison, change, checkpoints)
 
+    def show(seed: int, name: str, llms: int) -> None:
+        console.print(f"seed {seed}, catalogue {name}: {llms} LLMs ({label})")
 
-def _policies(
-    jobs: Sequence[Job], checkpoints: Sequence[str], seed: int
-) -> tuple[Experiment, list[tuple[str, Policy]]]:
-    """The policies to evaluate: trained here with the jobs' calls, or loaded."""
-    experiment, policies = build(jobs[0].configs, [*jobs[0].overrides, *QUIET]), []
-    if checkpoints:
-        return experiment, [(Path(c).stem, from_checkpoint(c).policy) for c in checkpoints]
     for job in jobs:
-        training = build(job.configs, [*job.overrides, *QUIET])
-        training.trainer.callbacks.insert(0, CallBudget(job.train_calls))  # type: ignore[attr-defined]
+        yield run_seed(job, show).measured
+
+
+def run_seed(job: SeedJob, show: Callable[[int, str, int], None] | None = None) -> SeedResult:
+    """Train and calibrate, then evaluate; `show` is told seed, name and size of each catalogue."""
+    paid = list[float]()
+
+    def pay(outcome: Outcome) -> None:
+        paid.append(outcome.paid)
+
+    experiment, policies = _policies(job, pay)
+    evaluation = Calls(experiment, job.samples)
+    known = calibrate_with(experiment, job.train_calls, job.seed)
+    measured: list[Measured] = []
+    for name, catalogue in job.change.variants(experiment.model.mas.catalogue).items():
+        if show is not None:
+            show(job.seed, name, len(catalogue))
+        mas = experiment.model.mas.with_catalogue(catalogue)
+        systems = [(job.ours, *pair) for pair in policies]
+        systems += [(PLANNER, *pair) for pair in _planned(known, mas, job)]
+        systems += [(SINGLE, *pair) for pair in _singles(mas)]
+        measured += evaluation.on(mas, name, job.seed, systems)
+    return SeedResult(measured, sum(paid))
+
+
+def _policies(job: SeedJob, pay: OnOutcome) -> tuple[Experiment, list[tuple[str, Policy]]]:
+    """The policies to evaluate: trained here with the jobs' calls, or loaded."""
+    first, policies = job.training[0], []
+    experiment = build(first.configs, [*first.overrides, *QUIET])
+    experiment.model.on_outcome = pay
+    if job.checkpoints:
+        return experiment, [(Path(c).stem, from_checkpoint(c).policy) for c in job.checkpoints]
+    for point in job.training:
+        training = build(point.configs, [*point.overrides, *QUIET])
+        training.model.on_outcome = pay
+        training.trainer.callbacks.insert(0, CallBudget(point.train_calls))  # type: ignore[attr-defined]
         training.fit()
-        policies.append((job.point, training.model.policy))
+        policies.append((point.point, training.model.policy))
     return experiment, policies
 
 
-def _planned(
-    known: Calibration, mas: BaseMAS, comparison: Comparison, seed: int
-) -> list[tuple[str, Policy]]:
+def _planned(known: Calibration, mas: BaseMAS, job: SeedJob) -> list[tuple[str, Policy]]:
     """A plan for each budget from an old calibration and the profiles of the new backbones."""
-    calibration = for_catalogue(known, mas)
-    costs, waits = comparison.cost_budgets, comparison.latency_budgets
-    return budget_policies(calibration, costs, waits, seed)
+    return budget_policies(for_catalogue(known, mas), job.costs, job.waits, job.seed)
 
 
 def _singles(mas: BaseMAS) -> Iterator[tuple[str, Policy]]:
@@ -164,8 +237,8 @@ def _singles(mas: BaseMAS) -> Iterator[tuple[str, Policy]]:
 class Calls:
     """Evaluates systems on the held-out questions of one experiment."""
 
-    def __init__(self, experiment: Experiment, comparison: Comparison) -> None:
-        self.experiment, self.samples = experiment, comparison.samples
+    def __init__(self, experiment: Experiment, samples: int) -> None:
+        self.experiment, self.samples = experiment, samples
         experiment.data.setup("test")
         self.queries = experiment.data.queries("test")
 
@@ -177,7 +250,8 @@ class Calls:
         if model.label == "simulated":
             executed = mas.with_catalogue(scored(mas.catalogue, mas.domain))
         here = Deployment(model.client, executed, model.rollout_settings, model.max_in_flight)
-        with here.new_executor(self.experiment.data) as executor:
+        watch = self.experiment.model.on_outcome
+        with here.new_executor(self.experiment.data, on_outcome=watch) as executor:
             executor.check()
             ran = [
                 (s, point, evaluate(p, mas, executor, self.queries, samples=self.samples))

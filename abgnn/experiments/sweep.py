@@ -121,25 +121,42 @@ def run_sweep(sweep: Sweep, console: Console, progress: Progress | None = None) 
     loops = loop_rows(sweep, progress) if sweep.loops else {}
     rows: Rows = {}
     experiment: Experiment | None = None
-    for name, overrides in sweep.variants.items():
+    for name in sweep.variants:
         for i, point in enumerate(sweep.points, 1):
             console.print(f"{name}, operating point {i} of {len(sweep.points)}: {point}")
-            experiment = build(sweep.fit, [*_PLAIN, *overrides, *point.overrides()])
+            experiment = point_experiment(sweep, name, i)
             total = None if rows or loops else planned_rollouts(sweep, experiment)
             watch(progress, experiment.model, total)
-            held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
-            experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
-            experiment.fit()
-            before, after = held_out.rows
-            rows.setdefault(name, []).append(replace(after, name=f"point {i}"))
-            rows.setdefault(f"{name}, before REINFORCE", []).append(
-                replace(before, name=f"point {i}")
-            )
+            add_rows(rows, name, trained_rows(experiment, sweep, i))
     if experiment is None:
         raise ConfigError("points", sweep.points, "at least one operating point, and one variant")
     rows |= loops | control_rows(experiment, sweep)
     write_sweep(sweep, rows, experiment.model.label, console)
     return rows
+
+
+def point_experiment(
+    sweep: Sweep, name: str, number: int, overrides: Sequence[str] = ()
+) -> Experiment:
+    """The experiment of a variant at an operating point, which are numbered from 1."""
+    point = sweep.points[number - 1].overrides()
+    return build(sweep.fit, [*_PLAIN, *sweep.variants[name], *point, *overrides])
+
+
+def trained_rows(experiment: Experiment, sweep: Sweep, number: int) -> tuple[Row, Row]:
+    """Train; the held-out rows before REINFORCE, and after."""
+    held_out = HeldOutTable(singles=False, samples=sweep.samples, show=False)
+    experiment.trainer.callbacks.append(held_out)  # type: ignore[attr-defined]
+    experiment.fit()
+    before, after = held_out.rows
+    return replace(before, name=f"point {number}"), replace(after, name=f"point {number}")
+
+
+def add_rows(rows: Rows, name: str, pair: tuple[Row, Row]) -> None:
+    """Add what `trained_rows` returned of a variant."""
+    before, after = pair
+    rows.setdefault(name, []).append(after)
+    rows.setdefault(f"{name}, before REINFORCE", []).append(before)
 
 
 def planned_rollouts(sweep: Sweep, experiment: Experiment) -> int:

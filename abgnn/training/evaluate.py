@@ -11,7 +11,7 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.policy import Policy
-from abgnn.rollout.executor import Executor
+from abgnn.rollout.plan_runner import PlanRunner
 
 Known = dict[tuple[Plan, int], Outcome]
 """Plan and number of the rollout → what came of it."""
@@ -20,7 +20,7 @@ Known = dict[tuple[Plan, int], Outcome]
 def evaluate(
     policy: Policy,
     mas: BaseMAS,
-    executor: Executor,
+    executor: PlanRunner,
     queries: Sequence[Query],
     *,
     samples: int = 1,
@@ -51,7 +51,7 @@ def evaluate(
 
 
 def _carried_out(
-    executor: Executor, plans: list[Plan], ids: list[int], phase: str, known: Known | None
+    executor: PlanRunner, plans: list[Plan], ids: list[int], phase: str, known: Known | None
 ) -> list[Outcome]:
     if known is None or any(plan.program is not None for plan in plans):  # these may remember
         return executor.run(plans, samples=ids, phase=phase)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from abgnn.cli.table import find_command
 from abgnn.data.resources import config_path
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.job import Job, Result
+from abgnn.experiments.jobs.scheduler import Failed
 from abgnn.experiments.sweep import Sweep, run_sweep
 from abgnn.rollout.ledger.base import Limits
 from abgnn.rollout.ledger.left import left_usd
@@ -100,13 +101,13 @@ def test_compare_shows_jobs_and_money(tmp_path: Path, monkeypatch: pytest.Monkey
     row = Row("one", 0.5, 0.1, 1e-3, 5.0, 100.0, 1.0, 0.0, 10)
 
     def instead(
-        todo: Sequence[Job], folder: Path, workers: int
-    ) -> Iterator[tuple[Job, Result | str]]:
-        for i, job in enumerate(todo):
+        function: object, todo: Mapping[int, Job], workers: int
+    ) -> Iterator[tuple[int, Result | Failed]]:
+        for i in todo:
             good = Result("simulated", 1, (row,), (((0.5, 1e-3, 5.0),) * 10,), 1.0, 0.25)
-            yield job, good if i else "it broke"
+            yield i, good if i else Failed("it broke")
 
-    monkeypatch.setattr("abgnn.experiments.compare.run._run", instead)
+    monkeypatch.setattr("abgnn.experiments.jobs.processes._run", instead)
     config = yaml.safe_load(config_path("compare/simulated-general.yaml").read_text())
     names = ["AgentBalance", "single LLM"]
     methods = {name: config["methods"][name] for name in names}

@@ -114,8 +114,8 @@ def digest(files: Sequence[str]) -> str:
     return hashlib.sha256(b"\0".join([version("abgnn").encode(), *parts])).hexdigest()[:16]
 
 
-def run_job(job: Job, folder: str) -> Result:
-    """Run a job and write its result into `folder` atomically."""
+def run_job(job: Job) -> Result:
+    """Train and evaluate."""
     began = time.perf_counter()
     experiment = build(job.configs, [*job.overrides, *QUIET])
     paid, asked = list[float](), set[str]()
@@ -130,13 +130,16 @@ def run_job(job: Job, folder: str) -> Result:
     rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)
     seconds = time.perf_counter() - began
     label = experiment.model.label
-    result = Result(label, calls, rows, by_query, seconds, sum(paid), questions)
+    return Result(label, calls, rows, by_query, seconds, sum(paid), questions)
+
+
+def write_result(job: Job, result: Result, folder: Path) -> None:
+    """Write a job's result into a folder, atomically."""
     data = {"job": asdict(job), "result": asdict(result)}
-    path = Path(folder) / f"{job.key}.json"
+    path = folder / f"{job.key}.json"
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(data), encoding="utf-8")
     part.replace(path)
-    return result
 
 
 def read_result(job: Job, folder: Path) -> Result | None:

@@ -18,6 +18,7 @@ from abgnn.experiments.compare.controls import VANILLA
 from abgnn.experiments.compare.plugin_table import Plugged, write_plugin_tables
 from abgnn.experiments.compare.report import write_comparison
 from abgnn.experiments.compare.run import Finished, plan_jobs, run_jobs
+from abgnn.experiments.jobs.scheduler import Scheduler
 from abgnn.experiments.progress import Progress
 
 _OWN = ("framework", "cost_budgets", "latency_budgets")  # keys of each system
@@ -85,20 +86,20 @@ def compares_plugins(name: str) -> bool:
 
 def compare_plugins(
     plugins: PluginComparison,
-    workers: int,
+    scheduler: Scheduler,
     console: Console,
     progress: Progress | None = None,
 ) -> dict[str, Finished]:
     """Run the missing jobs, system by system; then write the tables of each, and Table 2."""
-    planned = {name: plan_jobs(c) for name, c in plugins.systems.items()}
+    planned = {name: plan_jobs(c, scheduler.hosts) for name, c in plugins.systems.items()}
     ran: dict[str, Finished] = {}
     plugged: dict[str, Plugged] = {}
     for name, comparison in plugins.systems.items():
         (label, jobs), out = planned[name], Path(comparison.out)
         jobs_at = f"results ({label}): {out / 'jobs'}"
-        line = f"{name}: {len(jobs)} jobs in {workers} processes; {jobs_at}"
+        line = f"{name}: {len(jobs)} jobs in {scheduler}; {jobs_at}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-        ran[name] = run_jobs(jobs, label, out / "jobs", workers, console, progress)
+        ran[name] = run_jobs(jobs, label, out / "jobs", scheduler, console, progress)
         if ran[name].results:
             write_comparison(comparison, jobs, ran[name].results, label, console)
             plugged[name] = Plugged(comparison, jobs, ran[name].results, label)

@@ -1,20 +1,13 @@
-"""The jobs of a comparison, in parallel processes; jobs with a result are not repeated."""
+"""The jobs of a comparison, side by side; jobs with a result are not repeated."""
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from abgnn.errors import ConfigError
 from abgnn.experiments.compare.config import Comparison, Method, arguments
 from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS
 from abgnn.experiments.compare.job import (
@@ -24,9 +17,13 @@ from abgnn.experiments.compare.job import (
     digest,
     read_result,
     run_job,
+    write_result,
 )
 from abgnn.experiments.compare.readable import check_readable
 from abgnn.experiments.experiment import build, quiet
+from abgnn.experiments.jobs.bar import run_shown
+from abgnn.experiments.jobs.processes import hush_seeds
+from abgnn.experiments.jobs.scheduler import Failed, Scheduler, check_shared
 from abgnn.experiments.progress import Progress
 from abgnn.graph.base_mas import BaseMAS
 
@@ -46,17 +43,16 @@ class Finished:
     failed: Mapping[Job, str]
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
+def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
     """The world's label and all jobs, seed by seed; every method's config is built once.
 
+    Args:
+        comparison: what is compared.
+        hosts: on how many machines the jobs will run.
+
     Raises:
-        ConfigError: a config, key or value that `abgnn fit` does not accept, or a row that cannot
-            be made in this world.
+        ConfigError: a config, key or value that `abgnn fit` does not accept, a row that cannot
+            be made in this world, or a recording that the hosts do not share.
     """
     silence()
     experiment = build(comparison.fit, [*_shared(comparison, comparison.seeds[0]), *QUIET])
@@ -72,7 +68,8 @@ def plan_jobs(comparison: Comparison) -> tuple[str, list[Job]]:
         for job in _jobs_of(comparison, method, seed, model.mas, live)
     ]
     for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
-        build(job.configs, [*job.overrides, *QUIET])
+        built = build(job.configs, [*job.overrides, *QUIET])
+        check_shared(built.model.rollout_settings, hosts)
     return model.label, jobs
 
 
@@ -107,79 +104,33 @@ def run_jobs(
     jobs: Sequence[Job],
     label: str,
     folder: Path,
-    workers: int,
+    scheduler: Scheduler,
     console: Console,
     progress: Progress | None = None,
 ) -> Finished:
     """Run the jobs without a result; a job that fails, or whose process dies, stops no other."""
-    if workers < 1:
-        raise ConfigError("--jobs", workers, "a number of processes ≥ 1")
     folder.mkdir(parents=True, exist_ok=True)
     stored = {job: read_result(job, folder) for job in jobs}
     results = {job: result for job, result in stored.items() if result is not None}
     if results:
         console.print(f"{len(results)} of {len(jobs)} jobs are done already ({folder})")
+    todo = [job for job in jobs if job not in results]
     failed: dict[Job, str] = {}
-    if progress is not None:
-        progress.start(len(jobs) - len(results), "jobs")
-    crew = workers
-    while todo := [job for job in jobs if job not in results and job not in failed]:
-        before = len(results) + len(failed)
-        for job, ended in _run(todo, folder, min(crew, len(todo))):
-            if isinstance(ended, Result):
-                results[job] = ended
-            else:
-                failed[job] = ended
-            if progress is not None:
-                progress.advance(ended.spent_usd if isinstance(ended, Result) else 0.0)
-            _print_job(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
-        if len(results) + len(failed) > before:
-            crew = workers
-        elif crew > 1:  # a process died, and all that ran with it is lost: run one at a time
-            crew = 1
+    for i, ended in run_shown(scheduler, run_job, todo, progress):
+        job = todo[i]
+        if isinstance(ended, Failed):
+            failed[job] = ended.why
         else:
-            failed[todo[0]] = "its process died (killed, or out of memory)"
+            write_result(job, ended, folder)
+            results[job] = ended
+        _print_job(job, results.get(job), len(results) + len(failed), len(jobs), label, console)
     return Finished(label, {job: results[job] for job in jobs if job in results}, failed)
-
-
-def _run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
-    """Every job as it ends; if a process dies, the unfinished jobs are missing."""
-    context = multiprocessing.get_context("spawn")  # torch has threads: no fork
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
-    try:
-        jobs = {pool.submit(_attempt, job, str(folder)): job for job in todo}
-        for future in as_completed(jobs):
-            if not isinstance(future.exception(), BrokenProcessPool):
-                yield jobs[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)  # interrupted: pending jobs do not start
-
-
-def _attempt(job: Job, folder: str) -> Result | str:
-    """A job's result, or its error message."""
-    try:
-        return run_job(job, folder)
-    except Exception as bug:  # other jobs go on, and not every exception can be pickled
-        return f"{type(bug).__name__}: {bug}"
-
-
-def start_worker() -> None:
-    """Initialise a worker: quiet, and ended when its parent ends, even by SIGKILL."""
-    silence()
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "runs in a worker"
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def silence() -> None:
     """No messages of libraries about themselves and about seeds."""
     quiet()
-    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+    hush_seeds()
 
 
 def _print_job(

@@ -27,7 +27,7 @@ def pool_of(workers: int) -> ProcessPoolExecutor:
 def _start() -> None:
     import torch
 
-    from abgnn.experiments.compare.run import start_worker
+    from abgnn.experiments.jobs.processes import start_worker
 
     start_worker()
     torch.set_num_threads(1)

@@ -68,7 +68,7 @@ def done(folder: Path, *methods: str) -> Finished:
     chosen = tuple(m for m in made.methods if m.name in methods)
     made = from_table(replace(made, methods=chosen, ours=methods[0]))
     _, jobs = plan_jobs(made)
-    return made, jobs, {job: run_job(job, made.out) for job in jobs}
+    return made, jobs, {job: run_job(job) for job in jobs}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_recorded_comparison_reproduces_bit_for_bit(
     _, _, results = request.getfixturevalue(rows)
     for job, result in results.items():
         if job.plain in COMPLETE:
-            again = run_job(job, str(tmp_path))
+            again = run_job(job)
             assert replace(again, seconds=0.0) == replace(result, seconds=0.0)
 
 
@@ -204,7 +204,7 @@ def test_shared_tables_are_compared(tmp_path: Path, name: str) -> None:
     label, jobs = plan_jobs(made)
     assert label == "recorded"
     job = next(job for job in jobs if job.plain == "router")
-    assert len(run_job(job, str(tmp_path)).rows) == 7
+    assert len(run_job(job).rows) == 7
 
 
 def small(world_seed: int = 1) -> Experiment:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,12 @@ from abgnn.experiments.compare.job import (
     Result,
     read_result,
     run_job,
+    write_result,
 )
 from abgnn.experiments.compare.report import latex, write_comparison
 from abgnn.experiments.compare.run import plan_jobs, run_jobs
 from abgnn.experiments.compare.table import interval, table_lines
+from abgnn.experiments.jobs.processes import LocalProcesses
 from datamodules import QuickQA
 from tests.paths import SHARED
 
@@ -276,17 +278,18 @@ def test_a_recorded_world_is_compared_as_one(tmp_path: Path) -> None:
     label, jobs = plan_jobs(comparison)
     assert label == "recorded"
     router, single = (next(j for j in jobs if j.method == m) for m in ("Router", "single LLM"))
-    result = run_job(router, str(tmp_path))
+    result = run_job(router)
     assert (result.label, len(result.by_query[0])) == ("recorded", 30)
     assert 200 <= result.train_calls < 200 + 16 * 8
-    assert len(run_job(single, str(tmp_path)).rows) == 9
+    assert len(run_job(single).rows) == 9
 
 
 def test_a_job_trains_evaluates_and_writes(tmp_path: Path) -> None:
     comparison = Comparison.from_yaml(written(tmp_path / "small.yaml"))
     _, jobs = plan_jobs(comparison)
     assert read_result(jobs[0], tmp_path) is None
-    result = run_job(jobs[0], str(tmp_path))
+    result = run_job(jobs[0])
+    write_result(jobs[0], result, tmp_path)
     assert read_result(jobs[0], tmp_path) == result
     assert result.label == "simulated"
     assert 60 <= result.train_calls < 120
@@ -305,8 +308,7 @@ def test_a_job_that_a_cap_has_cut_short_is_not_done(tmp_path: Path) -> None:
     capped = {"model.rollout.caps.phase_usd": {"test": 1e-4}}
     _, jobs = plan_jobs(replace(comparison, set=capped))
     with pytest.raises(ConfigError, match=r"rollout\.caps"):
-        run_job(jobs[0], str(tmp_path))
-    assert not list(tmp_path.glob("*.json"))
+        run_job(jobs[0])
 
 
 def test_a_bug_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +320,7 @@ def test_a_bug_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(QuickQA, "score", broken)
     with pytest.raises(RuntimeError, match="no such score"):
-        run_job(replace(jobs[0], train_calls=0), str(tmp_path))
+        run_job(replace(jobs[0], train_calls=0))
     assert not list(tmp_path.glob("*.json"))
 
 
@@ -331,7 +333,7 @@ def test_methods_of_a_seed_meet_the_same_world(tmp_path: Path) -> None:
     }
     comparison = Comparison.from_yaml(written(tmp_path / "small.yaml", methods=methods))
     _, jobs = plan_jobs(replace(comparison, seeds=(5,)))
-    alike = next(run_job(job, str(tmp_path)) for job in jobs if job.method == "single")
+    alike = next(run_job(job) for job in jobs if job.method == "single")
     fixed = replace(jobs[0], configs=(*jobs[0].configs, written_policy(tmp_path)), train_calls=0)
     lone = next(r for r in alike.rows if r.name == "Qwen3-8B")
     from abgnn.evaluation.rows import summarise
@@ -353,22 +355,23 @@ def test_a_job_whose_process_dies_takes_no_other_with_it(
     jobs = [made("m", seed, [(0.5, 1.0, 1.0)])[0] for seed in range(6)]
     deadly, rounds = jobs[2], []
 
-    def run(todo: Sequence[Job], folder: Path, workers: int) -> Iterator[tuple[Job, Result | str]]:
-        rounds.append(([job.seed for job in todo], workers))
-        for job in todo:
-            if job is deadly or (workers == 2 and todo.index(deadly) - todo.index(job) == 1):
+    def run(todo: Mapping[int, Job], workers: int) -> Iterator[tuple[int, Result]]:
+        rounds.append(([job.seed for job in todo.values()], workers))
+        for i, job in todo.items():
+            if job is deadly or (workers == 2 and job.seed == deadly.seed - 1):
                 continue
-            if todo.index(job) > todo.index(deadly):
+            if job.seed > deadly.seed:
                 return
-            yield job, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]
+            yield i, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]
 
-    def after(todo: Sequence[Job], folder: Path, workers: int) -> Any:
-        if deadly in todo:
-            return run(todo, folder, workers)
-        return ((job, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]) for job in todo)
+    def after(function: object, todo: Mapping[int, Job], workers: int) -> Any:
+        if deadly in todo.values():
+            return run(todo, workers)
+        return ((i, made("m", job.seed, [(0.5, 1.0, 1.0)])[1]) for i, job in todo.items())
 
-    monkeypatch.setattr("abgnn.experiments.compare.run._run", after)
-    ran = run_jobs(jobs, "simulated", tmp_path / "jobs", 2, Console(quiet=True))
+    monkeypatch.setattr("abgnn.experiments.jobs.processes._run", after)
+    two = LocalProcesses(2)
+    ran = run_jobs(jobs, "simulated", tmp_path / "jobs", two, Console(quiet=True))
     assert list(ran.failed) == [deadly]
     assert "died" in ran.failed[deadly]
     assert set(ran.results) == set(jobs) - {deadly}

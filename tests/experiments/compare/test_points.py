@@ -74,7 +74,7 @@ def test_the_planner_has_the_calls_of_all_our_points() -> None:
 
 
 def learned(job: Job, folder: Path) -> Result:
-    result = run_job(job, str(folder))
+    result = run_job(job)
     assert result.train_calls > 0
     return result
 

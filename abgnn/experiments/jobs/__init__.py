@@ -1,0 +1,1 @@
+"""Who runs a command's jobs: processes of this machine, or tasks of a Ray cluster."""
