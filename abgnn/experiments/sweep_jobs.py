@@ -10,7 +10,6 @@ from abgnn.errors import ConfigError
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.jobs.bar import run_shown
 from abgnn.experiments.jobs.scheduler import Failed, Scheduler, check_shared
-from abgnn.experiments.loops import loop_rows
 from abgnn.experiments.progress import Progress
 from abgnn.experiments.sweep import (
     Rows,
