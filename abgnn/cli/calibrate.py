@@ -39,8 +39,10 @@ def run(args: Namespace, console: Console) -> int:
     from abgnn.cli.views.beliefs import beliefs_table
     from abgnn.experiments.calibrate import calibrate_experiment
     from abgnn.experiments.experiment import build
+    from abgnn.rollout.telemetry.switch import set_up
 
     experiment = build(args.config, ["--trainer.logger=false"])
+    set_up(experiment.model.rollout_settings.telemetry)
     with progress_on(console) as progress:
         calibration = calibrate_experiment(
             experiment,

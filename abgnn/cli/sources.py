@@ -33,10 +33,29 @@ def add_bounds(parser: Parser) -> None:
     group.add_argument("--deadline", type=float, metavar="S", help=text)
     text = "SQLite file: calls that it holds are free, others are added to it"
     group.add_argument("--recording", metavar="FILE", help=text)
+    group = parser.add_argument_group("OpenTelemetry, needs the extra: pip install 'abgnn[otel]'")
+    text = "send spans and metrics by OTLP; variables OTEL_… state where to, keys and sampling"
+    group.add_argument("--otel", action="store_true", help=text)
+    text = "the same, to this receiver, e.g. http://localhost:4318"
+    group.add_argument("--otel-endpoint", metavar="URL", help=text)
+    text = "the same, with questions, prompts and replies in the spans"
+    group.add_argument("--otel-texts", action="store_true", help=text)
 
 
 def source_of(args: Namespace) -> PolicySource:
-    """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one."""
+    """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one.
+
+    Telemetry is set up for it, if it or a flag asks for that.
+    """
+    from abgnn.rollout.telemetry.switch import set_up
+    from abgnn.serve.sources import Bounds
+
+    source = _source(args)
+    set_up(Bounds.of(args).over(source.deployment.rollout).telemetry)
+    return source
+
+
+def _source(args: Namespace) -> PolicySource:
     from abgnn.serve.sources import load_any
 
     if args.plan is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Usage
 from abgnn.rollout.calls import Call
@@ -10,6 +11,9 @@ from abgnn.rollout.clients.base import CallError, Client, Completion, CountsProm
 from abgnn.rollout.ledger.base import Attempt, Caller, Response
 from abgnn.rollout.ledger.money import cost, worst_case
 from abgnn.rollout.limits.endpoint import EndpointGuard
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import ChatSpan
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no limit is stated
 
@@ -23,6 +27,7 @@ class Entry:
     reserved: int
     ticket: int
     expected: int
+    span: ChatSpan | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.query import Query
@@ -12,6 +13,9 @@ from abgnn.rollout.ledger.base import Caller, Response
 from abgnn.rollout.limits.backoff import retryable
 from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.settings import Recording
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import AgentSpan
 
 TIME_UP = "the query's time is up"
 
@@ -28,6 +32,7 @@ class Call:
         query_cap: the rollout's own cap.
         age: of the rollout; the oldest (lowest number) is served first where calls queue.
         stop: once it is set, the answer is no longer needed.
+        span: the span of the agent's turn; None: telemetry is off.
     """
 
     caller: Caller
@@ -39,6 +44,7 @@ class Call:
     query_cap: QueryCap
     age: int = 0
     stop: Event | None = None
+    span: AgentSpan | None = None
 
     @property
     def sample(self) -> int:

@@ -113,6 +113,9 @@ class Gateway:
             caller = replace(call.caller, attempt=0)
             attempt = Attempt(recorded.usage, 0, False, recorded.service_time, 0.0, recorded.error)
             self.on_attempt(caller, attempt)
+        if call.span is not None:
+            caller = replace(call.caller, attempt=0)
+            call.span.chat(caller, call.backbone, call.messages).replay(recorded)
         if recorded.error is None and recorded.retry_time + recorded.service_time > call.seconds:
             recorded = too_late(recorded, call.seconds)
         return Reply(recorded)
@@ -164,6 +167,8 @@ class Gateway:
         work = self.client.complete(
             call.backbone, call.messages, query=call.query, sample=call.sample
         )
+        if entry.span is not None:
+            work = entry.span.within(work)
         began = time.perf_counter()
         try:
             done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
@@ -209,7 +214,10 @@ class Gateway:
             if guard is not None:
                 guard.turn_back(expected)
             raise
-        return Entry(caller, guard, reserved, ticket, expected)
+        entry = Entry(caller, guard, reserved, ticket, expected)
+        if call.span is None:
+            return entry
+        return replace(entry, span=call.span.chat(caller, call.backbone, call.messages))
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
         """A ticket of the ledger.
@@ -236,6 +244,8 @@ class Gateway:
         """Report the end of an attempt to ledger, query cap, limits and circuit."""
         self.ledger.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
+        if entry.span is not None:
+            entry.span.close(attempt, result)
         call.query_cap.settle(entry.reserved, attempt.pusd)
         if entry.guard is not None:
             entry.guard.leave(result, attempt.usage, entry.expected)

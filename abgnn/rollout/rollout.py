@@ -6,20 +6,24 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
-from abgnn.rollout.calls import Call, Reply, endpoint_failed
+from abgnn.rollout.call_record import call_record, terse
+from abgnn.rollout.calls import Call, endpoint_failed
 from abgnn.rollout.clients.base import Messages, Turn
 from abgnn.rollout.ledger.base import Caller
-from abgnn.rollout.ledger.money import dollars, picodollars
+from abgnn.rollout.ledger.money import picodollars
 from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.run_context import RunContext
 from abgnn.rollout.schedule import Step
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import AgentSpan, RolloutSpan
 
 Driver: TypeAlias = "Callable[[Rollout], Awaitable[Predecessor | None]]"
 
@@ -49,6 +53,7 @@ class AgentTurn:
     end: float
     clock: float
     text: str | None = None  # None: nothing in time
+    span: AgentSpan | None = None
 
 
 class Rollout:
@@ -79,9 +84,22 @@ class Rollout:
         self._steps: list[LoopStep] = []
         self._error: tuple[ErrorKind, str] | None = None
         self.late: set[int] = set()  # agents that the deadline kept from answering
+        self._span: RolloutSpan | None = None
 
     async def run(self) -> Outcome:
         """Execute; a failing call is reported in the outcome. Raises only when cancelled."""
+        context = self.context
+        if context.tracing is None:
+            return await self._run()
+        self._span = context.tracing.rollout(
+            self.plan, self._workflow(), context.phase, self.sample, context.origin
+        )
+        with self._span:
+            outcome = await self._run()
+            self._span.close(outcome)
+        return outcome
+
+    async def _run(self) -> Outcome:
         began = time.perf_counter()
         answer = await self.driver(self)
         return self._outcome(answer, time.perf_counter() - began)
@@ -100,6 +118,19 @@ class Rollout:
 
     async def work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
         """Make an agent's calls until its tool has no further output; the failed one, if any."""
+        if self._span is None:
+            return await self._work(turn, messages)
+        i = turn.step.agent
+        turn.span = self._span.agent(i, self.plan.agents[i], turn.step.round)
+        with turn.span:
+            failed = await self._work(turn, messages)
+            if failed is not None:
+                turn.span.fail(failed.kind or "internal", failed.error)
+            elif turn.text is None:
+                turn.span.fail("deadline")
+        return failed
+
+    async def _work(self, turn: AgentTurn, messages: Messages) -> CallRecord | None:
         while turn.clock < turn.until:
             record = await self._called(turn, messages)
             if record.error is not None:
@@ -116,7 +147,7 @@ class Rollout:
         backbones, agent = self.context.backbones, self.plan.agents[turn.step.agent]
         backbone = backbones[agent.backbone]
         while True:
-            backbone = _terse(backbone, agent.max_tokens)
+            backbone = terse(backbone, agent.max_tokens)
             if messages.suffix != backbone.prompt_suffix:
                 messages = replace(messages, suffix=backbone.prompt_suffix)
             caller = self._caller(turn, backbone, len(messages.turns))
@@ -131,9 +162,10 @@ class Rollout:
                 self._query_cap,
                 self.age,
                 self.context.stop,
+                turn.span,
             )
             reply = await self.context.gateway.call(call)
-            record = _record(caller, reply, backbone, turn.end)
+            record = call_record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
             self._book_record(record)
             if not endpoint_failed(reply.response) or backbone.fallback is None:
@@ -200,14 +232,21 @@ class Rollout:
         turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
         caller = self._caller(turn, backbone, 0)
         reply = self.context.gateway.book(caller, backbone, text, usage, seconds)
-        record = _record(caller, reply, backbone, start)
+        record = call_record(caller, reply, backbone, start)
         self._book_record(record)
+        if self._span is not None:
+            self._span.book(self.plan.agents[agent], caller, backbone, record)
         return AgentAnswer(agent, caller.role, text, record.end, record.end)
 
     def _book_record(self, record: CallRecord) -> None:
         self._records.append(record)
         if self.context.on_call is not None:
             self.context.on_call(record)
+
+    def _workflow(self) -> str:
+        """What calls the agents: the plan's program, the framework, or its graph."""
+        driver = self.plan.program or self.context.framework
+        return "graph" if driver is None else type(driver).__name__
 
     def _caller(self, turn: AgentTurn, backbone: Backbone, number: int) -> Caller:
         return Caller(
@@ -244,33 +283,3 @@ class Rollout:
             paid=sum(record.paid for record in calls),
             steps=tuple(self._steps),
         )
-
-
-def _terse(backbone: Backbone, most: int | None) -> Backbone:
-    """The backbone with an agent's own bound on replies, if that is the lower one."""
-    if most is None or (backbone.max_tokens is not None and backbone.max_tokens <= most):
-        return backbone
-    return replace(backbone, max_tokens=most)
-
-
-def _record(caller: Caller, reply: Reply, backbone: Backbone, start: float) -> CallRecord:
-    got = reply.response
-    return CallRecord(
-        agent=caller.agent,
-        role=caller.role,
-        backbone=backbone.name,
-        usage=got.usage,
-        cost=backbone.cost(got.usage),
-        service_time=got.service_time,
-        start=start,
-        text=got.text,
-        error=None if got.error is None else f"{got.error}: {got.message}",
-        round=caller.round,
-        kind=got.error,
-        paid=dollars(reply.paid),
-        turn=caller.turn,
-        finish=got.finish,
-        attempts=reply.attempts,
-        retry_time=got.retry_time,
-        queue_time=reply.queue_time,
-    )

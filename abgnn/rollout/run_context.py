@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.framework import AnyFramework
@@ -13,6 +14,9 @@ from abgnn.data.outcome import CallRecord
 from abgnn.data.query import Task
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.tracing import Origin, Tracing
 
 OnCall = Callable[[CallRecord], None]
 OnStep = Callable[[LoopStep], None]
@@ -32,6 +36,8 @@ class RunContext:
         framework: carries plans out instead, if any.
         stop: once it is set, no further call starts.
         on_step: called with every decision of a closed loop.
+        tracing: makes their spans; None: telemetry is off.
+        origin: what these spans hang from.
     """
 
     gateway: Gateway
@@ -43,3 +49,5 @@ class RunContext:
     framework: AnyFramework | None = None
     stop: Event | None = None
     on_step: OnStep | None = None
+    tracing: Tracing | None = None
+    origin: Origin | None = None

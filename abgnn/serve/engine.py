@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
@@ -16,6 +16,9 @@ from abgnn.data.query import Query
 from abgnn.rollout.executor import Executor
 from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget, QueryPlanners
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.tracing import Origin
 
 Event: TypeAlias = Plan | CallRecord | LoopStep | Outcome
 """The plan, every call as it ends, every decision of a closed loop, and last the outcome."""
@@ -76,7 +79,11 @@ class Engine:
         return planned
 
     def start(
-        self, query: Query, budget: QueryBudget, on_event: OnEvent | None = None
+        self,
+        query: Query,
+        budget: QueryBudget,
+        on_event: OnEvent | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answering:
         """Start to answer and return at once.
 
@@ -85,6 +92,7 @@ class Engine:
             budget: of this question alone.
             on_event: called with the plan, every call and every decision of a closed loop, on
                 threads of the engine's own.
+            headers: `traceparent` and `tracestate` of the request, for telemetry.
 
         Raises:
             RuntimeError: it was closed.
@@ -97,7 +105,8 @@ class Engine:
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
         chooser = self.query_planners.of(budget)
         planned = self._planned(chooser, query, budget)
-        planned.add_done_callback(lambda done: self._execute(done, answering, on_event))
+        origin = self.executor.origin(headers, budget.cost_usd, budget.latency_s)
+        planned.add_done_callback(lambda done: self._execute(done, answering, on_event, origin))
         answering.outcome.add_done_callback(lambda done: _account(done, chooser))
         return answering
 
@@ -126,14 +135,18 @@ class Engine:
         return replace(plan, budget_usd=min(usd, default=None), deadline_s=budget.latency_s)
 
     def _execute(
-        self, planned: Future[Plan], answering: Answering, on_event: OnEvent | None
+        self,
+        planned: Future[Plan],
+        answering: Answering,
+        on_event: OnEvent | None,
+        origin: Origin | None,
     ) -> None:
         try:
             plan = planned.result()
             if on_event is not None:
                 on_event(plan)
             answered = self.executor.submit(
-                plan, on_call=on_event, on_step=on_event, stop=answering.stop
+                plan, on_call=on_event, on_step=on_event, stop=answering.stop, origin=origin
             )
         except BaseException as error:  # raised where the answer is awaited
             answering.outcome.set_exception(error)

@@ -13,7 +13,7 @@ from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.reading_plan import FORMATS, ReadingPlan, read_reading_plan
-from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.settings import RolloutSettings, Telemetry
 
 if TYPE_CHECKING:
     from abgnn.experiments.trained import Trained
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Hard limits of one question, and where its calls are recorded; None: as trained."""
+    """Hard limits of one question, where its calls are recorded, telemetry; None: as trained."""
 
     usd: float | None = None
     seconds: float | None = None
     recording: str | None = None
     max_tokens: int | None = None
+    telemetry: Telemetry | None = None
 
     @classmethod
     def of(cls, args: Any) -> Bounds:
         """From the command line's arguments."""
-        return cls(args.max_usd, args.deadline, args.recording, args.max_tokens)
+        on = args.otel or args.otel_texts or args.otel_endpoint is not None
+        telemetry = Telemetry(True, args.otel_texts, args.otel_endpoint) if on else None
+        return cls(args.max_usd, args.deadline, args.recording, args.max_tokens, telemetry)
 
     def over(self, settings: RolloutSettings) -> RolloutSettings:
         """Settings with these bounds in place of theirs."""
@@ -44,6 +47,8 @@ class Bounds:
         if self.recording is not None:
             recording = replace(settings.recording, path=self.recording)
             settings = replace(settings, recording=recording)
+        if self.telemetry is not None:
+            settings = replace(settings, telemetry=self.telemetry.over(settings.telemetry))
         return settings
 
 

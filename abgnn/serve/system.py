@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -196,15 +196,17 @@ class System:
         *,
         cost_usd: float | None = None,
         latency_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answering:
         """Start to answer and return at once; the other methods use it.
 
         Args:
             question, cost_usd, latency_s: as for `run`.
             on_event: called with the plan and every call, on threads of the system's own.
+            headers: `traceparent` and `tracestate` of a request, for telemetry.
         """
         budget = self._budget(cost_usd, latency_s)
-        return self._engine.start(self._query(question), budget, on_event)
+        return self._engine.start(self._query(question), budget, on_event, headers)
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.

@@ -22,7 +22,8 @@ from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor, OnOutcome
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:

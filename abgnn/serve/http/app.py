@@ -156,7 +156,11 @@ class Service:
         budget = chat.budget
         try:
             answering = self.system.start(
-                chat.query, on_event, cost_usd=budget.cost_usd, latency_s=budget.latency_s
+                chat.query,
+                on_event,
+                cost_usd=budget.cost_usd,
+                latency_s=budget.latency_s,
+                headers=chat.headers,
             )
         except RuntimeError:
             raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
