@@ -21,6 +21,8 @@ def add_sources(parser: Parser) -> None:
     group.add_argument("--plan", metavar="FILE", help="a plan of `abgnn plan --out`")
     text = "a file of `abgnn calibrate`, from which the budget of a question is planned"
     group.add_argument("--calibration", metavar="FILE", help=text)
+    text = "where encoder and policy run: cpu, cuda, cuda:1, mps (left out: cpu)"
+    group.add_argument("--device", metavar="NAME", help=text)
 
 
 def add_bounds(parser: Parser) -> None:
@@ -61,8 +63,8 @@ def _source(args: Namespace) -> PolicySource:
     if args.plan is not None:
         if args.checkpoint is not None:
             raise ConfigError("--checkpoint", args.checkpoint, "none beside --plan")
-        return load_any(args.plan, args.config, args.calibration)
+        return load_any(args.plan, args.config, args.calibration, args.device)
     if (args.checkpoint is None) == (args.config is None):
         both = (args.checkpoint, args.config)
         raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
-    return load_any(args.checkpoint or args.config, None, args.calibration)
+    return load_any(args.checkpoint or args.config, None, args.calibration, args.device)

@@ -214,10 +214,10 @@ class Gateway:
             if guard is not None:
                 guard.turn_back(expected)
             raise
-        entry = Entry(caller, guard, reserved, ticket, expected)
-        if call.span is None:
-            return entry
-        return replace(entry, span=call.span.chat(caller, call.backbone, call.messages))
+        span = None
+        if call.span is not None:
+            span = call.span.chat(caller, call.backbone, call.messages)
+        return Entry(caller, guard, reserved, ticket, expected, span)
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
         """A ticket of the ledger.

@@ -62,6 +62,7 @@ class PolicySource:
         plan: a plan file that chooses them, or None; question_plan: one that reads the question,
             and perhaps the answers.
         calibration: what plans the budgets of single questions; None: they are bounds.
+        device: where the policy and the encoder of questions run.
     """
 
     deployment: Deployment
@@ -69,6 +70,7 @@ class PolicySource:
     plan: PlanFile | None = None
     calibration: Calibration | None = None
     question_plan: ReadingPlan | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         names = self.deployment.mas.catalogue.names
@@ -85,7 +87,29 @@ class PolicySource:
                     raise ConfigError("calibration: role", role.name, ", ".join(roles))
 
 
-def load_any(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
+def load_any(
+    source: str | Path, config: str | None, calibration: str | None, device: str | None = None
+) -> PolicySource:
+    """The policy source in a file, to run on a device (None: the CPU).
+
+    Raises:
+        ConfigError: see `load_source`; a device that is not there, or that nothing would run on.
+    """
+    if device is not None:
+        from abgnn.graph.device import usable_device
+
+        usable_device(device)  # before anything is loaded
+    made = load_source(source, config, calibration)
+    if device is None:
+        return made
+    from abgnn.graph.base_mas import BaseMAS
+
+    if not isinstance(made.deployment.mas, BaseMAS):
+        raise ConfigError("--device", device, f"none: {source} needs neither policy nor encoder")
+    return replace(made, device=device)
+
+
+def load_source(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
     """The policy source in a file.
 
     Args:

@@ -79,6 +79,7 @@ class System:
         cost_usd: float | None = None,
         latency_s: float | None = None,
         bounds: Bounds | None = None,
+        device: str | None = None,
     ) -> System:
         """A system from files.
 
@@ -89,12 +90,13 @@ class System:
             calibration: of the same roles and LLMs, for budgets of single questions.
             cost_usd, latency_s: budgets for questions that state none.
             bounds: hard limits of every question, and where calls are recorded.
+            device: where encoder and policy run: `cpu` (the default), `cuda`, `cuda:1`, `mps`.
 
         Raises:
             ConfigError, EndpointError: see the class.
         """
         budget = QueryBudget(cost_usd, latency_s)
-        return cls(load_any(source, config, calibration), budget, bounds)
+        return cls(load_any(source, config, calibration, device), budget, bounds)
 
     @property
     def label(self) -> str:

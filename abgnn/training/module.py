@@ -90,6 +90,8 @@ class RolloutModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Attach the catalogue; before a spending stage check that every endpoint can be used."""
+        if self._trainer is not None:
+            self.mas.encode.to(str(self.trainer.strategy.root_device))
         self.policy.attach(self.mas.table)
         if stage != "predict":
             self._executor = self.new_executor(self._task(), self._settings())

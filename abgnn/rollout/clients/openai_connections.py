@@ -101,7 +101,8 @@ class Connections:
 
 async def _traced(request: httpx2.Request) -> None:
     """Send the trace context of the call along, if there is one."""
-    request.headers.update(TRACE_HEADERS.get())
+    for name, value in TRACE_HEADERS.get().items():
+        request.headers[name] = value
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -93,10 +93,11 @@ class ChatSpan(OpenSpan):
             self.span.set_attribute(names.INPUT_MESSAGES, input_messages(messages.chat()))
 
     async def within(self, work: Awaitable[T]) -> T:
-        """Await the client's call with this span as the current one, to be sent along."""
+        """Await a call over the network with this span as the current one, to be sent along."""
+        if names.ADDRESS not in self.names.span:
+            return await work
         headers: dict[str, str] = {}
-        if names.ADDRESS in self.names.span:
-            W3C.inject(headers, self.context)
+        W3C.inject(headers, self.context)
         token, sent = current.attach(self.context), TRACE_HEADERS.set(headers)
         try:
             return await work
