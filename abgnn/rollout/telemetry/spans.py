@@ -31,7 +31,10 @@ _QUEUED_S = 1e-3  # shorter waits are not worth an attribute
 
 
 class OpenSpan:
-    """A span under way; as a context manager it ends with the block, failed if that raised."""
+    """A span under way; as a context manager it ends with the block, failed if that raised.
+
+    Under a rollout that is not sampled no spans are made: its own context is sent along.
+    """
 
     __slots__ = ("context", "instruments", "span")
 
@@ -39,15 +42,19 @@ class OpenSpan:
         self,
         instruments: Instruments,
         name: str,
-        parent: Context,
+        parent: OpenSpan | Context,
         attributes: Attributes,
         kind: SpanKind = SpanKind.INTERNAL,
         start: int | None = None,
     ) -> None:
         self.instruments = instruments
-        self.span: Span = instruments.tracer.start_span(
-            name, parent, kind, attributes, start_time=start
-        )
+        self.span: Span
+        if isinstance(parent, OpenSpan):
+            if not parent.span.is_recording():
+                self.span, self.context = parent.span, parent.context
+                return
+            parent = parent.context
+        self.span = instruments.tracer.start_span(name, parent, kind, attributes, start_time=start)
         self.context = set_span_in_context(self.span, parent)
 
     def fail(self, error: str, message: str | None = None) -> None:
@@ -88,7 +95,7 @@ class ChatSpan(OpenSpan):
         if caller.attempt > 1:
             said = {**said, names.ATTEMPT: caller.attempt}
         name = f"chat {backbone.model}"
-        super().__init__(agent.instruments, name, agent.context, said, SpanKind.CLIENT, start)
+        super().__init__(agent.instruments, name, agent, said, SpanKind.CLIENT, start)
         if self.instruments.texts and messages is not None and self.span.is_recording():
             self.span.set_attribute(names.INPUT_MESSAGES, input_messages(messages.chat()))
 
@@ -166,7 +173,7 @@ class RolloutSpan(OpenSpan):
         }
         if round:
             said[names.ROUND] = round
-        return AgentSpan(self.instruments, f"invoke_agent {role}", self.context, said, start=start)
+        return AgentSpan(self.instruments, f"invoke_agent {role}", self, said, start=start)
 
     def book(self, agent: Agent, caller: Caller, backbone: Backbone, record: CallRecord) -> None:
         """The turn of a framework's agent, whose call has just ended."""

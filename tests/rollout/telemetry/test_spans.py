@@ -290,6 +290,17 @@ def test_the_programs_own_span_is_the_parent(seen: Seen) -> None:
     assert [seen.parent(s) for s in seen.spans("invoke_workflow")] == [mine] * 4
 
 
+def test_a_request_that_is_not_sampled_says_so_to_the_provider(seen: Seen) -> None:
+    client = Listening()
+    with Executor(client, catalogue(), settings=ON) as executor:
+        origin = executor.origin({"traceparent": f"00-{'a' * 32}-{'b' * 16}-00"})
+        executor.submit(PAIR, origin=origin).result()
+    assert not seen.spans()
+    for _, header, _ in client.sent:
+        version, trace_id, _, flags = header.split("-")
+        assert (version, trace_id, int(flags, 16) & 1) == ("00", "a" * 32, 0)
+
+
 def test_a_requests_context_and_budget(seen: Seen) -> None:
     with Executor(Scripted(), catalogue(), settings=ON) as executor:
         headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "x=1"}
@@ -304,6 +315,7 @@ def test_a_requests_context_and_budget(seen: Seen) -> None:
         unsampled = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-00"}
         executor.submit(PAIR, origin=executor.origin(unsampled)).result()
         assert not seen.spans()
+        assert sum(p.count for p in seen.points("gen_ai.client.operation.duration")) == 2
         for wrong in ("", "00-zz-1-01", f"00-{'0' * 32}-{'b' * 16}-01", "a,b"):
             executor.submit(PAIR, origin=executor.origin({"traceparent": wrong})).result()
     assert [s.parent for s in seen.spans("invoke_workflow")] == [None] * 4
