@@ -42,8 +42,10 @@ def run(args: Namespace, console: Console) -> int:
     from abgnn.experiments.calibrate import calibrate_experiment
     from abgnn.experiments.experiment import build
     from abgnn.experiments.jobs.openers import experiment_blocks
+    from abgnn.rollout.telemetry.switch import set_up
 
     experiment = build(args.config, ["--trainer.logger=false"])
+    set_up(experiment.model.rollout_settings.telemetry)
     with scheduler_of(args) as scheduler, progress_on(console) as progress:
         calibration = calibrate_experiment(
             experiment,

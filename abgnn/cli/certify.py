@@ -113,8 +113,10 @@ def _judge(args: Namespace, scheduler: Scheduler | None) -> Callable[..., Certif
     from abgnn.models.planned import PlannedMixture
     from abgnn.models.policy import Policy
     from abgnn.models.reading_plans import planned_policy
+    from abgnn.rollout.telemetry.switch import set_up
 
     experiment = build(args.config, ["--trainer.logger=false"])
+    set_up(experiment.model.rollout_settings.telemetry)
     policy: Policy = experiment.model.policy
     if args.plan:
         known = read_reading_plan(args.plan) if reads else None

@@ -36,7 +36,11 @@ def add_lightning_arguments(parser: Parser, checkpoint: str) -> None:
 def run_lightning(command: str, args: Namespace) -> Trainer:
     """Carry a command out; the trainer, for what it leaves behind."""
     from abgnn.experiments.experiment import ExperimentCLI, quiet, resolve_configs
+    from abgnn.rollout.telemetry.switch import set_up
 
     quiet()
     rest = ["--help"] if args.keys else resolve_configs(args.argv)
-    return ExperimentCLI([command, *rest]).trainer
+    arguments = [command, *rest]
+    return ExperimentCLI(
+        arguments, on_model=lambda model: set_up(model.rollout_settings.telemetry)
+    ).trainer

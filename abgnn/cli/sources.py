@@ -22,6 +22,8 @@ def add_sources(parser: Parser) -> None:
     group.add_argument("--plan", metavar="FILE", help="a plan of `abgnn plan --out`")
     text = "a file of `abgnn calibrate`, from which the budget of a question is planned"
     group.add_argument("--calibration", metavar="FILE", help=text)
+    text = "where encoder and policy run: cpu, cuda, cuda:1, mps (left out: cpu)"
+    group.add_argument("--device", metavar="NAME", help=text)
 
 
 def add_bounds(parser: Parser) -> None:
@@ -34,11 +36,26 @@ def add_bounds(parser: Parser) -> None:
     group.add_argument("--deadline", type=float, metavar="S", help=text)
     text = "SQLite file: calls that it holds are free, others are added to it"
     group.add_argument("--recording", metavar="FILE", help=text)
+    group = parser.add_argument_group("OpenTelemetry, needs the extra: pip install 'abgnn[otel]'")
+    text = "send spans and metrics by OTLP; variables OTEL_… state where to, keys and sampling"
+    group.add_argument("--otel", action="store_true", help=text)
+    text = "the same, to this receiver, e.g. http://localhost:4318"
+    group.add_argument("--otel-endpoint", metavar="URL", help=text)
+    text = "the same, with questions, prompts and replies in the spans"
+    group.add_argument("--otel-texts", action="store_true", help=text)
 
 
 def source_of(args: Namespace) -> PolicySource:
-    """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one."""
-    return source_files(args).load()
+    """What `add_sources` names: a checkpoint or a config, or a plan or calibration beside one.
+
+    Telemetry is set up for it, if it or a flag asks for that.
+    """
+    from abgnn.rollout.telemetry.switch import set_up
+    from abgnn.serve.sources import Bounds
+
+    source = source_files(args).load()
+    set_up(Bounds.of(args).over(source.deployment.rollout).telemetry)
+    return source
 
 
 def source_files(args: Namespace) -> SourceFiles:
@@ -48,8 +65,8 @@ def source_files(args: Namespace) -> SourceFiles:
     if args.plan is not None:
         if args.checkpoint is not None:
             raise ConfigError("--checkpoint", args.checkpoint, "none beside --plan")
-        return SourceFiles(args.plan, args.config, args.calibration)
+        return SourceFiles(args.plan, args.config, args.calibration, args.device)
     if (args.checkpoint is None) == (args.config is None):
         both = (args.checkpoint, args.config)
         raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
-    return SourceFiles(args.checkpoint or args.config, None, args.calibration)
+    return SourceFiles(args.checkpoint or args.config, None, args.calibration, args.device)

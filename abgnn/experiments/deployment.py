@@ -15,7 +15,8 @@ from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.experiments.old_names import renamed
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor, OnOutcome
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import UNGUARDED, RolloutSettings
 
 EXECUTES = ("mas", "client", "rollout", "max_in_flight")

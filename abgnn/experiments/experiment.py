@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,16 @@ class ExperimentCLI(LightningCLI):
     Args:
         args: of the command line, the subcommand first if `run`; `sys.argv` is not read.
         run: run the subcommand; else only instantiate.
+        on_model: called with the model, before anything is run.
     """
 
-    def __init__(self, args: Sequence[str], run: bool = True) -> None:
-        self._args = list(args)
+    def __init__(
+        self,
+        args: Sequence[str],
+        run: bool = True,
+        on_model: Callable[[Reinforce], None] | None = None,
+    ) -> None:
+        self._args, self._on_model = list(args), on_model
         super().__init__(
             model_class=Reinforce,
             datamodule_class=LightningDataModule,
@@ -51,6 +57,12 @@ class ExperimentCLI(LightningCLI):
             args=self._args,
             run=run,
         )
+
+    def instantiate_classes(self) -> None:
+        """As LightningCLI does, then hand the model over."""
+        super().instantiate_classes()
+        if self._on_model is not None:
+            self._on_model(self.model)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """As LightningCLI does, without its warning where the process has arguments of its own."""

@@ -92,6 +92,13 @@ class TextEncoder:
         other._cache, other._disk, other._most = dict(self._cache), None, most
         return other
 
+    def to(self, device: str) -> TextEncoder:
+        """Itself, on another device; embeddings come back to the CPU from any."""
+        self.device = device
+        if self._encoder is not None:
+            self._encoder.to(device)
+        return self
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 

@@ -63,23 +63,23 @@ class FixedGraph(Policy):
         for role in wanted:
             if role not in names:
                 raise ConfigError("policy.roles", role, f"roles of the template: {names}")
-        keep = torch.tensor([name in wanted for name in names])  # [T]
-        backbone = torch.tensor(self._backbones(names, wanted))  # [T]
-        size = batch.num_graphs
+        size, device = batch.num_graphs, batch.batch.device
+        keep = torch.tensor([name in wanted for name in names], device=device)  # [T]
+        backbone = torch.tensor(self._backbones(names, wanted), device=device)  # [T]
         fixed = Action(
-            pool=torch.zeros(size, dtype=torch.long),
+            pool=torch.zeros(size, dtype=torch.long, device=device),
             backbone=backbone.repeat(size),
             gate=keep.repeat(size),
-            edge=self._edges(template).repeat(size),
+            edge=self._edges(template, device).repeat(size),
         )
         return certain(batch, self.table.names, fixed, fixed.edge)
 
-    def _edges(self, template: Template) -> Tensor:
+    def _edges(self, template: Template, device: torch.device) -> Tensor:
         """Which admissible edges of the template are used, bool `[E]`."""
         if self.edges == "all" or self.edges == "none":
-            return torch.full((len(template.edges),), self.edges == "all")
+            return torch.full((len(template.edges),), self.edges == "all", device=device)
         used = set(build_template(self.edges, template.roles).edges)
-        return torch.tensor([edge in used for edge in template.edges])
+        return torch.tensor([edge in used for edge in template.edges], device=device)
 
     def _backbones(self, names: list[str], wanted: list[str]) -> list[int]:
         """Backbone index of every role of the template, `T` of them."""
@@ -111,13 +111,20 @@ class RandomGraph(Policy):
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         n, size, gen = batch.num_nodes, batch.num_graphs, self.generator
-        gate = (torch.rand(n, generator=gen) < self.p_keep) & ~batch.is_decision
-        empty = torch.zeros(size).index_add(0, batch.batch, gate.float()) == 0
+        device = batch.batch.device
+        gate = self._drawn(n, self.p_keep).to(device) & ~batch.is_decision
+        empty = torch.zeros(size, device=device).index_add(0, batch.batch, gate.float()) == 0
         gate = gate | ((batch.rank == 0) & empty[batch.batch])
         drawn = Action(
-            pool=torch.zeros(size, dtype=torch.long),
-            backbone=torch.randint(len(self.table.names), (n,), generator=gen),
+            pool=torch.zeros(size, dtype=torch.long, device=device),
+            backbone=torch.randint(len(self.table.names), (n,), generator=gen, device="cpu").to(
+                device
+            ),
             gate=gate,
-            edge=torch.rand(batch.edge_index.size(1), generator=gen) < self.p_edge,
+            edge=self._drawn(batch.edge_index.size(1), self.p_edge).to(device),
         )
         return certain(batch, self.table.names, drawn, drawn.edge)
+
+    def _drawn(self, n: int, p: float) -> Tensor:
+        """Bits `[n]`, drawn on the CPU: the same wherever the policy runs."""
+        return torch.rand(n, generator=self.generator, device="cpu") < p

@@ -13,6 +13,7 @@ from .settings import Deadline as Deadline
 from .settings import Recording as Recording
 from .settings import Retry as Retry
 from .settings import RolloutSettings as RolloutSettings
+from .settings import Telemetry as Telemetry
 from .settings import Tools as Tools
 from .words import Agent as Agent
 from .words import AgentAnswer as AgentAnswer

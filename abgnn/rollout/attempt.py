@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Usage
 from abgnn.rollout.calls import TIME_UP, Call
@@ -14,6 +15,9 @@ from abgnn.rollout.ledger.base import Attempt, Caller, Response
 from abgnn.rollout.ledger.money import cost, worst_case
 from abgnn.rollout.limits.endpoint import EndpointGuard
 from abgnn.rollout.streamed import attempt as attempt_of
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import ChatSpan
 
 _ASSUMED_TOKENS = 4096  # completion tokens at most, for the ledger, where no limit is stated
 
@@ -31,6 +35,7 @@ class Entry:
     reserved: int
     ticket: int
     expected: int
+    span: ChatSpan | None = None
 
 
 @dataclass(slots=True)
@@ -53,15 +58,13 @@ def most_usage(client: Client, call: Call) -> Usage:
 
 
 async def dispatched(
-    client: Client, call: Call, so_far: Progress, *, guarded: bool
+    client: Client, call: Call, so_far: Progress, entry: Entry
 ) -> Completion | CallError:
-    """The client's one call, cut at the deadline.
-
-    Args:
-        guarded: whether it goes to an endpoint, so that what a bug cost is unknown.
-    """
+    """The client's one call, cut at the deadline."""
     left = call.seconds - so_far.retry_time
     work = attempt_of(client, call)
+    if entry.span is not None:
+        work = entry.span.within(work)
     began = time.perf_counter()
     try:
         done = await (work if math.isinf(left) else asyncio.wait_for(work, left))
@@ -71,7 +74,7 @@ async def dispatched(
     except CallError as failure:
         return failure
     except Exception as bug:  # a client's bug fails this call only
-        message, usage = f"{type(bug).__name__}: {bug}", None if guarded else Usage()
+        message, usage = f"{type(bug).__name__}: {bug}", None if entry.guard else Usage()
         seconds = time.perf_counter() - began
         return CallError("internal", message, usage=usage, service_time=seconds)
     if done.service_time > left:  # on a clock of its own: simulated seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.query import Query
@@ -13,6 +14,9 @@ from abgnn.rollout.ledger.base import Caller, Response
 from abgnn.rollout.limits.backoff import retryable
 from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.settings import Recording
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import AgentSpan
 
 OnText = Callable[[str], object]
 TIME_UP = "the query's time is up"
@@ -45,6 +49,7 @@ class Call:
         age: of the rollout; the oldest (lowest number) is served first where calls queue.
         stop: once it is set, the answer is no longer needed.
         parts: takes the reply while it is written; None: the reply is no answer to the question.
+        span: the span of the agent's turn; None: telemetry is off.
     """
 
     caller: Caller
@@ -57,6 +62,7 @@ class Call:
     age: int = 0
     stop: Event | None = None
     parts: AnswerParts | None = None
+    span: AgentSpan | None = None
 
     @property
     def begun(self) -> bool:

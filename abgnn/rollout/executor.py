@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import count
 from threading import Event
+from typing import TYPE_CHECKING
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import AnyFramework
@@ -21,6 +22,7 @@ from abgnn.rollout.examples import run_examples
 from abgnn.rollout.framework_run import run_framework
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.graph_run import along
+from abgnn.rollout.in_flight import OnOutcome, in_flight
 from abgnn.rollout.ledger.attempts import AttemptCounts
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger
 from abgnn.rollout.ledger.opening import open_ledger
@@ -30,12 +32,14 @@ from abgnn.rollout.plan_checks import bounded, check_plan, used_backbones
 from abgnn.rollout.rollout import Driver, Rollout
 from abgnn.rollout.run_context import OnCall, OnStep, RunContext
 from abgnn.rollout.schedule import Step, schedule
-from abgnn.rollout.scoring import Scorer, judged
+from abgnn.rollout.scoring import Scorer, scored
 from abgnn.rollout.settings import RolloutSettings
 from abgnn.rollout.stage import run_on_stage
+from abgnn.rollout.telemetry.switch import tracing_of
 from abgnn.rollout.toolbox import Toolbox
 
-OnOutcome = Callable[[Outcome], None]
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.tracing import Origin
 
 
 class Executor:
@@ -90,6 +94,7 @@ class Executor:
         self._backbones = {b.name: bounded(b, settings.caps) for b in catalogue}
         if settings.caps.any and processes > 1 and settings.recording.path is None:
             raise ConfigError("rollout.recording.path", None, "a file: processes share caps by it")
+        self._tracing = tracing_of(settings, client)
         self.ledger: Ledger = open_ledger(settings.recording.path)
         self.attempts = AttemptCounts()
         self._trace = None if settings.trace is None else TraceFile(settings.trace)
@@ -143,7 +148,7 @@ class Executor:
                 then nothing was dispatched.
         """
         rollouts = self._rollouts(plans, samples, phase)
-        outcomes = self._loop.run(self._execute(rollouts))
+        outcomes = self._loop.run(in_flight(rollouts, self.max_in_flight, self.on_outcome))
         return self._scored(outcomes) if score else outcomes
 
     def submit(
@@ -156,6 +161,7 @@ class Executor:
         on_step: OnStep | None = None,
         stop: Event | None = None,
         on_text: OnText | None = None,
+        origin: Origin | None = None,
     ) -> Future[Outcome]:
         """Start one plan and return at once; its answer is not scored.
 
@@ -169,11 +175,12 @@ class Executor:
                 under way are awaited and booked, since they are paid; a `Stop` also ends the one
                 that is passed on to `on_text`.
             on_text: called with the answer piece by piece, see `RunContext`; on the loop's thread.
+            origin: what its span hangs from; None: this thread's current span.
 
         Raises:
             ConfigError: as `run`.
         """
-        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop, on_step, on_text)
+        [rollout] = self._rollouts([plan], [sample], phase, on_call, stop, on_step, on_text, origin)
         return self._loop.submit(rollout.run())
 
     async def arun(
@@ -186,7 +193,9 @@ class Executor:
     ) -> list[Outcome]:
         """As `run`, awaitable on any loop; the calls are made on the executor's own loop."""
         rollouts = self._rollouts(plans, samples, phase)
-        outcomes = await asyncio.wrap_future(self._loop.submit(self._execute(rollouts)))
+        outcomes = await asyncio.wrap_future(
+            self._loop.submit(in_flight(rollouts, self.max_in_flight, self.on_outcome))
+        )
         return await asyncio.to_thread(self._scored, outcomes) if score else outcomes
 
     def examples(
@@ -197,6 +206,21 @@ class Executor:
         return self._loop.run(
             run_examples(outcomes, self._tools, self.settings.recording.run, phase)
         )
+
+    def origin(
+        self,
+        headers: Mapping[str, str] | None = None,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Origin | None:
+        """Where a rollout comes from, for its span; None: telemetry is off.
+
+        Args:
+            headers: `traceparent` and `tracestate` of the request, where no span is current.
+            cost_usd, latency_s: the budget stated for the question.
+        """
+        tracing = self._tracing
+        return None if tracing is None else tracing.origin(headers, cost_usd, latency_s)
 
     def close(self) -> None:
         """Free the client's connections, the loop and the threads; may be called again."""
@@ -229,15 +253,26 @@ class Executor:
         stop: Event | None = None,
         on_step: OnStep | None = None,
         on_text: OnText | None = None,
+        origin: Origin | None = None,
     ) -> list[Rollout]:
         """The rollouts of plans, all of which are checked before the first call."""
         samples = [0] * len(plans) if samples is None else samples
         if len(samples) != len(plans):
             raise ConfigError("samples", len(samples), f"one per plan, {len(plans)}")
         context = RunContext(
-            self._gateway, self._tools, self._backbones, phase, on_call or self.on_call, self.task,
-            self.framework, stop, on_step, on_text,
-        )  # fmt: skip
+            self._gateway,
+            self._tools,
+            self._backbones,
+            phase,
+            on_call or self.on_call,
+            self.task,
+            self.framework,
+            stop,
+            on_step,
+            on_text,
+            self._tracing,
+            origin or self.origin(),
+        )
         return [self._rollout(p, context, k) for p, k in zip(plans, samples, strict=True)]
 
     def _rollout(self, plan: Plan, context: RunContext, sample: int) -> Rollout:
@@ -258,36 +293,5 @@ class Executor:
         if self._trace is not None:
             self._trace.write(caller, attempt)
 
-    async def _execute(self, rollouts: Sequence[Rollout]) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        todo = iter(enumerate(rollouts))
-        crew: list[asyncio.Future[None]] = []
-        try:
-            for _ in range(min(self.max_in_flight, len(rollouts))):
-                crew.append(asyncio.ensure_future(_work(todo, outcomes, self.on_outcome)))
-                await asyncio.sleep(0)  # replies are read in between: else the first ones look slow
-            await asyncio.gather(*crew)
-        finally:
-            for worker in crew:
-                worker.cancel()
-        return [outcomes[i] for i in range(len(rollouts))]
-
     def _scored(self, outcomes: list[Outcome]) -> list[Outcome]:
-        if self._scorer is None:
-            return outcomes
-        fine = [i for i, outcome in enumerate(outcomes) if outcome.error is None]
-        judgements = self._scorer((outcomes[i].plan.query, outcomes[i].answer) for i in fine)
-        scored = list(outcomes)
-        for i, judgement in zip(fine, judgements, strict=True):
-            scored[i] = judged(outcomes[i], judgement)
-        return scored
-
-
-async def _work(
-    todo: Iterator[tuple[int, Rollout]], outcomes: dict[int, Outcome], on_outcome: OnOutcome | None
-) -> None:
-    """One worker: run the next rollout until none is left."""
-    for i, rollout in todo:
-        outcomes[i] = await rollout.run()
-        if on_outcome is not None:
-            on_outcome(outcomes[i])
+        return outcomes if self._scorer is None else scored(self._scorer, outcomes)

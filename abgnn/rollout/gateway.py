@@ -26,14 +26,7 @@ from abgnn.rollout.attempt import (
 from abgnn.rollout.calls import Call, Reply, replays, too_late
 from abgnn.rollout.clients.base import CallError, Client, Completion
 from abgnn.rollout.ledger.awaited import AwaitedLedger, booked
-from abgnn.rollout.ledger.base import (
-    ELSEWHERE,
-    Attempt,
-    Caller,
-    Ledger,
-    LedgerAway,
-    Response,
-)
+from abgnn.rollout.ledger.base import ELSEWHERE, Attempt, Caller, Ledger, LedgerAway, Response
 from abgnn.rollout.ledger.identity import identity
 from abgnn.rollout.ledger.money import cost
 from abgnn.rollout.limits.admission import Admission
@@ -129,6 +122,9 @@ class Gateway:
             caller = replace(call.caller, attempt=0)
             attempt = Attempt(recorded.usage, 0, False, recorded.service_time, 0.0, recorded.error)
             self.on_attempt(caller, attempt)
+        if call.span is not None:
+            caller = replace(call.caller, attempt=0)
+            call.span.chat(caller, call.backbone, call.messages).replay(recorded)
         if recorded.error is None and recorded.retry_time + recorded.service_time > call.seconds:
             recorded = too_late(recorded, call.seconds)
         return Reply(recorded)
@@ -164,7 +160,7 @@ class Gateway:
         queued = time.perf_counter() - began
         so_far.queue_time += queued
         try:
-            result = await dispatched(self.client, call, so_far, guarded=entry.guard is not None)
+            result = await dispatched(self.client, call, so_far, entry)
         except asyncio.CancelledError:
             gone = CallError("cancelled", "", usage=None)
             attempt = as_attempt(self.client, call, gone, queued)
@@ -215,7 +211,10 @@ class Gateway:
             if guard is not None:
                 guard.turn_back(expected)
             raise
-        return Entry(caller, guard, reserved, ticket, expected)
+        span = None
+        if call.span is not None:
+            span = call.span.chat(caller, call.backbone, call.messages)
+        return Entry(caller, guard, reserved, ticket, expected, span)
 
     async def _booked(self, call: Call, caller: Caller, reserved: int) -> int:
         """A ticket of the ledger.
@@ -252,6 +251,8 @@ class Gateway:
         """
         pending = self._books.settle(entry.ticket, attempt, response, body)
         self._admission.wake()
+        if entry.span is not None:
+            entry.span.close(attempt, result)
         call.query_cap.settle(entry.reserved, attempt.pusd)
         if entry.guard is not None:
             entry.guard.leave(result, attempt.usage, entry.expected)

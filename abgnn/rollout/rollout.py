@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from abgnn.data.backbone import Backbone, Usage
 from abgnn.data.loop_step import LoopStep
@@ -14,13 +14,17 @@ from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.program import AgentAnswer
 from abgnn.data.template import Role
-from abgnn.rollout.calls import AnswerParts, Call, Reply, endpoint_failed
+from abgnn.rollout.call_record import call_record, outcome_of, terse
+from abgnn.rollout.calls import AnswerParts, Call, endpoint_failed
 from abgnn.rollout.clients.base import Messages, Turn
 from abgnn.rollout.ledger.base import Caller
-from abgnn.rollout.ledger.money import dollars, picodollars
+from abgnn.rollout.ledger.money import picodollars
 from abgnn.rollout.limits.query_cap import QueryCap
 from abgnn.rollout.run_context import RunContext
 from abgnn.rollout.schedule import Step
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.spans import AgentSpan, RolloutSpan
 
 Driver: TypeAlias = "Callable[[Rollout], Awaitable[Predecessor | None]]"
 
@@ -50,6 +54,7 @@ class AgentTurn:
     end: float
     clock: float
     text: str | None = None  # None: nothing in time
+    span: AgentSpan | None = None
 
 
 class Rollout:
@@ -81,9 +86,22 @@ class Rollout:
         self._error: tuple[ErrorKind, str] | None = None
         self._parts = None if context.on_text is None else AnswerParts(context.on_text)
         self.late: set[int] = set()  # agents that the deadline kept from answering
+        self._span: RolloutSpan | None = None
 
     async def run(self) -> Outcome:
         """Execute; a failing call is reported in the outcome. Raises only when cancelled."""
+        context = self.context
+        if context.tracing is None:
+            return await self._run()
+        self._span = context.tracing.rollout(
+            self.plan, self._workflow(), context.phase, self.sample, context.origin
+        )
+        with self._span:
+            outcome = await self._run()
+            self._span.close(outcome)
+        return outcome
+
+    async def _run(self) -> Outcome:
         began = time.perf_counter()
         answer = await self.driver(self)
         return self._outcome(answer, time.perf_counter() - began)
@@ -111,6 +129,21 @@ class Rollout:
                 it is written, if somebody wants that and no tool changes it.
         """
         parts = self._parts if answers and self._role(turn).tool is None else None
+        if self._span is None:
+            return await self._work(turn, messages, parts)
+        i = turn.step.agent
+        turn.span = self._span.agent(i, self.plan.agents[i], turn.step.round)
+        with turn.span:
+            failed = await self._work(turn, messages, parts)
+            if failed is not None:
+                turn.span.fail(failed.kind or "internal", failed.error)
+            elif turn.text is None:
+                turn.span.fail("deadline")
+        return failed
+
+    async def _work(
+        self, turn: AgentTurn, messages: Messages, parts: AnswerParts | None
+    ) -> CallRecord | None:
         while turn.clock < turn.until:
             record = await self._called(turn, messages, parts)
             if record.error is not None:
@@ -129,7 +162,7 @@ class Rollout:
         backbones, agent = self.context.backbones, self.plan.agents[turn.step.agent]
         backbone = backbones[agent.backbone]
         while True:
-            backbone = _terse(backbone, agent.max_tokens)
+            backbone = terse(backbone, agent.max_tokens)
             if messages.suffix != backbone.prompt_suffix:
                 messages = replace(messages, suffix=backbone.prompt_suffix)
             caller = self._caller(turn, backbone, len(messages.turns))
@@ -145,9 +178,10 @@ class Rollout:
                 self.age,
                 self.context.stop,
                 parts,
+                turn.span,
             )
             reply = await self.context.gateway.call(call)
-            record = _record(caller, reply, backbone, turn.end)
+            record = call_record(caller, reply, backbone, turn.end)
             turn.clock += record.retry_time + record.service_time
             self._book_record(record)
             if not endpoint_failed(reply.response) or backbone.fallback is None or call.begun:
@@ -219,8 +253,10 @@ class Rollout:
         turn = AgentTurn(Step(agent, number, (), (), ()), 0, inf, start, start)
         caller = self._caller(turn, backbone, 0)
         reply = self.context.gateway.book(caller, backbone, text, usage, seconds)
-        record = _record(caller, reply, backbone, start)
+        record = call_record(caller, reply, backbone, start)
         self._book_record(record)
+        if self._span is not None:
+            self._span.book(self.plan.agents[agent], caller, backbone, record)
         return AgentAnswer(agent, caller.role, text, record.end, record.end)
 
     def _role(self, turn: AgentTurn) -> Role:
@@ -230,6 +266,11 @@ class Rollout:
         self._records.append(record)
         if self.context.on_call is not None:
             self.context.on_call(record)
+
+    def _workflow(self) -> str:
+        """What calls the agents: the plan's program, the framework, or its graph."""
+        driver = self.plan.program or self.context.framework
+        return "graph" if driver is None else type(driver).__name__
 
     def _caller(self, turn: AgentTurn, backbone: Backbone, number: int) -> Caller:
         return Caller(
@@ -247,52 +288,8 @@ class Rollout:
         )
 
     def _outcome(self, answer: Predecessor | None, wall_time: float) -> Outcome:
-        calls = self._records
-        answer = answer if self._error is None else None
-        error = None if self._error is None else self._error[1]
-        return Outcome(
-            plan=self.plan,
-            answer=answer.text or "" if answer else "",
-            score=0.0,
-            usage=sum((record.usage for record in calls), Usage()),
-            cost=sum(record.cost for record in calls),
-            latency=answer.end if answer else max((r.end for r in calls), default=0.0),
-            wall_time=wall_time,
-            calls=tuple(sorted(calls, key=lambda r: (r.round, r.agent, r.turn))),
-            error=error,
-            sample=self.sample,
-            kind=None if self._error is None else self._error[0],
-            late=tuple(sorted(self.late)) if self._error is None else (),
-            paid=sum(record.paid for record in calls),
-            steps=tuple(self._steps),
-        )
-
-
-def _terse(backbone: Backbone, most: int | None) -> Backbone:
-    """The backbone with an agent's own bound on replies, if that is the lower one."""
-    if most is None or (backbone.max_tokens is not None and backbone.max_tokens <= most):
-        return backbone
-    return replace(backbone, max_tokens=most)
-
-
-def _record(caller: Caller, reply: Reply, backbone: Backbone, start: float) -> CallRecord:
-    got = reply.response
-    return CallRecord(
-        agent=caller.agent,
-        role=caller.role,
-        backbone=backbone.name,
-        usage=got.usage,
-        cost=backbone.cost(got.usage),
-        service_time=got.service_time,
-        start=start,
-        text=got.text,
-        error=None if got.error is None else f"{got.error}: {got.message}",
-        round=caller.round,
-        kind=got.error,
-        paid=dollars(reply.paid),
-        turn=caller.turn,
-        finish=got.finish,
-        attempts=reply.attempts,
-        retry_time=got.retry_time,
-        queue_time=reply.queue_time,
-    )
+        kind, error = self._error or (None, None)
+        ended = None if kind or answer is None else (answer.text or "", answer.end)
+        made = outcome_of(self.plan, self.sample, self._records, ended, wall_time)
+        late = () if kind else tuple(sorted(self.late))
+        return replace(made, error=error, kind=kind, late=late, steps=tuple(self._steps))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
+from typing import TYPE_CHECKING
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.framework import AnyFramework
@@ -14,6 +15,9 @@ from abgnn.data.query import Task
 from abgnn.rollout.calls import OnText
 from abgnn.rollout.gateway import Gateway
 from abgnn.rollout.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.tracing import Origin, Tracing
 
 OnCall = Callable[[CallRecord], None]
 OnStep = Callable[[LoopStep], None]
@@ -35,6 +39,8 @@ class RunContext:
         on_step: called with every decision of a closed loop.
         on_text: called with the answer piece by piece while it is written, where the call that
             writes it is known to be the answer, and the client can.
+        tracing: makes their spans; None: telemetry is off.
+        origin: what these spans hang from.
     """
 
     gateway: Gateway
@@ -47,3 +53,5 @@ class RunContext:
     stop: Event | None = None
     on_step: OnStep | None = None
     on_text: OnText | None = None
+    tracing: Tracing | None = None
+    origin: Origin | None = None

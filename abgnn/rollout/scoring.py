@@ -92,3 +92,13 @@ def judged(outcome: Outcome, judgement: Judgement) -> Outcome:
     if isinstance(judgement, str):
         return replace(outcome, error=judgement, kind="internal")
     return replace(outcome, score=judgement)
+
+
+def scored(scorer: Scorer, outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes with the judgements of those that have an answer."""
+    fine = [i for i, outcome in enumerate(outcomes) if outcome.error is None]
+    judgements = scorer((outcomes[i].plan.query, outcomes[i].answer) for i in fine)
+    done = list(outcomes)
+    for i, judgement in zip(fine, judgements, strict=True):
+        done[i] = judged(outcomes[i], judgement)
+    return done

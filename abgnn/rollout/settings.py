@@ -1,4 +1,4 @@
-"""Settings of rollouts: recording, caps, deadline, retries, circuit breaker, tools.
+"""Settings of rollouts: recording, caps, deadline, retries, circuit breaker, tools, telemetry.
 
 Plain dataclasses that a config can state.
 """
@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.postgres_url import check_url, is_url
@@ -207,6 +208,39 @@ class Tools:
 
 
 @dataclass(frozen=True)
+class Telemetry:
+    """Spans and metrics for OpenTelemetry, through the providers that the program has set up.
+
+    Args:
+        otel: make them; needs the extra `otel`.
+        texts: put questions, prompts, replies and error messages into the spans.
+        endpoint: base URL of the OTLP receiver that the command line sends to; None: that of
+            `OTEL_EXPORTER_OTLP_ENDPOINT`, else http://localhost:4318. Keys belong into
+            `OTEL_EXPORTER_OTLP_HEADERS`.
+    """
+
+    otel: bool = False
+    texts: bool = False
+    endpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint is None:
+            return
+        parts = urlsplit(self.endpoint)
+        if "@" in parts.netloc:  # the value stays unsaid: it holds a password
+            allowed = "a URL without user and password; they go into OTEL_EXPORTER_OTLP_HEADERS"
+            raise ConfigError("telemetry.endpoint", "a URL with a user", allowed)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            allowed = "a URL such as http://localhost:4318"
+            raise ConfigError("telemetry.endpoint", self.endpoint, allowed)
+
+    def over(self, other: Telemetry) -> Telemetry:
+        """What either turns on; this one's endpoint, if it states one."""
+        endpoint = self.endpoint if self.endpoint is not None else other.endpoint
+        return Telemetry(self.otel or other.otel, self.texts or other.texts, endpoint)
+
+
+@dataclass(frozen=True)
 class RolloutSettings:
     """All settings of rollouts. The defaults record nothing, cap nothing, and retry failed calls.
 
@@ -218,6 +252,7 @@ class RolloutSettings:
         breaker: circuit breaker per endpoint.
         tools: for roles that name one.
         trace: a JSON-lines file with one line per attempt; None: none.
+        telemetry: OpenTelemetry, off by default.
     """
 
     recording: Recording = field(default_factory=Recording)
@@ -227,6 +262,7 @@ class RolloutSettings:
     breaker: Breaker = field(default_factory=Breaker)
     tools: Tools = field(default_factory=Tools)
     trace: str | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 UNGUARDED = RolloutSettings()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
@@ -18,6 +18,9 @@ from abgnn.rollout.executor import Executor
 from abgnn.rollout.stop import Stop
 from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget, QueryPlanners
+
+if TYPE_CHECKING:
+    from abgnn.rollout.telemetry.tracing import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Engine:
         on_event: OnEvent | None = None,
         *,
         parts: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Answering:
         """Start to answer and return at once.
 
@@ -102,6 +106,7 @@ class Engine:
             on_event: called with the plan, every call and every decision of a closed loop, on
                 threads of the engine's own.
             parts: call it with pieces of the answer, too.
+            headers: `traceparent` and `tracestate` of the request, for telemetry.
 
         Raises:
             RuntimeError: it was closed.
@@ -114,7 +119,10 @@ class Engine:
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
         chooser = self.query_planners.of(budget)
         planned = self._planned(chooser, query, budget)
-        planned.add_done_callback(lambda done: self._execute(done, answering, on_event, parts))
+        origin = self.executor.origin(headers, budget.cost_usd, budget.latency_s)
+        planned.add_done_callback(
+            lambda done: self._execute(done, answering, on_event, parts, origin)
+        )
         answering.outcome.add_done_callback(lambda done: _account(done, chooser))
         return answering
 
@@ -148,6 +156,7 @@ class Engine:
         answering: Answering,
         on_event: OnEvent | None,
         parts: bool,
+        origin: Origin | None,
     ) -> None:
         try:
             plan = planned.result()
@@ -159,6 +168,7 @@ class Engine:
                 on_step=on_event,
                 stop=answering.stop,
                 on_text=_as_parts(on_event) if parts and on_event is not None else None,
+                origin=origin,
             )
         except BaseException as error:  # raised where the answer is awaited
             answering.outcome.set_exception(error)

@@ -17,13 +17,15 @@ class PolicyChooser:
     Args:
         policy: chooses the plans.
         mas: the template and LLMs that it chooses from.
+        device: where encoder and policy run.
     """
 
-    def __init__(self, policy: Policy, mas: BaseMAS) -> None:
+    def __init__(self, policy: Policy, mas: BaseMAS, device: str = "cpu") -> None:
         self.policy = policy
+        mas.encode.to(device)
         self._mas = mas.for_users() if policy.reads_questions else mas
         policy.attach(self._mas.table)
-        policy.eval()
+        policy.to(device).eval()
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
         return most_probable(self.policy, self._mas, queries)

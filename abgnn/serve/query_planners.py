@@ -126,7 +126,7 @@ def query_planners(source: PolicySource) -> QueryPlanners:
     elif source.trained is not None:
         from abgnn.serve.policy_chooser import PolicyChooser
 
-        chooser = PolicyChooser(source.trained.policy, source.trained.mas)
+        chooser = PolicyChooser(source.trained.policy, source.trained.mas, source.device)
         if source.calibration is None and chooser.policy.has_operating_points:
             return ConditionedPlanner(chooser)
         own = chooser
@@ -146,4 +146,5 @@ def _reading(
 
     mas = source.trained.mas if source.trained is not None else source.deployment.mas
     assert isinstance(mas, BaseMAS), "what reads questions encodes them"
+    mas.encode.to(source.device)
     return ReadingPlanner(known, mas, own)

@@ -20,10 +20,11 @@ class SourceFiles:
     source: str
     config: str | None = None
     calibration: str | None = None
+    device: str | None = None
 
     def load(self) -> PolicySource:
         """All of it."""
-        return load_any(self.source, self.config, self.calibration)
+        return load_any(self.source, self.config, self.calibration, self.device)
 
     def deployment(self) -> Deployment:
         """Client, backbones and settings alone; without torch, unless the source is a checkpoint.
@@ -59,7 +60,10 @@ class SystemRecipe:
     bounds: Bounds = field(default_factory=Bounds)
 
     def system(self, processes: int = 1) -> System:
-        """The system of one of `processes` processes."""
+        """The system of one of `processes` processes, with the telemetry that it asks for."""
+        from abgnn.rollout.telemetry.switch import set_up
         from abgnn.serve.system import System
 
-        return System(self.files.load(), self.budget, self.bounds, processes)
+        source = self.files.load()
+        set_up(self.bounds.over(source.deployment.rollout).telemetry)
+        return System(source, self.budget, self.bounds, processes)

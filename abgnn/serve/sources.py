@@ -13,7 +13,7 @@ from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.reading_plan import FORMATS, ReadingPlan, read_reading_plan
-from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.settings import RolloutSettings, Telemetry
 
 if TYPE_CHECKING:
     from abgnn.experiments.trained import Trained
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Hard limits of one question, and where its calls are recorded; None: as trained."""
+    """Hard limits of one question, where its calls are recorded, telemetry; None: as trained."""
 
     usd: float | None = None
     seconds: float | None = None
     recording: str | None = None
     max_tokens: int | None = None
+    telemetry: Telemetry | None = None
 
     @classmethod
     def of(cls, args: Any) -> Bounds:
         """From the command line's arguments."""
-        return cls(args.max_usd, args.deadline, args.recording, args.max_tokens)
+        on = args.otel or args.otel_texts or args.otel_endpoint is not None
+        telemetry = Telemetry(True, args.otel_texts, args.otel_endpoint) if on else None
+        return cls(args.max_usd, args.deadline, args.recording, args.max_tokens, telemetry)
 
     def over(self, settings: RolloutSettings) -> RolloutSettings:
         """Settings with these bounds in place of theirs."""
@@ -44,6 +47,8 @@ class Bounds:
         if self.recording is not None:
             recording = replace(settings.recording, path=self.recording)
             settings = replace(settings, recording=recording)
+        if self.telemetry is not None:
+            settings = replace(settings, telemetry=self.telemetry.over(settings.telemetry))
         return settings
 
 
@@ -57,6 +62,7 @@ class PolicySource:
         plan: a plan file that chooses them, or None; question_plan: one that reads the question,
             and perhaps the answers.
         calibration: what plans the budgets of single questions; None: they are bounds.
+        device: where the policy and the encoder of questions run.
     """
 
     deployment: Deployment
@@ -64,6 +70,7 @@ class PolicySource:
     plan: PlanFile | None = None
     calibration: Calibration | None = None
     question_plan: ReadingPlan | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         names = self.deployment.mas.catalogue.names
@@ -80,7 +87,29 @@ class PolicySource:
                     raise ConfigError("calibration: role", role.name, ", ".join(roles))
 
 
-def load_any(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
+def load_any(
+    source: str | Path, config: str | None, calibration: str | None, device: str | None = None
+) -> PolicySource:
+    """The policy source in a file, to run on a device (None: the CPU).
+
+    Raises:
+        ConfigError: see `load_source`; a device that is not there, or that nothing would run on.
+    """
+    if device is not None:
+        from abgnn.graph.device import usable_device
+
+        usable_device(device)  # before anything is loaded
+    made = load_source(source, config, calibration)
+    if device is None:
+        return made
+    from abgnn.graph.base_mas import BaseMAS
+
+    if not isinstance(made.deployment.mas, BaseMAS):
+        raise ConfigError("--device", device, f"none: {source} needs neither policy nor encoder")
+    return replace(made, device=device)
+
+
+def load_source(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
     """The policy source in a file.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +90,7 @@ class System:
         cost_usd: float | None = None,
         latency_s: float | None = None,
         bounds: Bounds | None = None,
+        device: str | None = None,
     ) -> System:
         """A system from files.
 
@@ -100,12 +101,13 @@ class System:
             calibration: of the same roles and LLMs, for budgets of single questions.
             cost_usd, latency_s: budgets for questions that state none.
             bounds: hard limits of every question, and where calls are recorded.
+            device: where encoder and policy run: `cpu` (the default), `cuda`, `cuda:1`, `mps`.
 
         Raises:
             ConfigError, EndpointError: see the class.
         """
         budget = QueryBudget(cost_usd, latency_s)
-        return cls(load_any(source, config, calibration), budget, bounds)
+        return cls(load_any(source, config, calibration, device), budget, bounds)
 
     @property
     def label(self) -> str:
@@ -218,6 +220,7 @@ class System:
         cost_usd: float | None = None,
         latency_s: float | None = None,
         parts: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Answering:
         """Start to answer and return at once; the other methods use it.
 
@@ -225,9 +228,11 @@ class System:
             question, cost_usd, latency_s: as for `run`.
             on_event: called with the plan and every call, on threads of the system's own.
             parts: call it with pieces of the answer, too.
+            headers: `traceparent` and `tracestate` of a request, for telemetry.
         """
         budget = self._budget(cost_usd, latency_s)
-        return self._engine.start(self._query(question), budget, on_event, parts=parts)
+        query = self._query(question)
+        return self._engine.start(query, budget, on_event, parts=parts, headers=headers)
 
     def close(self, *, finish: bool = True) -> None:
         """Free everything; may be called again.

@@ -10,6 +10,7 @@ from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
+from abgnn.graph.device import device_of
 from abgnn.models.policy import Policy
 from abgnn.rollout.plan_runner import PlanRunner
 
@@ -43,7 +44,8 @@ def evaluate(
     with torch.no_grad():
         for start in range(0, len(queries), batch_size):
             chunk = queries[start : start + batch_size]
-            plans = policy(mas.batch(chunk, samples), sample=sample).plans()
+            batch = mas.batch(chunk, samples).to(device_of(policy))
+            plans = policy(batch, sample=sample).plans()
             ids = [first_sample + k for _ in chunk for k in range(samples)]
             outcomes += _carried_out(executor, plans, ids, phase, known)
     policy.train(training)
@@ -66,6 +68,6 @@ def _carried_out(
 @torch.no_grad()
 def most_probable(policy: Policy, mas: BaseMAS, queries: Sequence[Query]) -> list[Plan]:
     """A policy's most probable plan for each question; nothing is spent."""
-    batch = mas.batch(queries, encode=policy.reads_questions)
+    batch = mas.batch(queries, encode=policy.reads_questions).to(device_of(policy))
     plans: list[Plan] = policy(batch, sample=False).plans()
     return plans

@@ -22,7 +22,8 @@ from abgnn.models.decision import Choice
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.executor import Executor, OnOutcome
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class RolloutModule(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Attach the catalogue; before a spending stage check that every endpoint can be used."""
+        if self._trainer is not None:
+            self.mas.encode.to(str(self.trainer.strategy.root_device))
         self.policy.attach(self.mas.table)
         if stage != "predict":
             self._executor = self.new_executor(self._task(), self._settings())

@@ -163,11 +163,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=10_000)
     parser.add_argument("--slots", type=int, default=20, help="what the server works on at a time")
+    parser.add_argument("--otel", action="store_true", help="only what OpenTelemetry costs")
     given = parser.parse_args()
     table = Table("what", "measured", "limit", "ratio", title="rollouts")
-    critical_path(table)
-    orchestration(table)
-    against_server(table, given.rollouts, given.slots)
+    if given.otel:
+        from scripts.bench.rollouts_otel import telemetry
+
+        telemetry(table)
+    else:
+        critical_path(table)
+        orchestration(table)
+        against_server(table, given.rollouts, given.slots)
     Console(width=120).print(table)
 
 

@@ -152,6 +152,7 @@ class Stub:
             "completion_tokens": 0 if charged is None else charged.completion_tokens,
             "in_flight": self.in_flight,
             "at": round(time.monotonic(), 4),
+            "traceparent": request.headers.get("traceparent"),
         }
         self.log.append(line)
         if self.file is not None:

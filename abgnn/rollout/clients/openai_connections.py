@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import httpx2
 import openai
 
+from abgnn.rollout.clients.trace_headers import TRACE_HEADERS
+
 MAX_BODY_BYTES = 16 * 2**20
 _ERROR_BYTES = 2**16  # as much of an error's body as is read
 _WIDTH = 32  # calls per pool: what a pool does per call grows with its connections
@@ -75,7 +77,7 @@ class Connections:
             limits=_LIMITS,
             timeout=self._timeout,
             follow_redirects=False,  # another host must not get our key and prompts
-            event_hooks={"response": [self._bound]},
+            event_hooks={"request": [_traced], "response": [self._bound]},
         )
         return openai.AsyncOpenAI(
             base_url=url,
@@ -95,6 +97,12 @@ class Connections:
         else:
             bounded = _Bounded(response.stream, gzipped, _ERROR_BYTES, cut=True)
         response.stream = bounded
+
+
+async def _traced(request: httpx2.Request) -> None:
+    """Send the trace context of the call along, if there is one."""
+    for name, value in TRACE_HEADERS.get().items():
+        request.headers[name] = value
 
 
 class _Bounded(httpx2.AsyncByteStream):

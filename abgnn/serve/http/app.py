@@ -171,6 +171,7 @@ class Service:
                 cost_usd=budget.cost_usd,
                 latency_s=budget.latency_s,
                 parts=on_event is not None,
+                headers=chat.headers,
             )
         except BaseException as wrong:
             self.places.leave()

@@ -15,6 +15,7 @@ from abgnn.serve.query_budget import QueryBudget
 
 MODEL = "abgnn"
 COST_HEADER, LATENCY_HEADER = "x-abgnn-cost-usd", "x-abgnn-latency-s"
+_TRACE = ("traceparent", "tracestate")
 
 _UNDERSTOOD = {"model", "messages", "stream", "stream_options", "n", "abgnn"}
 _REFUSED = ("tools", "functions", "audio", "logprobs", "top_logprobs", "web_search_options")
@@ -61,6 +62,7 @@ class ChatRequest:
         include_usage: end the stream with tokens and the whole account.
         trace: put every call's text into the account.
         ignored: parameters of the request that have no effect here.
+        headers: the trace context (W3C) that the request came with.
     """
 
     query: Query
@@ -69,6 +71,7 @@ class ChatRequest:
     include_usage: bool = False
     trace: bool = False
     ignored: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def chat_request(
@@ -103,6 +106,7 @@ def chat_request(
         _flag(options, "include_usage"),
         _flag(own, "trace"),
         tuple(sorted(k for k, v in data.items() if k not in _UNDERSTOOD and v is not None)),
+        {name: ",".join(values) for name in _TRACE if (values := headers(name))},
     )
 
 

@@ -1,0 +1,82 @@
+"""The SDK's providers for the command line: batches of spans, and metrics, by OTLP over HTTP.
+
+The standard variables of OpenTelemetry apply: `OTEL_EXPORTER_OTLP_ENDPOINT` and `…_HEADERS` (keys
+belong there), `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_EXPORTER=none`,
+`OTEL_METRICS_EXPORTER=none`, `OTEL_SDK_DISABLED`, and those of batches and intervals.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from importlib.metadata import version
+
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+
+class FreshIds(IdGenerator):
+    """Ids that no seed repeats: the SDK's own come from `random`, which a run's seed sets."""
+
+    def generate_span_id(self) -> int:
+        """64 bits, not 0."""
+        return secrets.randbits(64) or self.generate_span_id()
+
+    def generate_trace_id(self) -> int:
+        """128 bits, not 0."""
+        return secrets.randbits(128) or self.generate_trace_id()
+
+    def is_trace_id_random(self) -> bool:
+        """They are."""
+        return True
+
+
+def set_providers(endpoint: str | None) -> None:
+    """Make ours the global providers, each unless there is one already.
+
+    Args:
+        endpoint: base URL of the receiver; None: what the standard variables state.
+    """
+    resource = _resource()
+    if _wanted("TRACES") and not _is_set(trace.get_tracer_provider()):
+        tracers = TracerProvider(resource=resource, id_generator=FreshIds())
+        exporter = OTLPSpanExporter(_signal(endpoint, "traces"))
+        tracers.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(tracers)
+    if _wanted("METRICS") and not _is_set(metrics.get_meter_provider()):
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(_signal(endpoint, "metrics")))
+        # exemplars would keep a span's id beside each bucket, for a third of a metric's time
+        off = None if "OTEL_METRICS_EXEMPLAR_FILTER" in os.environ else AlwaysOffExemplarFilter()
+        metrics.set_meter_provider(MeterProvider([reader], resource, exemplar_filter=off))
+
+
+def _resource() -> Resource:
+    """What the standard variables say of this process, by the name `abgnn` if they state none."""
+    resource = Resource.create({"service.version": version("abgnn")})
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": "abgnn"}))
+    return resource
+
+
+def _wanted(signal: str) -> bool:
+    return os.environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() != "none"
+
+
+def _is_set(provider: object) -> bool:
+    """Whether it is a program's own, not the API's stand-in."""
+    return not type(provider).__module__.startswith(
+        ("opentelemetry.trace", "opentelemetry.metrics")
+    )
+
+
+def _signal(endpoint: str | None, name: str) -> str | None:
+    if endpoint is None:
+        return None
+    return f"{endpoint.rstrip('/').removesuffix('/v1/traces')}/v1/{name}"
