@@ -153,7 +153,8 @@ class Gateway:
         so_far.paid += attempt.pusd
         pause = self._pause(call, so_far, entry, result)
         response = as_response(result, so_far)
-        recorded = response if pause is None and self.settings.recording.writes else None
+        final = pause is None and response.error != "cancelled"  # that says nothing of the call
+        recorded = response if final and self.settings.recording.writes else None
         self._close(call, entry, attempt, result, recorded, body)
         if pause is not None:
             so_far.retry_time += attempt.service_time
