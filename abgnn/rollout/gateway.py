@@ -171,7 +171,8 @@ class Gateway:
         so_far.paid += attempt.pusd
         pause = self._pause(call, so_far, entry, result)
         response = as_response(result, so_far)
-        recorded = response if pause is None and self.settings.recording.writes else None
+        final = pause is None and response.error != "cancelled"  # that says nothing of the call
+        recorded = response if final and self.settings.recording.writes else None
         try:
             await booked(self._close(call, entry, attempt, result, recorded, body))
         except LedgerAway as away:  # paid, and on the books as lost: nobody gets it for nothing

@@ -114,6 +114,20 @@ def test_nobody_waits_so_the_call_is_closed_and_booked_at_its_worst_case(stub: S
     assert line["prompt_tokens"] + 10 * line["completion_tokens"] <= account.uncertain / 1e6
 
 
+def test_a_question_that_was_given_up_is_asked_anew(stub: Server, tmp_path: Path) -> None:
+    pieces, stop = SimpleQueue[str](), Stop()
+    stub.change(events=3)
+    with executor(stub, tmp_path) as made:
+        answer = made.submit(lone(), on_text=pieces.put, stop=stop)
+        pieces.get()
+        stop.set()
+        assert answer.result().kind == "cancelled"
+        stub.change(events=None)
+        again, text = run(made, lone())
+    assert "".join(text) == again.answer != ""
+    assert again.calls[0].attempts == 1
+
+
 def test_a_call_that_was_to_be_awaited_still_is(stub: Server) -> None:
     """A role agent's call is not closed: what it cost becomes known."""
     stop = Stop()
