@@ -14,16 +14,17 @@ _WORDS = ("", "auto", "local")  # Ray finds or starts the cluster itself, and qu
 
 
 def check_address(address: str) -> None:
-    """Check that somebody listens at `host:port` or `ray://host:port`, and that it speaks gRPC.
+    """Check that somebody listens at `host:port`, and that it speaks gRPC.
 
     Raises:
         ConfigError: no such address, nobody there, or another kind of server.
     """
     if address in _WORDS:
         return
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit() or "@" in address:
-        raise ConfigError("--ray", address, "HOST:PORT, ray://HOST:PORT, auto, or no address")
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or set(address) & {"@", "/"}:
+        shown = address.rpartition("@")[2]  # what stands before it may be a password
+        raise ConfigError("--ray", shown, "HOST:PORT of the cluster's head, auto, or no address")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), SECONDS) as connection:
             kind = _greeted(connection)

@@ -83,8 +83,8 @@ def ray_tasks(address: str = "", names: Sequence[str] = ()) -> Iterator[RayTasks
     Nodes need abgnn's dependencies, and keys of endpoints in their own environment: none is sent.
 
     Args:
-        address: `host:port`, `auto`, or `ray://host:port`; empty: that of `RAY_ADDRESS`, else a
-            cluster is started on this machine, and stopped in the end.
+        address: `host:port` of the head, or `auto`; empty: that of `RAY_ADDRESS`, else a cluster
+            is started on this machine, and stopped in the end.
         names: configs and other files that jobs read, see `stage`.
 
     Raises:

@@ -116,23 +116,25 @@ def listening(kind: str) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("kind", ["nobody", "silent", "web"])
-@pytest.mark.parametrize("prefix", ["", "ray://"])
 def test_an_address_without_a_cluster_is_an_error(
-    kind: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("abgnn.experiments.jobs.ray_address.SECONDS", 0.2)
     with listening(kind) as port, pytest.raises(ConfigError, match="--ray: got"):
-        check_address(f"{prefix}127.0.0.1:{port}")
+        check_address(f"127.0.0.1:{port}")
 
 
 def test_no_address_is_tried_for_long() -> None:
     assert 2 * SECONDS <= 6  # connecting, and the greeting
 
 
-@pytest.mark.parametrize("address", ["nonsense", "head:port", "head:99999", "me:secret@head:6379"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "head:port", "ray://head:1", "me:secret@head:6379"]
+)
 def test_what_is_no_address_is_an_error(address: str) -> None:
-    with pytest.raises(ConfigError, match="--ray: got"):
+    with pytest.raises(ConfigError, match="--ray: got") as error:
         check_address(address)
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="extra `ray` is missing")
