@@ -204,7 +204,8 @@ def draw_shown(executed: Sequence[Case], path: Path, label: str) -> Path:
     grid: dict[str, dict[str, tuple[Outcome, str]]] = {}
     for case in executed:
         o = case.outcome
-        column = f"{case.system}\n{case.budget or 'no budget given'}"
+        system = f"{case.system}: who was asked when" if o.steps else case.system
+        column = f"{system}\n{case.budget or 'no budget given'}"
         caption = f"{1e3 * o.cost:.3g} mUSD, {o.latency:.1f} s, {verdict(o)}"
         if believed := beliefs_of(o):
             caption = f"{believed}\n{caption}"

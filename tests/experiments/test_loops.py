@@ -97,11 +97,13 @@ def test_cases_show_loops_beside_plans_and_say_what_they_are(
     made: Experiment, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stamped: list[bool] = []
+    drawn: list[str] = []
     save = decision_graph.Figure.savefig
 
     def watched(figure: decision_graph.Figure, *args: object, **kwargs: object) -> None:
         texts = [str(t.get_text()) for t in figure.findobj(Text)]
         stamped.append("simulated" in texts)
+        drawn.extend(texts)
         save(figure, *args, **kwargs)
 
     monkeypatch.setattr(decision_graph.Figure, "savefig", watched)
@@ -112,6 +114,7 @@ def test_cases_show_loops_beside_plans_and_say_what_they_are(
     assert picture.exists()
     assert len(stamped) == 1 + 3  # the plans, and a decision graph per question
     assert all(stamped)
+    assert any("who was asked when" in text for text in drawn)
     rows = json.loads((tmp_path / "cases.json").read_text())
     loops = [row for row in rows if row["system"] == LOOPS]
     assert len(loops) == 3
