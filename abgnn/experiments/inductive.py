@@ -26,7 +26,7 @@ from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.calibration import Calibration
 from abgnn.pools.estimates import expected_accuracy
-from abgnn.rollout.executor import OnOutcome
+from abgnn.rollout.in_flight import OnOutcome
 from abgnn.training.call_budget import CallBudget
 from abgnn.training.evaluate import evaluate
 

@@ -62,7 +62,7 @@ class Switched(Sampler):
 SAMPLER = Switched()
 
 
-def telemetry(table: Table, n: int = 250, repetitions: int = 7) -> None:
+def telemetry(table: Table, n: int = 200, repetitions: int = 5) -> None:
     """Rows with the SDK and a server, as users have it, and of the executor alone."""
     with receiver() as otlp, spawned("--delay", "0.001") as server:
         on = Telemetry(otel=True, endpoint=otlp.url)

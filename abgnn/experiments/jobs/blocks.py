@@ -13,7 +13,8 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Task
 from abgnn.errors import JobError
 from abgnn.experiments.jobs.scheduler import Failed, J, R, Scheduler, check_caps, check_shared
-from abgnn.rollout.executor import Executor, OnOutcome
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import RolloutSettings
 
 if TYPE_CHECKING:  # PyTorch: not where a plan is certified

@@ -49,13 +49,13 @@ class OpenSpan:
     ) -> None:
         self.instruments = instruments
         self.span: Span
-        if isinstance(parent, OpenSpan):
-            if not parent.span.is_recording():
-                self.span, self.context = parent.span, parent.context
-                return
-            parent = parent.context
-        self.span = instruments.tracer.start_span(name, parent, kind, attributes, start_time=start)
-        self.context = set_span_in_context(self.span, parent)
+        self.context: Context
+        if isinstance(parent, OpenSpan) and not parent.span.is_recording():
+            self.span, self.context = parent.span, parent.context
+            return
+        above = parent.context if isinstance(parent, OpenSpan) else parent
+        self.span = instruments.tracer.start_span(name, above, kind, attributes, start_time=start)
+        self.context = set_span_in_context(self.span, above)
 
     def fail(self, error: str, message: str | None = None) -> None:
         """Mark it as failed; the message is for those who asked for texts."""
