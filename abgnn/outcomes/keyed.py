@@ -12,6 +12,7 @@ from abgnn.outcomes.cells import Cell, Entry
 from abgnn.outcomes.files import Record, place_of
 
 CHARS_PER_TOKEN = 3.5  # of a reply
+NOTHING = "''"  # the key of an answer that is the empty text: an answer, unlike null
 _CELL = "[key or null, right from 0 to 1, characters of the reply ≥ 0, micro-USD ≥ 0]"
 
 
@@ -24,7 +25,8 @@ def keyed_entries(records: Sequence[Record], path: Path) -> list[Entry]:
     """One row per question: id, task, question, options (0: open), and `llms`.
 
     `llms` maps a name to [key, right, characters, micro-USD]: the key of its answer (null where
-    none could be read), the score in [0, 1], the characters of its reply, and what the call cost.
+    none could be read; an empty text is an answer), the score in [0, 1], the characters of its
+    reply, and what the call cost.
     Completion tokens are characters / 3.5. `gold` and other fields are not read: `right` says it.
 
     Raises:
@@ -65,7 +67,7 @@ def _cell(value: Any, field: str, path: Path, row: int) -> Cell:
         score=float(right),
         cost=float(bill) * 1e-6,
         completion_tokens=float(characters) / CHARS_PER_TOKEN,
-        key="" if key is None else str(key).strip(),
+        key="" if key is None else str(key).strip() or NOTHING,
     )
 
 

@@ -49,6 +49,14 @@ def test_keys_options_tokens_and_bills_are_the_file_s(tmp_path: Path) -> None:
     assert (part.keys, part.options) == ((("2",),), (4,))
 
 
+def test_an_empty_text_is_an_answer_and_null_is_none(tmp_path: Path) -> None:
+    llms = {"small": ["", 1, 35, 12.5], "large": [None, 0, 70, 400], "other": [" ", 1, 7, 1]}
+    table = read_outcomes(write_answers(tmp_path / "a.jsonl", [{**ROW, "llms": llms}]))
+    small, large, other = table.keys[0]
+    assert small == other != ""
+    assert large == ""
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -33,7 +33,7 @@ class Pairs:
     Args:
         first, second: places of the two among the candidates, `[n, P]`.
         kind: 0 both right, 1 one of them, 2 the same wrong key, 3 two wrong keys, 4 both wrong,
-            where no answer of the table has a key, `[n, P]`.
+            and not both with a key: how often there is none is told apart, `[n, P]`.
         weight: 1/(answers − 1), 0 where one of them is missing, `[n, P]`.
     """
 
@@ -43,16 +43,15 @@ class Pairs:
     weight: Array
 
     @classmethod
-    def of(cls, right: Array, keys: Index, *, keyed: bool = True) -> Pairs:
-        """From scores and keys of the candidates, `[n, C]` each; nan where one is missing.
-        `keyed`: whether answers have keys."""
+    def of(cls, right: Array, keys: Index) -> Pairs:
+        """From scores and keys of the candidates, `[n, C]` each; nan where one is missing."""
         answered = ~np.isnan(right)
         places = np.array(list(combinations(range(right.shape[1]), 2)), dtype=np.int64)
         i, j = places.reshape(-1, 2).T
         y = np.nan_to_num(right) >= 0.5
-        same = (keys[:, i] == keys[:, j]) & (keys[:, i] != NO_KEY)
+        two_keys = (keys[:, i] != NO_KEY) & (keys[:, j] != NO_KEY)
         wrong = ~y[:, i] & ~y[:, j]
-        both_wrong = np.where(same, 2, 3) if keyed else 4
+        both_wrong = np.where(two_keys, np.where(keys[:, i] == keys[:, j], 2, 3), 4)
         kind = np.where(y[:, i] & y[:, j], 0, np.where(wrong, both_wrong, 1))
         both = answered[:, i] & answered[:, j]
         weight = both / np.maximum(answered.sum(1, keepdims=True) - 1, 1)
@@ -74,7 +73,7 @@ def pair_likelihoods(
     for task in dict.fromkeys(table.tasks):
         at, rows = list(chosen[task]), of == task
         parts = table.right[rows][:, at], table.keys[rows][:, at]
-        pairs = Pairs.of(*parts, keyed=table.has_keys)
+        pairs = Pairs.of(*parts)
         same = family_of[at][pairs.first] == family_of[at][pairs.second]
         k = np.where(table.options[rows] == 0, OPEN, table.options[rows])
         lucks = FAMILIES if lucky else FAMILIES[:1]
