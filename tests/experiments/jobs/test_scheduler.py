@@ -111,6 +111,7 @@ class _Broken:
 
 def test_a_block_that_fails_lets_the_others_end(simulated: Experiment) -> None:
     executed: list[Outcome] = []
+    simulated.model.policy.attach(simulated.model.mas.table)
     plans: list[Plan] = simulated.model.plans(simulated.data.queries("test")[:40])
     spread = Blocks(Backwards(), _Broken(simulated), UNGUARDED, executed.append)
     with pytest.raises(JobError, match="1 of 3 jobs failed, the first one by OSError: no more"):
