@@ -171,7 +171,9 @@ class Ledger(Protocol):
         request: str | None = None,
     ) -> None:
         """Book a call that was made without us, or not at all; no cap refuses it."""
-        ...
+        ticket = self.reserve(caller, 0, Limits())
+        assert ticket is not None, "what costs nothing is never refused"
+        self.settle(ticket, attempt, response, request)
 
     def release(self, ticket: int) -> None:
         """Withdraw an attempt that was never dispatched."""

@@ -10,6 +10,7 @@ from abgnn.rollout.ledger.base import (
     Account,
     Attempt,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
@@ -45,7 +46,7 @@ class _Open:
                 money.reserved -= self.pusd
 
 
-class MemoryLedger:
+class MemoryLedger(Ledger):
     """`Ledger` for one process; `lookup` finds nothing.
 
     A pickled copy starts with empty accounts: processes that must share a cap share `SqliteLedger`.
@@ -113,18 +114,6 @@ class MemoryLedger:
                     money.uncertain += attempt.pusd
                 else:
                     money.spent += attempt.pusd
-
-    def book(
-        self,
-        caller: Caller,
-        attempt: Attempt,
-        response: Response | None = None,
-        request: str | None = None,
-    ) -> None:
-        """Book a call that was made without us, or not at all; no cap refuses it."""
-        ticket = self.reserve(caller, 0, Limits())
-        assert ticket is not None, "what costs nothing is never refused"
-        self.settle(ticket, attempt, response, request)
 
     def release(self, ticket: int) -> None:
         """Withdraw an attempt that was never dispatched; LookupError if none is under way."""

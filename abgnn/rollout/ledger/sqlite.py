@@ -21,6 +21,7 @@ from abgnn.rollout.ledger.base import (
     Account,
     Attempt,
     Caller,
+    Ledger,
     Limits,
     Response,
 )
@@ -56,7 +57,7 @@ _RECORD = """INSERT OR REPLACE INTO responses
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
-class SqliteLedger:
+class SqliteLedger(Ledger):
     """`Ledger` in one SQLite file (WAL).
 
     Every method is one transaction, safe among threads and processes. Killing a process loses
@@ -146,18 +147,6 @@ class SqliteLedger:
             db.execute(_SETTLE, row)
             if response is not None:
                 db.execute(_RECORD, (*identity, request, *_row(response), now))
-
-    def book(
-        self,
-        caller: Caller,
-        attempt: Attempt,
-        response: Response | None = None,
-        request: str | None = None,
-    ) -> None:
-        """Book a call that was made without us, or not at all; no cap refuses it."""
-        ticket = self.reserve(caller, 0, Limits())
-        assert ticket is not None, "what costs nothing is never refused"
-        self.settle(ticket, attempt, response, request)
 
     def release(self, ticket: int) -> None:
         """Withdraw an attempt that was never dispatched; LookupError if none is under way."""
