@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Literal
 
-from abgnn.rollout.ledger.postgres_operations import Operation
+from abgnn.rollout.ledger.postgres_operations import Form, Operation
 
 MARGIN = 0.97  # of a rate: what is leased and not used yet must fit in the same minute
 
@@ -67,6 +67,7 @@ BEGIN
     RETURN QUERY SELECT r, t, held_, open_;
 END $$;
 """
+_LEASE = Form(6, f"SELECT * FROM lease({', '.join(['%s'] * 13)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,7 @@ class Grant:
 
 def lease(owner: str, wish: Wish) -> Operation:
     """One renewal."""
-    statement = f"SELECT * FROM lease({', '.join(['%s'] * 13)})"
-    return Operation(((statement, (owner, *astuple(wish))),), lambda rows, _: Grant(*rows[0]))
+    return Operation(_LEASE, (owner, *astuple(wish)), lambda rows, _: Grant(*rows[0]))
 
 
 def per_second(per_minute: int | None) -> float | None:

@@ -16,16 +16,66 @@ _CALLER = attrgetter(
     "key", "attempt",
 )  # fmt: skip
 _USAGE = attrgetter("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-_LOOKUP = """SELECT text, raw, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens,
-    service_time, retry_time, finish, error, message, status FROM responses WHERE key = %s"""
-_RESERVE = f"SELECT reserve({', '.join(['%s'] * 18)})"
-_SETTLE = f"""SELECT settle(%s, %s, %s::bigint[], {", ".join(["%s"] * 6)},
-    %s, %s, %s, %s::bigint[], {", ".join(["%s"] * 6)})"""
-_UNSAID = (False, *[None] * 10)
-_ACCOUNTS = """SELECT run, phase, calls, spent, uncertain, reserved, lost FROM accounts
-    ORDER BY run COLLATE "C", phase COLLATE "C\""""
-
 Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A statement, and where it stands among those of one transaction.
+
+    Args:
+        place: statements of lower places come first, so that freed money can be reserved at once.
+        statement: SQL.
+        together: all operations of this form go in one statement, each column as an array.
+    """
+
+    place: int
+    statement: str
+    together: bool = False
+
+    @classmethod
+    def of(cls, place: int, call: str, types: str) -> Form:
+        """A function that is called once for each row; its columns are `a0`, `a1`, …"""
+        columns = types.split()
+        names = ", ".join(f"a{i}" for i in range(len(columns)))
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns)
+        call = call.replace("*", names)
+        return cls(place, f"SELECT {call} FROM unnest({arrays}) AS t({names})", together=True)
+
+
+_USED = "bigint bigint bigint bigint"
+SETTLE = Form.of(
+    1,
+    f"""settle(a0, a1, ARRAY[a2, a3, a4, a5], {", ".join(f"a{i}" for i in range(6, 15))},
+    ARRAY[a15, a16, a17, a18], {", ".join(f"a{i}" for i in range(19, 25))})""",
+    f"bigint bigint {_USED} bigint boolean float8 float8 text boolean text text bytea {_USED} "
+    "float8 float8 text text text int",
+)
+RELEASE = Form.of(2, "release(*)", "bigint")
+RESERVE = Form.of(
+    3,
+    "reserve(*)",
+    "bigint text text text bigint int int int text text text text int text bigint bigint bigint "
+    "boolean",
+)
+LOOKUP = Form(
+    4,
+    """SELECT r.text, r.raw, r.prompt_tokens, r.completion_tokens, r.cached_tokens,
+    r.reasoning_tokens, r.service_time, r.retry_time, r.finish, r.error, r.message, r.status
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked(key, n)
+    LEFT JOIN responses AS r ON r.key = asked.key ORDER BY asked.n""",
+    together=True,
+)
+HOPELESS = Form(5, "SELECT NOT fits(%s, %s, %s, %s, %s, false)")
+ACCOUNTS = Form(
+    5,
+    """SELECT run, phase, calls, spent, uncertain, reserved, lost FROM accounts
+    ORDER BY run COLLATE "C", phase COLLATE "C\"""",
+)
+OWNERS = Form(5, "SELECT * FROM owners_under_way()")
+LOSE = Form(5, "SELECT lose(%s)")
+RUN_OF = Form(5, "SELECT run FROM attempts WHERE id = %s")
+_UNSAID = (False, *[None] * 13)
 
 
 @dataclass(eq=False, slots=True)
@@ -33,20 +83,21 @@ class Operation:
     """One request of the ledger; its future gets the result.
 
     Args:
-        statements: SQL and parameters.
-        answer: which statement's rows are the result.
+        form, row: statement and parameters.
         read: rows to result; a LookupError is the result's.
         run: whose money it moves; None: nobody's.
         line: of a settlement, what is kept on this machine while the database is away.
+        opened: parameters of `RESERVE` that come first, for an attempt that is opened with it.
         tries: how often it was sent; beyond the first it may have been carried out already.
         until: when it is given up, on the monotonic clock, if the database stays away.
     """
 
-    statements: tuple[tuple[str, Row], ...]
+    form: Form
+    row: Row
     read: Callable[[list[Row], int], Any]
     run: str | None = None
     line: dict[str, Any] | None = None
-    answer: int = 0
+    opened: Row | None = None
     until: float = 0.0
     tries: int = 0
     kept: bool = False
@@ -57,14 +108,14 @@ def lookup(key: str) -> Operation:
     """A recorded response, or None."""
 
     def read(rows: list[Row], _: int) -> Response | None:
-        if not rows:
+        if rows[0][0] is None:
             return None
         text, raw, prompt, completion, cached, reasoning, *rest = rows[0]
         if raw is not None:
             text = bytes(raw).decode(errors="surrogatepass")
         return Response(text, Usage(prompt, completion, cached, reasoning), *rest)
 
-    return Operation(((_LOOKUP, (key,)),), read)
+    return Operation(LOOKUP, (key,), read)
 
 
 def reserve(
@@ -73,14 +124,13 @@ def reserve(
     """An attempt under `ticket`; result: that, 0 (under way elsewhere) or None (a cap)."""
     who = [clean(part) if type(part) is str else part for part in _CALLER(caller)]
     row = (ticket, *who, owner, pusd, limits.run, limits.phase, alone)
-    return Operation(((_RESERVE, row),), _first, run=who[0])
+    return Operation(RESERVE, row, _first, run=who[0])
 
 
 def hopeless(caller: Caller, pusd: int, limits: Limits) -> Operation:
     """Whether an amount would not fit beside what is spent."""
     row = (clean(caller.run), clean(caller.phase), pusd, limits.run, limits.phase)
-    statement = "SELECT NOT fits(%s, %s, %s, %s, %s, false)"
-    return Operation(((statement, row),), _first)
+    return Operation(HOPELESS, row, _first)
 
 
 def settle(
@@ -105,7 +155,7 @@ def book(
     request: str | None,
 ) -> Operation:
     """An attempt that was made without us: opened and closed in one transaction."""
-    [(_, row)] = reserve(ticket, caller, owner, 0, Limits(), False).statements
+    row = reserve(ticket, caller, owner, 0, Limits(), False).row
     line = _line(ticket, row[1], mark, attempt, response, request)
     return settled_again(line | {"opened": list(row)})
 
@@ -132,18 +182,17 @@ def settled_again(line: dict[str, Any]) -> Operation:
     """The settlement that a kept line states."""
     ticket, mark, request = line["ticket"], line["mark"], line["request"]
     usage, pusd, uncertain, service, queue, error = line["attempt"]
-    closed = (ticket, mark, usage, pusd, uncertain, service, queue, error)
+    closed = (ticket, mark, *usage, pusd, uncertain, float(service), float(queue), error)
     said: tuple[Any, ...] = _UNSAID
     if line["response"] is not None:
         usage, text, service, retry, finish, error, message, status = line["response"]
         plain = clean(text)
         raw = None if plain == text else text.encode(errors="surrogatepass")
         body = None if request is None else clean(request)
-        rest = (service, retry, finish, error, clean(message), status)
-        said = (True, body, plain, raw, usage, *rest)
-    opened = ((_RESERVE, line["opened"]),) if "opened" in line else ()
-    statements = (*opened, (_SETTLE, (*closed, *said)))
-    return Operation(statements, _closed(ticket), line["run"], line, len(opened))
+        rest = (float(service), float(retry), finish, error, clean(message), status)
+        said = (True, body, plain, raw, *usage, *rest)
+    row, opened = (*closed, *said), line.get("opened")
+    return Operation(SETTLE, row, _closed(ticket), line["run"], line, opened)
 
 
 def release(ticket: int, run: str) -> Operation:
@@ -153,28 +202,27 @@ def release(ticket: int, run: str) -> Operation:
         if not rows[0][0] and tries == 1:
             raise LookupError(f"ticket {ticket}: no attempt under way")
 
-    return Operation((("SELECT release(%s)", (ticket,)),), read, run=run)
+    return Operation(RELEASE, (ticket,), read, run=run)
 
 
 def accounts() -> Operation:
     """All runs and phases, sorted."""
-    return Operation(((_ACCOUNTS, ()),), lambda rows, _: [Account(*row) for row in rows])
+    return Operation(ACCOUNTS, (), lambda rows, _: [Account(*row) for row in rows])
 
 
 def owners_under_way() -> Operation:
     """Owners of open attempts, and whether their lease is over."""
-    return Operation((("SELECT * FROM owners_under_way()", ()),), lambda rows, _: rows)
+    return Operation(OWNERS, (), lambda rows, _: rows)
 
 
 def lose(owners: list[str]) -> Operation:
     """Their open attempts become lost."""
-    return Operation((("SELECT lose(%s)", (owners,)),), _first)
+    return Operation(LOSE, (owners,), _first)
 
 
 def run_of(ticket: int) -> Operation:
     """The run of an attempt that another process opened; None: there is none."""
-    statement = "SELECT run FROM attempts WHERE id = %s"
-    return Operation(((statement, (ticket,)),), lambda rows, _: rows[0][0] if rows else None)
+    return Operation(RUN_OF, (ticket,), lambda rows, _: rows[0][0] if rows else None)
 
 
 def clean(text: str) -> str:

@@ -9,10 +9,10 @@ is over (slots). Rates are leased at 97 %, so that a block that is used late fit
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from abgnn.rollout.clients.base import CallError
 from abgnn.rollout.ledger.awaited import Lease
-from abgnn.rollout.ledger.base import LedgerAway
 from abgnn.rollout.ledger.postgres_limits import Grant, Wish, per_second
 from abgnn.rollout.limits.breaker import CircuitBreaker
 from abgnn.rollout.limits.rate import EndpointLimits
@@ -97,23 +97,26 @@ class LeasedLimits(EndpointLimits):
 
     async def _keep(self) -> None:
         """Renew until nothing is wanted any more and all has gone back."""
-        idle = False
-        while not idle:
+        while True:
             self._hungry.clear()
-            idle = not self._waiting and not self.in_flight
-            wish = self._wish()
+            wish, idle = self._wish(), self._idle
+            self._slots = min(self._slots, wish.slots)  # the others go back
             try:
                 grant = await self._lease(wish)
-            except LedgerAway as away:
-                self._give_up(away)
+            except Exception as error:  # never leave anybody waiting
+                self._give_up(error)
                 return
             self._take_up(grant)
             short = grant.slots < wish.slots or grant.requests < wish.requests
-            try:
+            with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._hungry.wait(), RENEW_S)
-            except asyncio.TimeoutError:
-                continue
-            await asyncio.sleep(SHORT_S if short else 0.0)
+                await asyncio.sleep(SHORT_S if short else 0.0)
+            if idle and self._idle:  # nobody came while the last of it went back
+                return
+
+    @property
+    def _idle(self) -> bool:
+        return not (self._waiting or self._granted or self.in_flight)
 
     def _wish(self) -> Wish:
         """For those who wait and, by what was used since the last renewal, for those to come."""
@@ -147,8 +150,8 @@ class LeasedLimits(EndpointLimits):
         self._breaker.adopt(grant.open_s)
         self._serve()
 
-    def _give_up(self, away: LedgerAway) -> None:
+    def _give_up(self, error: Exception) -> None:
         for _, _, turn, _ in self._waiting:
             if not turn.done():
-                turn.set_exception(CallError("ledger", str(away)))
+                turn.set_exception(CallError("ledger", str(error)))
         self._waiting.clear()

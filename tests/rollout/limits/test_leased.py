@@ -122,6 +122,26 @@ def test_calls_start_with_a_grant_and_surplus_goes_back() -> None:
     asyncio.run(check())
 
 
+def test_who_comes_when_the_last_of_it_has_gone_back_is_served() -> None:
+    async def check() -> None:
+        seen: list[Wish] = []
+
+        async def lease(wish: Wish) -> Grant:
+            seen.append(wish)
+            return Grant(wish.requests, wish.tokens, wish.slots, 0.0)
+
+        breaker = CircuitBreaker(Breaker())
+        limits = LeasedLimits("e", 4, None, None, breaker=breaker, lease=lease)
+        for _ in range(3):
+            await asyncio.wait_for(limits.acquire(1), 60)
+            limits.release(limited=False, tokens_used=1, tokens_reserved=1)
+            while seen[-1].slots:  # until it has gone back: the keeper is about to end
+                await asyncio.sleep(0)
+            assert limits._slots == 0, "what goes back is not used meanwhile"
+
+    asyncio.run(check())
+
+
 def test_while_the_ledger_is_away_calls_fail() -> None:
     async def check() -> None:
         guard = EndpointGuard.of("e", backbone("small"), Breaker())
