@@ -122,6 +122,7 @@ def test_a_block_that_fails_lets_the_others_end(simulated: Experiment) -> None:
 @pytest.mark.slow
 def test_a_frontier_as_jobs_is_that_of_one_process(tmp_path: Path) -> None:
     few = ("--data.init_args.n_train=4", "--data.init_args.n_test=10", "--trainer.logger=false")
+    few = (*few, "--trainer.enable_checkpointing=false")  # they would lie in this folder
     points = (OperatingPoint(40.0, 0.0), OperatingPoint(0.0, 0.0))
     out = {name: str(tmp_path / name) for name in ("one", "jobs")}
     sweep = Sweep((SIMULATED,), points, (1e-3,), (60.0,), {"ours": few}, topologies=())
