@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from abgnn.data.outcome import Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.query import Query
 from abgnn.errors import ConfigError
 from abgnn.experiments.experiment import Experiment
 from abgnn.experiments.jobs.blocks import Blocks, executor_of
@@ -60,12 +62,9 @@ def calibrate_experiment(
     data.setup("fit")
     queries = data.queries("train")
     known = profiles_alone(mas, queries, by)
-    names = mas.catalogue.names
     if design == "complete":
         known = _alone(known)
-        plans = complete_plans(queries, known.everything, names, rollouts)
-    else:
-        plans = calibration_plans(queries, known.everything, names, rollouts, seed)
+    plans = _designed(design, queries, known, mas.catalogue.names, rollouts, seed)
     if not plans or one_role(known.template):
         known = replace(known, published=published_scores(mas))
     if not plans:
@@ -74,9 +73,8 @@ def calibrate_experiment(
     with executor_of(model, data, blocks) as executor:
         executor.check(plans)
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
-        passes = None
-        if getattr(data, "programs", False):
-            passes = _passes(executor, outcomes, design)
+        programs = getattr(data, "programs", False)
+        passes = _passes(executor, outcomes, design) if programs else None
     _, group = kinds_of(queries, by)
     ids = [query.id for query in queries]
     difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
@@ -87,6 +85,20 @@ def calibrate_experiment(
     return replace(
         known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
     )
+
+
+def _designed(
+    design: CalibrationDesign,
+    queries: Sequence[Query],
+    known: Calibration,
+    names: Sequence[str],
+    rollouts: int,
+    seed: int,
+) -> list[Plan]:
+    """The plans whose calls are observed."""
+    if design == "complete":
+        return complete_plans(queries, known.everything, names, rollouts)
+    return calibration_plans(queries, known.everything, names, rollouts, seed)
 
 
 def _check_foreseeable(mas: BaseMAS) -> None:

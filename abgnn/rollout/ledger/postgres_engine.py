@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class PostgresEngine:
-    """Carries out operations in the order in which they were asked for.
+    """Carries out operations; of those in one transaction, what frees money comes first.
 
     Args:
         url: of the recording.
@@ -130,6 +130,8 @@ class PostgresEngine:
         try:
             rows = _transaction(db, batch)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            for operation in batch:
+                operation.tries -= 1  # rolled back: nothing of it was carried out
             self._carry_out(db, batch)
             return
         except _away_errors():
@@ -190,13 +192,10 @@ class PostgresEngine:
         try:
             self._unbooked.keep(operation.line)
         except OSError as error:
-            _fail(
-                operation,
-                LedgerAway(
-                    f"neither the ledger nor {self._unbooked.folder} took a "
-                    f"settlement ({error.strerror}); it counts as lost"
-                ),
-            )
+            nowhere = f"neither the ledger nor {self._unbooked.folder} took a settlement"
+            away = LedgerAway(f"{nowhere} ({error.strerror}); it counts as lost")
+            _log.error("%s", away)  # also where nobody awaits it
+            _fail(operation, away)
             return False
         if not operation.future.done():
             operation.future.set_result(None)
