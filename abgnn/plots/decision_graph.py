@@ -53,6 +53,7 @@ def draw_decision_graph(
             ax.text(x + BOX / 2, y, node.text, fontsize=7, ha="center", va="center", zorder=4)
         if simulated:
             stamp(figure, 1 - 0.15 / width, 1 - 0.12 / height)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=130)
     return Path(path)
 

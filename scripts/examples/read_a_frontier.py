@@ -6,6 +6,8 @@
 # *Simulated*: prices are real, answers are not.
 
 # %%
+from pathlib import Path
+
 import numpy as np
 from IPython.display import Image
 from rich.console import Console
@@ -65,6 +67,7 @@ Console(width=110).print(table)
 # paired intervals.
 
 # %%
+Path("runs").mkdir(exist_ok=True)
 picture = draw_frontiers(
     {"planned by question": planned, "single LLMs": singles},
     None,
