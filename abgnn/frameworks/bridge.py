@@ -122,6 +122,27 @@ def levels(waited: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(level)
 
 
+class Waits:
+    """Which earlier messages a message of an agent has waited for, where a level waits for the
+    levels before it.
+
+    Args:
+        plan: a graph of one round.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._level = levels(waits(plan))
+        self._speakers: list[int] = []  # agent of every message so far
+
+    def after(self, agent: int) -> tuple[int, ...]:
+        """Places of those messages; the agent's own earlier ones are among them."""
+        level = self._level
+        earlier = enumerate(self._speakers)
+        places = tuple(k for k, j in earlier if j == agent or level[j] < level[agent])
+        self._speakers.append(agent)
+        return places
+
+
 def identifiers(roles: Sequence[Role], taken: Collection[str] = ()) -> tuple[str, ...]:
     """A name for every agent that is a Python identifier, each once."""
     names: list[str] = []
