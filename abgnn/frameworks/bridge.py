@@ -25,8 +25,9 @@ from abgnn.rollout.schedule import check_graph
 def need(package: str, extra: str) -> None:
     """Raise ConfigError where an optional package is missing."""
     if find_spec(package) is None:
+        room = extra.replace("-", "_")
         how = f"pip install 'abgnn[{extra}]'"
-        raise ConfigError(f"abgnn.frameworks.{extra}", f"no package {package}", how)
+        raise ConfigError(f"abgnn.frameworks.{room}", f"no package {package}", how)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""`Lender`: plans carried out by an executor while another event loop asks for their calls.
+
+The other system runs on its user's loop; gateway, money, deadline and recording stay on the
+executor's, and hold for the question as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from abgnn.data.backbone import Usage
+from abgnn.data.outcome import CallRecord, Outcome
+from abgnn.data.plan import Plan
+from abgnn.data.program import AgentAnswer, Program, Stage
+from abgnn.data.query import Query
+from abgnn.frameworks.bridge import check_plain
+from abgnn.frameworks.staged_calls import StagedCalls
+from abgnn.rollout.clients.base import CallError
+from abgnn.rollout.executor import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An agent's reply; empty where a budget or the deadline admits no call."""
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0
+
+
+class Lender:
+    """Calls of a plan's agents, question after question; each question is a rollout of its own.
+
+    Args:
+        plan: a graph of one round.
+        executor: makes the calls.
+
+    Raises:
+        ConfigError: a plan of another kind, or with an unknown backbone.
+    """
+
+    def __init__(self, plan: Plan, executor: Executor) -> None:
+        check_plain(plan, budgeted=True)
+        for agent in plan.agents:
+            _ = executor.catalogue[agent.backbone]
+        self.plan, self.executor = plan, executor
+        self._rollout: LentRollout | None = None
+
+    def begin(self, question: str) -> None:
+        """Start the rollout of a question; the one before ends."""
+        query, self._rollout = self.plan.query, None
+        if question != query.text:
+            query = Query(f"ask/{question}", question, query.domain)
+        self._rollout = LentRollout(replace(self.plan, query=query), self.executor)
+
+    async def reply(self, agent: int, shown: str) -> Answered:
+        """An agent's reply, see `StagedCalls.call`; with the last one's the rollout ends.
+
+        Raises:
+            CallError: the question has no answer: a call failed, or a limit left no time or money.
+        """
+        rollout = self._rollout
+        assert rollout is not None, "`begin` comes first"
+        try:
+            answered = await rollout.call(agent, shown)
+            if agent == self.plan.decision:
+                outcome = await rollout.outcome()
+                if outcome.error is not None:
+                    raise CallError(outcome.kind or "internal", outcome.error)
+        except BaseException:
+            rollout.close()
+            raise
+        return answered
+
+
+class LentRollout:
+    """One rollout under way. Whoever drops it ends it; calls under way are awaited and booked."""
+
+    def __init__(self, plan: Plan, executor: Executor) -> None:
+        self._lent = _Lent(plan)
+        self._outcome = executor.submit(
+            replace(plan, program=self._lent), on_call=self._lent.note, stop=self._lent.stop
+        )
+        self._outcome.add_done_callback(lambda _: self._lent.ready.cancel())
+
+    async def call(self, agent: int, shown: str) -> Answered:
+        """An agent's reply, see `StagedCalls.call`."""
+        await asyncio.shield(asyncio.wrap_future(self._lent.ready))
+        work = asyncio.run_coroutine_threadsafe(self._lent.call(agent, shown), self._lent.loop)
+        return await asyncio.wrap_future(work)
+
+    async def outcome(self) -> Outcome:
+        """End the rollout; what it was and cost."""
+        self.close()
+        return await asyncio.shield(asyncio.wrap_future(self._outcome))
+
+    def close(self) -> None:
+        """No call starts from now on."""
+        self._lent.end()
+
+    def __del__(self) -> None:
+        self._lent.end()
+
+
+class _Lent(Program):
+    """Keeps a rollout open until somebody else says that it is over."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.stop = plan, threading.Event()
+        self.ready: Future[None] = Future()
+        self._records: dict[int, list[CallRecord]] = {}
+        self._over = asyncio.Event()
+
+    async def run(self, stage: Stage) -> AgentAnswer | None:
+        self.loop, self._calls = asyncio.get_running_loop(), StagedCalls(self.plan, stage)
+        self.ready.set_result(None)
+        if not self.stop.is_set():
+            await self._over.wait()
+        return self._calls.answer()
+
+    async def call(self, agent: int, shown: str) -> Answered:
+        text = await self._calls.call(agent, shown)
+        made = self._records.get(agent, [])
+        usage = sum((record.usage for record in made), Usage())
+        return Answered(text, usage, sum(record.cost for record in made))
+
+    def note(self, record: CallRecord) -> None:
+        self._records.setdefault(record.agent, []).append(record)
+
+    def end(self) -> None:
+        self.stop.set()
+        if self.ready.done() and not self.ready.cancelled():
+            with suppress(RuntimeError):  # the executor was closed
+                self.loop.call_soon_threadsafe(self._over.set)
