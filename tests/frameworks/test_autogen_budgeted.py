@@ -22,7 +22,8 @@ from abgnn.experiments.experiment import build
 from abgnn.frameworks import Framework
 from abgnn.frameworks.autogen import BudgetedTeam, budgeted
 from abgnn.rollout import SimulatedClient
-from tests.frameworks.test_autogen import add, agent, at, three
+from tests.frameworks.bridges import at
+from tests.frameworks.test_autogen import add, agent, three
 from tests.frameworks.tiny_openai import serving, sums
 
 TEAM = """
