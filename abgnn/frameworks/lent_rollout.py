@@ -52,7 +52,9 @@ class Lender:
 
     def begin(self, question: str) -> None:
         """Start the rollout of a question; the one before ends."""
-        query, self._rollout = self.plan.query, None
+        if self._rollout is not None:
+            self._rollout.close()
+        query = self.plan.query
         if question != query.text:
             query = Query(f"ask/{question}", question, query.domain)
         self._rollout = LentRollout(replace(self.plan, query=query), self.executor)
@@ -81,7 +83,7 @@ class LentRollout:
     """One rollout under way. Whoever drops it ends it; calls under way are awaited and booked."""
 
     def __init__(self, plan: Plan, executor: Executor) -> None:
-        self._lent = _Lent(plan)
+        self._lent = Lent(plan)
         self._outcome = executor.submit(
             replace(plan, program=self._lent), on_call=self._lent.note, stop=self._lent.stop
         )
@@ -106,7 +108,7 @@ class LentRollout:
         self._lent.end()
 
 
-class _Lent(Program):
+class Lent(Program):
     """Keeps a rollout open until somebody else says that it is over."""
 
     loop: asyncio.AbstractEventLoop

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -55,6 +58,7 @@ from abgnn.rollout import (
     Deadline,
     Executor,
     OpenAIClient,
+    Outcome,
     Plan,
     Recording,
     RolloutSettings,
@@ -96,6 +100,19 @@ def sequential(*agents: Any, **kwargs: Any) -> Workflow:
 
 def concurrent(**kwargs: Any) -> Workflow:
     return ConcurrentBuilder(participants=three(), **kwargs).build()
+
+
+class Watched(Executor):
+    """Keeps the outcome of what was submitted once it has ended."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.outcomes: Queue[Outcome] = Queue()
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Outcome]:
+        future = super().submit(*args, **kwargs)
+        future.add_done_callback(lambda ended: self.outcomes.put(ended.result()))
+        return future
 
 
 @executor(id="merge")
@@ -429,25 +446,27 @@ class TestWorkflow:
                 await run
             go_on.set()
 
-        booked = []
-        ended = threading.Event()
         plan = from_workflow(sequential()).plan(QUERY, "Qwen3-8B")
-        with serving(slow) as server:
-            runs = Executor(OpenAIClient(), at(server))
-            submit = runs.submit
-
-            def noticed(*args: Any, **kwargs: Any) -> Any:
-                future = submit(*args, **kwargs)
-                future.add_done_callback(lambda f: (booked.append(f.result()), ended.set()))
-                return future
-
-            runs.submit = noticed  # type: ignore[method-assign]
-            with runs:
-                asyncio.run(cancelled(to_workflow(plan, runs)))
-                assert ended.wait(60)
+        with serving(slow) as server, Watched(OpenAIClient(), at(server)) as runs:
+            asyncio.run(cancelled(to_workflow(plan, runs)))
+            outcome = runs.outcomes.get(timeout=60)
         assert len(server.bodies) == 1
-        assert [call.text for call in booked[0].calls] == ["The sum is 3"]
-        assert booked[0].paid > 0
+        assert [call.text for call in outcome.calls] == ["The sum is 3"]
+        assert outcome.paid > 0
+
+    def test_whoever_drops_a_run_ends_it(self) -> None:
+        async def dropped(runs: Executor) -> None:
+            stream = to_workflow(plan, runs).run("What is 1 + 2?", stream=True)
+            async for event in stream:
+                if event.type == "intermediate":
+                    break
+
+        plan = from_workflow(sequential()).plan(QUERY, "Qwen3-8B")
+        with serving(sums) as server, Watched(OpenAIClient(), at(server)) as runs:
+            asyncio.run(dropped(runs))
+            gc.collect()
+            outcome = runs.outcomes.get(timeout=60)
+        assert len(server.bodies) == len(outcome.calls) < 3
 
     def test_plans_and_keys_are_checked_before_money_is_spent(
         self, monkeypatch: pytest.MonkeyPatch

@@ -35,7 +35,9 @@ def test_a_workflow_learns_runs_and_is_abgnns(
     first = catalogue.backbones[0]
     client = OpenAIChatCompletionClient(first.model, base_url=first.base_url, api_key="none")
     agents = [Agent(client, prompt, name=name) for name, prompt in PROMPTS.items()]
-    workflow = SequentialBuilder(participants=agents).build()
+    # llama.cpp takes no two assistant messages at the end
+    chain = SequentialBuilder(participants=agents, ensure_trailing_user_turn=True)
+    workflow = chain.build()
     data = Arithmetic(n_train=2, n_val=1, n_test=1, batch_size=2)
     data.setup("test")
     [query] = data.queries("test")[:1]
