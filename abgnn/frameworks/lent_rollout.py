@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -83,11 +84,13 @@ class LentRollout:
     """One rollout under way. Whoever drops it ends it; calls under way are awaited and booked."""
 
     def __init__(self, plan: Plan, executor: Executor) -> None:
-        self._lent = Lent(plan)
+        self._lent = lent = Lent(plan)
         self._outcome = executor.submit(
-            replace(plan, program=self._lent), on_call=self._lent.note, stop=self._lent.stop
+            replace(plan, program=lent), on_call=lent.note, stop=lent.stop
         )
-        self._outcome.add_done_callback(lambda _: self._lent.ready.cancel())
+        self._outcome.add_done_callback(lambda _: lent.ready.cancel())
+        # until then this holds what the loop itself holds weakly only: the rollout's task
+        weakref.finalize(self, lent.end)
 
     async def call(self, agent: int, shown: str) -> Answered:
         """An agent's reply, see `StagedCalls.call`."""
@@ -102,9 +105,6 @@ class LentRollout:
 
     def close(self) -> None:
         """No call starts from now on."""
-        self._lent.end()
-
-    def __del__(self) -> None:
         self._lent.end()
 
 

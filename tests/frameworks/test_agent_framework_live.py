@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("agent_framework.openai")
+pytest.importorskip("agent_framework_openai")
 pytest.importorskip("agent_framework_orchestrations")
 
 from agent_framework import Agent
@@ -27,6 +27,7 @@ PROMPTS = {
 }
 
 
+@pytest.mark.slow
 def test_a_workflow_learns_runs_and_is_abgnns(
     smollm2: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

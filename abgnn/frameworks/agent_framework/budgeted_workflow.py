@@ -79,7 +79,7 @@ class BudgetedWorkflow(Budgeted):
     def cost(self, result: WorkflowRunResult) -> float:
         """USD that a result of `run` cost by the catalogue's prices, failed attempts included."""
         replies = [*result.get_intermediate_outputs(), *result.get_outputs()]
-        return sum((reply.additional_properties or {}).get("cost_usd", 0.0) for reply in replies)
+        return sum(float(reply.additional_properties["cost_usd"]) for reply in replies)
 
     def close(self) -> None:
         """Free connections and the recording; may be called again."""
