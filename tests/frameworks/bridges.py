@@ -21,6 +21,17 @@ FEW = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
+LLMS = """
+currency: USD
+defaults: {{base_url: "{url}", max_tokens: 100}}
+backbones:
+  - {{name: small, model: small-8b, type: standard, price_in: 0.05, price_out: 0.2,
+     active_params_b: 8, benchmarks: {{math: {{GSM8K: 80}}}}}}
+  - {{name: large, model: large-235b, type: standard, price_in: 4.0, price_out: 14,
+     active_params_b: 22, benchmarks: {{math: {{GSM8K: 95}}}}}}
+"""
+"""A catalogue of two backbones at a server of the test's own."""
+
 
 def at(server: Server, **changes: object) -> Catalogue:
     """The paper's backbones, all of them at a server."""

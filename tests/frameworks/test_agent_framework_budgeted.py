@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,17 @@ import pytest
 pytest.importorskip("agent_framework")
 pytest.importorskip("agent_framework_orchestrations")
 
-from abgnn.errors import ConfigError
+from abgnn.errors import ConfigError, EndpointError
 from abgnn.experiments.experiment import build
 from abgnn.frameworks import StagedFramework
 from abgnn.frameworks.agent_framework import BudgetedWorkflow, budgeted
 from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, RolloutSettings
 from abgnn.rollout.clients.base import CallError
+from tests.frameworks.bridges import LLMS
 from tests.frameworks.test_agent_framework import add, agent, concurrent, sequential
 from tests.frameworks.tiny_openai import Server, serving, sums
 
-LLMS = """
-currency: USD
-defaults: {{base_url: "{url}", max_tokens: 100}}
-backbones:
-  - {{name: small, model: small-8b, type: standard, price_in: 0.05, price_out: 0.2,
-     active_params_b: 8, benchmarks: {{math: {{GSM8K: 80}}}}}}
-  - {{name: large, model: large-235b, type: standard, price_in: 4.0, price_out: 14,
-     active_params_b: 22, benchmarks: {{math: {{GSM8K: 95}}}}}}
-"""
 CONFIG = """
 model:
   mas:
@@ -39,14 +30,6 @@ model:
       init_args: {workflow: "my_team:workflow"}
 """
 SMALL = (100 * 0.05 + 10 * 0.2) * 1e-6
-
-
-@pytest.fixture
-def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)
-    rows = [{"question": f"What is {i} + 3?", "answer": i + 3} for i in range(12)]
-    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return "q.jsonl"
 
 
 def made(server: Server, questions: str | None = None, **how: Any) -> BudgetedWorkflow:
@@ -110,6 +93,18 @@ def test_what_is_wrong_is_told_before_money_is_spent(questions: str) -> None:
         budgeted(sequential(agent("a", tools=[add])), "catalogues/paper.yaml", questions)
     with pytest.raises(ConfigError, match="answers"):
         budgeted(concurrent(), "catalogues/paper.yaml", questions)
+
+
+@pytest.mark.usefixtures("questions")
+def test_a_backbone_that_nobody_serves_is_told_before_the_first_call() -> None:
+    with serving(sums) as server:
+        pass  # it is gone
+    chosen = FixedGraph("small")
+    with (
+        made(server, checkpoint=chosen) as workflow,
+        pytest.raises(EndpointError, match="small"),
+    ):
+        workflow.run("What is 1 + 2?")
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -11,7 +11,7 @@ from abgnn.data.catalogue import Catalogue
 from abgnn.data.plan import Plan
 from abgnn.frameworks.agent_framework.executors import Task, task_text
 from abgnn.frameworks.agent_framework.teams import StagedWorkflowTeam
-from abgnn.frameworks.agent_framework.workflows import to_workflow
+from abgnn.frameworks.agent_framework.workflows import lent_workflow
 from abgnn.frameworks.budgeting import Budgeted, Learning, PlanChooser
 from abgnn.models.policy import Policy
 from abgnn.rollout.clients.base import Client
@@ -43,6 +43,7 @@ class BudgetedWorkflow(Budgeted):
     ) -> None:
         super().__init__(like, catalogue, chooser)
         self.executor = Executor(client, catalogue, settings=settings)
+        self._checked: set[str] = set()  # backbones that can be called
 
     @staticmethod
     def text_of(task: Task) -> str:
@@ -66,6 +67,7 @@ class BudgetedWorkflow(Budgeted):
 
         Raises:
             CallError: once it runs: no answer, since a call failed or a limit was reached.
+            EndpointError: a backbone cannot be called.
         """
         workflow = self.workflow(self.plan(message))
         if stream:
@@ -74,7 +76,12 @@ class BudgetedWorkflow(Budgeted):
 
     def workflow(self, plan: Plan) -> Workflow:
         """The workflow of a plan, see `to_workflow`."""
-        return to_workflow(plan, self.executor)
+        made = lent_workflow(plan, self.executor)
+        used = {agent.backbone for agent in plan.agents}
+        if not used <= self._checked:
+            self.executor.check([plan])
+            self._checked |= used
+        return made
 
     def cost(self, result: WorkflowRunResult) -> float:
         """USD that a result of `run` cost by the catalogue's prices, failed attempts included."""

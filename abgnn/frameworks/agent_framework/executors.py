@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent_framework import (
@@ -10,29 +10,18 @@ from agent_framework import (
     AgentExecutorResponse,
     AgentResponse,
     AgentResponseUpdate,
-    BaseChatClient,
-    ChatMiddlewareLayer,
-    ChatResponse,
-    ChatResponseUpdate,
-    Content,
     Executor,
-    FunctionInvocationLayer,
     Message,
-    ResponseStream,
-    UsageDetails,
     WorkflowContext,
     handler,
 )
-from agent_framework.observability import ChatTelemetryLayer
 
 from abgnn.data.plan import Agent as Chosen
 from abgnn.errors import ConfigError
+from abgnn.frameworks.agent_framework.clients import Reply, ReplyClient
 from abgnn.frameworks.bridge import user_text
-from abgnn.frameworks.lent_rollout import Answered
 
 Task = str | Message | list[str | Message]
-Replies = AgentExecutorResponse | list[AgentExecutorResponse]
-Reply = Callable[[str], Awaitable[Answered]]
 
 
 def task_text(task: Task) -> str:
@@ -132,72 +121,3 @@ class PlanAgent(Executor):
             await ctx.yield_output(response)
         conversation = [question, *response.messages]
         await ctx.send_message(AgentExecutorResponse(self.id, response, conversation))
-
-
-class ReplyClient(
-    FunctionInvocationLayer[Any],
-    ChatMiddlewareLayer[Any],
-    ChatTelemetryLayer[Any],
-    BaseChatClient[Any],
-):
-    """A chat client whose replies come from one function of the user message; no tools.
-
-    Args:
-        model: shown in telemetry: the backbone.
-        reply: called with the user message; the instructions are the plan's role anyway.
-    """
-
-    OTEL_PROVIDER_NAME = "abgnn"
-
-    def __init__(self, model: str, reply: Reply) -> None:
-        super().__init__()
-        self.model, self._reply = model, reply
-
-    def _inner_get_response(
-        self,
-        *,
-        messages: Sequence[Message],
-        stream: bool,
-        options: Mapping[str, Any],
-        **kwargs: Any,
-    ) -> Awaitable[ChatResponse] | ResponseStream[ChatResponseUpdate, ChatResponse]:
-        [message] = messages
-        if stream:
-            return self._build_response_stream(self._updates(message.text))
-        return self._response(message.text)
-
-    async def _response(self, shown: str) -> ChatResponse:
-        answered = await self._reply(shown)
-        return ChatResponse(
-            messages=Message("assistant", [answered.text]),
-            model=self.model,
-            finish_reason="stop",
-            usage_details=usage_of(answered),
-            additional_properties=self._note(answered),
-        )
-
-    async def _updates(self, shown: str) -> AsyncIterable[ChatResponseUpdate]:
-        answered = await self._reply(shown)
-        contents = [Content.from_text(answered.text), Content.from_usage(usage_of(answered))]
-        yield ChatResponseUpdate(
-            role="assistant",
-            contents=contents,
-            model=self.model,
-            finish_reason="stop",
-            additional_properties=self._note(answered),
-        )
-
-    def _note(self, answered: Answered) -> dict[str, Any]:
-        return {"backbone": self.model, "cost_usd": answered.cost}
-
-
-def usage_of(answered: Answered) -> UsageDetails:
-    """Tokens in Agent Framework's words."""
-    used = answered.usage
-    return UsageDetails(
-        input_token_count=used.prompt_tokens,
-        output_token_count=used.completion_tokens,
-        total_token_count=used.prompt_tokens + used.completion_tokens,
-        cache_read_input_token_count=used.cached_tokens,
-        reasoning_output_token_count=used.reasoning_tokens,
-    )
