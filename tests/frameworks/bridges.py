@@ -13,6 +13,7 @@ from abgnn.data.resources import config_path
 from abgnn.rollout import Caps, Executor, Plan, Recording, RolloutSettings, SimulatedClient
 from datamodules import QuickQA
 from tests.frameworks.tiny_openai import Server
+from tests.servers.fixtures import Server as Stub
 
 CATALOGUE = Catalogue.from_yaml(config_path("catalogues/paper.yaml"))
 DATA = QuickQA()
@@ -33,9 +34,10 @@ backbones:
 """A catalogue of two backbones at a server of the test's own."""
 
 
-def at(server: Server, **changes: object) -> Catalogue:
+def at(server: Server | Stub, **changes: object) -> Catalogue:
     """The paper's backbones, all of them at a server."""
-    ours = [replace(b, base_url=server.url, api_key_env=None, **changes) for b in CATALOGUE]
+    url = server.url if isinstance(server, Server) else server.base_url
+    ours = [replace(b, base_url=url, api_key_env=None, **changes) for b in CATALOGUE]
     return Catalogue(tuple(ours))
 
 

@@ -57,7 +57,9 @@ def test_agent_frameworks_interface() -> None:
     async def use(workflow: BudgetedWorkflow) -> tuple[list[str], list[Any]]:
         several = [workflow.run(f"What is {i} + 1?") for i in range(3)]
         results = await asyncio.gather(*several)
-        events = [event async for event in workflow.run("What is 4 + 5?", stream=True)]
+        stream = workflow.run("What is 4 + 5?", stream=True)
+        events = [event async for event in stream]
+        assert workflow.cost(await stream.get_final_response()) == pytest.approx(3 * SMALL)
         return [result.get_outputs()[-1].text for result in results], events
 
     with serving(sums) as server, made(server, checkpoint=FixedGraph("small")) as workflow:
@@ -66,7 +68,7 @@ def test_agent_frameworks_interface() -> None:
         assert server.bodies == []
         texts, events = asyncio.run(use(workflow))
     assert texts == ["The sum is 1", "The sum is 2", "The sum is 3"]
-    assert [e.data.text for e in events if e.type == "output"] == ["The sum is 9"]
+    assert "".join(e.data.text for e in events if e.type == "output") == "The sum is 9"
     assert "StagedWorkflowTeam(AgentFramework: Writer, Critic, Editor)" in repr(workflow)
 
 

@@ -86,7 +86,8 @@ class BudgetedWorkflow(Budgeted):
     def cost(self, result: WorkflowRunResult) -> float:
         """USD that a result of `run` cost by the catalogue's prices, failed attempts included."""
         replies = [*result.get_intermediate_outputs(), *result.get_outputs()]
-        return sum(float(reply.additional_properties["cost_usd"]) for reply in replies)
+        notes = [reply.additional_properties or {} for reply in replies]  # pieces of one have none
+        return sum(float(note.get("cost_usd", 0)) for note in notes)
 
     def close(self) -> None:
         """Free connections and the recording; may be called again."""

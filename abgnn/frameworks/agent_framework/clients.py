@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -19,8 +20,9 @@ from agent_framework import (
 from agent_framework.observability import ChatTelemetryLayer
 
 from abgnn.frameworks.lent_rollout import Answered
+from abgnn.rollout.calls import OnText
 
-Reply: TypeAlias = Callable[[str], Awaitable[Answered]]
+Reply: TypeAlias = Callable[[str, OnText | None], Awaitable[Answered]]
 
 
 class ReplyClient(
@@ -33,7 +35,8 @@ class ReplyClient(
 
     Args:
         model: shown in telemetry: the backbone.
-        reply: called with the user message; the instructions are the plan's role anyway.
+        reply: called with the user message, and with what takes pieces of a streamed reply (on any
+            thread); the instructions are the plan's role anyway.
     """
 
     OTEL_PROVIDER_NAME = "abgnn"
@@ -56,28 +59,41 @@ class ReplyClient(
         return self._response(message.text)
 
     async def _response(self, shown: str) -> ChatResponse:
-        answered = await self._reply(shown)
+        answered = await self._reply(shown, None)
         return ChatResponse(
             messages=Message("assistant", [answered.text]),
-            model=self.model,
-            finish_reason="stop",
             usage_details=usage_of(answered),
-            additional_properties=self._note(answered),
+            **self._facts(answered),
         )
 
     async def _updates(self, shown: str) -> AsyncIterable[ChatResponseUpdate]:
-        answered = await self._reply(shown)
-        contents = [Content.from_text(answered.text), Content.from_usage(usage_of(answered))]
-        yield ChatResponseUpdate(
-            role="assistant",
-            contents=contents,
-            model=self.model,
-            finish_reason="stop",
-            additional_properties=self._note(answered),
-        )
+        loop, pieces = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
-    def _note(self, answered: Answered) -> dict[str, Any]:
-        return {"backbone": self.model, "cost_usd": answered.cost}
+        def on_text(piece: str) -> None:
+            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+        work = asyncio.ensure_future(self._reply(shown, on_text))
+        work.add_done_callback(lambda _: pieces.put_nowait(None))
+        begun = ""
+        try:
+            while (piece := await pieces.get()) is not None:
+                begun += piece
+                yield ChatResponseUpdate(role="assistant", contents=[Content.from_text(piece)])
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+        answered = work.result()
+        rest = Content.from_text(answered.text.removeprefix(begun))
+        contents = [rest, Content.from_usage(usage_of(answered))]
+        yield ChatResponseUpdate(role="assistant", contents=contents, **self._facts(answered))
+
+    def _facts(self, answered: Answered) -> dict[str, Any]:
+        backbone = answered.backbone or self.model
+        return {
+            "model": backbone,
+            "finish_reason": answered.finish,
+            "additional_properties": {"backbone": backbone, "cost_usd": answered.cost},
+        }
 
 
 def usage_of(answered: Answered) -> UsageDetails:

@@ -22,6 +22,7 @@ from abgnn.frameworks.agent_framework.clients import Reply, ReplyClient
 from abgnn.frameworks.bridge import user_text
 
 Task = str | Message | list[str | Message]
+Begin = Callable[[str, bool], object]
 
 
 def task_text(task: Task) -> str:
@@ -43,10 +44,10 @@ class QuestionExecutor(Executor):
 
     Args:
         name: its id.
-        begin: called with every question.
+        begin: called with every question, and whether its run streams.
     """
 
-    def __init__(self, name: str, begin: Callable[[str], object]) -> None:
+    def __init__(self, name: str, begin: Begin) -> None:
         super().__init__(name)
         self._begin = begin
 
@@ -55,7 +56,7 @@ class QuestionExecutor(Executor):
         self, task: str | Message | list[str | Message], ctx: WorkflowContext[Message]
     ) -> None:
         question = task_text(task)
-        self._begin(question)
+        self._begin(question, ctx.is_streaming())
         await ctx.send_message(Message("user", [question]))
 
 

@@ -35,10 +35,10 @@ class StagedWorkflowTeam(StagedTeam):
     async def carry_out(self, plan: Plan, calls: StagedCalls) -> None:
         """Carry a plan out by Agent Framework."""
 
-        async def call(i: int, shown: str) -> Answered:
+        async def call(i: int, shown: str, on_text: object) -> Answered:
             return Answered(await calls.call(i, shown))
 
-        await workflow_of(plan, lambda _: None, call).run(plan.query.text)
+        await workflow_of(plan, lambda *_: None, call).run(plan.query.text)
 
 
 def from_workflow(

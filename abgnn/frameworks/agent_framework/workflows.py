@@ -9,13 +9,14 @@ from agent_framework import Executor as Node
 from agent_framework import Workflow, WorkflowBuilder
 
 from abgnn.data.plan import Plan
-from abgnn.frameworks.agent_framework.executors import PlanAgent, QuestionExecutor
+from abgnn.frameworks.agent_framework.executors import Begin, PlanAgent, QuestionExecutor
 from abgnn.frameworks.bridge import identifiers, reads, waits
 from abgnn.frameworks.lent_rollout import Answered, Lender
+from abgnn.rollout.calls import OnText
 from abgnn.rollout.executor import Executor
 
 QUESTION = "question"
-Call = Callable[[int, str], Awaitable[Answered]]
+Call = Callable[[int, str, OnText | None], Awaitable[Answered]]
 
 
 def to_workflow(plan: Plan, executor: Executor) -> Workflow:
@@ -52,7 +53,7 @@ def names_of(plan: Plan) -> tuple[str, ...]:
     return identifiers([agent.role for agent in plan.agents], taken=(QUESTION,))
 
 
-def workflow_of(plan: Plan, begin: Callable[[str], object], call: Call) -> Workflow:
+def workflow_of(plan: Plan, begin: Begin, call: Call) -> Workflow:
     """A workflow whose agents call like this; see `to_workflow`."""
     names, sources, waited = names_of(plan), reads(plan), waits(plan)
     roles = [agent.role.name for agent in plan.agents]
