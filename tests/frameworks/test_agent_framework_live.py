@@ -11,7 +11,7 @@ pytest.importorskip("agent_framework_openai")
 pytest.importorskip("agent_framework_orchestrations")
 
 from agent_framework import Agent
-from agent_framework.openai import OpenAIChatCompletionClient
+from agent_framework.openai import OpenAIChatCompletionClient, OpenAIChatCompletionOptions
 from agent_framework.orchestrations import SequentialBuilder
 
 from abgnn.data.catalogue import Catalogue
@@ -35,7 +35,10 @@ def test_a_workflow_learns_runs_and_is_abgnns(
     catalogue = Catalogue.from_yaml(smollm2)
     first = catalogue.backbones[0]
     client = OpenAIChatCompletionClient(first.model, base_url=first.base_url, api_key="none")
-    agents = [Agent(client, prompt, name=name) for name, prompt in PROMPTS.items()]
+    short = OpenAIChatCompletionOptions(max_tokens=16)
+    agents = [
+        Agent(client, prompt, name=name, default_options=short) for name, prompt in PROMPTS.items()
+    ]
     # llama.cpp takes no two assistant messages at the end
     chain = SequentialBuilder(participants=agents, ensure_trailing_user_turn=True)
     workflow = chain.build()
@@ -47,7 +50,7 @@ def test_a_workflow_learns_runs_and_is_abgnns(
 
     capped = RolloutSettings(caps=Caps(run_usd=1.0))
     with budgeted(
-        workflow, smollm2, data, latency_s=600, rollouts=6, domain="math", encoder="offline",
+        workflow, smollm2, data, latency_s=600, rollouts=4, domain="math", encoder="offline",
         settings=capped,
     ) as within:  # fmt: skip
         assert within.chooser.label == "live"
