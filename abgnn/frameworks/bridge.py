@@ -25,8 +25,9 @@ from abgnn.rollout.schedule import check_graph
 def need(package: str, extra: str) -> None:
     """Raise ConfigError where an optional package is missing."""
     if find_spec(package) is None:
+        room = extra.replace("-", "_")
         how = f"pip install 'abgnn[{extra}]'"
-        raise ConfigError(f"abgnn.frameworks.{extra}", f"no package {package}", how)
+        raise ConfigError(f"abgnn.frameworks.{room}", f"no package {package}", how)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,27 @@ def levels(waited: Sequence[Sequence[int]]) -> tuple[int, ...]:
     for v in topological_order(len(waited), edges):
         level[v] = max((level[u] + 1 for u in waited[v]), default=0)
     return tuple(level)
+
+
+class Waits:
+    """Which earlier messages a message of an agent has waited for, where a level waits for the
+    levels before it.
+
+    Args:
+        plan: a graph of one round.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._level = levels(waits(plan))
+        self._speakers: list[int] = []  # agent of every message so far
+
+    def after(self, agent: int) -> tuple[int, ...]:
+        """Places of those messages; the agent's own earlier ones are among them."""
+        level = self._level
+        earlier = enumerate(self._speakers)
+        places = tuple(k for k, j in earlier if j == agent or level[j] < level[agent])
+        self._speakers.append(agent)
+        return places
 
 
 def identifiers(roles: Sequence[Role], taken: Collection[str] = ()) -> tuple[str, ...]:

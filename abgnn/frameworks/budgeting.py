@@ -1,7 +1,9 @@
-"""From a framework, questions and budgets to the plan of every question: `PlanChooser`."""
+"""From a framework, questions and budgets to the plan of every question: `PlanChooser`, and
+`Budgeted`, the base of systems that run by such plans."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +93,34 @@ class PlanChooser:
         return chosen
 
     @classmethod
+    def within(
+        cls,
+        framework: AnyFramework,
+        catalogue: str,
+        checkpoint: str | Policy | None,
+        questions: Any,
+        **how: Any,
+    ) -> PlanChooser:
+        """By a checkpoint, or learned from questions.
+
+        Args:
+            framework: the system.
+            catalogue: YAML file of backbones.
+            checkpoint, questions: one of them.
+            how: further fields of `Learning`.
+
+        Raises:
+            ConfigError: neither, or both; see also `learned` and `trained`.
+        """
+        if (questions is None) == (checkpoint is None):
+            given = (questions, checkpoint)
+            raise ConfigError("questions / checkpoint", given, "exactly one of them")
+        learning = Learning(questions, **how)
+        if checkpoint is None:
+            return cls.learned(framework, catalogue, learning)
+        return cls.trained(framework, catalogue, checkpoint, learning)
+
+    @classmethod
     def learned(cls, framework: AnyFramework, catalogue: str, how: Learning) -> PlanChooser:
         """Measure the backbones in the framework's roles, then plan within the budgets."""
         mas = BaseMAS(how.domain, catalogue, encoder=how.encoder, n_pools=1, framework=framework)
@@ -120,6 +150,31 @@ class PlanChooser:
             raise ConfigError("checkpoint", names, f"one of the team's roles {roles}")
         mas = trained.mas.with_catalogue(Catalogue.from_yaml(catalogue))
         return cls(mas, trained.policy, trained.deployment.label)
+
+
+class Budgeted(ABC):
+    """A system that carries out every task by the plan that was chosen for it.
+
+    Args:
+        like: the system as it was read.
+        catalogue: the backbones that plans name.
+        chooser: which plan for which task.
+    """
+
+    def __init__(self, like: AnyFramework, catalogue: Catalogue, chooser: PlanChooser) -> None:
+        self.like, self.catalogue, self.chooser = like, catalogue, chooser
+
+    def plan(self, task: Any) -> Plan:
+        """Who will take part, on which backbones; nothing is spent."""
+        return self.chooser(self.text_of(task))
+
+    @staticmethod
+    @abstractmethod
+    def text_of(task: Any) -> str:
+        """A task, in whatever form the other system takes it, as text."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.like!r}, {self.chooser.label})"
 
 
 def _calibrated(mas: BaseMAS, how: Learning) -> Calibration:

@@ -47,7 +47,7 @@ class StagedCalls:
         before = [s for s in self._answers.values() if self._level[s.agent] < self._level[agent]]
         last = agent == self.plan.decision
         try:
-            answer = await self.stage.call(agent, received, after=before, last=last)
+            answer = await self.stage.call(agent, received, after=before, last=last, final=last)
         except Aborted as failure:
             self._failure = failure
             return ""

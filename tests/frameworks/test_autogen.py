@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("autogen_agentchat")
@@ -31,7 +31,6 @@ from autogen_ext.models.openai import OpenAIChatCompletionClient
 
 from abgnn.data.backbone import Usage
 from abgnn.data.catalogue import Catalogue
-from abgnn.data.resources import config_path
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError, EndpointError
 from abgnn.frameworks.autogen import AutoGenTeam, from_autogen, openai_client, to_autogen
@@ -39,26 +38,26 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import (
     Agent,
-    Caps,
     Deadline,
     Executor,
     OpenAIClient,
     Plan,
-    Recording,
     RolloutSettings,
     SimulatedClient,
 )
-from datamodules import QuickQA
-from tests.frameworks.some_plans import plans
-from tests.frameworks.tiny_openai import Server, echo, serving, sums
-
-CATALOGUE = Catalogue.from_yaml(config_path("catalogues/paper.yaml"))
-DATA = QuickQA()
-QUERY = DATA.load()[0]
-LLM = OpenAIChatCompletionClient(model="gpt-4o", api_key="none")
-FEW = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+from tests.frameworks.bridges import (
+    CATALOGUE,
+    DATA,
+    FEW,
+    QUERY,
+    a_cap_holds,
+    at,
+    replay_finds_every_call,
 )
+from tests.frameworks.some_plans import plans
+from tests.frameworks.tiny_openai import echo, serving, sums
+
+LLM = OpenAIChatCompletionClient(model="gpt-4o", api_key="none")
 
 
 def agent(name: str, **kwargs: Any) -> AssistantAgent:
@@ -78,11 +77,6 @@ def flow(*edges: str) -> GraphFlow:
     for u, v in edges:
         builder.add_edge(agents[u], agents[v])
     return GraphFlow(builder.get_participants(), builder.build())
-
-
-def at(server: Server, **changes: Any) -> Catalogue:
-    ours = [replace(b, base_url=server.url, api_key_env=None, **changes) for b in CATALOGUE]
-    return Catalogue(tuple(ours))
 
 
 def add(a: int, b: int) -> int:
@@ -192,32 +186,14 @@ def keyless(backbone: Any, max_tokens: int | None) -> OpenAIChatCompletionClient
 def test_replay_in_autogen_finds_every_call_that_our_executor_recorded(
     tmp_path_factory: pytest.TempPathFactory, plan: Plan
 ) -> None:
-    path = str(tmp_path_factory.mktemp("calls") / "calls.sqlite")
-    recording = RolloutSettings(recording=Recording(path))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=recording) as runs:
-        [ours] = runs.run([plan])
-    replaying = RolloutSettings(recording=Recording(path, mode="replay"))
-    team = from_autogen(RoundRobinGroupChat(three()))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=replaying, framework=team) as runs:
-        [theirs] = runs.run([plan])
-    assert theirs.error is None
-    assert theirs.answer == ours.answer
-    assert [(c.agent, c.text, c.usage) for c in theirs.calls] == [
-        (c.agent, c.text, c.usage) for c in ours.calls
-    ]
-    assert all(c.attempts == 0 for c in theirs.calls)
-    assert theirs.cost == pytest.approx(ours.cost)
-    assert theirs.latency >= ours.latency - 1e-9  # AutoGen waits for a level to end
+    folder = str(tmp_path_factory.mktemp("calls"))
+    replay_finds_every_call(from_autogen(RoundRobinGroupChat(three())), plan, folder)
 
 
 def test_gateway_rules_hold_inside_autogen() -> None:
     team = from_autogen(RoundRobinGroupChat(three()))
     plan = team.plan(QUERY, "Qwen3-8B")
-    capped = RolloutSettings(caps=Caps(run_usd=1e-9, max_tokens=100))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=capped, framework=team) as runs:
-        [outcome] = runs.run([plan])
-    assert outcome.kind == "budget"
-    assert outcome.cost == 0
+    a_cap_holds(team, plan)
     with Executor(SimulatedClient(0), CATALOGUE, DATA, framework=team) as runs:
         [cheap] = runs.run([replace(plan, budget_usd=2e-4)])
         [late] = runs.run([replace(plan, rounds=2)])

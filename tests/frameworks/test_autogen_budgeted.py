@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,14 @@ from abgnn.experiments.experiment import build
 from abgnn.frameworks import Framework
 from abgnn.frameworks.autogen import BudgetedTeam, budgeted
 from abgnn.rollout import SimulatedClient
-from tests.frameworks.test_autogen import add, agent, at, three
+from tests.frameworks.bridges import LLMS, at
+from tests.frameworks.test_autogen import add, agent, three
 from tests.frameworks.tiny_openai import serving, sums
 
 TEAM = """
 from autogen_agentchat.teams import RoundRobinGroupChat
 from tests.frameworks.test_autogen import three
 team = lambda: RoundRobinGroupChat(three())
-"""
-LLMS = """
-currency: USD
-defaults: {{base_url: "{url}", max_tokens: 100}}
-backbones:
-  - {{name: small, model: small-8b, type: standard, price_in: 0.05, price_out: 0.2,
-     active_params_b: 8, benchmarks: {{math: {{GSM8K: 80}}}}}}
-  - {{name: large, model: large-235b, type: standard, price_in: 0.4, price_out: 1.4,
-     active_params_b: 22, benchmarks: {{math: {{GSM8K: 95}}}}}}
 """
 CONFIG = """
 model:
@@ -46,14 +37,6 @@ model:
       class_path: {0}
       init_args: {{{1}}}
 """
-
-
-@pytest.fixture
-def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)
-    rows = [{"question": f"What is {i} + 3?", "answer": i + 3} for i in range(12)]
-    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return "q.jsonl"
 
 
 def plan_within(usd: float, questions: str, **how: Any) -> BudgetedTeam:

@@ -8,15 +8,13 @@ from dataclasses import replace
 from typing import Any, TypedDict
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 pytest.importorskip("langgraph")
 
 from langgraph.graph import END, START, StateGraph
 
-from abgnn.data.catalogue import Catalogue
 from abgnn.data.query import OpenQuestion
-from abgnn.data.resources import config_path
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.langgraph import from_langgraph, to_langgraph
@@ -26,26 +24,25 @@ from abgnn.models.programs import ClosedLoopProgram
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import (
     Agent,
-    Caps,
     Deadline,
     Executor,
     OpenAIClient,
     Plan,
-    Recording,
     RolloutSettings,
     SimulatedClient,
 )
 from abgnn.rollout.clients.base import CallError
-from datamodules import QuickQA
-from tests.frameworks.some_plans import plans
-from tests.frameworks.tiny_openai import Server, echo, serving
-
-CATALOGUE = Catalogue.from_yaml(config_path("catalogues/paper.yaml"))
-DATA = QuickQA()
-QUERY = DATA.load()[0]
-FEW = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+from tests.frameworks.bridges import (
+    CATALOGUE,
+    DATA,
+    FEW,
+    QUERY,
+    a_cap_holds,
+    at,
+    replay_finds_every_call,
 )
+from tests.frameworks.some_plans import plans
+from tests.frameworks.tiny_openai import echo, serving
 
 
 class State(TypedDict):
@@ -68,10 +65,6 @@ def graph(*edges: str, end: str = "c") -> StateGraph[Any, Any, Any, Any]:
         made.add_edge(u, v)
     made.add_edge(end, END)
     return made
-
-
-def at(server: Server) -> Catalogue:
-    return Catalogue(tuple(replace(b, base_url=server.url, api_key_env=None) for b in CATALOGUE))
 
 
 def test_a_graph_is_its_nodes_prompts_and_edges() -> None:
@@ -126,20 +119,8 @@ def test_round_trip(plan: Plan) -> None:
 def test_replay_in_langgraph_finds_every_call_that_our_executor_recorded(
     tmp_path_factory: pytest.TempPathFactory, plan: Plan
 ) -> None:
-    path = str(tmp_path_factory.mktemp("calls") / "calls.sqlite")
-    recording = RolloutSettings(recording=Recording(path))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=recording) as runs:
-        [ours] = runs.run([plan])
-    replaying = RolloutSettings(recording=Recording(path, mode="replay"))
-    team = from_langgraph(graph("ab", "bc"))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=replaying, framework=team) as runs:
-        [theirs] = runs.run([plan])
-    assert theirs.error is None
-    assert theirs.answer == ours.answer
-    assert [(c.agent, c.text, c.usage) for c in theirs.calls] == [
-        (c.agent, c.text, c.usage) for c in ours.calls
-    ]
-    assert theirs.latency >= ours.latency - 1e-9  # LangGraph waits for a step to end
+    folder = str(tmp_path_factory.mktemp("calls"))
+    replay_finds_every_call(from_langgraph(graph("ab", "bc")), plan, folder)
 
 
 @settings(FEW, max_examples=6)
@@ -171,10 +152,7 @@ def test_the_graph_is_langgraphs() -> None:
 def test_caps_and_deadlines_hold() -> None:
     team = from_langgraph(graph("ab", "bc"))
     plan = team.plan(QUERY, "Qwen3-8B")
-    capped = RolloutSettings(caps=Caps(run_usd=1e-9, max_tokens=100))
-    with Executor(SimulatedClient(0), CATALOGUE, DATA, settings=capped, framework=team) as runs:
-        [outcome] = runs.run([plan])
-    assert (outcome.kind, outcome.cost) == ("budget", 0)
+    a_cap_holds(team, plan)
     with serving(echo) as server:
         server.seconds = 2.0  # two of them are longer than the deadline, on a busy machine too
         own = from_langgraph(graph("ab", "bc"), at(server))

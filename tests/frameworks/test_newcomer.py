@@ -1,4 +1,4 @@
-"""The ways in: an AutoGen script of somebody's, ten lines later; a home-made pipeline."""
+"""The ways in: somebody's script for AutoGen or Agent Framework, ten lines later; a pipeline."""
 
 from __future__ import annotations
 
@@ -51,9 +51,17 @@ def test_a_missing_package_names_its_extra() -> None:
         need("no_such_package", "autogen")
 
 
-def test_an_autogen_script_within_budgets_differs_in_ten_lines_at_most() -> None:
+SCRIPTS = {
+    "autogen_agentchat": "newcomer",
+    "agent_framework_openai agent_framework_orchestrations": "newcomer_workflow",
+}
+"""What must be installed → whose script it is."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values())
+def test_a_script_within_budgets_differs_in_ten_lines_at_most(script: str) -> None:
     before, after = (
-        (HERE / f"newcomer_{name}.py").read_text().splitlines() for name in ("before", "after")
+        (HERE / f"{script}_{name}.py").read_text().splitlines() for name in ("before", "after")
     )
     changed = [
         line
@@ -64,22 +72,25 @@ def test_an_autogen_script_within_budgets_differs_in_ten_lines_at_most() -> None
 
 
 @pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize(("packages", "script"), SCRIPTS.items())
 def test_both_scripts_run(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, packages: str, script: str
 ) -> None:
-    pytest.importorskip("autogen_agentchat")
+    for package in packages.split():
+        pytest.importorskip(package)
+    before, after = (str(HERE / f"{script}_{name}.py") for name in ("before", "after"))
     with serving(sums) as server:
         online(server, monkeypatch)
-        runpy.run_path(str(HERE / "newcomer_before.py"))
+        runpy.run_path(before)
         assert capsys.readouterr().out.strip() == "The sum is 42"
         assert {body["model"] for body in server.bodies} == {"gpt-4o"}
         server.bodies.clear()
-        runpy.run_path(str(HERE / "newcomer_after.py"))
+        runpy.run_path(after)
         assert capsys.readouterr().out.strip().endswith("The sum is 42")
         learned = len(server.bodies)
         assert {body["model"] for body in server.bodies} == {"small-8b", "large-235b"}
         assert server.bodies[-1]["model"] == "small-8b"  # the large one would cost 27 budgets
-        runpy.run_path(str(HERE / "newcomer_after.py"))  # what was learned is not paid again
+        runpy.run_path(after)  # what was learned is not paid again
         assert len(server.bodies) - learned <= 3
 
 

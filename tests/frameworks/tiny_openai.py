@@ -62,16 +62,26 @@ def serving(reply: Callable[[Body], Body]) -> Iterator[Server]:
             time.sleep(known.seconds)
             message = reply(body)
             finish = "tool_calls" if message.get("tool_calls") else "stop"
-            self._send({
-                "id": "1", "object": "chat.completion", "created": 0, "model": body["model"],
-                "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-                **USAGE,
-            })  # fmt: skip
+            head = {"id": "1", "created": 0, "model": body["model"]}
+            choice = {"index": 0, "finish_reason": finish}
+            if body.get("stream"):
+                head["object"] = "chat.completion.chunk"
+                events = [{**head, "choices": [{**choice, "delta": message}]}]
+                events.append({**head, "choices": [], **USAGE})
+                lines = [*(json.dumps(event) for event in events), "[DONE]"]
+                text = "".join(f"data: {line}\n\n" for line in lines)
+                self._send_text(text, "text/event-stream")
+                return
+            head["object"] = "chat.completion"
+            self._send({**head, "choices": [{**choice, "message": message}], **USAGE})
 
         def _send(self, data: Body) -> None:
-            text = json.dumps(data).encode()
+            self._send_text(json.dumps(data), "application/json")
+
+        def _send_text(self, data: str, kind: str) -> None:
+            text = data.encode()
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

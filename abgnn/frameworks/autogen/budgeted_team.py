@@ -18,31 +18,26 @@ from abgnn.frameworks.autogen.flow import names_of, to_autogen
 from abgnn.frameworks.autogen.members import read_team
 from abgnn.frameworks.autogen.teams import AutoGenTeam, StagedAutoGenTeam
 from abgnn.frameworks.bridge import imported
-from abgnn.frameworks.budgeting import Learning, PlanChooser
+from abgnn.frameworks.budgeting import Budgeted, PlanChooser
 from abgnn.models.policy import Policy
 
 Task = str | BaseChatMessage | Sequence[BaseChatMessage]
 
 
-class BudgetedTeam:
+class BudgetedTeam(Budgeted):
     """Runs every task by the team that was planned for it, with AutoGen's `run` and `run_stream`.
 
-    Tasks are independent: nothing is remembered from one to the next.
-
-    Args:
-        like: the team that lends tools and settings.
-        catalogue: the backbones that plans name.
-        chooser: which plan for which task.
+    Tasks are independent: nothing is remembered from one to the next. `like` lends tools and
+    settings.
     """
 
-    def __init__(
-        self, like: AutoGenTeam | StagedAutoGenTeam, catalogue: Catalogue, chooser: PlanChooser
-    ) -> None:
-        self.like, self.catalogue, self.chooser = like, catalogue, chooser
-
-    def plan(self, task: Task) -> Plan:
-        """Who will take part, on which backbones; nothing is spent."""
-        return self.chooser(_text(task))
+    @staticmethod
+    def text_of(task: Task) -> str:
+        """A task as text."""
+        if isinstance(task, str):
+            return task
+        messages = [task] if isinstance(task, BaseChatMessage) else task
+        return "\n\n".join(message.to_text() for message in messages)
 
     async def run(
         self,
@@ -95,9 +90,6 @@ class BudgetedTeam:
                 usd += self.catalogue[plan.agents[place[message.source]].backbone].cost(usage)
         return usd
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.like!r}, {self.chooser.label})"
-
 
 def budgeted(
     team: BaseGroupChat | str,
@@ -129,8 +121,6 @@ def budgeted(
         ConfigError: neither questions nor a checkpoint; see also `from_autogen` and `Learning`.
         EndpointError: a backbone cannot be called.
     """
-    if (questions is None) == (checkpoint is None):
-        raise ConfigError("questions / checkpoint", (questions, checkpoint), "exactly one of them")
     known = Catalogue.from_yaml(catalogue)
     group_chat = imported(team, "team") if isinstance(team, str) else team
     tools = any(member.role.tool for member in read_team(group_chat, answers).members)
@@ -138,16 +128,6 @@ def budgeted(
         allowed = "none for a team with tools: caps do not reach calls that AutoGen makes itself"
         raise ConfigError("calibrate_usd", how["calibrate_usd"], allowed)
     like = AutoGenTeam(team, known, answers) if tools else StagedAutoGenTeam(team, answers)
-    learning = Learning(questions, cost_usd=cost_usd, latency_s=latency_s, **how)
-    if checkpoint is None:
-        chooser = PlanChooser.learned(like, catalogue, learning)
-    else:
-        chooser = PlanChooser.trained(like, catalogue, checkpoint, learning)
+    how |= {"cost_usd": cost_usd, "latency_s": latency_s}
+    chooser = PlanChooser.within(like, catalogue, checkpoint, questions, **how)
     return BudgetedTeam(like, known, chooser)
-
-
-def _text(task: Task) -> str:
-    if isinstance(task, str):
-        return task
-    messages = [task] if isinstance(task, BaseChatMessage) else task
-    return "\n\n".join(message.to_text() for message in messages)

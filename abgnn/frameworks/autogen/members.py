@@ -69,6 +69,11 @@ class Read:
         backbones = tuple(member.backbone for member in self.members)
         return Drawn(self.name, roles, self.edges, backbones)
 
+    @property
+    def by_role(self) -> Mapping[str, Member]:
+        """Members by the name of their role."""
+        return {member.role.name: member for member in self.members}
+
 
 def read_team(team: object, answers: str | None = None) -> Read:
     """Agents and edges of a team.

@@ -16,7 +16,7 @@ from abgnn.data.framework import Message
 from abgnn.data.plan import Plan
 from abgnn.frameworks.autogen.clients import Made, MeteredClient
 from abgnn.frameworks.autogen.flow import names_of
-from abgnn.frameworks.bridge import levels, waits
+from abgnn.frameworks.bridge import Waits
 
 
 class Ledger:
@@ -25,8 +25,7 @@ class Ledger:
     def __init__(self, plan: Plan, clients: Sequence[MeteredClient]) -> None:
         self.clients = clients
         self.place = {name: i for i, name in enumerate(names_of(plan))}
-        self._level = levels(waits(plan))
-        self._speakers: list[int] = []  # agent of every message
+        self._waits = Waits(plan)
         self._count = [0] * len(clients)
 
     def spoken(self, event: BaseChatMessage) -> list[Message]:
@@ -57,20 +56,9 @@ class Ledger:
         messages = []
         for k, call in enumerate(calls):
             until = calls[k + 1].began if k + 1 < len(calls) else ended
-            messages.append(
-                Message(agent, call.text, call.usage, until - call.began, self._after(agent))
-            )
-            self._speakers.append(agent)
+            after = self._waits.after(agent)
+            messages.append(Message(agent, call.text, call.usage, until - call.began, after))
         return messages
-
-    def _after(self, agent: int) -> tuple[int, ...]:
-        """AutoGen waits for everybody of the levels before, and for the agent's own last call."""
-        level = self._level[agent]
-        return tuple(
-            k
-            for k, other in enumerate(self._speakers)
-            if other == agent or self._level[other] < level
-        )
 
 
 async def events_of(

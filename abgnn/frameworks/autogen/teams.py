@@ -14,49 +14,21 @@ from autogen_core.models import LLMMessage, SystemMessage
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import Message
 from abgnn.data.plan import Plan
-from abgnn.data.program import AgentAnswer, Stage
-from abgnn.data.query import Query
-from abgnn.data.template import Edges, Role, Template
 from abgnn.errors import ConfigError
-from abgnn.frameworks.autogen.clients import (
-    AnsweringClient,
-    MeteredClient,
-)
+from abgnn.frameworks.autogen.clients import AnsweringClient, MeteredClient
 from abgnn.frameworks.autogen.flow import flow_of
 from abgnn.frameworks.autogen.members import Member, Read, read_team
 from abgnn.frameworks.autogen.running import Ledger, events_of
 from abgnn.frameworks.bridge import check_plain, imported
 from abgnn.frameworks.staged_calls import StagedCalls
+from abgnn.frameworks.team import CallingTeam, StagedTeam
 
 
-class _Team:
-    """What both ways have in common: a team that was read."""
-
-    def __init__(self, team: BaseGroupChat | str, answers: str | None = None) -> None:
-        self.team = team
-        group_chat = imported(team, "team") if isinstance(team, str) else team
-        self.read: Read = read_team(group_chat, answers)
-        self._by_role = {member.role.name: member for member in self.members}
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """The agents with their tools and settings, the one that answers last."""
-        return self.read.members
-
-    def plan(self, query: Query, backbones: str | Sequence[str] | None = None) -> Plan:
-        """The team as it stands, see `Drawn.plan`."""
-        return self.read.drawn.plan(query, backbones)
-
-    def __deepcopy__(self, memo: dict[int, object]) -> _Team:
-        """Itself: nothing in it changes, and what users put into theirs need not be copyable."""
-        return self
-
-    def __repr__(self) -> str:
-        names = ", ".join(member.role.name for member in self.members)
-        return f"{type(self).__name__}({self.read.name}: {names})"
+def _read(team: BaseGroupChat | str, answers: str | None) -> Read:
+    return read_team(imported(team, "team") if isinstance(team, str) else team, answers)
 
 
-class AutoGenTeam(_Team):
+class AutoGenTeam(CallingTeam):
     """A `Framework`: plans run as flows of AutoGen's, whose own clients call the LLMs; tools work.
 
     Every call is booked as AutoGen reports it, tokens by the provider's usage and seconds as
@@ -76,21 +48,14 @@ class AutoGenTeam(_Team):
         catalogue: Catalogue | str,
         answers: str | None = None,
     ) -> None:
-        super().__init__(team, answers)
-        if isinstance(catalogue, str):
-            catalogue = Catalogue.from_yaml(catalogue)
-        self.catalogue = catalogue
+        self.read = _read(team, answers)
+        super().__init__(self.read.drawn, catalogue)
         self._ssl = httpx2.create_ssl_context()  # costs much, so once
 
     @property
-    def roles(self) -> tuple[Role, ...]:
-        """One per agent, the one that answers last."""
-        return self.read.drawn.roles
-
-    @property
-    def edges(self) -> Edges:
-        """Who may read whom, without the last one."""
-        return self.read.drawn.inner
+    def members(self) -> tuple[Member, ...]:
+        """The agents with their tools and settings, the one that answers last."""
+        return self.read.members
 
     async def run(self, plan: Plan) -> AsyncIterator[Message]:
         """Carry a plan out; yields each call once its agent has spoken."""
@@ -100,7 +65,7 @@ class AutoGenTeam(_Team):
         limits = [agent.max_tokens for agent in plan.agents]
         clients = [MeteredClient(b, n, http) for b, n in zip(backbones, limits, strict=True)]
         suffixes = [backbone.prompt_suffix for backbone in backbones]
-        team = flow_of(plan, self._by_role, lambda i: clients[i], suffixes)
+        team = flow_of(plan, self.read.by_role, lambda i: clients[i], suffixes)
         ledger = Ledger(plan, clients)
         try:
             async for event in events_of(team, plan.query.text):
@@ -117,7 +82,7 @@ class AutoGenTeam(_Team):
             await http.aclose()
 
 
-class StagedAutoGenTeam(_Team):
+class StagedAutoGenTeam(StagedTeam):
     """A `StagedFramework`: AutoGen's runtime moves the messages, abgnn's gateway makes the calls.
 
     So caps, deadlines, recordings, replay and the simulated world hold. Tools would need calls of
@@ -132,7 +97,8 @@ class StagedAutoGenTeam(_Team):
     """
 
     def __init__(self, team: BaseGroupChat | str, answers: str | None = None) -> None:
-        super().__init__(team, answers)
+        self.read = _read(team, answers)
+        super().__init__(self.read.drawn)
         for member in self.members:
             if member.role.tool or member.settings.get("output_content_type"):
                 allowed = "no tools or output types; or from_autogen(team, catalogue), by which "
@@ -140,19 +106,16 @@ class StagedAutoGenTeam(_Team):
                 raise ConfigError(f"team.{member.role.name}.tools", member.role.tool, allowed)
 
     @property
-    def template(self) -> Template:
-        """Roles and admissible edges."""
-        return self.read.drawn.template
+    def members(self) -> tuple[Member, ...]:
+        """The agents with their settings, the one that answers last."""
+        return self.read.members
 
-    async def play(self, plan: Plan, stage: Stage) -> AgentAnswer | None:
+    async def carry_out(self, plan: Plan, calls: StagedCalls) -> None:
         """Carry a plan out in AutoGen's runtime."""
-        check_plain(plan, budgeted=True)
-        desk = StagedCalls(plan, stage)
         nothing = [""] * len(plan.agents)  # the gateway adds suffixes
-        team = flow_of(plan, self._by_role, lambda i: _StageClient(desk, i), nothing)
+        team = flow_of(plan, self.read.by_role, lambda i: _StageClient(calls, i), nothing)
         async for _ in events_of(team, plan.query.text):
             pass
-        return desk.answer()
 
 
 def from_autogen(
@@ -175,12 +138,12 @@ def from_autogen(
 
 
 class _StageClient(AnsweringClient):
-    def __init__(self, desk: StagedCalls, agent: int) -> None:
+    def __init__(self, calls: StagedCalls, agent: int) -> None:
         super().__init__()
-        self._desk, self._agent = desk, agent
+        self._calls, self._agent = calls, agent
 
     async def answer(self, messages: Sequence[LLMMessage]) -> str:
         system, user = messages
         assert isinstance(system, SystemMessage)
-        assert system.content == self._desk.plan.agents[self._agent].role.prompt
-        return await self._desk.call(self._agent, str(user.content))
+        assert system.content == self._calls.plan.agents[self._agent].role.prompt
+        return await self._calls.call(self._agent, str(user.content))
