@@ -56,13 +56,12 @@ def downloaded(repo_id: str, options: HubOptions) -> Path:
     """
     if not _ID.fullmatch(repo_id):
         raise ConfigError("source", repo_id, "a folder, or an id on the hub such as name/system")
-    revision = options.revision
     try:
         if not options.local_files_only:
-            revision = _checked_revision(repo_id, options)
+            _check_repository(repo_id, options)
         path = snapshot_download(
             repo_id,
-            revision=revision,
+            revision=options.revision,
             token=options.token,
             cache_dir=options.cache_dir,
             local_files_only=options.local_files_only,
@@ -81,14 +80,12 @@ def downloaded(repo_id: str, options: HubOptions) -> Path:
     return Path(path)
 
 
-def _checked_revision(repo_id: str, options: HubOptions) -> str | None:
-    """The commit that is downloaded, its names and sizes checked before a byte of it."""
-    info = HfApi(token=options.token).model_info(
-        repo_id, revision=options.revision, files_metadata=True
-    )
+def _check_repository(repo_id: str, options: HubOptions) -> None:
+    """Check names and sizes before a byte is downloaded; on the disk they are checked again."""
+    api = HfApi(token=options.token)
+    info = api.model_info(repo_id, revision=options.revision, files_metadata=True)
     sizes = {file.rfilename: file.size for file in info.siblings or ()}
     check_sizes(repo_id, sizes)
     if CONFIG not in sizes:
         allowed = f"a repository that `System.push_to_hub` wrote, with {CONFIG}"
         raise ConfigError("source", repo_id, allowed)
-    return info.sha
