@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 from huggingface_hub import HfApi, ModelHubMixin, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -75,7 +76,7 @@ def downloaded(repo_id: str, options: HubOptions) -> Path:
             allowed = "a folder, or an id of a repository on the hub that this token may read"
             raise ConfigError("source", repo_id, allowed) from error
         raise EndpointError(f"the hub does not serve {repo_id}: {error}") from error
-    except OSError as error:
+    except (OSError, httpx2.HTTPError) as error:
         raise EndpointError(f"the hub does not serve {repo_id}: {error}") from error
     return Path(path)
 
