@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from abgnn.cli.arguments import Parser
 from abgnn.cli.lightning import add_lightning_arguments, run_lightning
@@ -29,5 +29,15 @@ def run(args: Namespace, console: Console) -> int:
             console.print(verdict)
     path = getattr(trainer.checkpoint_callback, "best_model_path", "")
     if path:
-        console.print(f"checkpoint: {path}\nfigures: tensorboard --logdir {trainer.log_dir}")
+        console.print(f"checkpoint: {path}")
+        for logger in trainer.loggers:
+            console.print(_figures(logger))
     return 0
+
+
+def _figures(logger: Any) -> str:
+    """Where a logger has put the figures, and what shows them."""
+    name = type(logger).__name__
+    if name == "TensorBoardLogger":
+        return f"figures: tensorboard --logdir {logger.log_dir}"
+    return f"figures: {name}, run {logger.version} of {logger.name}"

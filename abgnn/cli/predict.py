@@ -27,7 +27,9 @@ def run(args: Namespace, console: Console) -> int:
     """Predict, and write the plans beside the run's other files."""
     trainer = run_lightning("predict", args)
     plans = [plan for batch in trainer.predict_loop.predictions for plan in batch]
-    path = Path(trainer.log_dir or ".") / "plans.jsonl"
+    from abgnn.training.run_log import run_folder
+
+    path = (run_folder(trainer) or Path(trainer.default_root_dir)) / "plans.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(p) + "\n" for p in plans), encoding="utf-8")
     console.print(f"{len(plans)} plans, nothing spent: {path}")

@@ -9,14 +9,15 @@ from abgnn.cli.arguments import Parser
 from abgnn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from abgnn.serve.policy_source import PolicySource
     from abgnn.serve.recipe import SourceFiles
-    from abgnn.serve.sources import PolicySource
 
 
 def add_sources(parser: Parser) -> None:
     """What answers (`source_of`)."""
     group = parser.add_argument_group("what answers: a checkpoint or a config")
-    group.add_argument("--checkpoint", metavar="FILE", help="a trained policy, of `abgnn fit`")
+    text = "a trained policy, of `abgnn fit`, or a folder of `System.save_pretrained`"
+    group.add_argument("--checkpoint", metavar="FILE", help=text)
     text = "an experiment config: its untrained policy, or the LLMs of --plan or --calibration"
     group.add_argument("--config", metavar="NAME", help=text)
     group.add_argument("--plan", metavar="FILE", help="a plan of `abgnn plan --out`")
@@ -24,6 +25,13 @@ def add_sources(parser: Parser) -> None:
     group.add_argument("--calibration", metavar="FILE", help=text)
     text = "where encoder and policy run: cpu, cuda, cuda:1, mps (left out: cpu)"
     group.add_argument("--device", metavar="NAME", help=text)
+    group = parser.add_argument_group("what a saved folder may do: nothing, unless you say so")
+    text = "load classes of this module (repeatable), whose code you have read, or a text encoder"
+    group.add_argument("--trust", action="append", default=[], metavar="MODULE", help=text)
+    text = "a catalogue of your own with its LLMs: calls go there, with your keys and prices"
+    group.add_argument("--endpoints", metavar="FILE", help=text)
+    text = "call the addresses that are in the folder, with keys from the variables it names"
+    group.add_argument("--trust-endpoints", action="store_true", help=text)
 
 
 def add_bounds(parser: Parser) -> None:
@@ -60,13 +68,16 @@ def source_of(args: Namespace) -> PolicySource:
 
 def source_files(args: Namespace) -> SourceFiles:
     """The files of `source_of`, not yet read."""
+    from abgnn.serve.pretrained.consent import Consent
     from abgnn.serve.recipe import SourceFiles
 
+    consent = Consent(tuple(args.trust), args.endpoints, args.trust_endpoints)
     if args.plan is not None:
         if args.checkpoint is not None:
             raise ConfigError("--checkpoint", args.checkpoint, "none beside --plan")
-        return SourceFiles(args.plan, args.config, args.calibration, args.device)
+        return SourceFiles(args.plan, args.config, args.calibration, args.device, consent)
     if (args.checkpoint is None) == (args.config is None):
         both = (args.checkpoint, args.config)
         raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
-    return SourceFiles(args.checkpoint or args.config, None, args.calibration, args.device)
+    source = args.checkpoint or args.config
+    return SourceFiles(source, None, args.calibration, args.device, consent)

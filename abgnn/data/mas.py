@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from abgnn.data.catalogue import Catalogue
 from abgnn.data.framework import AnyFramework, template_of
 from abgnn.data.resources import config_path
+from abgnn.data.template import Template
 from abgnn.data.template_yaml import build_template, load_roles, read_template
 from abgnn.errors import ConfigError
 
 MPNET = "sentence-transformers/all-mpnet-base-v2"
+
+
+M = TypeVar("M", bound="MasDefinition")
 
 
 class MasDefinition:
@@ -79,6 +83,25 @@ class MasDefinition:
             chosen = load_roles(config_path(role_set) if role_set else domain, roles)
             self.template = build_template(topology, chosen)
         self.encoder = encoder
+
+    @classmethod
+    def of(
+        cls: type[M],
+        catalogue: Catalogue,
+        template: Template,
+        *,
+        domain: str = "general",
+        encoder: str = MPNET,
+        n_pools: int = 4,
+        framework: AnyFramework | None = None,
+    ) -> M:
+        """The same of a catalogue and a template in memory; no file is read."""
+        made = cls.__new__(cls)
+        made.domain, made.n_pools, made.encoder = domain, n_pools, encoder
+        made.pools_file, made.measured_file, made.pools_seed = None, None, 0
+        made.difficulty, made.catalogue_file = "packaged", ""
+        made.catalogue, made.template, made.framework = catalogue, template, framework
+        return made
 
     def __repr__(self) -> str:
         return (

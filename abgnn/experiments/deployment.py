@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from abgnn.data.mas import MasDefinition
 from abgnn.data.query import Task
@@ -123,13 +123,33 @@ def instantiated(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, "model")
     try:
-        parsed = parser.parse_object({"model": _without_class(dict(values))})
-        made: T = parser.instantiate(parsed).model
+        made: T = parser.instantiate(_parsed(parser, values)).model
     except ArgumentError as error:
-        raise ConfigError(
-            "config", where, f"a config that `abgnn fit` accepts ({error})"
-        ) from error
+        raise _refused(where, error) from error
     return made
+
+
+def resolved(kind: type[T], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The same values with every default that they leave out, as plain data; nothing is made.
+
+    Raises:
+        ConfigError: as `instantiated`.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, "model")
+    try:
+        whole: dict[str, Any] = _parsed(parser, values).model.as_dict()
+    except ArgumentError as error:
+        raise _refused(where, error) from error
+    return whole
+
+
+def _parsed(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
+    return parser.parse_object({"model": _without_class(dict(values))})
+
+
+def _refused(where: str, error: ArgumentError) -> ConfigError:
+    return ConfigError("config", where, f"a config that `abgnn fit` accepts ({error})")
 
 
 def _without_class(values: dict[str, Any]) -> dict[str, Any]:

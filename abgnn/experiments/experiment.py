@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -19,16 +20,27 @@ from lightning.pytorch.cli import (
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.training.reinforce import Reinforce
+from abgnn.training.run_log import run_folder
 
 _CONFIG_FLAGS = ("--config", "-c")
 
 
 class SaveConfigBesideFigures(SaveConfigCallback):
-    """Writes the config into the run's folder; a run without a logger has none."""
+    """Writes the config into the run's folder (`run_folder`); a run without a logger has none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, save_to_log_dir=False, **kwargs)  # which runs of a logger may share
+        self._folder: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if trainer.loggers:
-            super().setup(trainer, pl_module, stage)
+        self._folder = run_folder(trainer)  # on all ranks; what follows is on the first
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = str(self._folder / self.config_filename)
+            self.parser.save(self.config, path, skip_unset=False, overwrite=True, multifile=False)
 
 
 class ExperimentCLI(LightningCLI):

@@ -48,12 +48,17 @@ class Trained:
 def from_config(name: str) -> Trained:
     """The untrained policy of a config, the same that `abgnn fit` starts from."""
     config = read_config(name)
+    return config_policy(config, name)
+
+
+def config_policy(config: Mapping[str, Any], where: str) -> Trained:
+    """The untrained policy of what `read_config` has read."""
     seed = config.get("seed_everything")
     if isinstance(seed, int) and not isinstance(seed, bool):
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  # a user's own policy may draw from it
         torch.manual_seed(seed)
-    return _made(config["model"], name)
+    return _made(config["model"], where)
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,6 @@ class EmbeddedDeployment(Deployment):
     """A deployment that encodes questions: what reads them needs it."""
 
     mas: BaseMAS
-
-
-def embedded_deployment(name: str) -> EmbeddedDeployment:
-    """The deployment in a config, with the encoder; its policy is not read."""
-    model = read_config(name)["model"]
-    values = {key: model[key] for key in EXECUTES if key in model}
-    return instantiated(EmbeddedDeployment, values, name)
 
 
 def from_checkpoint(path: str) -> Trained:
@@ -80,9 +78,14 @@ def from_checkpoint(path: str) -> Trained:
         ConfigError: no such file, no checkpoint, or one of a module that was built in Python.
     """
     model, checkpoint = read_checkpoint(path)
-    trained = _made(model, path)
-    if "tradeoff" in checkpoint:
-        trained.policy.set_tradeoff(*checkpoint["tradeoff"])
+    return checkpoint_policy(model, checkpoint, path)
+
+
+def checkpoint_policy(
+    model: Mapping[str, Any], checkpoint: Mapping[str, Any], where: str
+) -> Trained:
+    """The policy of what `read_checkpoint` has read."""
+    trained = _made(model, where)
     start, weights = "policy.", checkpoint["state_dict"]
     of_policy = {key[len(start) :]: v for key, v in weights.items() if key.startswith(start)}
     trained.policy.load_state_dict(of_policy, assign=True)
@@ -90,7 +93,8 @@ def from_checkpoint(path: str) -> Trained:
 
 
 def read_checkpoint(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of the module in a checkpoint, and all of it; nothing is made from them.
+    """The arguments of the module in a checkpoint (λ's as training left them), and all of it;
+    nothing is made from them.
 
     Raises:
         ConfigError: see `from_checkpoint`.
@@ -108,6 +112,8 @@ def read_checkpoint(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if not {"policy", "mas", "client"} <= model.keys():
         allowed = "a checkpoint of `abgnn fit`, or `Reinforce.load_from_checkpoint(path, policy=…)`"
         raise ConfigError("--checkpoint", path, allowed)
+    if "tradeoff" in checkpoint:  # what a budget has made of the λ's
+        model |= dict(zip(_TRADEOFF, checkpoint["tradeoff"], strict=True))
     return renamed(model), checkpoint
 
 
@@ -116,5 +122,11 @@ def _made(model: Mapping[str, Any], where: str) -> Trained:
         raise ConfigError(f"{where}: model.policy", None, "a policy, by its class_path")
     values = {key: model[key] for key in ("policy", *EXECUTES) if key in model}
     trained = instantiated(Trained, values, where)
-    trained.policy.set_tradeoff(*(float(model.get(k, v)) for k, v in _TRADEOFF.items()))
+    trained.policy.set_tradeoff(*tradeoff_of(model))
     return trained
+
+
+def tradeoff_of(model: Mapping[str, Any]) -> tuple[float, float]:
+    """λ_tok per USD and λ_lat per second that a config or a checkpoint states."""
+    tok, lat = (float(model.get(key, usual)) for key, usual in _TRADEOFF.items())
+    return tok, lat

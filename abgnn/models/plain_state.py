@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -47,7 +48,7 @@ def from_plain(data: Any) -> Any:
     """What `to_plain` was given.
 
     Raises:
-        ConfigError: it names a class that is no dataclass.
+        ConfigError: it names a class that is no dataclass, or of a module that is not loaded.
     """
     if isinstance(data, Tensor):
         return data.cpu().numpy()
@@ -61,7 +62,8 @@ def from_plain(data: Any) -> Any:
     if _CLASS not in data:
         return parts
     module, _, name = str(data[_CLASS]).rpartition(".")
-    kind = getattr(import_module(module), name, None)
+    ours = module.startswith("abgnn.")  # others' are loaded already, by the class that keeps them
+    kind = getattr(import_module(module) if ours else sys.modules.get(module), name, None)
     if not (isinstance(kind, type) and is_dataclass(kind)):
-        raise ConfigError("state", data[_CLASS], "a dataclass")
+        raise ConfigError("state", data[_CLASS], "a dataclass, of abgnn or of a loaded module")
     return kind(**parts)

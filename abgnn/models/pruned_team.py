@@ -66,7 +66,7 @@ class PrunedTeam(Policy):
         self.cast: Cast = cast
         self.early_exit = early_exit
         self.edges = EdgeDistribution(n_agents, order)
-        self.start = float(torch.logit(torch.tensor(init_prob)))
+        self.start = float(torch.logit(torch.tensor(init_prob, device="cpu")))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def attach(self, table: BackboneTable) -> None:

@@ -16,8 +16,8 @@ from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
 from abgnn.planning.reading_plan import ReadingPlan
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, QueryPlanners, done
-from abgnn.serve.sources import PolicySource
 
 if TYPE_CHECKING:
     from abgnn.serve.policy_chooser import PolicyChooser

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abgnn.experiments.deployment import EXECUTES, Deployment, instantiated, read_deployment
+from abgnn.serve.policy_source import PolicySource
+from abgnn.serve.pretrained.consent import NO_CONSENT, Consent
 from abgnn.serve.query_budget import QueryBudget
-from abgnn.serve.sources import Bounds, PolicySource, kind_of, load_any, no_config
+from abgnn.serve.sources import Bounds, kind_of, load_any, no_config
 
 if TYPE_CHECKING:
     from abgnn.serve.system import System
@@ -21,10 +24,11 @@ class SourceFiles:
     config: str | None = None
     calibration: str | None = None
     device: str | None = None
+    consent: Consent = NO_CONSENT
 
     def load(self) -> PolicySource:
         """All of it."""
-        return load_any(self.source, self.config, self.calibration, self.device)
+        return load_any(self.source, self.config, self.calibration, self.device, self.consent)
 
     def deployment(self) -> Deployment:
         """Client, backbones and settings alone; without torch, unless the source is a checkpoint.
@@ -33,6 +37,10 @@ class SourceFiles:
             ConfigError: no such file, or a config that is missing.
         """
         kind = kind_of(self.source)
+        if kind == "folder":
+            from abgnn.serve.pretrained.read import read_deployment_in
+
+            return read_deployment_in(Path(self.source), self.consent)
         if kind == "checkpoint":
             from abgnn.experiments.trained import read_checkpoint
 

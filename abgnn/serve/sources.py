@@ -1,22 +1,21 @@
-"""`PolicySource`: what a checkpoint, config, plan or calibration file brings."""
+"""From files to what answers: a checkpoint, config, plan, calibration or saved folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from abgnn.errors import ConfigError
-from abgnn.experiments.deployment import Deployment, read_deployment
+from abgnn.experiments.deployment import EXECUTES, Deployment, instantiated, read_config
 from abgnn.planning.calibration import FORMAT as CALIBRATION
 from abgnn.planning.calibration import Calibration, file_format
 from abgnn.planning.plan_file import FORMAT as PLAN
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.reading_plan import FORMATS, ReadingPlan, read_reading_plan
 from abgnn.rollout.settings import RolloutSettings, Telemetry
-
-if TYPE_CHECKING:
-    from abgnn.experiments.trained import Trained
+from abgnn.serve.policy_source import PolicySource, reads_questions
+from abgnn.serve.pretrained.consent import NO_CONSENT, Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +51,14 @@ class Bounds:
         return settings
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySource:
-    """Something that can plan questions, with the deployment to answer them.
-
-    Args:
-        deployment: client, backbones, roles, settings.
-        trained: a policy that chooses plans, or None.
-        plan: a plan file that chooses them, or None; question_plan: one that reads the question,
-            and perhaps the answers.
-        calibration: what plans the budgets of single questions; None: they are bounds.
-        device: where the policy and the encoder of questions run.
-    """
-
-    deployment: Deployment
-    trained: Trained | None = None
-    plan: PlanFile | None = None
-    calibration: Calibration | None = None
-    question_plan: ReadingPlan | None = None
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        names = self.deployment.mas.catalogue.names
-        roles = [role.name for role in self.deployment.mas.template.roles]
-        for plan in (self.plan, self.question_plan):
-            if plan is not None:
-                plan.check(names, roles)
-        if self.calibration is not None:
-            for name in self.calibration.profile.names:
-                if name not in names:
-                    raise ConfigError("calibration: backbone", name, ", ".join(names))
-            for role in self.calibration.template.roles:
-                if role.name not in roles:
-                    raise ConfigError("calibration: role", role.name, ", ".join(roles))
-
-
 def load_any(
-    source: str | Path, config: str | None, calibration: str | None, device: str | None = None
+    source: str | Path,
+    config: str | None,
+    calibration: str | None,
+    device: str | None = None,
+    consent: Consent = NO_CONSENT,
 ) -> PolicySource:
-    """The policy source in a file, to run on a device (None: the CPU).
+    """The policy source in a file or a saved folder, to run on a device (None: the CPU).
 
     Raises:
         ConfigError: see `load_source`; a device that is not there, or that nothing would run on.
@@ -99,7 +67,7 @@ def load_any(
         from abgnn.graph.device import usable_device
 
         usable_device(device)  # before anything is loaded
-    made = load_source(source, config, calibration)
+    made = load_source(source, config, calibration, consent)
     if device is None:
         return made
     from abgnn.graph.base_mas import BaseMAS
@@ -109,46 +77,47 @@ def load_any(
     return replace(made, device=device)
 
 
-def load_source(source: str | Path, config: str | None, calibration: str | None) -> PolicySource:
+def load_source(
+    source: str | Path,
+    config: str | None,
+    calibration: str | None,
+    consent: Consent = NO_CONSENT,
+) -> PolicySource:
     """The policy source in a file.
 
     Args:
-        source: a checkpoint of `abgnn fit`, a config, or a file of `abgnn plan` or `abgnn
-            calibrate`.
+        source: a checkpoint of `abgnn fit`, a config, a file of `abgnn plan` or `abgnn calibrate`,
+            or a folder of `System.save_pretrained`.
         config: for plans and calibrations, which name no endpoints: a config with the client,
             the catalogue and the roles.
         calibration: a file of `abgnn calibrate` beside a checkpoint or a plan; beside a config it
             takes the place of its untrained policy.
+        consent: what a saved folder may do.
 
     Raises:
         ConfigError: no such file, a config that is missing or not needed, or files that do not fit.
     """
     source = str(source)
     kind = kind_of(source)
+    if kind == "folder":
+        return _saved(source, config, calibration, consent)
+    consent.none_for(source, kind)
     known = Calibration.load(calibration) if calibration is not None else None
-    deployed = _reading if _reads(known) or kind in FORMATS.values() else read_deployment
     if kind in ("checkpoint", "config"):
         if config is not None:
             raise ConfigError("config", config, f"none: {source} is a {kind} and names everything")
         if kind == "config" and known is not None:  # in place of the untrained policy
-            return PolicySource(deployed(source), calibration=known)
-        from abgnn.experiments.trained import from_checkpoint, from_config
-
-        trained = from_checkpoint(source) if kind == "checkpoint" else from_config(source)
-        return PolicySource(trained.deployment, trained, calibration=known)
+            return _deployed(source, calibration=known)
+        return replace(_trained(source, kind), calibration=known)
     if config is None:
         raise no_config(source, kind)
     if kind == "plan":
-        plan = PlanFile.read(source)
-        return PolicySource(deployed(config), plan=plan, calibration=known)
+        return _deployed(config, plan=PlanFile.read(source), calibration=known)
     if kind in FORMATS.values():
-        made = read_reading_plan(source)
-        return PolicySource(deployed(config), calibration=known, question_plan=made)
+        return _deployed(config, calibration=known, question_plan=read_reading_plan(source))
     if known is not None:
         raise ConfigError("calibration", calibration, f"none: {source} is one")
-    known = Calibration.load(source)
-    deployed = _reading if _reads(known) else read_deployment
-    return PolicySource(deployed(config), calibration=known)
+    return _deployed(config, calibration=Calibration.load(source))
 
 
 def no_config(source: str, kind: str) -> ConfigError:
@@ -157,19 +126,61 @@ def no_config(source: str, kind: str) -> ConfigError:
     return ConfigError("config", None, f"{allowed}: {source} is a {kind}")
 
 
-def _reads(calibration: Calibration | None) -> bool:
-    """Whether its plans read the question, for which it must be encoded."""
-    return calibration is not None and calibration.questions is not None
+def _saved(
+    source: str, config: str | None, calibration: str | None, consent: Consent
+) -> PolicySource:
+    from abgnn.serve.pretrained.read import read_folder
+
+    for name, value in (("config", config), ("calibration", calibration)):
+        if value is not None:
+            raise ConfigError(name, value, f"none: {source} is a saved folder and holds everything")
+    return read_folder(Path(source), consent)
 
 
-def _reading(config: str) -> Deployment:
-    from abgnn.experiments.trained import embedded_deployment
+def _trained(source: str, kind: str) -> PolicySource:
+    """Of a checkpoint, or the untrained policy of a config."""
+    from abgnn.experiments.trained import checkpoint_policy, config_policy, read_checkpoint
 
-    return embedded_deployment(config)
+    if kind == "checkpoint":
+        model, checkpoint = read_checkpoint(source)
+        trained = checkpoint_policy(model, checkpoint, source)
+    else:
+        config = read_config(source)
+        model, trained = config["model"], config_policy(config, source)
+    return PolicySource(trained.deployment, trained, model=model)
+
+
+def _deployed(
+    config: str,
+    *,
+    plan: PlanFile | None = None,
+    calibration: Calibration | None = None,
+    question_plan: ReadingPlan | None = None,
+) -> PolicySource:
+    """What plans, with the deployment of a config; with its encoder, if that reads the question."""
+    model = read_config(config)["model"]
+    values = {key: model[key] for key in EXECUTES if key in model}
+    reads = question_plan is not None or reads_questions(calibration)
+    deployment = instantiated(_embedded() if reads else Deployment, values, config)
+    return PolicySource(
+        deployment,
+        plan=plan,
+        calibration=calibration,
+        question_plan=question_plan,
+        model=values,
+    )
+
+
+def _embedded() -> type[Deployment]:
+    from abgnn.experiments.trained import EmbeddedDeployment
+
+    return EmbeddedDeployment
 
 
 def kind_of(source: str) -> str:
-    """`plan`, `question plan`, `loop plan`, `calibration`, `config` or `checkpoint`."""
+    """`plan`, `question plan`, `loop plan`, `calibration`, `config`, `checkpoint` or `folder`."""
+    if Path(source).is_dir():
+        return "folder"
     suffix = Path(source).suffix
     if suffix in (".yaml", ".yml"):
         return "config"

@@ -21,15 +21,17 @@ from abgnn.serve.engine import (
     Event,
     OnEvent,
 )
+from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.query_budget import BudgetKind, QueryBudget
 from abgnn.serve.query_planners import query_planners
-from abgnn.serve.sources import Bounds, PolicySource, load_any
+from abgnn.serve.shared import SharedSystem
+from abgnn.serve.sources import Bounds, load_any
 
 _log = logging.getLogger(__name__)
 _StreamItem: TypeAlias = Event | Future[Outcome]
 
 
-class System:
+class System(SharedSystem):
     """Plans and answers questions; safe in notebooks, event loops and many threads at once.
 
     Questions that come at the same time are encoded and planned in one batch; calls are made on
@@ -67,7 +69,9 @@ class System:
         processes: int = 1,
     ) -> None:
         deployment = source.deployment
-        self.deployment, self.budget = deployment, budget or QueryBudget()
+        self.source, self.deployment, self.budget = source, deployment, budget or QueryBudget()
+        trained = source.trained
+        self.point = None if trained is None else trained.policy.operating_point
         settings = (bounds or Bounds()).over(deployment.rollout)
         planners = query_planners(source)
         executor = deployment.new_executor(OpenQuestion(), settings, processes=processes)
@@ -96,7 +100,7 @@ class System:
 
         Args:
             source: a checkpoint of `abgnn fit`, a config (its untrained policy), or a file that
-                `abgnn plan --out` or `abgnn calibrate` wrote.
+                `abgnn plan --out` or `abgnn calibrate` wrote (`from_pretrained`: saved folders).
             config: for plans and calibrations: a config with the client and the LLMs.
             calibration: of the same roles and LLMs, for budgets of single questions.
             cost_usd, latency_s: budgets for questions that state none.

@@ -1,4 +1,4 @@
-"""`CallFigures`: calls in TensorBoard: tokens, money by phase, waits, failures."""
+"""`CallFigures`: calls in the run's loggers: tokens, money by phase, waits, failures."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from abgnn.plots.loggers import log_text
 from abgnn.rollout.ledger.attempts import AttemptCounts
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.trace_tree import trace_text
-from abgnn.training.module import RolloutModule, module_of, writer_of
+from abgnn.training.module import RolloutModule, module_of
+from abgnn.training.run_log import log_scalars
 
 
 class CallFigures(Callback):
@@ -27,12 +29,13 @@ class CallFigures(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._draw(trainer, module_of(pl_module), "train", trainer.global_step)
-        writer, module = writer_of(trainer), module_of(pl_module)
-        if writer is not None and trainer.global_step % self.every_n_steps == 0:
+        module = module_of(pl_module)
+        if trainer.loggers and trainer.global_step % self.every_n_steps == 0:
             longest = max(module.outcomes, key=lambda o: len(o.calls))
             text = trace_text(longest, module.label)
             tag = f"{module.label}/train/trace"
-            writer.add_text(tag, f"```\n{text.replace('```', '` ` `')}\n```", trainer.global_step)
+            shown = f"```\n{text.replace('```', '` ` `')}\n```"
+            log_text(trainer.loggers, tag, shown, trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._draw(trainer, module_of(pl_module), "val", trainer.global_step)
@@ -43,16 +46,15 @@ class CallFigures(Callback):
     @staticmethod
     def _draw(trainer: Trainer, module: RolloutModule, stage: str, step: int) -> None:
         counts = module.executor.attempts.take()
-        writer = writer_of(trainer)
-        if writer is None:
+        if not trainer.loggers:
             return
-        for name, value in figures(counts).items():
-            writer.add_scalar(f"{module.label}/{stage}/calls/{name}", value, step)
+        tag = f"{module.label}/{stage}/calls"
+        values = {f"{tag}/{name}": value for name, value in figures(counts).items()}
         run = module.rollout_settings.recording.run
         for account in module.executor.ledger.accounts():
             if account.run == run:
-                tag = f"{module.label}/spent_usd/{account.phase}"
-                writer.add_scalar(tag, dollars(account.committed), step)
+                values[f"{module.label}/spent_usd/{account.phase}"] = dollars(account.committed)
+        log_scalars(trainer, values, step)
 
 
 def figures(counts: AttemptCounts) -> dict[str, float]:

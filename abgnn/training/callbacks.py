@@ -1,10 +1,9 @@
-"""Callbacks that report a training run: figures for TensorBoard, a table before and after."""
+"""Callbacks that report a training run: figures for its loggers, a table before and after."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -15,16 +14,18 @@ from abgnn.models.decision import Decision
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.plots.frontier import draw_plan
+from abgnn.plots.loggers import log_figure
 from abgnn.training.evaluate import evaluate
-from abgnn.training.module import RolloutModule, module_of, writer_of
+from abgnn.training.module import RolloutModule, module_of
 from abgnn.training.rows_table import rows_table, write_rows
-
-if TYPE_CHECKING:
-    pass
+from abgnn.training.run_log import log_scalars, run_folder, writer_of
 
 
 class PolicyFigures(Callback):
-    """Pools, backbones, kept agents and one sampled plan in TensorBoard, and hyperparameters.
+    """Shares of pools and backbones, kept agents, one sampled plan, and hyperparameters.
+
+    Any logger gets the numbers; the plan as a picture TensorBoard, W&B and MLflow; histograms
+    TensorBoard.
 
     Args:
         every_n_steps: training steps between figures.
@@ -46,21 +47,25 @@ class PolicyFigures(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        writer, module = writer_of(trainer), module_of(pl_module)
-        if writer is None or trainer.global_step % self.every_n_steps:
+        if not trainer.loggers or trainer.global_step % self.every_n_steps:
             return
-        decision, step, tag = module.decision, trainer.global_step, f"{module.label}/train"
+        module, step, writer = module_of(pl_module), trainer.global_step, writer_of(trainer)
+        decision, tag = module.decision, f"{module.label}/train"
+        shares: dict[str, float] = {}
+        kept = torch.tensor([len(o.plan.agents) for o in module.outcomes])
         if isinstance(decision, Decision):
             pools = torch.bincount(decision.pool, minlength=module.mas.table.member.size(0))
-            writer.add_histogram(f"{tag}/pool", decision.pool, step)
             for p, count in enumerate(pools.tolist()):
-                writer.add_scalar(f"{tag}/pool_share/{p}", count / len(decision.pool), step)
+                shares[f"{tag}/pool_share/{p}"] = count / len(decision.pool)
         played = Counter(a.backbone for o in module.outcomes for a in o.plan.agents)
         for name in module.mas.catalogue.names:
-            writer.add_scalar(f"{tag}/backbone_share/{name}", played[name] / played.total(), step)
-        kept = [len(o.plan.agents) for o in module.outcomes]
-        writer.add_histogram(f"{tag}/kept_agents", torch.tensor(kept), step)
-        writer.add_figure(f"{tag}/sampled_plan", self._plan(module), step)
+            shares[f"{tag}/backbone_share/{name}"] = played[name] / played.total()
+        log_scalars(trainer, shares, step)
+        if writer is not None:
+            writer.add_histogram(f"{tag}/kept_agents", kept, step)
+            if isinstance(decision, Decision):
+                writer.add_histogram(f"{tag}/pool", decision.pool, step)
+        log_figure(trainer.loggers, f"{tag}/sampled_plan", self._plan(module), step)
 
     @staticmethod
     def _plan(module: RolloutModule) -> Any:
@@ -107,8 +112,9 @@ class HeldOutTable(Callback):
         )
         if self.show:
             make_console().print(table)
-        if trainer.loggers and trainer.log_dir:  # a run without a logger has no folder
-            write_rows(self.rows, Path(trainer.log_dir) / "held_out.csv", label=module.label)
+        folder = run_folder(trainer)
+        if folder is not None:
+            write_rows(self.rows, folder / "held_out.csv", label=module.label)
 
     def _add(self, trainer: Trainer, module: RolloutModule, name: str, policy: Policy) -> None:
         queries = trainer.datamodule.queries(self.split)  # type: ignore[attr-defined]

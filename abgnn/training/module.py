@@ -5,12 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from abgnn.data.outcome import Outcome
@@ -25,9 +22,7 @@ from abgnn.rollout.clients.base import Client
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import RolloutSettings
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from abgnn.training.run_log import run_folder
 
 
 class RolloutModule(LightningModule):
@@ -137,11 +132,11 @@ class RolloutModule(LightningModule):
         live = any(self.client.endpoint(backbone) for backbone in self.mas.catalogue)
         if self.rollout_settings.trace or not live or not self.trainer.loggers:
             return self.rollout_settings
-        folder = self.trainer.log_dir
+        folder = run_folder(self.trainer)
         if folder is None:
             return self.rollout_settings
         rank = f"-rank{self.global_rank}" if self.trainer.world_size > 1 else ""
-        path = Path(folder) / f"trace{rank}.jsonl"
+        path = folder / f"trace{rank}.jsonl"
         return replace(self.rollout_settings, trace=str(path))
 
     def _task(self) -> Task:
@@ -155,9 +150,3 @@ def module_of(module: LightningModule) -> RolloutModule:
     """The `RolloutModule` that a callback is used with."""
     assert isinstance(module, RolloutModule), "these callbacks belong to modules with rollouts"
     return module
-
-
-def writer_of(trainer: Trainer) -> SummaryWriter | None:
-    """TensorBoard's writer of a run, or None."""
-    loggers = [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)]
-    return loggers[0].experiment if loggers else None

@@ -1,4 +1,4 @@
-"""`PlannerFigures`: profiles, the planner's beliefs and the run's result in TensorBoard."""
+"""`PlannerFigures`: profiles, the planner's beliefs and the run's result, in its loggers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from abgnn.planning.belief_table import BeliefTable
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.validation import foretold
 from abgnn.plots.beliefs import beliefs_figure
+from abgnn.plots.loggers import log_figure
 from abgnn.plots.reliability import reliability_figure
 from abgnn.training.callbacks import HeldOutTable
-from abgnn.training.module import RolloutModule, module_of, writer_of
+from abgnn.training.module import RolloutModule, module_of
+from abgnn.training.run_log import log_scalars, writer_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -26,7 +28,8 @@ MEASURES = {"performance": "accuracy", "cost_usd": "usd", "latency_s": "seconds"
 
 
 class PlannerFigures(Callback):
-    """Profiles and roles in the projector; the run's result beside its settings (HPARAMS).
+    """Profiles and roles in TensorBoard's projector; the run's result, beside its settings there
+    (HPARAMS), a metric in other loggers.
 
     With a calibration also its outcome model's beliefs about every backbone, and its reliability:
     predicted P(right) of the observed calls, each by a model that has not seen its question,
@@ -47,22 +50,24 @@ class PlannerFigures(Callback):
         self.calibration = None if calibration is None else Calibration.load(calibration)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        writer = writer_of(trainer)
-        if writer is None or not trainer.is_global_zero:
+        if not trainer.loggers or not trainer.is_global_zero:
             return
-        module = module_of(pl_module)
-        self._embeddings(writer, module)
+        writer, module = writer_of(trainer), module_of(pl_module)
+        if writer is not None:
+            self._embeddings(writer, module)
         calibration = self.calibration or _teachers_calibration(module)
         if calibration is not None:
-            draw_calibration(writer, calibration, trainer.global_step)
+            draw_calibration(trainer, calibration)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after `HeldOutTable`, whose last rows are made when training ends."""
         label = module_of(pl_module).label
         metrics = {f"{label}/held_out/{n}": v for n, v in held_out(trainer, label).items()}
-        for logger in trainer.loggers:
-            if metrics and isinstance(logger, TensorBoardLogger):
+        for logger in trainer.loggers if metrics else ():
+            if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(dict(logger.hparams), metrics, step=trainer.global_step)
+            else:
+                logger.log_metrics(metrics, trainer.global_step)
 
     @staticmethod
     def _embeddings(writer: SummaryWriter, module: RolloutModule) -> None:
@@ -78,18 +83,20 @@ def _teachers_calibration(module: RolloutModule) -> Calibration | None:
     return Calibration.load(path) if path is not None and Path(path).exists() else None
 
 
-def draw_calibration(writer: SummaryWriter, calibration: Calibration, step: int) -> None:
+def draw_calibration(trainer: Trainer, calibration: Calibration) -> None:
     """BeliefTable; reliability and ECE if two questions or more were asked."""
     tag, observed = f"{calibration.label}/planner", calibration.observed
-    writer.add_figure(f"{tag}/beliefs", beliefs_figure(BeliefTable.of(calibration)), step)
+    loggers, step = trainer.loggers, trainer.global_step
+    log_figure(loggers, f"{tag}/beliefs", beliefs_figure(BeliefTable.of(calibration)), step)
     if len(np.unique(observed.query)) < 2:
         return
     predicted = foretold(calibration)
     figure = reliability_figure(
         predicted, observed.right, predicted="predicted P(right)", observed="share of calls right"
     )
-    writer.add_figure(f"{tag}/reliability", figure, step)
-    writer.add_scalar(f"{tag}/ece", expected_calibration_error(predicted, observed.right), step)
+    log_figure(loggers, f"{tag}/reliability", figure, step)
+    error = expected_calibration_error(predicted, observed.right)
+    log_scalars(trainer, {f"{tag}/ece": error}, step)
 
 
 def held_out(trainer: Trainer, label: str) -> dict[str, float]:

@@ -114,7 +114,7 @@ def work(url: str, policy: str) -> None:
     from abgnn.rollout import OpenAIClient
     from abgnn.serve.http.app import Service
     from abgnn.serve.http.server import listen, serve
-    from abgnn.serve.sources import PolicySource
+    from abgnn.serve.policy_source import PolicySource
     from abgnn.serve.system import System
 
     mas = BaseMAS("general", encoder="offline", n_pools=1).with_catalogue(catalogue(url))
