@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abgnn.errors import ConfigError
+from abgnn.rollout.ledger.postgres_batches import BATCHES
 from abgnn.rollout.ledger.postgres_limits import FUNCTION as LIMITS
 from abgnn.rollout.ledger.postgres_schema import FUNCTIONS, LAYOUT, TABLES
 from abgnn.rollout.ledger.postgres_url import check_url, schema_of, shown
@@ -96,7 +97,7 @@ def _check(db: Connection[Any], url: str, schema: str, readonly: bool) -> None:
             if readonly:
                 raise refusal(url, "an existing recording")
             db.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            db.execute(TABLES + FUNCTIONS + LIMITS)
+            db.execute(TABLES + FUNCTIONS + BATCHES + LIMITS)
             db.execute("INSERT INTO layout VALUES ('abgnn', %s)", (LAYOUT,))
             return
         if "layout" not in tables:

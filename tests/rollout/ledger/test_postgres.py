@@ -223,7 +223,7 @@ def test_databases_that_are_no_recording(postgres: Postgres) -> None:
     place, foreign = new_schema(postgres), new_schema(postgres)
     place.open().close()
     place.change("UPDATE layout SET number = number + 1")
-    with pytest.raises(ConfigError, match="layout 2, of another version"):
+    with pytest.raises(ConfigError, match="layout 3, of another version"):
         place.open()
     with open_database(foreign.path) as db:
         db.execute("DROP TABLE layout CASCADE")
