@@ -78,7 +78,9 @@ class PostgresEngine:
         operation.until = time.monotonic() + self.patience_s
         with self._lock:
             self._asked.append(operation)
-        self._rouse()
+            first = len(self._asked) == 1  # else the thread has not come back to them yet
+        if first:
+            self._rouse()
         return operation
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ _CALLER = attrgetter(
     "key", "attempt",
 )  # fmt: skip
 _USAGE = attrgetter("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+_PLACE = {"text": "%b", "bytea": "%b"}  # texts go as they are: else each quote would be escaped
 Row = Sequence[Any]
 
 
@@ -37,7 +38,7 @@ class Form:
     @classmethod
     def of(cls, place: int, function: str, types: str) -> Form:
         """A function that takes each column as an array and returns a row for each row."""
-        arrays = ", ".join(f"%s::{kind}[]" for kind in types.split())
+        arrays = ", ".join(f"{_PLACE.get(kind, '%s')}::{kind}[]" for kind in types.split())
         return cls(place, f"SELECT * FROM {function}({arrays})", together=True)
 
 
@@ -49,7 +50,7 @@ LOOKUP = Form(
     4,
     """SELECT r.text, r.raw, r.prompt_tokens, r.completion_tokens, r.cached_tokens,
     r.reasoning_tokens, r.service_time, r.retry_time, r.finish, r.error, r.message, r.status
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked(key, n)
+    FROM unnest(%b::text[]) WITH ORDINALITY AS asked(key, n)
     LEFT JOIN responses AS r ON r.key = asked.key ORDER BY asked.n""",
     together=True,
 )
