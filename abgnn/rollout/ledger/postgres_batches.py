@@ -55,18 +55,21 @@ BEGIN
     IF EXISTS (SELECT 1 FROM attempts WHERE id = ANY (ids))
         OR EXISTS (SELECT 1 FROM waiters WHERE run = ANY (runs_))
         OR (cardinality(alone_keys) > 0 AND (
-            EXISTS (SELECT 1 FROM attempts WHERE key = ANY (alone_keys) AND state = 'open' AND alone)
+            EXISTS (SELECT 1 FROM attempts
+                WHERE key = ANY (alone_keys) AND state = 'open' AND alone)
             OR EXISTS (SELECT 1 FROM responses WHERE key = ANY (alone_keys) AND error IS NULL)))
         OR EXISTS (SELECT 1 FROM (SELECT r, sum(pusd) AS more, min(cap) AS cap
                 FROM unnest(runs_, pusds, run_caps) AS t(r, pusd, cap) GROUP BY r) AS g
             WHERE more + (SELECT coalesce(sum(spent + uncertain + lost + reserved), 0)
                 FROM accounts WHERE run = r) > cap)
         OR EXISTS (SELECT 1 FROM (SELECT r, p, sum(pusd) AS more, min(cap) AS cap
-                FROM unnest(runs_, phases, pusds, phase_caps) AS t(r, p, pusd, cap) GROUP BY r, p) AS g
+                FROM unnest(runs_, phases, pusds, phase_caps) AS t(r, p, pusd, cap)
+                GROUP BY r, p) AS g
             WHERE more + (SELECT coalesce(sum(spent + uncertain + lost + reserved), 0)
                 FROM accounts WHERE run = r AND phase = p) > cap)
     THEN
-        RETURN QUERY SELECT reserve({", ".join(f"a{i}" for i in range(19))}) FROM {_rows(_RESERVED)};
+        RETURN QUERY SELECT reserve({", ".join(f"a{i}" for i in range(19))})
+            FROM {_rows(_RESERVED)};
         RETURN;
     END IF;
     WITH opened AS (
