@@ -82,13 +82,13 @@ BEGIN
         INSERT INTO accounts (run, phase, reserved)
         SELECT run, phase, sum(reserved) FROM opened GROUP BY run, phase
         ON CONFLICT (run, phase) DO UPDATE SET reserved = accounts.reserved + excluded.reserved
-    ) SELECT array_agg(id) INTO done FROM opened;
+    ) SELECT coalesce(array_agg(id), '{{}}') INTO done FROM opened;
     IF cardinality(done) = n THEN
         RETURN QUERY SELECT unnest(ids);
         RETURN;
     END IF;
-    UPDATE attempts SET awaited = true  -- another host's have just begun
-        WHERE key = ANY (alone_keys) AND state = 'open' AND alone AND id <> ALL (ids);
+    UPDATE attempts SET awaited = true FROM unnest(ids, keys) AS t(i, k)  -- those have just begun
+        WHERE key = k AND state = 'open' AND alone AND i <> ALL (done);
     RETURN QUERY SELECT CASE WHEN i = ANY (done) THEN i ELSE 0 END
         FROM unnest(ids) WITH ORDINALITY AS t(i, place) ORDER BY place;
 END $$;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from abgnn.errors import ConfigError
 from abgnn.rollout.ledger.postgres_batches import BATCHES
 from abgnn.rollout.ledger.postgres_limits import FUNCTION as LIMITS
-from abgnn.rollout.ledger.postgres_schema import FUNCTIONS, LAYOUT, TABLES
+from abgnn.rollout.ledger.postgres_schema import FUNCTIONS, LAYOUT, TABLES, UPGRADE
 from abgnn.rollout.ledger.postgres_url import check_url, schema_of, shown
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ def _check(db: Connection[Any], url: str, schema: str, readonly: bool) -> None:
             allowed = f"a schema {schema} of abgnn's own; this one holds other tables"
             raise refusal(url, allowed)
         [(application, layout)] = db.execute("SELECT application, number FROM layout").fetchall()
+        if (application, layout) == ("abgnn", 1) and not readonly:
+            db.execute(UPGRADE + FUNCTIONS + BATCHES + LIMITS)
+            db.execute("UPDATE layout SET number = %s", (LAYOUT,))
+            return
         if application != "abgnn" or layout != LAYOUT:
             made = f"this one has layout {layout}, of another version of abgnn"
             raise refusal(url, f"a recording of layout {LAYOUT}; {made}")

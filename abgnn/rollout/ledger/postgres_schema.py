@@ -10,6 +10,18 @@ from __future__ import annotations
 
 LAYOUT = 2
 
+UPGRADE = """  -- from layout 1, of before 0.1.0: its functions go, to be made anew
+ALTER TABLE accounts DROP CONSTRAINT accounts_run_fkey;
+CREATE TABLE waiters (run text, owner text, age bigint NOT NULL, PRIMARY KEY (run, owner));
+DO $$ DECLARE f regprocedure; BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+        AND proname = ANY ('{now_s,channel,lock_runs,beat,fits,reserve,book,record,settle,release,
+            lose,owners_under_way,filled,lease,settle_all,reserve_all,older_waits,leave}') LOOP
+        EXECUTE 'DROP FUNCTION ' || f;
+    END LOOP;
+END $$;
+"""
+
 TABLES = """
 CREATE TABLE layout (application text NOT NULL, number int NOT NULL);
 CREATE TABLE responses (
