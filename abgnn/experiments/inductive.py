@@ -27,6 +27,7 @@ from abgnn.models.policy import Policy
 from abgnn.planning.calibration import Calibration
 from abgnn.pools.estimates import expected_accuracy
 from abgnn.rollout.in_flight import OnOutcome
+from abgnn.rollout.telemetry.switch import set_up
 from abgnn.training.call_budget import CallBudget
 from abgnn.training.evaluate import evaluate
 
@@ -213,6 +214,7 @@ def _policies(job: SeedJob, pay: OnOutcome) -> tuple[Experiment, list[tuple[str,
     first, policies = job.training[0], []
     experiment = build(first.configs, [*first.overrides, *QUIET])
     experiment.model.on_outcome = pay
+    set_up(experiment.model.rollout_settings.telemetry)
     if job.checkpoints:
         return experiment, [(Path(c).stem, from_checkpoint(c).policy) for c in job.checkpoints]
     for point in job.training:

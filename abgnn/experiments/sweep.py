@@ -26,6 +26,7 @@ from abgnn.models.fixed import FixedGraph, RandomGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.plots.frontier import draw_frontiers
+from abgnn.rollout.telemetry.switch import set_up
 from abgnn.training.callbacks import HeldOutTable
 from abgnn.training.evaluate import evaluate
 from abgnn.training.rows_table import rows_table, write_rows
@@ -140,7 +141,9 @@ def point_experiment(
 ) -> Experiment:
     """The experiment of a variant at an operating point, which are numbered from 1."""
     point = sweep.points[number - 1].overrides()
-    return build(sweep.fit, [*_PLAIN, *sweep.variants[name], *point, *overrides])
+    experiment = build(sweep.fit, [*_PLAIN, *sweep.variants[name], *point, *overrides])
+    set_up(experiment.model.rollout_settings.telemetry)
+    return experiment
 
 
 def trained_rows(experiment: Experiment, sweep: Sweep, number: int) -> tuple[Row, Row]:

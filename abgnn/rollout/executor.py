@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ class Executor:
         self._tools = Toolbox(settings, self.ledger)
         self._loop = EventLoopThread()
         self._scorer = None if task is None else Scorer(task)
-        self._ages = count()
+        self._age = 0
         self._closed = False
         if task is not None:
             client.bind(task)
@@ -278,7 +278,8 @@ class Executor:
     def _rollout(self, plan: Plan, context: RunContext, sample: int) -> Rollout:
         steps = schedule(plan)
         check_plan(plan, self._backbones, self.framework, self._tools)
-        return Rollout(plan, self._driver(plan, steps), context, sample, next(self._ages))
+        self._age = max(self._age + 1, time.time_ns())
+        return Rollout(plan, self._driver(plan, steps), context, sample, self._age)
 
     def _driver(self, plan: Plan, steps: tuple[Step, ...]) -> Driver:
         """The driver: the plan's program, the framework, or the plan's graph."""

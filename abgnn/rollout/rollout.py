@@ -69,7 +69,7 @@ class Rollout:
         driver: makes the plan's calls and returns the answer to the question, or None.
         context: gateway, tools, backbones, phase.
         sample: which of the K rollouts of the query.
-        age: its place among all rollouts; where calls wait, the lowest goes first.
+        age: when it began, in ns, no two the same; where calls wait, the lowest goes first.
     """
 
     def __init__(

@@ -31,6 +31,7 @@ from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.compare.sampled import sampled_policies
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.policy import Policy
+from abgnn.rollout.telemetry.switch import set_up
 from abgnn.training.call_budget import CallBudget
 from abgnn.training.evaluate import evaluate
 
@@ -125,6 +126,7 @@ def run_job(job: Job) -> Result:
         asked.add(outcome.plan.query.id)
 
     experiment.model.on_outcome = watch
+    set_up(experiment.model.rollout_settings.telemetry)
     calls, policies = _policies(experiment, job)
     questions = len(asked) if calls else 0  # oracles have looked at those that judge
     rows, by_query = zip(*_evaluated(experiment, job, policies), strict=True)

@@ -16,6 +16,7 @@ from abgnn.experiments.jobs.scheduler import Failed, J, R, Scheduler, check_caps
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.in_flight import OnOutcome
 from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.telemetry.switch import set_up
 
 if TYPE_CHECKING:  # PyTorch: not where a plan is certified
     from abgnn.training.module import RolloutModule
@@ -136,6 +137,7 @@ def executor_of(model: RolloutModule, data: Task, blocks: Blocks | None) -> Exec
 
 def _executed(opened: Callable[[], Executor], block: Block) -> list[Outcome]:
     with opened() as executor:
+        set_up(executor.settings.telemetry)  # the job's process has no providers of the command's
         executor.check(block.plans)
         return executor.run(block.plans, block.samples, score=block.score, phase=block.phase)
 

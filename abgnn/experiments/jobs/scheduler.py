@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from abgnn.errors import ConfigError
 from abgnn.rollout.settings import RolloutSettings
+from abgnn.rollout.telemetry.switch import send_now
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -49,11 +50,13 @@ class Scheduler(Protocol):
 
 
 def attempt(function: Callable[[J], R], job: J) -> R | Failed:
-    """A job's result, or its error message."""
+    """A job's result, or its error message; its spans are sent before its process may end."""
     try:
         return function(job)
     except Exception as bug:  # other jobs go on, and not every exception can be pickled
         return Failed(f"{type(bug).__name__}: {bug}")
+    finally:
+        send_now()
 
 
 def check_shared(settings: RolloutSettings, hosts: int) -> None:

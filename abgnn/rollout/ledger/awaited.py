@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from abgnn.rollout.ledger.base import Attempt, Caller, Ledger, Limits, Response
@@ -28,7 +29,13 @@ class RemoteLedger(Protocol):
 
     def looking_up(self, key: str) -> Future[Response | None]: ...
     def reserving(
-        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+        self,
+        caller: Caller,
+        pusd: int,
+        limits: Limits,
+        *,
+        alone: bool = False,
+        age: int | None = None,
     ) -> Future[int | None]: ...
     def settling(
         self, ticket: int, attempt: Attempt, response: Response | None, request: str | None
@@ -37,6 +44,7 @@ class RemoteLedger(Protocol):
         self, caller: Caller, attempt: Attempt, response: Response | None, request: str | None
     ) -> Future[None]: ...
     def calling_off(self, ticket: int) -> Future[None]: ...
+    def leaving(self, run: str, age: int) -> Future[None]: ...
     def leasing(self, wish: Wish) -> Future[Grant]: ...
     def when_freed(self, freed: Callable[[], None]) -> None: ...
 
@@ -61,17 +69,32 @@ class AwaitedLedger:
         return await asyncio.wrap_future(self._remote.looking_up(key))
 
     async def reserve(
-        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+        self,
+        caller: Caller,
+        pusd: int,
+        limits: Limits,
+        *,
+        alone: bool = False,
+        age: int | None = None,
     ) -> int | None:
-        """See `Ledger.reserve`; cancelled, an attempt that was opened meanwhile is withdrawn."""
+        """See `Ledger.reserve`; cancelled, an attempt that was opened meanwhile is withdrawn.
+
+        With `age`, when its rollout began in ns, None also while one that began earlier waits for
+        money of this run in another process, on any host; see `leave`.
+        """
         if self._remote is None:
             return self.ledger.reserve(caller, pusd, limits, alone=alone)
-        asked = self._remote.reserving(caller, pusd, limits, alone=alone)
+        asked = self._remote.reserving(caller, pusd, limits, alone=alone, age=age)
         try:
             return await asyncio.wrap_future(asked)
         except asyncio.CancelledError:
-            asked.add_done_callback(self._withdraw)
+            asked.add_done_callback(partial(self._withdraw, caller.run, age))
             raise
+
+    def leave(self, run: str, age: int) -> None:
+        """A rollout that was refused waits for money no more: others need not wait for it."""
+        if self._remote is not None:
+            self._remote.leaving(run, age)
 
     async def hopeless(self, caller: Caller, pusd: int, limits: Limits) -> bool:
         """See `Ledger.hopeless`."""
@@ -111,28 +134,26 @@ class AwaitedLedger:
         return await asyncio.wrap_future(self._remote.leasing(wish))
 
     async def change(self, woken: asyncio.Event | None = None) -> None:
-        """Wait until other processes may have freed money or recorded an answer, or `woken`."""
-        if self._remote is None:
-            if woken is None:
-                await asyncio.sleep(_POLL_S)
-                return
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(woken.wait(), _POLL_S)
-            return
+        """Wait until other processes may have freed money or recorded an answer, or `woken`.
+
+        By `asyncio.wait`: `wait_for` drops a cancellation that comes in the same moment.
+        """
         freed = self._freed()
         waits: list[asyncio.Future[Any]] = [freed]
         if woken is not None:
             waits.append(asyncio.ensure_future(woken.wait()))
+        seconds = _POLL_S if self._remote is None else _REMOTE_S
         try:
-            await asyncio.wait(waits, timeout=_REMOTE_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiting.discard(freed)
             for wait in waits:
                 wait.cancel()
 
     def _freed(self) -> asyncio.Future[None]:
-        """Done when the ledger tells that something came free."""
-        assert self._remote is not None
+        """Done when the ledger tells that something came free; a file tells nothing."""
+        if self._remote is None:
+            return asyncio.get_running_loop().create_future()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._remote.when_freed(self._rouse)
@@ -152,11 +173,15 @@ class AwaitedLedger:
                 future.set_result(None)
         self._waiting.clear()
 
-    def _withdraw(self, asked: Future[int | None]) -> None:
-        """In the ledger's thread: nobody waits for the ticket any more."""
-        if not asked.cancelled() and asked.exception() is None and (ticket := asked.result()):
-            assert self._remote is not None
+    def _withdraw(self, run: str, age: int | None, asked: Future[int | None]) -> None:
+        """In the ledger's thread: nobody waits for the ticket, or for its turn, any more."""
+        if asked.cancelled() or asked.exception() is not None:
+            return
+        assert self._remote is not None
+        if ticket := asked.result():
             self._remote.calling_off(ticket)
+        elif age is not None:
+            self._remote.leaving(run, age)
 
 
 async def booked(pending: Future[None] | None) -> None:

@@ -72,12 +72,19 @@ class PostgresLedger:
         return self._ask(operations.lookup(key))
 
     def reserving(
-        self, caller: Caller, pusd: int, limits: Limits, *, alone: bool = False
+        self,
+        caller: Caller,
+        pusd: int,
+        limits: Limits,
+        *,
+        alone: bool = False,
+        age: int | None = None,
     ) -> Future[int | None]:
-        """See `reserve`."""
+        """See `reserve`; with `age`, by this host's clock, see `AwaitedLedger.reserve`."""
         self._writes()
         ticket, engine = _drawn(), self._ready()
-        asked = operations.reserve(ticket, caller, engine.owner, pusd, limits, alone)
+        age = None if age is None else age + engine.ahead_ns
+        asked = operations.reserve(ticket, caller, engine.owner, pusd, limits, alone, age)
         assert asked.run is not None
         self._runs[ticket] = asked.run
         future = engine.ask(asked).future
@@ -104,6 +111,11 @@ class PostgresLedger:
         """See `release`."""
         self._writes()
         return self._ask(operations.release(ticket, self._run_of(ticket)))
+
+    def leaving(self, run: str, age: int) -> Future[None]:
+        """A rollout of that age waits for money no more."""
+        engine = self._ready()
+        return engine.ask(operations.leave(run, engine.owner, age + engine.ahead_ns)).future
 
     def losing_hope(self, caller: Caller, pusd: int, limits: Limits) -> Future[bool]:
         """See `hopeless`; orphans are not looked for."""

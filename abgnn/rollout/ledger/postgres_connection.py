@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abgnn.errors import ConfigError
+from abgnn.rollout.ledger.postgres_batches import BATCHES
 from abgnn.rollout.ledger.postgres_limits import FUNCTION as LIMITS
-from abgnn.rollout.ledger.postgres_schema import FUNCTIONS, LAYOUT, TABLES
+from abgnn.rollout.ledger.postgres_schema import FUNCTIONS, LAYOUT, TABLES, UPGRADE
 from abgnn.rollout.ledger.postgres_url import check_url, schema_of, shown
 
 if TYPE_CHECKING:
@@ -96,13 +97,17 @@ def _check(db: Connection[Any], url: str, schema: str, readonly: bool) -> None:
             if readonly:
                 raise refusal(url, "an existing recording")
             db.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            db.execute(TABLES + FUNCTIONS + LIMITS)
+            db.execute(TABLES + FUNCTIONS + BATCHES + LIMITS)
             db.execute("INSERT INTO layout VALUES ('abgnn', %s)", (LAYOUT,))
             return
         if "layout" not in tables:
             allowed = f"a schema {schema} of abgnn's own; this one holds other tables"
             raise refusal(url, allowed)
         [(application, layout)] = db.execute("SELECT application, number FROM layout").fetchall()
+        if (application, layout) == ("abgnn", 1) and not readonly:
+            db.execute(UPGRADE + FUNCTIONS + BATCHES + LIMITS)
+            db.execute("UPDATE layout SET number = %s", (LAYOUT,))
+            return
         if application != "abgnn" or layout != LAYOUT:
             made = f"this one has layout {layout}, of another version of abgnn"
             raise refusal(url, f"a recording of layout {LAYOUT}; {made}")

@@ -63,8 +63,11 @@ class PostgresEngine:
         os.set_blocking(self._knock, False)
         self._unbooked = Unbooked(folder_of(url))
         self._next_beat, self._failures, self._ending = 0.0, 0, False
+        self.ahead_ns = 0  # of the database's clock over this host's
         if not readonly:
-            self._listen()
+            began = time.time_ns()
+            self._prepare()
+            self.ahead_ns = round(self._beat() * 1e9) - (began + time.time_ns()) // 2
             self._adopt()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
@@ -75,7 +78,9 @@ class PostgresEngine:
         operation.until = time.monotonic() + self.patience_s
         with self._lock:
             self._asked.append(operation)
-        self._rouse()
+            first = len(self._asked) == 1  # else the thread has not come back to them yet
+        if first:
+            self._rouse()
         return operation
 
     def close(self) -> None:
@@ -111,10 +116,9 @@ class PostgresEngine:
         if self._db is None:
             self._db = open_database(self.url, readonly=self.readonly, again=True)
             if not self.readonly:
-                self._listen()
+                self._prepare()
         if not self.readonly and time.monotonic() >= self._next_beat:
-            self._db.execute("SELECT beat(%s, %s)", (self.owner, self.lease_s))
-            self._next_beat = time.monotonic() + self.lease_s / 4
+            self._beat()
         if batch:
             self._carry_out(self._db, batch)
         if any(True for _ in self._db.notifies(timeout=0)):
@@ -222,9 +226,20 @@ class PostgresEngine:
         except BlockingIOError:  # it is full: the thread will wake
             return
 
-    def _listen(self) -> None:
+    def _prepare(self) -> None:
+        """Be told what comes free; go by indices, though plans are kept from when all was empty."""
         assert self._db is not None
         self._db.execute(f"LISTEN abgnn_{schema_of(self.url)}")
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            self._db.execute(f"SET enable_{way} TO off")
+
+    def _beat(self) -> float:
+        """Say that the owner lives; seconds by the database's clock."""
+        assert self._db is not None
+        row = self._db.execute("SELECT beat(%s, %s)", (self.owner, self.lease_s)).fetchone()
+        self._next_beat = time.monotonic() + self.lease_s / 4
+        assert row is not None
+        return float(row[0])
 
     def _adopt(self) -> None:
         """Book what processes that died left on this machine."""

@@ -10,12 +10,14 @@ from typing import Any
 
 from abgnn.data.backbone import Usage
 from abgnn.rollout.ledger.base import Account, Attempt, Caller, Limits, Response
+from abgnn.rollout.ledger.postgres_batches import reserved_types, settled_types
 
 _CALLER = attrgetter(
     "run", "phase", "query", "sample", "round", "agent", "turn", "role", "backbone", "model",
     "key", "attempt",
 )  # fmt: skip
 _USAGE = attrgetter("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+_PLACE = {"text": "%b", "bytea": "%b"}  # texts go as they are: else each quote would be escaped
 Row = Sequence[Any]
 
 
@@ -34,35 +36,21 @@ class Form:
     together: bool = False
 
     @classmethod
-    def of(cls, place: int, call: str, types: str) -> Form:
-        """A function that is called once for each row; its columns are `a0`, `a1`, …"""
-        columns = types.split()
-        names = ", ".join(f"a{i}" for i in range(len(columns)))
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns)
-        call = call.replace("*", names)
-        return cls(place, f"SELECT {call} FROM unnest({arrays}) AS t({names})", together=True)
+    def of(cls, place: int, function: str, types: str) -> Form:
+        """A function that takes each column as an array and returns a row for each row."""
+        arrays = ", ".join(f"{_PLACE.get(kind, '%s')}::{kind}[]" for kind in types.split())
+        return cls(place, f"SELECT * FROM {function}({arrays})", together=True)
 
 
-_USED = "bigint bigint bigint bigint"
-SETTLE = Form.of(
-    1,
-    f"""settle(a0, a1, ARRAY[a2, a3, a4, a5], {", ".join(f"a{i}" for i in range(6, 15))},
-    ARRAY[a15, a16, a17, a18], {", ".join(f"a{i}" for i in range(19, 25))})""",
-    f"bigint bigint {_USED} bigint boolean float8 float8 text boolean text text bytea {_USED} "
-    "float8 float8 text text text int",
-)
-RELEASE = Form.of(2, "release(*)", "bigint")
-RESERVE = Form.of(
-    3,
-    "reserve(*)",
-    "bigint text text text bigint int int int text text text text int text bigint bigint bigint "
-    "boolean",
-)
+SETTLE = Form.of(1, "settle_all", settled_types())
+RELEASE = Form(2, "SELECT release(a) FROM unnest(%s::bigint[]) AS t(a)", together=True)
+LEAVE = Form(2, "SELECT leave(%s, %s, %s)")
+RESERVE = Form.of(3, "reserve_all", reserved_types())
 LOOKUP = Form(
     4,
     """SELECT r.text, r.raw, r.prompt_tokens, r.completion_tokens, r.cached_tokens,
     r.reasoning_tokens, r.service_time, r.retry_time, r.finish, r.error, r.message, r.status
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked(key, n)
+    FROM unnest(%b::text[]) WITH ORDINALITY AS asked(key, n)
     LEFT JOIN responses AS r ON r.key = asked.key ORDER BY asked.n""",
     together=True,
 )
@@ -119,12 +107,26 @@ def lookup(key: str) -> Operation:
 
 
 def reserve(
-    ticket: int, caller: Caller, owner: str, pusd: int, limits: Limits, alone: bool
+    ticket: int,
+    caller: Caller,
+    owner: str,
+    pusd: int,
+    limits: Limits,
+    alone: bool,
+    age: int | None = None,
 ) -> Operation:
-    """An attempt under `ticket`; result: that, 0 (under way elsewhere) or None (a cap)."""
+    """An attempt under `ticket`; result: that, 0 (under way elsewhere) or None (a cap).
+
+    `age`: when its rollout began, in ns of the database's clock, if it waits for its turn.
+    """
     who = [clean(part) if type(part) is str else part for part in _CALLER(caller)]
-    row = (ticket, *who, owner, pusd, limits.run, limits.phase, alone)
+    row = (ticket, *who, owner, pusd, limits.run, limits.phase, alone, age)
     return Operation(RESERVE, row, _first, run=who[0])
+
+
+def leave(run: str, owner: str, age: int) -> Operation:
+    """A rollout waits for money no more."""
+    return Operation(LEAVE, (clean(run), owner, age), _first, run=clean(run))
 
 
 def hopeless(caller: Caller, pusd: int, limits: Limits) -> Operation:

@@ -8,7 +8,19 @@ Times are seconds since the epoch by the database's clock; the clocks of hosts a
 
 from __future__ import annotations
 
-LAYOUT = 1
+LAYOUT = 2
+
+UPGRADE = """  -- from layout 1, of before 0.1.0: its functions go, to be made anew
+ALTER TABLE accounts DROP CONSTRAINT accounts_run_fkey;
+CREATE TABLE waiters (run text, owner text, age bigint NOT NULL, PRIMARY KEY (run, owner));
+DO $$ DECLARE f regprocedure; BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+        AND proname = ANY ('{now_s,channel,lock_runs,beat,fits,reserve,book,record,settle,release,
+            lose,owners_under_way,filled,lease,settle_all,reserve_all,older_waits,leave}') LOOP
+        EXECUTE 'DROP FUNCTION ' || f;
+    END LOOP;
+END $$;
+"""
 
 TABLES = """
 CREATE TABLE layout (application text NOT NULL, number int NOT NULL);
@@ -34,10 +46,12 @@ CREATE INDEX open_attempts ON attempts (owner) WHERE state = 'open';
 CREATE UNIQUE INDEX alone_attempts ON attempts (key) WHERE state = 'open' AND alone;
 CREATE TABLE runs (run text PRIMARY KEY, waiting boolean NOT NULL DEFAULT false);
 CREATE TABLE accounts (
-    run text NOT NULL REFERENCES runs, phase text NOT NULL, calls bigint NOT NULL DEFAULT 0,
+    run text NOT NULL, phase text NOT NULL, calls bigint NOT NULL DEFAULT 0,
     spent bigint NOT NULL DEFAULT 0, uncertain bigint NOT NULL DEFAULT 0,
     reserved bigint NOT NULL DEFAULT 0, lost bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (run, phase));
+CREATE TABLE waiters (  -- for money, each process for its oldest rollout: when that began, in ns
+    run text, owner text, age bigint NOT NULL, PRIMARY KEY (run, owner));
 CREATE TABLE owners (owner text PRIMARY KEY, beat float8 NOT NULL, lease float8 NOT NULL);
 CREATE TABLE endpoints (
     endpoint text PRIMARY KEY, requests float8 NOT NULL, tokens float8 NOT NULL,
@@ -46,6 +60,14 @@ CREATE TABLE slots (
     endpoint text REFERENCES endpoints, owner text, held int NOT NULL, wanted int NOT NULL,
     PRIMARY KEY (endpoint, owner));
 """
+
+REPLACED = """ON CONFLICT (key) DO UPDATE SET (model, sample, request, text, raw, prompt_tokens,
+        completion_tokens, cached_tokens, reasoning_tokens, service_time, retry_time, finish,
+        error, message, status, recorded_at) = (excluded.model, excluded.sample,
+        excluded.request, excluded.text, excluded.raw, excluded.prompt_tokens,
+        excluded.completion_tokens, excluded.cached_tokens, excluded.reasoning_tokens,
+        excluded.service_time, excluded.retry_time, excluded.finish, excluded.error,
+        excluded.message, excluded.status, excluded.recorded_at)"""
 
 FUNCTIONS = """
 DO $$ BEGIN  -- half the time of a settlement; a server may be built without it
@@ -67,9 +89,10 @@ BEGIN
     PERFORM 1 FROM runs WHERE run = ANY (names) ORDER BY run FOR UPDATE;
 END $$;
 
-CREATE FUNCTION beat(owner_ text, lease_ float8) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION beat(owner_ text, lease_ float8) RETURNS float8 LANGUAGE sql AS $$
     INSERT INTO owners VALUES (owner_, now_s(), lease_)
-    ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat, lease = excluded.lease $$;
+    ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat, lease = excluded.lease
+    RETURNING beat $$;
 
 -- whether an amount fits beside what is booked, with or without what is under way
 CREATE FUNCTION fits(run_ text, phase_ text, pusd_ bigint, run_cap bigint, phase_cap bigint,
@@ -84,10 +107,28 @@ BEGIN
             FROM accounts WHERE run = run_) AS phases) AS sums);
 END $$;
 
+-- whether a rollout that began earlier waits for money of this run in another living process
+CREATE FUNCTION older_waits(run_ text, owner_ text, age_ bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM waiters AS w JOIN owners AS o ON o.owner = w.owner
+        WHERE w.run = run_ AND w.owner <> owner_ AND w.age < age_ AND o.beat + o.lease >= now_s());
+END $$;
+
+-- a rollout waits no more; who comes after it is told
+CREATE FUNCTION leave(run_ text, owner_ text, age_ bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM waiters WHERE run = run_ AND owner = owner_ AND age = age_;
+    IF FOUND AND EXISTS (SELECT 1 FROM waiters WHERE run = run_) THEN
+        PERFORM pg_notify(channel(), '');
+    END IF;
+END $$;
+
 -- an attempt's ticket; 0: the same call is under way elsewhere, or recorded; NULL: a cap forbids it
 CREATE FUNCTION reserve(id_ bigint, run_ text, phase_ text, query_ text, sample_ bigint,
     round_ int, agent_ int, turn_ int, role_ text, backbone_ text, model_ text, key_ text,
-    attempt_ int, owner_ text, pusd_ bigint, run_cap bigint, phase_cap bigint, alone_ boolean)
+    attempt_ int, owner_ text, pusd_ bigint, run_cap bigint, phase_cap bigint, alone_ boolean,
+    age_ bigint)  -- NULL: waits for nobody, and nobody for it
     RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM attempts WHERE id = id_) THEN
@@ -99,10 +140,17 @@ BEGIN
             RETURN 0;
         END IF;
     END IF;
-    IF NOT (run_cap IS NULL AND phase_cap IS NULL)
-        AND NOT fits(run_, phase_, pusd_, run_cap, phase_cap, true) THEN
-        UPDATE runs SET waiting = true WHERE run = run_ AND NOT waiting;
-        RETURN NULL;
+    IF NOT (run_cap IS NULL AND phase_cap IS NULL) THEN
+        IF (age_ IS NOT NULL AND older_waits(run_, owner_, age_))
+            OR NOT fits(run_, phase_, pusd_, run_cap, phase_cap, true) THEN
+            UPDATE runs SET waiting = true WHERE run = run_ AND NOT waiting;
+            IF age_ IS NOT NULL THEN
+                INSERT INTO waiters AS w VALUES (run_, owner_, age_)
+                    ON CONFLICT (run, owner) DO UPDATE SET age = least(w.age, excluded.age);
+            END IF;
+            RETURN NULL;
+        END IF;
+        PERFORM leave(run_, owner_, age_);
     END IF;
     INSERT INTO attempts (id, run, phase, query, sample, round, agent, turn, role, backbone,
         model, key, attempt, owner, started_at, reserved, alone)
@@ -139,13 +187,7 @@ BEGIN
     INSERT INTO responses SELECT key, model, sample, request_, text_, raw_, usage_[1], usage_[2],
         usage_[3], usage_[4], service_, retry_, finish_, error_, message_, status_, now_s()
         FROM attempts WHERE id = id_ AND mark = mark_
-    ON CONFLICT (key) DO UPDATE SET (model, sample, request, text, raw, prompt_tokens,
-        completion_tokens, cached_tokens, reasoning_tokens, service_time, retry_time, finish,
-        error, message, status, recorded_at) = (excluded.model, excluded.sample,
-        excluded.request, excluded.text, excluded.raw, excluded.prompt_tokens,
-        excluded.completion_tokens, excluded.cached_tokens, excluded.reasoning_tokens,
-        excluded.service_time, excluded.retry_time, excluded.finish, excluded.error,
-        excluded.message, excluded.status, excluded.recorded_at);
+    REPLACED;
 END $$;
 
 -- whether the attempt was under way, or lost; `mark` tells a settlement that is asked again
@@ -156,7 +198,7 @@ CREATE FUNCTION settle(id_ bigint, mark_ bigint, usage_ bigint[], pusd_ bigint,
     RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE taken attempts;
 BEGIN
-    SELECT * INTO taken FROM attempts WHERE id = id_ FOR UPDATE;
+    SELECT * INTO taken FROM attempts WHERE id = id_;  -- the lock on its run is enough
     IF NOT FOUND THEN RETURN false; END IF;
     IF taken.state = 'settled' THEN RETURN taken.mark = mark_; END IF;
     UPDATE attempts SET state = 'settled', mark = mark_, prompt_tokens = usage_[1],
@@ -188,8 +230,11 @@ DECLARE
         WHERE state = 'open' AND owner = ANY (owners_));
     sums record;
     anybody boolean := false;
+    waited boolean;
 BEGIN
     PERFORM lock_runs(theirs);
+    DELETE FROM waiters WHERE owner = ANY (owners_);
+    waited := FOUND;
     FOR sums IN WITH ended AS (UPDATE attempts SET state = 'lost', ended_at = now_s()
             WHERE state = 'open' AND owner = ANY (owners_) AND run = ANY (theirs)
             RETURNING run, phase, reserved, awaited)
@@ -201,13 +246,13 @@ BEGIN
         anybody := anybody OR sums.awaited;
     END LOOP;
     UPDATE runs SET waiting = false WHERE run = ANY (theirs) AND waiting;
-    IF FOUND OR anybody THEN PERFORM pg_notify(channel(), ''); END IF;
+    IF FOUND OR anybody OR waited THEN PERFORM pg_notify(channel(), ''); END IF;
 END $$;
 
--- owners of open attempts, and whether their lease is over
+-- owners of open attempts and waiting rollouts, and whether their lease is over
 CREATE FUNCTION owners_under_way() RETURNS TABLE (name text, over boolean)
     LANGUAGE sql VOLATILE AS $$
     SELECT a.owner, coalesce(o.beat + o.lease < now_s(), true)
-    FROM (SELECT DISTINCT owner FROM attempts WHERE state = 'open') AS a
+    FROM (SELECT owner FROM attempts WHERE state = 'open' UNION SELECT owner FROM waiters) AS a
         LEFT JOIN owners AS o ON o.owner = a.owner $$;
-"""
+""".replace("REPLACED", REPLACED)

@@ -1,9 +1,14 @@
-"""`Admission`: reserves money under caps, the oldest rollout first, so that it can finish."""
+"""`Admission`: reserves money under caps, the oldest rollout first, so that it can finish.
+
+It keeps the line of this process. Where hosts share a database, the first in line of each process
+also waits for those of other processes whose rollouts began earlier.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+from functools import partial
 from itertools import count
 
 from abgnn.rollout.ledger.awaited import AwaitedLedger
@@ -36,22 +41,24 @@ class Admission:
             caller: who calls.
             pusd: worst case in picodollars.
             limits: caps of run and phase.
-            age: of the rollout; lower is served first.
+            age: when the rollout began, in ns; lower is served first.
             alone: see `Ledger.reserve`.
         """
         uncapped = limits.run is None and limits.phase is None
-        if uncapped or not self._waiting:
-            ticket = await self.ledger.reserve(caller, pusd, limits, alone=alone)
-            if uncapped or ticket is not None:
-                return ticket
+        reserve = partial(self.ledger.reserve, caller, pusd, limits, alone=alone)
+        if uncapped:
+            return await reserve()
+        if not self._waiting and (ticket := await reserve(age=age)) is not None:
+            return ticket
         woken = asyncio.Event()
         place = (age, next(self._numbers), woken)
         heapq.heappush(self._waiting, place)
+        ticket = None
         try:
             while True:
                 woken.clear()
                 if self._waiting[0] is place:
-                    ticket = await self.ledger.reserve(caller, pusd, limits, alone=alone)
+                    ticket = await reserve(age=age)
                     if ticket is not None:
                         return ticket
                     if await self.ledger.hopeless(caller, pusd, limits):
@@ -60,6 +67,8 @@ class Admission:
                 else:
                     await woken.wait()
         finally:
+            if not ticket:  # given up, or made elsewhere: nobody need wait for it
+                self.ledger.leave(caller.run, age)
             self._waiting.remove(place)
             heapq.heapify(self._waiting)
             self.wake()

@@ -7,8 +7,10 @@ belong there), `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_EXPORTER
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import threading
 from importlib.metadata import version
 
 from opentelemetry import metrics, trace
@@ -20,6 +22,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+_log = logging.getLogger(__name__)
 
 
 class FreshIds(IdGenerator):
@@ -55,6 +59,22 @@ def set_providers(endpoint: str | None) -> None:
         # exemplars would keep a span's id beside each bucket, for a third of a metric's time
         off = None if "OTEL_METRICS_EXEMPLAR_FILTER" in os.environ else AlwaysOffExemplarFilter()
         metrics.set_meter_provider(MeterProvider([reader], resource, exemplar_filter=off))
+
+
+def flush(seconds: float = 5.0) -> None:
+    """Send all that the SDK's providers hold, in at most so long: a receiver may be away."""
+    sending = threading.Thread(target=_flush, daemon=True)
+    sending.start()
+    sending.join(seconds)
+
+
+def _flush() -> None:
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        if isinstance(provider, (TracerProvider, MeterProvider)):
+            try:
+                provider.force_flush()
+            except Exception as error:  # of many kinds; the exporter's own are logged by the SDK
+                _log.warning("telemetry was not sent: %s", error)
 
 
 def _resource() -> Resource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from abgnn.rollout.settings import RolloutSettings, Telemetry
 
 if TYPE_CHECKING:
     from abgnn.rollout.telemetry.tracing import Tracing
+
+_PROVIDER = "abgnn.rollout.telemetry.provider"
 
 
 def tracing_of(settings: RolloutSettings, client: Client) -> Tracing | None:
@@ -30,7 +33,7 @@ def tracing_of(settings: RolloutSettings, client: Client) -> Tracing | None:
 def set_up(telemetry: Telemetry) -> None:
     """Send spans and metrics by OTLP, unless the program has set up providers of its own.
 
-    For command lines: a program that imports abgnn sets up its own.
+    For command lines and their jobs: a program that imports abgnn sets up its own.
 
     Raises:
         ConfigError: it is on, and the SDK or the exporter is not installed.
@@ -41,6 +44,14 @@ def set_up(telemetry: Telemetry) -> None:
     from abgnn.rollout.telemetry.provider import set_providers
 
     set_providers(telemetry.endpoint)
+
+
+def send_now() -> None:
+    """Send what `set_up`'s providers hold: a job's process may be ended once the job has."""
+    if _PROVIDER in sys.modules:
+        from abgnn.rollout.telemetry.provider import flush
+
+        flush()
 
 
 def _need(*modules: str) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from abgnn.experiments.jobs.scheduler import Failed, J, R, attempt
+from abgnn.rollout.executor import Executor
+from abgnn.rollout.settings import RolloutSettings
+from tests.rollout.helpers import Scripted
+from tests.rollout.test_guarded import catalogue
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,8 @@ def worked(job: str) -> str:
     if job == "dies":
         os._exit(3)
     return {"pid": str(os.getpid()), "folder": os.getcwd()}.get(job, job.upper())
+
+
+def scripted(settings: RolloutSettings, processes: int) -> Executor:
+    """An executor whose client makes answers up."""
+    return Executor(Scripted(), catalogue(), settings=settings, processes=processes)

@@ -219,11 +219,30 @@ def test_a_config_with_a_password_is_refused_without_repeating_it(
     assert SECRET not in out
 
 
+def test_a_recording_of_layout_1_is_brought_up_to_date(here: Place) -> None:
+    ledger = ledger_at(here)
+    ledger.settle(ledger.reserve(caller("k"), 10, FREE), cost(3), reply(), "{}")
+    ledger.close()
+    here.change("DROP TABLE waiters")
+    here.change("DROP FUNCTION settle_all")
+    here.change("DROP FUNCTION reserve_all")
+    added = "ADD CONSTRAINT accounts_run_fkey FOREIGN KEY (run) REFERENCES runs"
+    here.change(f"ALTER TABLE accounts {added}")
+    here.change("UPDATE layout SET number = 1")
+    with pytest.raises(ConfigError, match="layout 1, of another version"):
+        ledger_at(here, readonly=True)
+    again = ledger_at(here)
+    assert again.lookup("k") == reply()
+    again.settle(again.reserve(caller("new"), 10, FREE), cost(3), reply(), "{}")
+    again.close()
+    check_accounts(here)
+
+
 def test_databases_that_are_no_recording(postgres: Postgres) -> None:
     place, foreign = new_schema(postgres), new_schema(postgres)
     place.open().close()
     place.change("UPDATE layout SET number = number + 1")
-    with pytest.raises(ConfigError, match="layout 2, of another version"):
+    with pytest.raises(ConfigError, match="layout 3, of another version"):
         place.open()
     with open_database(foreign.path) as db:
         db.execute("DROP TABLE layout CASCADE")
