@@ -145,7 +145,8 @@ def resolved(kind: type[T], values: Mapping[str, Any], where: str) -> dict[str, 
 
 
 def _parsed(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
-    return parser.parse_object({"model": _without_class(dict(values))})
+    parsed: Namespace = parser.parse_object({"model": _without_class(dict(values))})
+    return parsed
 
 
 def _refused(where: str, error: ArgumentError) -> ConfigError:

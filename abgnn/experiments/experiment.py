@@ -28,9 +28,7 @@ _CONFIG_FLAGS = ("--config", "-c")
 class SaveConfigBesideFigures(SaveConfigCallback):
     """Writes the config into the run's folder (`run_folder`); a run without a logger has none."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, save_to_log_dir=False, **kwargs)  # which runs of a logger may share
-        self._folder: Path | None = None
+    _folder: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._folder = run_folder(trainer)  # on all ranks; what follows is on the first
@@ -64,7 +62,8 @@ class ExperimentCLI(LightningCLI):
             datamodule_class=LightningDataModule,
             subclass_mode_data=True,
             save_config_callback=SaveConfigBesideFigures,
-            save_config_kwargs={"overwrite": True},
+            # not into `trainer.log_dir`, which runs of some loggers share
+            save_config_kwargs={"overwrite": True, "save_to_log_dir": False},
             parser_kwargs={"prog": "abgnn"},
             args=self._args,
             run=run,

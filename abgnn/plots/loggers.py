@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 def log_figure(loggers: Iterable[Any], tag: str, figure: Figure, step: int) -> None:
     """A picture of step `step`; in MLflow an artifact `tag/000012.png`."""
     for logger in loggers:
-        experiment = getattr(logger, "experiment", None)
+        experiment: Any = getattr(logger, "experiment", None)
         if hasattr(logger, "log_image"):  # W&B
             logger.log_image(tag, [figure], step)
         elif hasattr(experiment, "add_figure"):  # TensorBoard
@@ -24,7 +24,7 @@ def log_figure(loggers: Iterable[Any], tag: str, figure: Figure, step: int) -> N
 def log_text(loggers: Iterable[Any], tag: str, text: str, step: int) -> None:
     """A text in Markdown; in MLflow an artifact `tag/000012.md`."""
     for logger in loggers:
-        experiment = getattr(logger, "experiment", None)
+        experiment: Any = getattr(logger, "experiment", None)
         if hasattr(logger, "log_text"):
             logger.log_text(tag, columns=["text"], data=[[text]], step=step)
         elif hasattr(experiment, "add_text"):

@@ -1,4 +1,4 @@
-"""Our figures of predicted ease against those of torchmetrics and scikit-learn, where they apply."""
+"""Our figures of predicted ease against torchmetrics and scikit-learn, where these apply."""
 
 from __future__ import annotations
 

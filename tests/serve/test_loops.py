@@ -52,6 +52,17 @@ def test_a_complete_calibration_answers_by_closed_loops(complete: Path, asked: l
     assert outcome.steps[-1].asks == ()
 
 
+def test_a_saved_loop_plan_answers_the_same(
+    loops: Path, asked: list[Query], tmp_path: Path
+) -> None:
+    with System.load(loops, config=CONFIG) as first:
+        expected = [first.plan(query) for query in asked[:5]]
+        first.save_pretrained(tmp_path / "saved")
+    with System.from_pretrained(tmp_path / "saved") as again:
+        assert [again.plan(query) for query in asked[:5]] == expected
+        assert again.run(asked[0]).error is None
+
+
 def test_a_stream_tells_every_decision_before_the_next_call(
     loops: Path, asked: list[Query]
 ) -> None:

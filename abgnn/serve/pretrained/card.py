@@ -38,7 +38,7 @@ def model_card(
     parts = [
         "---\n" + yaml.safe_dump(front, sort_keys=True) + "---",
         f"# abgnn system: {mas.domain}",
-        f"{_KINDS[config['kind']].capitalize()} for teams of LLMs under budgets, written by "
+        f"{_KINDS[config['kind']].capitalize()}; for LLMs under budgets, written by "
         f"`abgnn` {config['abgnn_version']}.",
         "\n".join(f"- {line}" for line in _told(source, config)),
         "## Use\n\n" + _use(config),

@@ -42,6 +42,6 @@ def _mixtures(known: Calibration) -> Iterator[tuple[str, ...]]:
 def _row(
     budget: Mapping[str, float | None], expected: Mapping[str, float | None]
 ) -> tuple[str, ...]:
-    values = (budget.get("cost_usd"), budget.get("latency_s"), expected.get("accuracy"))
-    values += (expected.get("cost_usd"), expected.get("latency_s"))
+    figures = [expected.get(name) for name in ("accuracy", "cost_usd", "latency_s")]
+    values = (budget.get("cost_usd"), budget.get("latency_s"), *figures)
     return tuple("any" if value is None else f"{value:.4g}" for value in values)

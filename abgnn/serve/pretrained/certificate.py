@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from abgnn.errors import ConfigError
 from abgnn.serve.pretrained.files import CERTIFICATE, MOST_BYTES
 
-_FINDING = {"name": str, "budget": (int, float), "value": (int, float), "verdict": str}
+_NUMBER = (int, float)
+_HEAD: Mapping[str, Any] = {"verdict": str, "label": str, "n": int, "confidence": _NUMBER}
+_FINDING: Mapping[str, Any] = {"name": str, "budget": _NUMBER, "value": _NUMBER, "verdict": str}
 
 
 def read_certificate(path: str | Path) -> dict[str, Any]:
@@ -17,8 +20,6 @@ def read_certificate(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, or none that `abgnn certify --out` wrote.
     """
-    import json
-
     try:
         if Path(path).stat().st_size > MOST_BYTES[CERTIFICATE]:
             raise ConfigError("certificate", str(path), f"at most {MOST_BYTES[CERTIFICATE]} bytes")
@@ -38,8 +39,7 @@ def checked(data: Any, where: str) -> dict[str, Any]:
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("findings"), list):
         raise refused(where)
-    head = {"verdict": str, "label": str, "n": int, "confidence": (int, float)}
-    entries = [(data, head), *((finding, _FINDING) for finding in data["findings"])]
+    entries = [(data, _HEAD), *((finding, _FINDING) for finding in data["findings"])]
     for entry, types in entries:
         for name, kind in types.items():
             if not isinstance(entry, Mapping) or not isinstance(entry.get(name), kind):

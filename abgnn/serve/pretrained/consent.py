@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from abgnn.data.catalogue import Catalogue
 from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
-from abgnn.rollout.clients.local import LocalClient
-from abgnn.rollout.clients.simulated import SimulatedClient
 
 _SHOWN = 8
 
@@ -72,6 +70,9 @@ NO_CONSENT = Consent()
 
 def addresses(catalogue: Catalogue, client: Client) -> list[str]:
     """Where the client's calls would go, and which variables' keys with them; each once."""
+    from abgnn.rollout.clients.local import LocalClient  # late: they load SDKs
+    from abgnn.rollout.clients.simulated import SimulatedClient
+
     if isinstance(client, SimulatedClient):
         return []
     own = isinstance(client, LocalClient)  # without an address it starts a server of its own

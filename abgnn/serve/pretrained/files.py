@@ -77,20 +77,22 @@ def file_in(folder: Path, name: str) -> Path | None:
     if not os.path.lexists(path):
         return None
     try:
-        real, home = path.resolve(strict=True), _home(folder)
+        real, homes = path.resolve(strict=True), _homes(folder)
         info = real.stat()
     except (OSError, RuntimeError) as error:  # a link to nothing, or in a circle
         raise ConfigError(f"{folder}: file", name, "a file that can be read") from error
-    if not real.is_relative_to(home) or not stat.S_ISREG(info.st_mode):
+    if not any(real.is_relative_to(home) for home in homes) or not stat.S_ISREG(info.st_mode):
         raise ConfigError(f"{folder}: file", name, "a plain file, no link out of the folder")
     check_sizes(str(folder), {name: info.st_size})
     return path
 
 
-def _home(folder: Path) -> Path:
-    """The folder itself; of a snapshot in the hub's cache, that of its repository."""
+def _homes(folder: Path) -> list[Path]:
+    """The folder itself; of a snapshot in the hub's cache, also where its files really lie."""
     real = folder.resolve(strict=True)
-    return real.parents[1] if real.parent.name == "snapshots" else real
+    repository = real.parents[1] if len(real.parents) > 1 else real
+    cached = real.parent.name == "snapshots" and repository.name.startswith("models--")
+    return [real, repository / "blobs"] if cached else [real]
 
 
 def read_object(folder: Path, name: str) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from abgnn.data.framework import template_of
 from abgnn.data.mas import MasDefinition
 from abgnn.errors import ConfigError
 from abgnn.experiments.deployment import Deployment
@@ -39,6 +40,7 @@ from abgnn.serve.pretrained.write import FORMAT, names_in
 
 if TYPE_CHECKING:
     from abgnn.experiments.trained import Trained
+    from abgnn.graph.base_mas import BaseMAS
 
 T = TypeVar("T")
 M = TypeVar("M", bound=MasDefinition)
@@ -56,12 +58,8 @@ def read_folder(folder: Path, consent: Consent = NO_CONSENT) -> PolicySource:
     opened = _Opened.of(folder, consent)
     plan, question_plan = opened.plan()
     known = opened.calibration()
-    if question_plan is not None or reads_questions(known) or opened.config.get("policy"):
-        from abgnn.graph.base_mas import BaseMAS
-
-        mas: MasDefinition = opened.definition(BaseMAS)
-    else:
-        mas = opened.definition(MasDefinition)
+    reads = question_plan is not None or reads_questions(known) or opened.config.get("policy")
+    mas = opened.encoded() if reads else opened.definition(MasDefinition)
     for name in (known.encoder if known else "", question_plan.encoder if question_plan else ""):
         if name:
             check_encoder(name, consent.modules)
@@ -110,12 +108,13 @@ class _Opened:
         check_encoder(config.get("encoder"), self.consent.modules)
         catalogue = self._part("catalogue", catalogue_from_dict)
         template = self._part("template", whole_template_from_dict)
-        framework = None
+        framework: Any = None
         if config.get("framework") is not None:
             words = names_in(catalogue, [role.name for role in template.roles])
             builder = Builder(FRAMEWORKS, self.consent.modules, words)
             framework = builder.build(config["framework"], self._at("framework"), object)
-        mas = self._part(
+            template = template_of(framework)
+        return self._part(
             "n_pools",
             lambda n_pools: kind.of(
                 catalogue,
@@ -126,7 +125,13 @@ class _Opened:
                 framework=framework,
             ),
         )
-        if config.get("pools") is not None and kind is not MasDefinition:
+
+    def encoded(self) -> BaseMAS:
+        """The same for policies to choose from, in the tiers that they were made for."""
+        from abgnn.graph.base_mas import BaseMAS
+
+        mas = self.definition(BaseMAS)
+        if self.config.get("pools") is not None:
             self._part("pools", lambda data: set_pools(mas, data))
         return mas
 

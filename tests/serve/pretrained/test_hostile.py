@@ -78,6 +78,14 @@ def test_links_out_of_the_folder(copy: Path, tmp_path: Path, name: str) -> None:
     refuse(copy, "a file that can be read")
 
 
+def test_a_folder_that_poses_as_the_hubs_cache(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots" / "x"
+    shutil.copytree(saved, folder)
+    (folder / "config.json").rename(tmp_path / "private.json")
+    (folder / "config.json").symlink_to(tmp_path / "private.json")
+    refuse(folder, "no link out of the folder")
+
+
 def test_a_link_within_the_folder_is_a_file_like_any_other(copy: Path) -> None:
     (copy / "model.safetensors").rename(copy / "blob")
     (copy / "model.safetensors").symlink_to("blob")

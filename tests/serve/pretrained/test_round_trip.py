@@ -190,6 +190,24 @@ def test_a_class_of_ones_own_needs_leave(
         assert plans(again, asked) == expected
 
 
+def test_a_framework_with_a_policy_that_reads_no_question(tmp_path: Path) -> None:
+    text = yaml.safe_load(config_path(CONFIG).read_text(encoding="utf-8"))
+    text["model"]["mas"]["framework"] = {"class_path": "abgnn.frameworks.Debate"}
+    roles = ["Mathematician", "Historian"]
+    args = {"backbone": "Qwen3-8B", "roles": roles}
+    text["model"]["policy"] = {"class_path": "abgnn.models.FixedGraph", "init_args": args}
+    path = tmp_path / "debate.yaml"
+    path.write_text(yaml.safe_dump(text), encoding="utf-8")
+    with System.load(str(path)) as first:
+        expected = first.run("What is a quark?")
+        first.save_pretrained(tmp_path / "debate")
+    with System.from_pretrained(tmp_path / "debate") as again:
+        outcome = again.run("What is a quark?")
+    assert type(again.deployment.mas.framework).__name__ == "Debate"
+    assert (outcome.error, outcome.answer) == (None, expected.answer)
+    assert (outcome.plan, outcome.cost) == (expected.plan, expected.cost)
+
+
 def test_the_command_line_takes_a_folder(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
