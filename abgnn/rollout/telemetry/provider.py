@@ -3,6 +3,13 @@
 The standard variables of OpenTelemetry apply: `OTEL_EXPORTER_OTLP_ENDPOINT` and `…_HEADERS` (keys
 belong there), `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_EXPORTER=none`,
 `OTEL_METRICS_EXPORTER=none`, `OTEL_SDK_DISABLED`, and those of batches and intervals.
+
+Langfuse and Phoenix take traces only (`OTEL_METRICS_EXPORTER=none`). Endpoints and headers:
+
+    https://cloud.langfuse.com/api/public/otel
+        Authorization=Basic BASE64,x-langfuse-ingestion-version=4    (BASE64 of PUBLIC:SECRET)
+    http://localhost:6006
+        Authorization=Bearer KEY
 """
 
 from __future__ import annotations
