@@ -70,15 +70,19 @@ async def ask_all(port: int, questions: int, rate: float, seed: int = 0) -> Aske
 
     async def one(text: str) -> None:
         began = time.perf_counter()
-        try:
-            if not idle:
+        while True:
+            pair = idle.pop() if idle else None
+            used = pair is not None
+            if pair is None:
                 asked.connections += 1
-                idle.append(await asyncio.open_connection("127.0.0.1", port))
-            pair = idle.pop()
-            code, _ = await request(*pair, text)
-        except (OSError, asyncio.IncompleteReadError):
-            asked.failed += 1
-            return
+                pair = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                code, _ = await request(*pair, text)
+                break
+            except (OSError, asyncio.IncompleteReadError):
+                if not used:  # else the server had closed what was idle for long
+                    asked.failed += 1
+                    return
         idle.append(pair)
         asked.failed += code != 200
         asked.wall.append(time.perf_counter() - began)

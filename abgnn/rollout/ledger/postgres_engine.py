@@ -19,18 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from abgnn.rollout.ledger.base import LedgerAway
 from abgnn.rollout.ledger.postgres_connection import open_database
-from abgnn.rollout.ledger.postgres_operations import (
-    RESERVE,
-    Form,
-    Operation,
-    Row,
-    settled_again,
-)
+from abgnn.rollout.ledger.postgres_operations import Operation, Row, settled_again
+from abgnn.rollout.ledger.postgres_transaction import transaction
 from abgnn.rollout.ledger.postgres_url import schema_of, shown
 from abgnn.rollout.ledger.unbooked import Unbooked, folder_of
 
 if TYPE_CHECKING:
-    from psycopg import Connection, Cursor
+    from psycopg import Connection
 
 AT_ONCE = 256  # operations in one transaction
 _PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the database again
@@ -132,7 +127,7 @@ class PostgresEngine:
         for operation in batch:
             operation.tries += 1
         try:
-            rows = _transaction(db, batch)
+            rows = transaction(db, batch)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             for operation in batch:
                 operation.tries -= 1  # rolled back: nothing of it was carried out
@@ -227,11 +222,12 @@ class PostgresEngine:
             return
 
     def _prepare(self) -> None:
-        """Be told what comes free; go by indices, though plans are kept from when all was empty."""
+        """Be told what comes free; plan each statement once, by indices however empty all is."""
         assert self._db is not None
         self._db.execute(f"LISTEN abgnn_{schema_of(self.url)}")
         for way in ("seqscan", "hashjoin", "mergejoin"):
             self._db.execute(f"SET enable_{way} TO off")
+        self._db.execute("SET plan_cache_mode TO force_generic_plan")
 
     def _beat(self) -> float:
         """Say that the owner lives; seconds by the database's clock."""
@@ -254,34 +250,6 @@ class PostgresEngine:
             else:
                 path.unlink()
             file.close()
-
-
-def _transaction(db: Connection[Any], batch: list[Operation]) -> list[list[Row]]:
-    """The rows of every operation."""
-    runs = sorted({op.run for op in batch if op.run is not None})
-    opened = [op.opened for op in batch if op.opened is not None]
-    forms: dict[Form, list[Operation]] = {}
-    for op in batch:
-        forms.setdefault(op.form, []).append(op)
-    asked: list[tuple[list[Operation], Cursor[Any]]] = []
-    with db.pipeline(), db.transaction():
-        if runs:
-            db.execute("SELECT lock_runs(%s)", (runs,))
-        if opened:
-            db.execute(RESERVE.statement, _columns(opened))
-        for form in sorted(forms, key=lambda form: form.place):
-            for some in [forms[form]] if form.together else [[op] for op in forms[form]]:
-                values = _columns([op.row for op in some]) if form.together else some[0].row
-                asked.append((some, db.execute(form.statement, values)))
-    rows: dict[Operation, list[Row]] = {}
-    for some, cursor in asked:
-        got = cursor.fetchall()
-        rows.update(zip(some, [[r] for r in got] if some[0].form.together else [got], strict=True))
-    return [rows[op] for op in batch]
-
-
-def _columns(rows: list[Row]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _fail(operation: Operation, error: Exception) -> None:

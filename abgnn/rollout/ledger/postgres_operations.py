@@ -64,6 +64,7 @@ OWNERS = Form(5, "SELECT * FROM owners_under_way()")
 LOSE = Form(5, "SELECT lose(%s)")
 RUN_OF = Form(5, "SELECT run FROM attempts WHERE id = %s")
 _UNSAID = (False, *[None] * 13)
+_OPENED = len(reserved_types().split())
 
 
 @dataclass(eq=False, slots=True)
@@ -194,6 +195,8 @@ def settled_again(line: dict[str, Any]) -> Operation:
         rest = (float(service), float(retry), finish, error, clean(message), status)
         said = (True, body, plain, raw, *usage, *rest)
     row, opened = (*closed, *said), line.get("opened")
+    if opened is not None and len(opened) < _OPENED:  # kept by an earlier version
+        opened = [*opened, None]
     return Operation(SETTLE, row, _closed(ticket), line["run"], line, opened)
 
 

@@ -3,15 +3,22 @@
 The standard variables of OpenTelemetry apply: `OTEL_EXPORTER_OTLP_ENDPOINT` and `…_HEADERS` (keys
 belong there), `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_EXPORTER=none`,
 `OTEL_METRICS_EXPORTER=none`, `OTEL_SDK_DISABLED`, and those of batches and intervals.
+
+Langfuse and Phoenix take traces only (`OTEL_METRICS_EXPORTER=none`). Endpoints and headers:
+
+    https://cloud.langfuse.com/api/public/otel
+        Authorization=Basic BASE64,x-langfuse-ingestion-version=4    (BASE64 of PUBLIC:SECRET)
+    http://localhost:6006
+        Authorization=Bearer KEY
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 from importlib.metadata import version
+from random import Random
 
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -27,15 +34,23 @@ _log = logging.getLogger(__name__)
 
 
 class FreshIds(IdGenerator):
-    """Ids that no seed repeats: the SDK's own come from `random`, which a run's seed sets."""
+    """Ids that no seed repeats: the SDK's own come from `random`, which a run's seed sets.
+
+    Draws of its own, from a seed of the system's: one for each id would be a fifth of a span's CPU.
+    """
+
+    def __init__(self) -> None:
+        self._random = Random()  # seeded by the system
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._random.seed)  # else a child repeats ours
 
     def generate_span_id(self) -> int:
         """64 bits, not 0."""
-        return secrets.randbits(64) or self.generate_span_id()
+        return self._random.getrandbits(64) or self.generate_span_id()
 
     def generate_trace_id(self) -> int:
         """128 bits, not 0."""
-        return secrets.randbits(128) or self.generate_trace_id()
+        return self._random.getrandbits(128) or self.generate_trace_id()
 
     def is_trace_id_random(self) -> bool:
         """They are."""

@@ -35,6 +35,17 @@ with Executor(Scripted(), catalogue()) as executor:
     assert executor.run([committee()])[0].error is None
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
+_FORKED = """
+import os
+from abgnn.rollout.telemetry.provider import FreshIds
+ids, (reader, writer) = FreshIds(), os.pipe()
+ids.generate_span_id()
+if os.fork() == 0:
+    os.write(writer, str(ids.generate_span_id()).encode())
+    os._exit(0)
+os.wait()
+assert int(os.read(reader, 100)) != ids.generate_span_id()
+"""
 _MINE = """
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -114,3 +125,10 @@ def test_a_runs_seed_repeats_no_id() -> None:
     state = random.getstate()
     FreshIds().generate_trace_id()
     assert random.getstate() == state, "nor does it disturb the run's own draws"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_repeats_no_id() -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    ran = python(_FORKED)
+    assert ran.returncode == 0, ran.stderr
