@@ -23,6 +23,8 @@ from abgnn.data.plan import Plan
 from abgnn.serve.engine import Answering, Event
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
+from abgnn.serve.http.offers import Offers, refuse_other_sites
+from abgnn.serve.http.page import page_routes
 from abgnn.serve.http.places import OwnPlaces, Places
 from abgnn.serve.http.request import (
     MODEL,
@@ -80,6 +82,8 @@ class Service:
             Route("/v1/models/{name}", self._guarded(self._models)),
             Route("/metrics", self._guarded(self._metrics)),
             Route("/healthz", self._health),
+            *Offers(self.system, self.limits, self._body).routes(self._guarded),
+            *page_routes(),
         ]
         made = Starlette(
             routes=routes,
@@ -99,6 +103,7 @@ class Service:
 
         async def endpoint(request: Request) -> Response:
             try:
+                refuse_other_sites(request)
                 self._authorise(request)
                 response = await handle(request)
             except ApiError as refusal:
@@ -249,7 +254,7 @@ class Service:
     async def _no_such_page(self, request: Request, wrong: Exception) -> Response:
         assert isinstance(wrong, HTTPException)
         self.metrics.answered(wrong.status_code)
-        message = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz"
+        message = "there is POST /v1/chat/completions, GET /v1/models, /metrics, /healthz, and /"
         return _refused(ApiError(wrong.status_code, message, "unknown_url"))
 
 

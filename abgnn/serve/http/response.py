@@ -12,6 +12,7 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
 from abgnn.data.plan import Plan
 from abgnn.serve.http.request import MODEL, ApiError, ChatRequest
+from abgnn.serve.offer import Team
 
 Data = dict[str, Any]
 
@@ -119,6 +120,8 @@ def usage(outcome: Outcome) -> Data:
 def call(record: CallRecord, *, text: bool) -> Data:
     """One call of the account."""
     return {
+        "agent": record.agent,
+        "round": record.round,
         "role": record.role,
         "backbone": record.backbone,
         "prompt_tokens": record.usage.prompt_tokens,
@@ -142,12 +145,7 @@ def _steps(outcome: Outcome) -> list[Data]:
 
 def team(plan: Plan) -> Data:
     """Roles, backbones, edges and who answers; without prompts."""
-    return {
-        "agents": [{"role": a.role.name, "backbone": a.backbone} for a in plan.agents],
-        "edges": [list(edge) for edge in plan.edges],
-        "decision": plan.decision,
-        "rounds": plan.rounds,
-    }
+    return Team.of(plan).to_dict()
 
 
 def error(refusal: ApiError) -> Data:
