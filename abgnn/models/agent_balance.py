@@ -23,6 +23,7 @@ from abgnn.models.balance_parts import (
     taught_point,
 )
 from abgnn.models.decision import Action, Choice, Decision
+from abgnn.models.operating_point import OperatingPoint
 from abgnn.models.policy import Policy
 from abgnn.models.sampling import Factors, choose, flip, flip_hard, keep_at_least
 from abgnn.nn import (
@@ -146,8 +147,8 @@ class AgentBalance(Policy):
         return self.tradeoff is not None
 
     @property
-    def has_operating_points(self) -> bool:
-        return self.tradeoff is not None and len(self.tradeoff.taught) > 0
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        return () if self.tradeoff is None else OperatingPoint.rows(self.tradeoff.taught.tolist())
 
     @property
     def operating_point(self) -> tuple[float, float]:
@@ -261,8 +262,7 @@ class AgentBalance(Policy):
         backbone = batch.backbone if "backbone" in batch else match.argmax(1)  # [N]
         logit = self._gate_logit(h, batch, agent, backbone, seen)
         gate = x.new_zeros(len(x)).index_put((agent,), logit)
-        edge = self.edges(h, edge_index)
-        return {"gate": gate, "edge": edge, "match": match}
+        return {"gate": gate, "edge": self.edges(h, edge_index), "match": match}
 
     def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, Decision):

@@ -20,6 +20,7 @@ from abgnn.models.loop_features import AGENT, QUESTION, LoopView
 from abgnn.models.loop_knowledge import LoopKnowledge, corrected
 from abgnn.models.loop_tables import Decided
 from abgnn.models.loop_values import NetBatch, NetReplay, net_batches
+from abgnn.models.operating_point import OperatingPoint
 from abgnn.models.programs.closed_loop import ClosedLoopProgram
 from abgnn.models.questions import distinct, embedded
 from abgnn.models.sampling import categorical_entropy
@@ -84,15 +85,26 @@ class LoopNet(TaughtPolicy[LoopKnowledge]):
     def set_budget(
         self, cost_usd: float | None = None, latency_s: float | None = None, aim: float = 0.99
     ) -> tuple[float, float]:
-        replay: Replayable = self.taught.loop.replay
-        lessons = self.taught.lessons() if self.trusted else None
-        if lessons is not None:
-            problems, table, rows = lessons
-            replay = NetReplay(problems, table, self.kept, self.taught.view_of(rows))
         usd = np.inf if cost_usd is None else cost_usd
-        point = prices_of_budgets(replay, usd, latency_s, aim)
+        point = prices_of_budgets(self._replay(), usd, latency_s, aim)
         self.set_tradeoff(*point)
         return point
+
+    def _replay(self) -> Replayable:
+        """Of the calibration, as it decides now."""
+        lessons = self.taught.lessons() if self.trusted else None
+        if lessons is None:
+            return self.taught.loop.replay
+        problems, table, rows = lessons
+        return NetReplay(problems, table, self.kept, self.taught.view_of(rows))
+
+    def point_at(self, lambda_tok: float, lambda_lat: float) -> OperatingPoint | None:
+        """By replay of the calibration that it was taught with."""
+        if self.knowledge is None:
+            return None
+        run = self._replay()(lambda_tok, lambda_lat)
+        means = (run.right.mean(), run.usd.mean(), run.seconds.mean())
+        return OperatingPoint(lambda_tok, lambda_lat, *map(float, means))
 
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         first, place = distinct(batch.query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch_geometric.data import Batch, Data
 from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.models.decision import Choice
+from abgnn.models.operating_point import OperatingPoint
 from abgnn.models.plan_knowledge import BACKBONE, QUESTION, ROLE, PlanKnowledge
 from abgnn.models.plan_scores import PlanForecasts, Prepared, ScoredChoice
 from abgnn.models.questions import distinct, embedded
@@ -75,7 +77,7 @@ class PlanNet(TaughtPolicy[PlanKnowledge]):
     ) -> tuple[float, float]:
         known = self.taught.ahead
         budget = Budget(cost_usd, latency_s, margin=aim)
-        able = slice(None) if self._usable is None else self._usable.numpy()
+        able = self._able
         accuracy, usd, seconds = known.accuracy[:, able], known.usd[:, able], known.seconds[:, able]
         limits = [math.inf if limit is None else limit for limit in (cost_usd, latency_s)]
         if usd.min(1).mean() > aim * limits[0] or seconds.min(1).mean() > aim * limits[1]:
@@ -87,6 +89,22 @@ class PlanNet(TaughtPolicy[PlanKnowledge]):
     @property
     def has_operating_points(self) -> bool:
         return self.knowledge is not None and len(self.knowledge.ahead.usd) > 0
+
+    def point_at(self, lambda_tok: float, lambda_lat: float) -> OperatingPoint | None:
+        """As the planner expects it that the net has learned from."""
+        if not self.has_operating_points:
+            return None
+        known, able = self.taught.ahead, self._able
+        ahead = Forecasts(*(of[:, able] for of in (known.accuracy, known.usd, known.seconds)))
+        chosen = ahead.best(lambda_tok, lambda_lat)
+        rows = np.arange(len(chosen))
+        means = (of[rows, chosen].mean() for of in (ahead.accuracy, ahead.usd, ahead.seconds))
+        return OperatingPoint(lambda_tok, lambda_lat, *map(float, means))
+
+    @property
+    def _able(self) -> Array | slice:
+        """Which designs the catalogue has the LLMs for."""
+        return slice(None) if self._usable is None else self._usable.numpy()
 
     def forward(self, batch: Batch, *, sample: bool) -> ScoredChoice:
         first, place = distinct(batch.query)

@@ -11,6 +11,7 @@ from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
 from abgnn.models.decision import Choice
+from abgnn.models.operating_point import OperatingPoint
 from abgnn.nn.backbone_table import BackboneTable
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
@@ -59,9 +60,20 @@ class Policy(nn.Module, ABC):
         return False
 
     @property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        """λ's that it was taught, or can be set to, with what its teacher expects there."""
+        return ()
+
+    def point_at(self, lambda_tok: float, lambda_lat: float) -> OperatingPoint | None:
+        """What is expected at these λ's; None: nobody knows."""
+        here = (lambda_tok, lambda_lat)
+        known = (p for p in self.operating_points if (p.lambda_tok, p.lambda_lat) == here)
+        return next(known, None)
+
+    @property
     def has_operating_points(self) -> bool:
         """Whether `set_budget` can choose among operating points that it was taught."""
-        return False
+        return bool(self.operating_points)
 
     @property
     def operating_point(self) -> tuple[float, float]:

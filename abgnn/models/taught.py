@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from abgnn.errors import ConfigError
+from abgnn.models.operating_point import OperatingPoint
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.policy import Policy
 from abgnn.nn.backbone_table import BackboneTable
+from abgnn.planning.offered import price_grid
 
 Knowledge = TypeVar("Knowledge")
 
@@ -73,6 +75,18 @@ class TaughtPolicy(Policy, Generic[Knowledge]):
     @property
     def has_operating_points(self) -> bool:
         return self.knowledge is not None
+
+    @property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        free = self.point_at(0.0, 0.0)
+        if free is None:
+            return ()
+        points = (self.point_at(*prices) for prices in price_grid(free.usd, free.seconds))
+        return tuple(point for point in points if point is not None)
+
+    def point_at(self, lambda_tok: float, lambda_lat: float) -> OperatingPoint | None:
+        """What is expected at these λ's; None: it does not foretell."""
+        return None
 
     @property
     def operating_point(self) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from abgnn.data.arrays import Index
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.planning.ahead import Prediction, foresee
+from abgnn.planning.ahead import Prediction, foresee, predict_by_question
 from abgnn.planning.budgets import Budget
 from abgnn.planning.by_question import QuestionPlanner
 from abgnn.planning.calibration import Calibration, read_json
@@ -120,6 +120,12 @@ class QuestionPlan:
         if not feasible:
             raise _refusal(self.planner, budget)
         return replace(self, prices=prices, budget=_plain(budget), feasible=True, predicted=ahead)
+
+    def priced(self, lambda_tok: float, lambda_lat: float, queries: int = 100) -> QuestionPlan:
+        """The same planner at these prices, without a budget."""
+        prices = lambda_tok, lambda_lat
+        ahead = predict_by_question(self.planner, prices, queries)
+        return replace(self, prices=prices, budget=_plain(Budget()), feasible=True, predicted=ahead)
 
     @cached_property
     def expected(self) -> Mapping[str, float]:

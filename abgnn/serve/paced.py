@@ -12,6 +12,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
 from abgnn.models.reading_plans import plans_by
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
+from abgnn.planning.offered import Expected
 
 
 class PacedLoops:
@@ -40,6 +41,10 @@ class PacedLoops:
         tok, lat = self.prices
         plan = replace(self._plan, loop=replace(self._plan.loop, lambda_tok=tok, lambda_lat=lat))
         return plans_by(plan, queries, questions_of(self._mas, queries, plan.by))
+
+    def expected(self) -> Expected | None:
+        """At the prices of its budgets, before what earlier questions have cost moves them."""
+        return Expected.of(self._plan.expected, self._plan.predicted, self._plan.label)
 
     def spent(self, usd: float, seconds: float) -> None:
         """A question was answered, cost this and took so long; any thread may say so."""

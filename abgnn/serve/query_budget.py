@@ -7,14 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from abgnn.errors import ConfigError
+from abgnn.planning.offered import Expected
 from abgnn.serve.plan_batcher import Chooser
 
 _KEPT = 32  # budgets whose plans, or operating points, are cached
 _MOST = 1e12
 
+Value = TypeVar("Value")
 BudgetKind = Literal["planned", "taught", "bound"]
 
 
@@ -45,17 +47,20 @@ class QueryBudget:
 
 
 class QueryPlanners(Protocol):
-    """From a budget to the future of its chooser."""
+    """From a budget to the future of its chooser; `frontier`: what is known of its choices, the
+    cheapest first."""
 
     kind: BudgetKind
 
     def of(self, budget: QueryBudget) -> Future[Chooser]: ...
+    def frontier(self) -> Future[tuple[Expected, ...]]: ...
     def close(self) -> None: ...
 
 
-def done(chooser: Chooser) -> Future[Chooser]:
-    future: Future[Chooser] = Future()
-    future.set_result(chooser)
+def done(value: Value) -> Future[Value]:
+    """A future that has its result."""
+    future: Future[Value] = Future()
+    future.set_result(value)
     return future
 
 
@@ -74,3 +79,17 @@ class ChooserMemory:
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
             return self._known[budget]
+
+
+class Once(Generic[Value]):
+    """What is made when it is first wanted, and kept."""
+
+    def __init__(self, make: Callable[[], Future[Value]]) -> None:
+        self._make, self._lock = make, Lock()
+        self._made: Future[Value] | None = None
+
+    def __call__(self) -> Future[Value]:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.data.template import Template
+from abgnn.errors import ConfigError
 from abgnn.planning.budgets import Budget, Stratum, budgeted_mix
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.offered import Expected, undominated
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import strata_of
+from abgnn.planning.predictive import Prediction, predict
 from abgnn.planning.reading_plan import ReadingPlan
+from abgnn.serve.offer import foreseen
 from abgnn.serve.plan_batcher import Chooser
-from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, QueryPlanners, done
+from abgnn.serve.query_budget import (
+    BudgetKind,
+    ChooserMemory,
+    Once,
+    QueryBudget,
+    QueryPlanners,
+    done,
+)
 from abgnn.serve.sources import PolicySource
 
-if TYPE_CHECKING:
-    from abgnn.serve.policy_chooser import PolicyChooser
+_SHRINK, _MOST_POINTS = 0.5, 10  # budgets of the frontier: each is half of the one before
 
 
 class FixedPlanner:
@@ -34,32 +44,9 @@ class FixedPlanner:
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._chooser
 
-    def close(self) -> None:
-        return
-
-
-class ConditionedPlanner:
-    """A policy conditioned on budgets: chooses its operating point that suits one best."""
-
-    kind: BudgetKind = "taught"
-
-    def __init__(self, choose: PolicyChooser) -> None:
-        self._choose, self._policy = choose, choose.policy
-        self._own = self._policy.operating_point
-        self._known = ChooserMemory(lambda budget: done(self._chooser(budget)))
-
-    def of(self, budget: QueryBudget) -> Future[Chooser]:
-        return self._known(budget)
-
-    def _chooser(self, budget: QueryBudget) -> Chooser:
-        def choose(queries: Sequence[Query]) -> Sequence[Plan]:
-            if budget:
-                self._policy.set_budget(budget.cost_usd, budget.latency_s)
-            else:
-                self._policy.set_tradeoff(*self._own)
-            return self._choose(queries)
-
-        return choose
+    def frontier(self) -> Future[tuple[Expected, ...]]:
+        point = foreseen(self._chooser.result())
+        return done(() if point is None else (point,))
 
     def close(self) -> None:
         return
@@ -82,6 +69,7 @@ class CalibratedPlanner:
         self._own = None if own is None else done(own)
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
         self._known = ChooserMemory(lambda budget: self._threads.submit(self._plan, budget))
+        self._frontier = Once(lambda: self._threads.submit(self._points))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -98,7 +86,27 @@ class CalibratedPlanner:
             self._strata = strata_of(known, known.model(), known.everything)
         mixture = budgeted_mix(self._strata, Budget(budget.cost_usd, budget.latency_s))
         mixture.required()
-        return MixtureChooser(PlanFile.of(mixture, known), self._template)
+        ahead = predict(known.model(), mixture, known.kinds)
+        return MixtureChooser(PlanFile.of(mixture, known, ahead), self._template)
+
+    def frontier(self) -> Future[tuple[Expected, ...]]:
+        return self._frontier()
+
+    def _points(self) -> tuple[Expected, ...]:
+        """At budgets of dollars, and of seconds, from what is bought at any price down."""
+        dearest = foreseen(self._plan(QueryBudget()))
+        assert dearest is not None, "a mixture states its means"
+        shares = [_SHRINK**k for k in range(_MOST_POINTS)]
+        points = [dearest]
+        for budgets in (
+            [QueryBudget(cost_usd=dearest.usd * share) for share in shares],
+            [QueryBudget(latency_s=dearest.seconds * share) for share in shares],
+        ):
+            with suppress(ConfigError):  # from here on no plan meets them
+                for budget in budgets:
+                    point = foreseen(self._plan(budget))
+                    points += [] if point is None else [point]
+        return undominated(points)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
@@ -114,6 +122,11 @@ class MixtureChooser:
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
         return self.plan_file.plans(queries, self.template)
 
+    def expected(self) -> Expected | None:
+        known = self.plan_file
+        ahead = None if known.predicted is None else Prediction.from_dict(known.predicted)
+        return Expected.of(known.expected, ahead, known.label)
+
 
 def query_planners(source: PolicySource) -> QueryPlanners:
     """The query planners for what was loaded, which decide what a question's budget means."""
@@ -128,6 +141,8 @@ def query_planners(source: PolicySource) -> QueryPlanners:
 
         chooser = PolicyChooser(source.trained.policy, source.trained.mas, source.device)
         if source.calibration is None and chooser.policy.has_operating_points:
+            from abgnn.serve.conditioned import ConditionedPlanner
+
             return ConditionedPlanner(chooser)
         own = chooser
     if source.calibration is not None and source.calibration.questions is not None:

@@ -14,10 +14,11 @@ from abgnn.models.reading_plans import plans_by
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
+from abgnn.planning.offered import Expected, frontier_of
 from abgnn.planning.reading_plan import ReadingPlan, reading_plan
 from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
-from abgnn.serve.query_budget import BudgetKind, ChooserMemory, QueryBudget, done
+from abgnn.serve.query_budget import BudgetKind, ChooserMemory, Once, QueryBudget, done
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,9 @@ class QuestionChooser:
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
         return plans_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
+
+    def expected(self) -> Expected | None:
+        return Expected.of(self.plan.expected, self.plan.predicted, self.plan.label)
 
 
 class ReadingPlanner:
@@ -59,6 +63,7 @@ class ReadingPlanner:
         self._plan: ReadingPlan | None = known
         self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
         self._known = ChooserMemory(lambda budget: self._threads.submit(self._chooser, budget))
+        self._frontier = Once(lambda: self._threads.submit(lambda: frontier_of(self._planned())))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -70,11 +75,18 @@ class ReadingPlanner:
         Raises:
             ConfigError: no plan is expected to meet the budgets.
         """
+        made = self._planned().at(Budget(budget.cost_usd, budget.latency_s))
+        return self._choosing(made)
+
+    def _planned(self) -> ReadingPlan:
+        """What plans, at any prices; on the planner's thread."""
         if self._plan is None:
             assert isinstance(self._source, Calibration)
             self._plan = reading_plan(self._source, Budget())
-        made = self._plan.at(Budget(budget.cost_usd, budget.latency_s))
-        return self._choosing(made)
+        return self._plan
+
+    def frontier(self) -> Future[tuple[Expected, ...]]:
+        return self._frontier()
 
     def _choosing(self, plan: ReadingPlan) -> Chooser:
         if isinstance(plan, LoopPlan):

@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
-from typing import TypeAlias
 
 from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
@@ -21,12 +17,14 @@ from abgnn.serve.engine import (
     Event,
     OnEvent,
 )
+from abgnn.serve.event_stream import aevents, events
+from abgnn.serve.offer import Offer, Team, foreseen, offer_at
 from abgnn.serve.query_budget import BudgetKind, QueryBudget
 from abgnn.serve.query_planners import query_planners
 from abgnn.serve.sources import Bounds, PolicySource, load_any
+from abgnn.serve.spending import Spending
 
 _log = logging.getLogger(__name__)
-_StreamItem: TypeAlias = Event | Future[Outcome]
 
 
 class System:
@@ -130,6 +128,36 @@ class System:
         budget = self._budget(cost_usd, latency_s)
         return self._engine.plan(self._query(question), budget).result()
 
+    def offer(
+        self,
+        question: str | Query | None = None,
+        *,
+        cost_usd: float | None = None,
+        latency_s: float | None = None,
+    ) -> Offer:
+        """What a budget buys: expected accuracy, USD and seconds where they are known; for a
+        question its team, too. Nothing is spent; new budgets may take seconds.
+
+        Raises:
+            ConfigError: an empty question, or a budget that is invalid or cannot be met.
+        """
+        budget = self._budget(cost_usd, latency_s)
+        query = None if question is None else self._query(question)
+        expected = foreseen(self._engine.query_planners.of(budget).result())
+        team = None if query is None else Team.of(self._engine.plan(query, budget).result())
+        return Offer(budget, self.budget_kind, expected, team)
+
+    def frontier(self) -> tuple[Offer, ...]:
+        """The system's own operating points, cheapest first, each with budgets that buy it; empty
+        where nothing is known. Nothing is spent; the first time takes seconds."""
+        known = self._engine.query_planners.frontier().result()
+        return tuple(offer_at(point, self.budget_kind) for point in known)
+
+    def spending(self) -> Spending:
+        """What the run has spent, has set aside, and has left under its caps."""
+        executor = self._engine.executor
+        return Spending.of(executor.settings, executor.ledger.accounts())
+
     def run(
         self,
         question: str | Query,
@@ -179,14 +207,13 @@ class System:
         With `parts`, the answer's text as well while it is written (`AnswerPart`), where a client
         can stream it and the call that writes it is known to be the last; else none come.
         """
-        items: SimpleQueue[_StreamItem] = SimpleQueue()
-        answering = self.start(
-            question, items.put, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+        return events(
+            lambda on_event: self.start(
+                question, on_event, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+            )
         )
-        answering.outcome.add_done_callback(items.put)
-        return _drain(items, answering)
 
-    async def astream(
+    def astream(
         self,
         question: str | Query,
         *,
@@ -195,22 +222,11 @@ class System:
         parts: bool = False,
     ) -> AsyncIterator[Event]:
         """As `stream`, on any loop."""
-        loop, items = asyncio.get_running_loop(), asyncio.Queue[_StreamItem]()
-
-        def on_event(event: _StreamItem) -> None:
-            with suppress(RuntimeError):  # the loop was closed
-                loop.call_soon_threadsafe(items.put_nowait, event)
-
-        answering = self.start(
-            question, on_event, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+        return aevents(
+            lambda on_event: self.start(
+                question, on_event, cost_usd=cost_usd, latency_s=latency_s, parts=parts
+            )
         )
-        answering.outcome.add_done_callback(on_event)
-        try:
-            while not isinstance(event := await items.get(), Future):
-                yield event
-            yield event.result()
-        finally:
-            answering.stop.set()
 
     def start(
         self,
@@ -260,12 +276,3 @@ class System:
     def _budget(self, cost_usd: float | None, latency_s: float | None) -> QueryBudget:
         stated, own = QueryBudget(cost_usd, latency_s), self.budget
         return QueryBudget(stated.cost_usd or own.cost_usd, stated.latency_s or own.latency_s)
-
-
-def _drain(items: SimpleQueue[_StreamItem], answering: Answering) -> Iterator[Event]:
-    try:
-        while not isinstance(event := items.get(), Future):
-            yield event
-        yield event.result()
-    finally:
-        answering.stop.set()

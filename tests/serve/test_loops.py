@@ -14,6 +14,7 @@ from abgnn.models.programs import ClosedLoopProgram
 from abgnn.planning import Budget, LoopPlan
 from abgnn.serve.paced import PacedLoops
 from datamodules import QuickQA
+from tests.serve.frontiers import check_frontier
 
 CONFIG = "simulated/general.yaml"
 BUDGET = 8e-4
@@ -88,6 +89,14 @@ def test_a_system_tells_its_pace_what_questions_cost(
     with System.load(loops, config=CONFIG) as system:
         outcomes = [system.run(query) for query in asked[:5]]
     assert spent == [(o.cost, o.latency) for o in outcomes]
+
+
+def test_loops_say_what_budgets_buy(loops: Path, asked: list[Query]) -> None:
+    with System.load(loops, config=CONFIG) as system:
+        assert len(check_frontier(system)) > 2
+        offer = system.offer(asked[0])
+        assert offer.team is not None
+        assert offer.team.adaptive
 
 
 def test_a_budget_that_no_loop_can_keep_is_refused(loops: Path, asked: list[Query]) -> None:

@@ -29,14 +29,11 @@ from abgnn.planning.calibration import Calibration
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan, strata_of
 from abgnn.rollout import Executor, SimulatedClient
+from abgnn.serve.conditioned import ConditionedPlanner
 from abgnn.serve.engine import Engine
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget
-from abgnn.serve.query_planners import (
-    CalibratedPlanner,
-    ConditionedPlanner,
-    query_planners,
-)
+from abgnn.serve.query_planners import CalibratedPlanner, query_planners
 from abgnn.serve.sources import Bounds, PolicySource
 from abgnn.serve.system import System
 from abgnn.training.evaluate import most_probable

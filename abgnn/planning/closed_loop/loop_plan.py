@@ -129,6 +129,13 @@ class LoopPlan:
             self, loop=loop, budget=stated, feasible=kept, predicted=predicted, refusal=refusal
         )
 
+    def priced(self, lambda_tok: float, lambda_lat: float, queries: int = 100) -> LoopPlan:
+        """The same at these prices, without a budget."""
+        loop = replace(self.loop, lambda_tok=lambda_tok, lambda_lat=lambda_lat)
+        free = {"cost_usd": None, "latency_s": None, "margin": None}
+        ahead = predict_loop(loop, queries)
+        return replace(self, loop=loop, budget=free, feasible=True, predicted=ahead, refusal=None)
+
     def _refusal(self, budget: Budget) -> ConfigError:
         problems = self.loop.replay.problems
         usd = np.stack([problem.usd for problem in problems]) / budget.aim
