@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from abgnn.serve.http.apis import APIS, Api
+from abgnn.serve.http.key import KeyCheck
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
 from abgnn.serve.http.places import OwnPlaces, Places
@@ -52,7 +51,7 @@ class Service:
         self.metrics = Metrics(system.label)
         self.started = int(time.time())
         self._questions = QuestionHandler(system, self.limits, self.metrics, places or OwnPlaces())
-        self._key = None if key is None else _digest(key)
+        self._check_key = KeyCheck(key)
 
     @property
     def in_flight(self) -> int:
@@ -90,7 +89,7 @@ class Service:
 
         async def endpoint(request: Request) -> Response:
             try:
-                self._authorise(request)
+                self._check_key(request.headers)
                 response = await handle(request)
             except ApiError as refusal:
                 response = refused(refusal)
@@ -105,15 +104,6 @@ class Service:
             return response
 
         return endpoint
-
-    def _authorise(self, request: Request) -> None:
-        if self._key is None:
-            return
-        shown = request.headers.getlist("authorization")
-        scheme, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
-        right = hmac.compare_digest(_digest(token.strip()), self._key)
-        if scheme.lower() != "bearer" or not right:
-            raise ApiError(401, "the API key is missing or wrong", "invalid_api_key")
 
     async def _models(self, request: Request) -> Response:
         model = {"id": MODEL, "object": "model", "created": self.started, "owned_by": "abgnn"}
@@ -140,7 +130,3 @@ class Service:
         posts = ", ".join(api.path for api in APIS)
         message = f"there is POST {posts}, GET /v1/models, /metrics, /healthz"
         return refused(ApiError(wrong.status_code, message, "unknown_url"))
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from abgnn.data.plan import Plan
 from abgnn.serve.engine import Answering, Event
 from abgnn.serve.http.apis import Api
+from abgnn.serve.http.body import received
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import Metrics
 from abgnn.serve.http.places import Places
@@ -49,34 +50,12 @@ class QuestionHandler:
         Raises:
             ApiError: it is refused.
         """
-        body = await self._body(http)
+        body = await received(http, self.limits)
         asked = api.read(body, http.headers.getlist, self.limits)
         domain = self.system.deployment.mas.domain
         asked = replace(asked, query=replace(asked.query, domain=domain))
         reply = api.reply(asked, self.system.label)
         return await (self._streamed(reply) if asked.stream else self._whole(http, reply))
-
-    async def _body(self, http: Request) -> bytes:
-        most, length = self.limits.body_bytes, http.headers.get("content-length", "0")
-        if length.isascii() and length.isdigit() and int(length[:20]) > most:
-            self._too_large()
-        try:
-            return await asyncio.wait_for(self._received(http), self.limits.receive_s)
-        except asyncio.TimeoutError:
-            message = f"the body did not arrive within {self.limits.receive_s:g} s"
-            raise ApiError(408, message, "request_timeout") from None
-
-    async def _received(self, http: Request) -> bytes:
-        received = bytearray()
-        async for part in http.stream():
-            received += part
-            if len(received) > self.limits.body_bytes:
-                self._too_large()
-        return bytes(received)
-
-    def _too_large(self) -> NoReturn:
-        message = f"the body is larger than {self.limits.body_bytes} bytes"
-        raise ApiError(413, message, "request_too_large")
 
     def _begin(
         self, asked: AnswerRequest, on_event: Callable[[Event], None] | None = None

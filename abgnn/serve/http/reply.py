@@ -10,10 +10,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from abgnn.data.loop_step import LoopStep
-from abgnn.data.outcome import CallRecord, ErrorKind, Outcome
+from abgnn.data.outcome import ErrorKind, Outcome
 from abgnn.data.plan import Plan
+from abgnn.serve.account import account, why_none
 from abgnn.serve.http.request import AnswerRequest, ApiError
+from abgnn.serve.offer import Team
 
 Data = dict[str, Any]
 
@@ -63,26 +64,13 @@ class Reply(ABC):
 
     def begun(self, plan: Plan) -> Data:
         """The account as far as it is known before the first call."""
-        return {"calls_are": self.label, "plan": team(plan)}
+        return {"calls_are": self.label, "plan": Team.of(plan).to_dict()}
 
     def account(self, outcome: Outcome) -> Data:
-        """The account of an outcome: dollars, seconds, calls, the plan."""
-        return {
-            "calls_are": self.label,
-            "cost_usd": outcome.cost,
-            "paid_usd": outcome.paid,
-            "latency_s": outcome.latency,
-            "wall_s": outcome.wall_time,
-            "calls": [call(record, text=self.request.trace) for record in outcome.calls],
-            "plan": team(outcome.plan),
-            "budget": {
-                "cost_usd": self.request.budget.cost_usd,
-                "latency_s": self.request.budget.latency_s,
-            },
-            **({"steps": steps} if (steps := _steps(outcome)) else {}),
-            "late": [outcome.plan.agents[i].role.name for i in outcome.late],
-            "ignored": list(self.request.ignored),
-        }
+        """The account of an outcome, with what of the request had no effect."""
+        asked = self.request
+        made = account(outcome, self.label, asked.budget, text=asked.trace)
+        return {**made, "ignored": list(asked.ignored)}
 
     def error(self, outcome: Outcome) -> Data:
         """The error in place of an answer, with the account of what was spent."""
@@ -90,55 +78,15 @@ class Reply(ABC):
 
 
 def failure(outcome: Outcome) -> ApiError:
-    """Why there is no answer.
-
-    The provider's message is not passed on: it may name endpoints and accounts.
-    """
+    """Why there is no answer."""
     kind = outcome.kind or "internal"
-    failed = next((r for r in outcome.calls if r.kind == kind), None)
-    who = "" if failed is None else f" ({failed.role} on {failed.backbone})"
-    message = f"the system could not answer: {kind}{who}"
-    return ApiError(_STATUS.get(kind, 502), message, kind, type_="api_error")
+    return ApiError(_STATUS.get(kind, 502), why_none(outcome), kind, type_="api_error")
 
 
 def cut(outcome: Outcome) -> bool:
     """Whether the answer was cut."""
     last = [r for r in outcome.calls if r.agent == outcome.plan.decision]
     return bool(last) and last[-1].finish == "length"
-
-
-def call(record: CallRecord, *, text: bool) -> Data:
-    """One call of the account."""
-    return {
-        "role": record.role,
-        "backbone": record.backbone,
-        "prompt_tokens": record.usage.prompt_tokens,
-        "completion_tokens": record.usage.completion_tokens,
-        "cost_usd": record.cost,
-        "start_s": record.start,
-        "end_s": record.end,
-        **({"error": record.kind} if record.kind else {}),
-        **({"text": record.text} if text else {}),
-    }
-
-
-def decided(step: LoopStep, plan: Plan) -> Data:
-    """One decision of a closed loop; agents are indices into the plan's."""
-    return {**step.to_dict(), "words": step.words([agent.backbone for agent in plan.agents])}
-
-
-def _steps(outcome: Outcome) -> list[Data]:
-    return [decided(step, outcome.plan) for step in outcome.steps]
-
-
-def team(plan: Plan) -> Data:
-    """Roles, backbones, edges and who answers; without prompts."""
-    return {
-        "agents": [{"role": a.role.name, "backbone": a.backbone} for a in plan.agents],
-        "edges": [list(edge) for edge in plan.edges],
-        "decision": plan.decision,
-        "rounds": plan.rounds,
-    }
 
 
 def error(refusal: ApiError) -> Data:

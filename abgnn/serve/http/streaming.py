@@ -16,9 +16,10 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
+from abgnn.serve.account import call, decided
 from abgnn.serve.engine import AnswerPart, Event
 from abgnn.serve.http.metrics import Metrics
-from abgnn.serve.http.reply import Reply, call, decided
+from abgnn.serve.http.reply import Reply
 from abgnn.serve.http.request import ApiError
 
 _log = logging.getLogger(__name__)

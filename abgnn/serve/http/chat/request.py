@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from abgnn.serve.http.conversation import conversation, messages
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.request import (
     AnswerRequest,
     Headers,
     answer_request,
-    conversation,
     flag,
-    messages,
     read_body,
     refuse,
 )

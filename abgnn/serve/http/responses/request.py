@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from abgnn.serve.http.conversation import Turn, conversation, messages, unicode
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.request import (
     AnswerRequest,
     Headers,
-    Turn,
     answer_request,
-    conversation,
-    messages,
     read_body,
     refuse,
-    unicode,
 )
 
 _UNDERSTOOD = {"input", "instructions"}
