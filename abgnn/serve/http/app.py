@@ -40,6 +40,8 @@ class Service:
         places: count the questions under way, of other processes too where they share a limit.
     """
 
+    path = "/v1"
+
     def __init__(
         self,
         system: System,
