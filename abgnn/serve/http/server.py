@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
@@ -17,12 +17,16 @@ from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.protocol import KEEP_ALIVE_S, PatientProtocol
 
+if TYPE_CHECKING:
+    from abgnn.serve.system import System
+
 _HEAD_BYTES = 16 * 1024
 
 
 class Served(Protocol):
-    """An application, its limits, and the path that clients are told."""
+    """An application for a system, its limits, and the path that clients are told."""
 
+    system: System
     limits: ServeLimits
     path: str
 

@@ -31,9 +31,13 @@ class McpService:
     path = "/mcp"
 
     def __init__(
-        self, system: System, limits: ServeLimits, key: str | None = None, host: str = "127.0.0.1"
+        self,
+        system: System,
+        limits: ServeLimits | None = None,
+        key: str | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        self.system, self.limits = system, limits
+        self.system, self.limits = system, limits or ServeLimits()
         self._key, self._host = KeyCheck(key), host
 
     def app(self) -> Starlette:

@@ -42,7 +42,8 @@ class ToolServer(MCPServer[Any]):
         unknown = [key for key in arguments if key not in known]
         if unknown:
             allowed = ", ".join(known) or "no argument"
-            raise ToolError(f"{_short(unknown[0])}: got an argument; allowed: {allowed}")
+            first = unknown[0]
+            raise ToolError(f"{first[:60]}: got {_short(arguments[first])}; allowed: {allowed}")
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as wrong:
