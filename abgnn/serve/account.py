@@ -40,6 +40,8 @@ def account(
 def call(record: CallRecord, *, text: bool) -> dict[str, Any]:
     """One call of the account."""
     return {
+        "agent": record.agent,
+        "round": record.round,
         "role": record.role,
         "backbone": record.backbone,
         "prompt_tokens": record.usage.prompt_tokens,

@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,8 @@ class Stub:
         connection.busy = connection.queued = True
         try:
             reply = reply_to(request.body)
+            if self.options.text is not None:
+                reply = replace(reply, text=self.options.text)
         except (ValueError, KeyError, TypeError):
             self._note(None, "400", faults.refused(400), request)
             sent = faults.refused(400)

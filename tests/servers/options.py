@@ -20,6 +20,7 @@ class Options:
         key: the bearer key that requests must carry; None: any will do.
         events: of a stream that are sent; the others when this is raised; None: all.
         trickle_s: seconds between two bytes of a slow answer.
+        text: of every reply, in place of words of its own.
         log: a file that gets one JSON line per request; None: kept in memory only.
     """
 
@@ -33,4 +34,5 @@ class Options:
     key: str | None = None
     events: int | None = None
     trickle_s: float = 0.15
+    text: str | None = None
     log: str | None = None

@@ -16,9 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from abgnn.serve.http.apis import APIS, Api
+from abgnn.serve.http.body import received
 from abgnn.serve.http.key import KeyCheck
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
+from abgnn.serve.http.offers import Offers, refuse_other_sites
+from abgnn.serve.http.page import page_routes
 from abgnn.serve.http.places import OwnPlaces, Places
 from abgnn.serve.http.question_handler import QuestionHandler
 from abgnn.serve.http.reply import NO_RETRY, json_response, refused
@@ -62,6 +65,7 @@ class Service:
 
     def app(self) -> Starlette:
         """The application for any ASGI server."""
+        body = partial(received, limits=self.limits)
         routes = [
             *(Route(api.path, self._answers(api), methods=["POST"]) for api in APIS),
             Route("/v1/responses/{rest:path}", self._guarded(self._not_stored), methods=_ANY),
@@ -69,6 +73,8 @@ class Service:
             Route("/v1/models/{name}", self._guarded(self._models)),
             Route("/metrics", self._guarded(self._metrics)),
             Route("/healthz", self._health),
+            *Offers(self.system, self.limits, body).routes(self._guarded),
+            *page_routes(),
         ]
         made = Starlette(
             routes=routes,
@@ -91,6 +97,7 @@ class Service:
 
         async def endpoint(request: Request) -> Response:
             try:
+                refuse_other_sites(request)
                 self._check_key(request.headers)
                 response = await handle(request)
             except ApiError as refusal:
@@ -130,5 +137,5 @@ class Service:
         assert isinstance(wrong, HTTPException)
         self.metrics.answered(wrong.status_code)
         posts = ", ".join(api.path for api in APIS)
-        message = f"there is POST {posts}, GET /v1/models, /metrics, /healthz"
+        message = f"there is POST {posts}, GET /v1/models, /metrics, /healthz, and /"
         return refused(ApiError(wrong.status_code, message, "unknown_url"))

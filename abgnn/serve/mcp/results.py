@@ -29,8 +29,10 @@ class Budget(TypedDict):
 
 
 class Call(TypedDict):
-    """One LLM call; seconds count from the plan's start."""
+    """One LLM call; seconds count from the plan's start, `agent` is an index into the plan's."""
 
+    agent: int
+    round: int
     role: str
     backbone: str
     prompt_tokens: int

@@ -1,0 +1,134 @@
+"""What a budget buys, the system's operating points, and the money left, over HTTP.
+
+`POST /v1/abgnn/offer`, `GET /v1/abgnn/frontier` and `GET /v1/abgnn/spending`; nothing is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from abgnn.errors import ConfigError
+from abgnn.serve.http.limits import ServeLimits
+from abgnn.serve.http.request import ApiError
+from abgnn.serve.system import System
+
+_Handler = Callable[[Request], Awaitable[Response]]
+_Made = TypeVar("_Made")
+_AT_ONCE = 16
+_FIELDS = ("question", "cost_usd", "latency_s")
+
+
+class Offers:
+    """Answers of a system about itself.
+
+    Args:
+        system: plans.
+        limits: of requests.
+        body: reads a request's body within the limits.
+    """
+
+    def __init__(
+        self, system: System, limits: ServeLimits, body: Callable[[Request], Awaitable[bytes]]
+    ) -> None:
+        self._system, self._limits, self._body = system, limits, body
+        self._under_way = 0
+
+    def routes(self, guarded: Callable[[_Handler], _Handler]) -> list[Route]:
+        """Behind the key that guards all data."""
+        return [
+            Route("/v1/abgnn/offer", guarded(self._offer), methods=["POST"]),
+            Route("/v1/abgnn/frontier", guarded(self._frontier)),
+            Route("/v1/abgnn/spending", guarded(self._spending)),
+        ]
+
+    async def _offer(self, request: Request) -> Response:
+        asked = offer_request(await self._body(request), self._limits)
+        made = await self._thread(lambda: self._system.offer(**asked))
+        return self._json(made.to_dict())
+
+    async def _frontier(self, request: Request) -> Response:
+        points = await self._thread(self._system.frontier)
+        own = self._system.budget
+        return self._json(
+            {
+                "budget_kind": self._system.budget_kind,
+                "own_budget": {"cost_usd": own.cost_usd, "latency_s": own.latency_s},
+                "points": [point.to_dict() for point in points],
+            }
+        )
+
+    async def _spending(self, request: Request) -> Response:
+        spent = await self._thread(self._system.spending)
+        return self._json({**spent.to_dict(), "concurrent": self._limits.concurrent})
+
+    async def _thread(self, make: Callable[[], _Made]) -> _Made:
+        """What may wait for a planner or a disk, away from the loop.
+
+        Raises:
+            ApiError: a budget that no plan meets, too many at once, a server that stops.
+        """
+        if self._under_way >= _AT_ONCE:
+            message = f"{_AT_ONCE} budgets are being planned; try again later"
+            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
+        self._under_way += 1
+        try:
+            return await asyncio.to_thread(make)
+        except ConfigError as wrong:
+            message = f"{wrong.field}: allowed is {wrong.allowed}"
+            raise ApiError(400, message, "invalid_value", wrong.field) from wrong
+        except (CancelledError, RuntimeError):
+            raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
+        finally:
+            self._under_way -= 1
+
+    def _json(self, data: dict[str, Any]) -> Response:
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        return JSONResponse({"calls_are": self._system.label, **data}, headers=headers)
+
+
+def offer_request(body: bytes, limits: ServeLimits) -> dict[str, Any]:
+    """`question`, `cost_usd` and `latency_s` of a request, each as it may be left out.
+
+    Raises:
+        ApiError: no JSON object, other fields, a question that is no text or too long.
+    """
+    try:
+        data = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the body is not valid JSON", "invalid_json") from None
+    if not isinstance(data, dict) or data.keys() - set(_FIELDS):
+        raise ApiError(400, f"allowed are {', '.join(_FIELDS)}", "invalid_value")
+    question = data.get("question")
+    if question is not None and not _is_text(question, limits.characters):
+        allowed = f"a text of at most {limits.characters} characters, or null"
+        raise ApiError(400, f"question: allowed is {allowed}", "invalid_value", "question")
+    return {name: data[name] for name in _FIELDS if data.get(name) is not None}
+
+
+def _is_text(value: Any, most: int) -> bool:
+    """Whether it is valid Unicode of so many characters."""
+    if not isinstance(value, str) or len(value) > most:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site makes a browser send, which could spend money unseen.
+
+    Raises:
+        ApiError: the browser says that the request comes from another site.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise ApiError(403, "pages of other sites may not ask here", "cross_site")
