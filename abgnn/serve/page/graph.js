@@ -2,6 +2,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const [WIDE, NARROW, HEIGHT, GAP, ALONG, MARGIN] = [204, 150, 68, 14, 52, 4];
+const LONGEST = 60; // characters of a name that are measured
 const WORDS = { waiting: "waits", working: "at work", done: "done", failed: "failed", late: "too late", spare: "not asked" };
 const MARKS = { done: "M-4 0 -1 3.5 4.5 -3.5", failed: "M-3.5 -3.5 3.5 3.5M-3.5 3.5 3.5 -3.5", late: "M0 -4V0.5L3 3" };
 
@@ -152,6 +153,7 @@ function node({ role, backbone }, { x, y }, decides, box) {
 function fit(svg, room) {
   for (const text of svg.querySelectorAll(".role, .llm")) {
     let content = text.textContent;
+    if (content.length > LONGEST) text.textContent = content = content.slice(0, LONGEST);
     while (content.length > 3 && text.getComputedTextLength() > room)
       text.textContent = `${(content = content.slice(0, -1))}…`;
   }
