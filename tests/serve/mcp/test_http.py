@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -27,8 +32,12 @@ from abgnn.rollout.clients.base import CallError
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.mcp.http import McpService
 from abgnn.serve.system import System
+from tests.paths import ROOT
 from tests.rollout.helpers import Scripted
 from tests.serve.http.helpers import CHAIN, KEY, hosted, parsed, read_all, scripted
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup  # what anyio raises there
 
 HOME = re.escape(str(Path.home()).encode())
 LEAKS = re.compile(rb"Traceback|\.py\b|site-packages|root:|%b|%b" % (HOME, KEY.encode()))
@@ -105,6 +114,37 @@ def test_what_budgets_buy(calibration_file: str) -> None:
         assert f"{field}: got 1e-09; allowed: at least" in wrong.content[0].text
 
 
+def test_the_command_serves_until_it_is_told_to_stop(blind: str) -> None:
+    """SIGTERM ends it though a client has a session open."""
+    flags = ["--transport", "http", "--port", "0", "--key-env", "K"]
+    source = ["--calibration", blind, "--config", "simulated/general.yaml"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "abgnn", "mcp", *source, *flags],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "K": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("serving at http://127.0.0.1:")
+        assert line.endswith("/mcp (simulated)\n")
+
+        async def work(client: Client) -> Any:
+            asked = {"question": "What is a quark?", "cost_usd": 1e-3}
+            answers.append(await client.call_tool("ask", asked))
+            process.send_signal(signal.SIGTERM)
+
+        answers: list[Any] = []
+        with suppress(BaseExceptionGroup, MCPError):  # the session ends with the server
+            use(line.split()[2], work, "legacy")
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert KEY not in out
+    [answer] = answers
+    assert answer.structured_content["calls_are"] == "simulated"
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [
@@ -177,7 +217,7 @@ def test_a_client_that_cancels_stops_the_calls(mas: BaseMAS, mode: str) -> None:
 
 def test_the_key_is_needed(both: tuple[str, Scripted], url: str) -> None:
     for wrong in ("", "sk-wrong", KEY + "x"):
-        with pytest.raises((MCPError, BaseExceptionGroup)):  # type: ignore[name-defined] # noqa: F821
+        with pytest.raises((MCPError, BaseExceptionGroup)):
             use(url, lambda client: client.list_tools(), key=wrong)
     assert told(url, b"{}", key=None)[0] == 401
     assert told(url, b"{}", key=None, method=b"GET")[0] == 401

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from mcp.client.stdio import stdio_client
 
 from abgnn.cli.main import main
 from abgnn.data.resources import config_path
-from abgnn.planning.calibration import Calibration
 from abgnn.serve.system import System
 from tests.paths import ROOT
 
@@ -44,14 +42,6 @@ class Noisy(SimulatedClient):
         os.system("echo noise of a process")
         return await super().complete(backbone, messages, query=query, sample=sample)
 """
-
-
-@pytest.fixture
-def blind(calibration: Calibration, tmp_path: Path) -> str:
-    """A calibration whose plans do not read the question: a server of it needs no PyTorch."""
-    path = str(tmp_path / "calibration.json")
-    replace(calibration, questions=None, role_embedding=None).save(path)
-    return path
 
 
 def test_a_client_starts_it_and_uses_every_tool(blind: str, tmp_path: Path) -> None:
