@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import yaml
 
 from abgnn.cli.main import main
+from abgnn.cli.table import find_command
 from tests.paths import CONFIGS, ROOT
 from tests.readmes import READMES, blocks, without_recipes
 
@@ -121,16 +124,43 @@ def test_what_is_not_run_says_why(readme: Path) -> None:
     assert all(len(words.removeprefix("no-run:").split()) >= 3 for words in unrun), unrun
 
 
-def test_the_client_of_the_server_example(capsys: pytest.CaptureFixture[str]) -> None:
-    """The one example that needs a running server."""
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [("import OpenAI", ("answer)", "'agents'")), ("import Agent", ("USD", "answer)"))],
+    ids=["openai", "agents"],
+)
+def test_the_client_of_the_server_example(
+    shown: str, printed: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The examples that need a running server."""
     pytest.importorskip("starlette")
+    if shown == "import Agent":
+        pytest.importorskip("agents")
     from abgnn import System
     from tests.serve.http.helpers import served
 
-    [block] = [b for b in blocks(ROOT / "abgnn/serve/README.md") if "OpenAI(" in b.text]
+    [block] = [b for b in blocks(ROOT / "abgnn/serve/README.md") if f" {shown}" in b.text]
     with served(System.load("simulated/general.yaml")) as server:
         code = block.text.replace("http://127.0.0.1:8000/v1", server.url)
         carry_out(code, "abgnn/serve/README.md", {})
     out = capsys.readouterr().out
-    assert "answer)" in out
-    assert "'agents'" in out
+    assert all(text in out for text in printed)
+
+
+def test_the_client_of_the_tools_example() -> None:
+    """It starts its own server; what a client's file has it start is a command that there is."""
+    pytest.importorskip("mcp")
+    readme = ROOT / "abgnn/serve/mcp/README.md"
+    [block] = [b for b in blocks(readme) if b.language == "python"]
+    here = f"env={dict(os.environ)}, command={sys.executable!r}"
+    started = f'{here}, args=["-m", "abgnn", '
+    code = block.text.replace('command="abgnn", args=[', started)
+    assert code != block.text
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "'backbone'" in ran.stdout, ran.stderr
+    assert "answer)" in ran.stdout
+    [file] = [json.loads(b.text) for b in blocks(readme) if b.language == "json"]
+    command = file["mcpServers"]["abgnn"]
+    name, *arguments = command["args"]
+    assert command["command"] == "abgnn"
+    assert find_command(name).parser().read(arguments).max_usd == 0.05

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from argparse import Namespace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
-from abgnn.cli.sources import add_bounds, add_sources, source_files
+from abgnn.cli.listening import add_address, key_of
+from abgnn.cli.sources import add_bounds, add_query_budget, add_sources, recipe_of
 from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from abgnn.serve.recipe import SystemRecipe
-
 _DESCRIPTION = """\
-An OpenAI-compatible endpoint: POST /v1/chat/completions with model `abgnn`, plain or streamed;
-/v1/models, /metrics (Prometheus), /healthz. Budgets of single questions come as headers
-X-Abgnn-Cost-Usd and X-Abgnn-Latency-S, or as `abgnn: {cost_usd, latency_s}` in the body
-(extra_body of the openai client). Needs the extra: pip install 'abgnn[serve]'."""
+An OpenAI-compatible endpoint: POST /v1/chat/completions and /v1/responses with model `abgnn`,
+plain or streamed; /v1/models, /metrics (Prometheus), /healthz. Budgets of single questions come as
+headers X-Abgnn-Cost-Usd and X-Abgnn-Latency-S, as `abgnn: {cost_usd, latency_s}` in the body
+(extra_body of the openai client), or as metadata `abgnn.cost_usd` and `abgnn.latency_s`.
+Needs the extra: pip install 'abgnn[serve]'."""
 
 
 def add_arguments(parser: Parser) -> None:
     """What answers, and how it can be reached."""
     parser.description = _DESCRIPTION
     add_sources(parser)
-    group = parser.add_argument_group("budget of questions that state none")
-    group.add_argument("--cost", type=float, metavar="USD", help="in USD")
-    group.add_argument("--latency", type=float, metavar="S", help="in seconds")
+    add_query_budget(parser)
     add_bounds(parser)
     group = parser.add_argument_group("server")
-    group.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    group.add_argument("--port", type=int, default=8000, help="port to listen on; 0: a free one")
-    text = "environment variable with the key that clients must show; needed beyond this machine"
-    group.add_argument("--key-env", metavar="VARIABLE", help=text)
+    add_address(group, 8000)
     text = "questions at once; further ones get 429"
     limits = ServeLimits()
     group.add_argument("--concurrent", type=int, default=limits.concurrent, metavar="N", help=text)
@@ -59,7 +52,7 @@ def run(args: Namespace, console: Console) -> int:
     )
     if args.workers < 1:
         raise ConfigError("--workers", args.workers, "an integer from 1")
-    key = _key(args.key_env, args.host)
+    key = key_of(args.key_env, args.host)
     for package in ("starlette", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise ConfigError("package", package, "installed: pip install 'abgnn[serve]'")
@@ -72,7 +65,7 @@ def _alone(args: Namespace, limits: ServeLimits, key: str | None, console: Conso
     from abgnn.serve.http.app import Service
     from abgnn.serve.http.server import listen, serve
 
-    with listen(args.host, args.port) as sock, _recipe(args).system() as system:
+    with listen(args.host, args.port) as sock, recipe_of(args).system() as system:
         label = system.label
         serve(
             Service(system, limits, key),
@@ -92,37 +85,4 @@ def _workers(args: Namespace, limits: ServeLimits, key: str | None, console: Con
         console.print(f"serving at {url} ({label}) by {n} workers", highlight=False)
 
     with listen(args.host, args.port) as sock:
-        serve_workers(_recipe(args), limits, key, n, sock, started)
-
-
-def _recipe(args: Namespace) -> SystemRecipe:
-    from abgnn.serve.query_budget import QueryBudget
-    from abgnn.serve.recipe import SystemRecipe
-    from abgnn.serve.sources import Bounds
-
-    budget = QueryBudget(args.cost, args.latency)
-    return SystemRecipe(source_files(args), budget, Bounds.of(args))
-
-
-def _key(variable: str | None, host: str) -> str | None:
-    """The key from the environment; needed where others can reach the server.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if variable is None:
-        if not _loopback(host):
-            allowed = f"the name of a variable with a key: others can reach {host}"
-            raise ConfigError("--key-env", None, allowed)
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ConfigError("--key-env", variable, "a variable that is set, and not empty")
-    return key
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        serve_workers(recipe_of(args), limits, key, n, sock, started)

@@ -1,4 +1,4 @@
-"""Arguments of the commands that answer questions (`run`, `serve`), and the policy they name."""
+"""Arguments of commands that answer questions (`run`, `serve`, `mcp`); the policy they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from abgnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from abgnn.serve.policy_source import PolicySource
-    from abgnn.serve.recipe import SourceFiles
+    from abgnn.serve.recipe import SourceFiles, SystemRecipe
 
 
 def add_sources(parser: Parser) -> None:
@@ -32,6 +32,13 @@ def add_sources(parser: Parser) -> None:
     group.add_argument("--endpoints", metavar="FILE", help=text)
     text = "call the addresses that are in the folder, with keys from the variables it names"
     group.add_argument("--trust-endpoints", action="store_true", help=text)
+
+
+def add_query_budget(parser: Parser) -> None:
+    """A budget of every question that states none."""
+    group = parser.add_argument_group("budget of questions that state none")
+    group.add_argument("--cost", type=float, metavar="USD", help="in USD")
+    group.add_argument("--latency", type=float, metavar="S", help="in seconds")
 
 
 def add_bounds(parser: Parser) -> None:
@@ -64,6 +71,15 @@ def source_of(args: Namespace) -> PolicySource:
     source = source_files(args).load()
     set_up(Bounds.of(args).over(source.deployment.rollout).telemetry)
     return source
+
+
+def recipe_of(args: Namespace) -> SystemRecipe:
+    """The system that sources, budget and bounds describe, not yet made."""
+    from abgnn.serve.query_budget import QueryBudget
+    from abgnn.serve.recipe import SystemRecipe
+    from abgnn.serve.sources import Bounds
+
+    return SystemRecipe(source_files(args), QueryBudget(args.cost, args.latency), Bounds.of(args))
 
 
 def source_files(args: Namespace) -> SourceFiles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
@@ -34,7 +34,7 @@ def _drain(items: SimpleQueue[_Item], answering: Answering) -> Iterator[Event]:
         answering.stop.set()
 
 
-async def aevents(start: Start) -> AsyncIterator[Event]:
+async def aevents(start: Start) -> AsyncGenerator[Event, None]:
     """As `events`, on any loop; started with the first event that is wanted."""
     loop, items = asyncio.get_running_loop(), asyncio.Queue[_Item]()
 

@@ -22,7 +22,7 @@ from abgnn.rollout.ledger.base import Account
 from abgnn.rollout.settings import Recording, RolloutSettings
 from abgnn.serve import Bounds, Spending
 from abgnn.serve.offer import offer_at
-from abgnn.serve.sources import PolicySource
+from abgnn.serve.policy_source import PolicySource
 from tests.serve.frontiers import check_frontier, known
 
 CONFIG = "simulated/general.yaml"

@@ -34,7 +34,8 @@ from abgnn.serve.engine import Engine
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
 from abgnn.serve.query_budget import QueryBudget
 from abgnn.serve.query_planners import CalibratedPlanner, query_planners
-from abgnn.serve.sources import Bounds, PolicySource
+from abgnn.serve.policy_source import PolicySource
+from abgnn.serve.sources import Bounds
 from abgnn.serve.system import System
 from abgnn.training.evaluate import most_probable
 from tests.rollout.helpers import Scripted, backbone

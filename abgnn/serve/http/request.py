@@ -1,4 +1,4 @@
-"""`ChatRequest`: the question, budget and options in the body of a chat completion request."""
+"""`AnswerRequest`: the question, budget and options of a request, and what both APIs read alike."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
-from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.query_budget import QueryBudget
 
 MODEL = "abgnn"
 COST_HEADER, LATENCY_HEADER = "x-abgnn-cost-usd", "x-abgnn-latency-s"
-_TRACE = ("traceparent", "tracestate")
+BUDGETS = {"cost_usd": COST_HEADER, "latency_s": LATENCY_HEADER}
+Headers: TypeAlias = Callable[[str], Sequence[str]]  # name → all its values
 
-_UNDERSTOOD = {"model", "messages", "stream", "stream_options", "n", "abgnn"}
-_REFUSED = ("tools", "functions", "audio", "logprobs", "top_logprobs", "web_search_options")
-_SPEAKERS = {
-    "system": "Instructions",
-    "developer": "Instructions",
-    "user": "User",
-    "assistant": "Assistant",
-}
+_TRACE = ("traceparent", "tracestate")
+_OWN = "abgnn."  # begins the keys of metadata that are ours
+_PAIRS, _KEY, _VALUE = 16, 64, 512  # most pairs of metadata, characters of a key, of a value
 
 
 class ApiError(Exception):
@@ -52,17 +47,19 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
+class AnswerRequest:
     """A valid request.
 
     Args:
         query: the conversation as one question.
         budget: of this question alone.
         stream: send events as they happen.
-        include_usage: end the stream with tokens and the whole account.
+        include_usage: end a chat's stream with tokens.
         trace: put every call's text into the account.
         ignored: parameters of the request that have no effect here.
         headers: the trace context (W3C) that the request came with.
+        metadata: the client's own pairs; a response repeats them.
+        instructions: a response repeats them, too.
     """
 
     query: Query
@@ -72,163 +69,124 @@ class ChatRequest:
     trace: bool = False
     ignored: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    instructions: str | None = None
 
 
-def chat_request(
-    body: bytes, headers: Callable[[str], Sequence[str]], limits: ServeLimits
-) -> ChatRequest:
-    """Parse a request. The query's domain is left empty.
-
-    Args:
-        body: JSON as OpenAI's chat completions take it, with `abgnn` beside it: `cost_usd`,
-            `latency_s`, `trace`, `meta` (of the `Query`: kinds that plans may distinguish).
-        headers: name → all its values; budgets may be stated there instead.
-        limits: of messages and characters.
+def read_body(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request for our model.
 
     Raises:
-        ApiError: anything else.
+        ApiError: it is none, or names another model.
     """
-    data = _json(body)
-    _check_model(data)
-    _check_refused(data)
-    own = data.get("abgnn", {})
-    if not isinstance(own, dict) or own.keys() - {"cost_usd", "latency_s", "trace", "meta"}:
-        _refuse("abgnn", "an object of cost_usd, latency_s, trace and meta")
-    options = data.get("stream_options") or {}
-    if not isinstance(options, dict):
-        _refuse("stream_options", "an object")
-    text = _question(data.get("messages"), limits)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return ChatRequest(
-        Query(f"chat/{digest}", text, "", meta=_meta(own)),
-        _budget(own, headers),
-        _flag(data, "stream"),
-        _flag(options, "include_usage"),
-        _flag(own, "trace"),
-        tuple(sorted(k for k, v in data.items() if k not in _UNDERSTOOD and v is not None)),
-        {name: ",".join(values) for name in _TRACE if (values := headers(name))},
-    )
-
-
-def _json(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise ApiError(400, "the body is not valid JSON", "invalid_json") from None
     if not isinstance(data, dict):
         raise ApiError(400, "the body is not a JSON object", "invalid_json")
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _check_model(data: Mapping[str, Any]) -> None:
     if data.get("model") != MODEL:
         message = f"the model {_shown(data.get('model'))} does not exist; here it is {MODEL!r}"
         raise ApiError(404, message, "model_not_found", "model")
+    return data
 
 
-def _check_refused(data: Mapping[str, Any]) -> None:
-    """Refuse parameters that would change the answer but are not supported."""
-    for name in _REFUSED:
-        if data.get(name):
-            _refuse(name, "nothing: the system's agents have tools of their own", "unsupported")
-    if data.get("n") not in (None, 1) or isinstance(data.get("n"), bool):
-        _refuse("n", "1", "unsupported")
-    form = data.get("response_format")
-    if form is not None and form != {"type": "text"}:
-        _refuse("response_format", 'nothing, or {"type": "text"}', "unsupported")
+def answer_request(
+    data: Mapping[str, Any], question: str, headers: Headers, understood: set[str], **more: Any
+) -> AnswerRequest:
+    """A request with what both APIs state alike. The query's domain is left empty.
+
+    Args:
+        data: the body; `abgnn` in it has `cost_usd`, `latency_s`, `trace`, `meta` (of the `Query`:
+            kinds that plans may distinguish); budgets may be stated in its `metadata` instead.
+        question: the whole conversation.
+        headers: budgets may be stated there instead, too.
+        understood: parameters that have an effect; all others are listed as ignored.
+        more: further fields.
+    """
+    own = data.get("abgnn", {})
+    if not isinstance(own, dict) or own.keys() - {*BUDGETS, "trace", "meta"}:
+        refuse("abgnn", "an object of cost_usd, latency_s, trace and meta")
+    metadata = _metadata(data)
+    digest = hashlib.sha256(question.encode()).hexdigest()[:32]
+    known = understood | {"model", "stream", "metadata", "abgnn"}
+    return AnswerRequest(
+        Query(f"chat/{digest}", question, "", meta=_meta(own)),
+        _budget(own, metadata, headers),
+        flag(data, "stream"),
+        trace=flag(own, "trace"),
+        ignored=tuple(sorted(k for k, v in data.items() if k not in known and v is not None)),
+        headers={name: ",".join(values) for name in _TRACE if (values := headers(name))},
+        metadata=metadata,
+        **more,
+    )
 
 
-def _question(messages: Any, limits: ServeLimits) -> str:
-    """One question: the user's text alone, or the conversation with the messages before it."""
-    if not isinstance(messages, list) or not messages:
-        _refuse("messages", "a list of messages")
-    if len(messages) > limits.messages:
-        _refuse("messages", f"at most {limits.messages} messages", "too_many_messages")
-    turns = [_message(i, message) for i, message in enumerate(messages)]
-    if sum(len(text) for _, text in turns) > limits.characters:
-        _refuse("messages", f"at most {limits.characters} characters", "context_length_exceeded")
-    role, last = turns[-1]
-    if role != "user" or not last.strip():
-        _refuse(f"messages[{len(turns) - 1}]", "a text of the user's, which is not empty")
-    if len(turns) == 1:
-        return last
-    earlier = [f"{_SPEAKERS[role]}: {text}" for role, text in turns[:-1] if text.strip()]
-    return "\n\n".join([*earlier, f"User: {last}"])
-
-
-def _message(i: int, message: Any) -> tuple[str, str]:
-    at = f"messages[{i}]"
-    if not isinstance(message, dict):
-        _refuse(at, "an object")
-    role = message.get("role")
-    if not isinstance(role, str) or role not in _SPEAKERS:
-        _refuse(f"{at}.role", ", ".join(_SPEAKERS))
-    if message.get("tool_calls"):
-        _refuse(f"{at}.tool_calls", "nothing", "unsupported")
-    text = _content(f"{at}.content", message.get("content"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        _refuse(f"{at}.content", "text that is valid Unicode")
-    return role, text
-
-
-def _content(at: str, content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        _refuse(at, "a text, or a list of parts of type text")
-    parts = []
-    for part in content:
-        text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
-        if not isinstance(text, str):
-            _refuse(at, "parts of type text", "unsupported")
-        parts.append(text)
-    return "".join(parts)
-
-
-def _budget(own: Mapping[str, Any], headers: Callable[[str], Sequence[str]]) -> QueryBudget:
+def _budget(own: Mapping[str, Any], metadata: Mapping[str, str], headers: Headers) -> QueryBudget:
     stated: dict[str, Any] = {}
-    for name, header in (("cost_usd", COST_HEADER), ("latency_s", LATENCY_HEADER)):
+    for name, header in BUDGETS.items():
+        key = f"{_OWN}{name}"
         values: list[Any] = [_number(header, value) for value in headers(header)]
+        if key in metadata:
+            values.append(_number(f"metadata.{key}", metadata[key]))
         if own.get(name) is not None:
             values.append(own[name])
         if len(values) > 1:
-            _refuse(name, "one value, in a header or in the body")
+            refuse(name, "one value, in a header, in metadata or in the body")
         stated[name] = values[0] if values else None
     try:
         return QueryBudget(**stated)
     except ConfigError as error:
-        return _refuse(error.field, error.allowed)
+        return refuse(error.field, error.allowed)
 
 
-def _number(header: str, value: str) -> float:
+def _number(at: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        return _refuse(header, "a number")
+        return refuse(at, "a number")
+
+
+def _metadata(data: Mapping[str, Any]) -> Mapping[str, str]:
+    pairs = data.get("metadata") or {}
+    if not (
+        isinstance(pairs, dict)
+        and len(pairs) <= _PAIRS
+        and all(isinstance(value, str) and len(value) <= _VALUE for value in pairs.values())
+        and all(len(key) <= _KEY for key in pairs)
+    ):
+        refuse("metadata", f"at most {_PAIRS} texts of at most {_VALUE} characters")
+    for key in pairs:
+        if key.startswith(_OWN) and key.removeprefix(_OWN) not in BUDGETS:
+            refuse(f"metadata.{key}", ", ".join(f"{_OWN}{name}" for name in BUDGETS))
+    return pairs
 
 
 def _meta(own: Mapping[str, Any]) -> Mapping[str, str]:
     meta = own.get("meta") or {}
     if not isinstance(meta, dict) or not all(isinstance(v, str) for v in meta.values()):
-        _refuse("abgnn.meta", "an object of texts")
+        refuse("abgnn.meta", "an object of texts")
     return meta
 
 
-def _flag(data: Mapping[str, Any], name: str) -> bool:
+def flag(data: Mapping[str, Any], name: str) -> bool:
+    """A field that is true, false or left out."""
     value = data.get(name)
     if value is not None and not isinstance(value, bool):
-        _refuse(name, "true or false")
+        refuse(name, "true or false")
     return bool(value)
 
 
-def _refuse(param: str, allowed: str, code: str = "invalid_value") -> NoReturn:
+def refuse(param: str, allowed: str, code: str = "invalid_value") -> NoReturn:
+    """
+    Raises:
+        ApiError: it names the field and what is allowed.
+    """
     raise ApiError(400, f"{param}: allowed is {allowed}", code, param)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
@@ -18,9 +18,19 @@ from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.protocol import KEEP_ALIVE_S, PatientProtocol
 
 if TYPE_CHECKING:
-    from abgnn.serve.http.app import Service
+    from abgnn.serve.system import System
 
 _HEAD_BYTES = 16 * 1024
+
+
+class Served(Protocol):
+    """An application for a system, its limits, and the path that clients are told."""
+
+    system: System
+    limits: ServeLimits
+    path: str
+
+    def app(self) -> Any: ...
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,10 +45,10 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError("--host, --port", (host, port), f"a free address ({wrong})") from wrong
 
 
-def url_of(sock: socket.socket) -> str:
-    """The base URL that clients of a listening socket use."""
+def url_of(sock: socket.socket, path: str = "/v1") -> str:
+    """The URL that clients of a listening socket use."""
     host, port = sock.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
 
 
 def server_config(app: Any, limits: ServeLimits, **more: Any) -> uvicorn.Config:
@@ -61,24 +71,24 @@ def server_config(app: Any, limits: ServeLimits, **more: Any) -> uvicorn.Config:
     )
 
 
-def make_server(service: Service) -> uvicorn.Server:
+def make_server(service: Served) -> uvicorn.Server:
     """A server for a service; `run(sockets=[listen(...)])` blocks until it is stopped."""
     return uvicorn.Server(server_config(service.app(), service.limits))
 
 
-def serve(service: Service, sock: socket.socket, started: Callable[[str], None]) -> None:
+def serve(service: Served, sock: socket.socket, started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT: then no new requests, and those under way finish.
 
     Args:
         service: what to serve.
         sock: the listening socket.
-        started: called with the base URL.
+        started: called with the URL.
     """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again in the end
             signal.signal(number, _ignore)
     tune()
-    started(url_of(sock))
+    started(url_of(sock, service.path))
     make_server(service).run(sockets=[sock])
 
 

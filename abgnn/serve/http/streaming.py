@@ -16,20 +16,11 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
+from abgnn.serve.account import call, decided
 from abgnn.serve.engine import AnswerPart, Event
 from abgnn.serve.http.metrics import Metrics
+from abgnn.serve.http.reply import Reply
 from abgnn.serve.http.request import ApiError
-from abgnn.serve.http.response import (
-    DONE,
-    ChatResponse,
-    call,
-    decided,
-    error,
-    event,
-    finish,
-    team,
-    usage,
-)
 
 _log = logging.getLogger(__name__)
 Over: TypeAlias = asyncio.Future[Outcome]
@@ -55,48 +46,44 @@ class Stream(StreamingResponse):
 
 
 async def events(
-    plan: Plan, queue: asyncio.Queue[Event | Over], answer: ChatResponse, metrics: Metrics
+    plan: Plan, queue: asyncio.Queue[Event | Over], reply: Reply, metrics: Metrics
 ) -> AsyncIterator[bytes]:
     """The plan, an event per call and per decision of a closed loop, the answer, the account.
 
     The answer comes in pieces as it is written, as far as it does; the rest of it when it is known.
     """
-    request, text = answer.request, _Text(answer, metrics)
-    start = {"role": "assistant", "content": ""}
-    yield event(answer.chunk(start, abgnn={"calls_are": answer.label, "plan": team(plan)}))
+    text = _Text(reply, metrics)
+    yield reply.opened(plan)
     while not isinstance(item := await queue.get(), asyncio.Future):
         if isinstance(item, CallRecord):
-            yield event(answer.chunk({}, abgnn={"call": call(item, text=request.trace)}))
+            yield reply.progress({"call": call(item, text=reply.request.trace)})
         elif isinstance(item, LoopStep):
-            yield event(answer.chunk({}, abgnn={"step": decided(item, plan)}))
+            yield reply.progress({"step": decided(item, plan)})
         elif isinstance(item, AnswerPart):
             yield text.next(item.text)
     try:
         outcome = result_of(item)
     except ApiError as refusal:
-        yield event(error(refusal))
+        yield reply.refused(refusal)
         return
     if outcome.error is not None:
         _log.warning("no answer: %s", outcome.error)
-        yield event(answer.error(outcome))
+        yield reply.failed(outcome)
         return
     if not outcome.answer.startswith(text.sent):
         _log.error("what was streamed is not the answer")
-        yield event(error(ApiError(500, "what was sent is not the answer", "internal")))
+        yield reply.refused(ApiError(500, "what was sent is not the answer", "internal"))
         return
     if rest := outcome.answer[len(text.sent) :]:
         yield text.next(rest)
-    yield event(answer.chunk({}, finish(outcome), abgnn=answer.account(outcome)))
-    if request.include_usage:
-        yield event(answer.chunk(usage=usage(outcome)))
-    yield DONE
+    yield reply.ended(outcome)
 
 
 class _Text:
     """The answer as far as it was sent."""
 
-    def __init__(self, answer: ChatResponse, metrics: Metrics) -> None:
-        self._answer, self._metrics, self._pieces = answer, metrics, list[str]()
+    def __init__(self, reply: Reply, metrics: Metrics) -> None:
+        self._reply, self._metrics, self._pieces = reply, metrics, list[str]()
 
     @property
     def sent(self) -> str:
@@ -105,9 +92,9 @@ class _Text:
     def next(self, piece: str) -> bytes:
         """The event of the next piece."""
         if not self._pieces:
-            self._metrics.first_token(time.perf_counter() - self._answer.began)
+            self._metrics.first_token(time.perf_counter() - self._reply.began)
         self._pieces.append(piece)
-        return event(self._answer.chunk({"content": piece}))
+        return self._reply.piece(piece)
 
 
 def result_of(over: Over) -> Outcome:

@@ -20,8 +20,9 @@ from abgnn.rollout.clients.base import Client
 from abgnn.rollout.settings import RolloutSettings
 from abgnn.serve.http.app import Service
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.server import listen, make_server
-from abgnn.serve.sources import Bounds, PolicySource
+from abgnn.serve.http.server import Served, listen, make_server, url_of
+from abgnn.serve.policy_source import PolicySource
+from abgnn.serve.sources import Bounds
 from abgnn.serve.system import System
 from tests.rollout.helpers import Scripted, backbone
 
@@ -155,14 +156,21 @@ def served(
 ) -> Iterator[Running]:
     """A server on a thread; stopped, it finishes what is under way."""
     service = Service(system, limits, key)
+    with hosted(service) as url:
+        yield Running(url, service)
+
+
+@contextmanager
+def hosted(service: Served) -> Iterator[str]:
+    """The URL of a service on a thread; its system is closed in the end."""
     sock, server = listen("127.0.0.1", 0), make_server(service)
-    host, port = sock.getsockname()
+    url = url_of(sock, service.path)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     try:
-        yield Running(f"http://{host}:{port}/v1", service)
+        yield url
     finally:
         server.should_exit = True
         thread.join(30)
-        system.close()
+        service.system.close()
         assert not thread.is_alive()

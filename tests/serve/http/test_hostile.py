@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -206,13 +207,69 @@ def test_any_bytes_at_all(both: tuple[Running, Scripted], body: bytes) -> None:
     assert parsed(reply)[0] in (0, 400, 404)
 
 
+RESPONSES = HEAD.replace(b"/chat/completions", b"/responses")
+USER = '{"role":"user","content":"Q?"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 9000,
+        b'{"model":"abgnn","input":' + b"[" * 9000,
+        b'{"model":"abgnn","input":"Q?","metadata":' + b'{"a":' * 1500,
+        b'{"model":"abgnn","input":NaN}',
+        b'{"model":"abgnn","input":"Q?","abgnn":{"cost_usd":' + b"9" * 5000 + b"}}",
+        b'{"model":"abgnn","input":"Q?","metadata":{"abgnn.cost_usd":"' + b"9" * 400 + b'"}}',
+        b'{"model":"abgnn","input":"\\ud800"}',
+        b'{"model":"abgnn","input":"Q?","instructions":"\\udfff"}',
+        b'{"model":"../../etc/passwd","input":"Q?"}',
+        b'{"model":"abgnn","input":[{"type":"item_reference","id":"../../etc/passwd"}]}',
+        b'{"model":"abgnn","input":[{"role":"user","content":[{"type":"input_file",'
+        b'"file_url":"file:///etc/passwd"}]}]}',
+        b'{"model":"abgnn","input":[{"role":"user","content":[{"type":"input_image",'
+        b'"image_url":"http://169.254.169.254/latest"}]}]}',
+        b'{"model":"abgnn","input":[{"type":"local_shell_call","action":{"command":["id"]}}]}',
+        b'{"model":"abgnn","input":"Q?","tools":[{"type":"code_interpreter"}]}',
+        b'{"model":"abgnn","input":"Q?","tools":[{"type":"mcp","server_url":"http://127.0.0.1"}]}',
+        b'{"model":"abgnn","input":"Q?","previous_response_id":"../../etc/passwd"}',
+        b'{"model":"abgnn","input":"Q?","prompt":{"id":"../../etc/passwd"}}',
+        f'{{"model":"abgnn","input":[{",".join([USER] * 300)}]}}'.encode(),
+        b'{"model":"abgnn","input":"' + b"x" * 5001 + b'"}',
+        b'{"model":"abgnn","input":"","input":""}',
+    ],
+    ids=range(20),
+)
+def test_bodies_of_responses_that_mean_harm(
+    both: tuple[Running, Scripted], server: Running, body: bytes
+) -> None:
+    """Refused in a line, whoever is asked; nothing was called, fetched or read."""
+    before = len(both[1].told)
+    for sent in (body, body[:-1] + b',"stream":true}'):
+        code, reply = told(server, RESPONSES + b"Content-Length: %d\r\n\r\n" % len(sent) + sent)
+        assert code in (400, 404)
+        assert b"root:" not in reply
+        assert len(reply) < 1000
+    assert len(both[1].told) == before
+
+
+def test_tricks_reach_responses_no_further(server: Running) -> None:
+    assert told(server, RESPONSES + b"Content-Length: 10001\r\n\r\n")[0] == 413
+    for path in (b"/v1/responses/..%2f..%2fetc%2fpasswd", b"/v1/responses/%00", b"/v1/responses//"):
+        head = RESPONSES.replace(b"/v1/responses", path)
+        assert told(server, head + b"Content-Length: 2\r\n\r\n{}")[0] == 404
+        assert told(server, head.replace(b"POST", b"GET") + b"\r\n")[0] == 404
+
+
 def test_what_providers_say_is_not_passed_on(mas: BaseMAS) -> None:
     system, client = scripted(mas)
     secret = "https://internal.example/v1 key sk-of-the-provider"
     client.fails = {"Decision Maker": CallError("status", secret, status=403)}
     with served(system) as server:
-        for stream in (False, True):
-            reply = server.raw(whole(ask(stream=stream)))
+        asked = {"model": "abgnn", "input": "Q?", "stream": True}
+        body = json.dumps(asked).encode()
+        typed = RESPONSES + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        for sent in (whole(ask()), whole(ask(stream=True)), typed):
+            reply = server.raw(sent)
             assert b"status (Decision Maker on small)" in reply
             assert b"internal.example" not in reply
             assert b"sk-of" not in reply

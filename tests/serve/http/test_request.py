@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("starlette")
 
+from abgnn.serve.http.chat.request import chat_request
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.request import ApiError, ChatRequest, chat_request
+from abgnn.serve.http.request import AnswerRequest, ApiError
 
 LIMITS = ServeLimits(messages=5, characters=1000)
 
@@ -22,7 +23,7 @@ def nothing(name: str) -> Sequence[str]:
     return []
 
 
-def of(data: Any, **headers: str | list[str]) -> ChatRequest:
+def of(data: Any, **headers: str | list[str]) -> AnswerRequest:
     def values(name: str) -> Sequence[str]:
         found = headers.get(name.removeprefix("x-abgnn-").replace("-", "_"), [])
         return [found] if isinstance(found, str) else found

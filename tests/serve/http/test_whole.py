@@ -31,7 +31,7 @@ from abgnn.experiments.trained import Trained
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, LocalClient, Recording, Retry, RolloutSettings
-from abgnn.serve.sources import PolicySource
+from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.system import System
 from tests.rollout.test_storm import SHARES, TIMEOUT_S, books_of, charged
 from tests.serve.http.helpers import (

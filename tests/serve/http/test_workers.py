@@ -35,7 +35,7 @@ from abgnn.models import FixedGraph
 from abgnn.planning.plan_file import FORMAT
 from abgnn.rollout import OpenAIClient
 from abgnn.serve.http.shared_places import SharedPlaces
-from abgnn.serve.sources import PolicySource
+from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.system import System
 from tests.rollout.helpers import backbone
 from tests.serve.http.helpers import ask
