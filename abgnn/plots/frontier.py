@@ -102,7 +102,7 @@ def _title_and_legend(
 def wide_legend(figure: Figure, handles: Sequence[Line2D | Patch], most: int = 6) -> Legend:
     """A legend below the axes, of as many columns as the figure is wide for, as it is measured;
     its rows are of equal length."""
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     for columns in range(min(most, len(handles)), 0, -1):
         rows = math.ceil(len(handles) / columns)
         legend = figure.legend(
@@ -110,7 +110,7 @@ def wide_legend(figure: Figure, handles: Sequence[Line2D | Patch], most: int = 6
             frameon=False,
         )  # fmt: skip
         room = 0.97 * figure.bbox.width  # letters of another resolution are a little wider
-        if columns == 1 or legend.get_window_extent(figure.canvas.get_renderer()).width <= room:
+        if columns == 1 or legend.get_window_extent(canvas.get_renderer()).width <= room:
             break
         legend.remove()
     return legend

@@ -21,8 +21,8 @@ def cost_lines(runs: Runs) -> list[Html]:
     unknown = [r.path for r in runs.of(Rivals)]
     unknown += [p.path for p in runs.of(Points) if p.spent_usd is None and not _beside(p, runs)]
     if unknown:
-        said = f"What the evaluations in {_some(unknown)} cost is not in these files."
-        lines.append(tag("p", said, class_="cost"))
+        text = f"What the evaluations in {_some(unknown)} cost is not in these files."
+        lines.append(tag("p", text, class_="cost"))
     if not parts and not unknown:
         lines.append(tag("p", "What it cost is not in these files.", class_="cost"))
     return lines

@@ -104,7 +104,12 @@ def _difference(ahead: Interval) -> str:
     half = 50 * (ahead.high - ahead.low)
     if ahead.sign:
         return f"the system is {points} {side} (± {half:.1f})"
-    return f"no clear difference ({100 * ahead.mean:+.1f} ± {half:.1f} points)"
+    return f"no clear difference ({_signed(ahead.mean)} ± {half:.1f} points)"
+
+
+def _signed(share: float) -> str:
+    """In points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _between(accuracy: Interval) -> str:
@@ -232,4 +237,4 @@ def _cells(rival: Rival | None) -> tuple[str, str]:
         return "–", "–"
     gap = rival.ahead
     spread = "" if gap.low is None or gap.high is None else f" ± {50 * (gap.high - gap.low):.1f}"
-    return f"{100 * rival.accuracy:.1f}", f"{100 * gap.mean:+.1f}{spread}"
+    return f"{100 * rival.accuracy:.1f}", f"{_signed(gap.mean)}{spread}"

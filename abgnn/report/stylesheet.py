@@ -76,8 +76,8 @@ thead th { background: var(--pale); white-space: nowrap; }
 tbody th, thead th:first-child { text-align: left; font-weight: 400; min-width: 9rem; }
 tbody th { position: sticky; left: 0; background: var(--paper); }
 td { white-space: nowrap; }
-#plans td:last-child, #read td { white-space: normal; text-align: left; min-width: 14rem; }
-#plans thead th:last-child, #read thead th { text-align: left; }
+.words { text-align: left; }
+#plans td:last-child, #read td { white-space: normal; min-width: 14rem; }
 details { margin: .75rem 0; }
 summary { cursor: pointer; font-weight: 600; padding: .25rem 0; }
 pre { overflow-x: auto; padding: .8rem; background: var(--pale); border-radius: .3rem;

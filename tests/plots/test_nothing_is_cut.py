@@ -28,6 +28,7 @@ from abgnn.plots.beliefs import beliefs_figure, bills_figure
 from abgnn.plots.cases import draw_cases
 from abgnn.plots.curves import bars_figure, curves_figure, intervals_figure
 from abgnn.plots.decision_graph import draw_decision_graph
+from abgnn.plots.explain import draw_explanation
 from abgnn.plots.frontier import draw_frontiers, draw_plan
 from abgnn.plots.inductive import draw_inductive
 from abgnn.plots.pools import draw_pools
@@ -96,6 +97,10 @@ PICTURES: dict[str, Callable[[Path], Figure | Path | None]] = {
         path, simulated=True,
     ),
     "draw_decision_graph": lambda path: draw_decision_graph(graph(), path, LONG, simulated=True),
+    "draw_explanation": lambda path: draw_explanation(
+        path, LONG * 3, NAMES, ("performance", "type"), np.eye(9)[:, :2],
+        [(f"{LONG}{k}", "performance", 0.1 * k - 0.3) for k in range(8)], simulated=True,
+    ),
     "draw_frontiers": lambda path: _frontiers(path, ARRAYS, ARRAYS),
     "draw_frontiers, one panel": lambda path: _frontiers(path, ARRAYS),
     "draw_frontiers, wide letters": lambda path: _frontiers(path, WIDE),

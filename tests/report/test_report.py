@@ -252,8 +252,8 @@ def test_tables_of_ablations_and_of_other_systems(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     harmless(page)
     part = page[page.index('id="ablation"') : page.index('id="read"')]
-    assert '<th scope="row">dense</th><td>p1</td><td>0.75 (0.2377 ± 0.1)</td>' in part
-    assert '<th scope="row">full</th><td>p1</td><td>0.5123</td>' in part
+    assert '<th scope="row">dense</th><td class="words">p1</td><td>0.75 (0.2377 ± 0.1)</td>' in part
+    assert '<th scope="row">full</th><td class="words">p1</td><td>0.5123</td>' in part
     assert '<th scope="row">dense</th><td>0.250</td><td>-0.250 (one seed)</td>' in part
     assert '<th scope="row">single' not in part  # has no operating point of the full model
     assert '<th scope="row">a</th><td>0.1235</td>' in page
