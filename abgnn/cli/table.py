@@ -65,6 +65,7 @@ COMMANDS: list[Command] = [
     Command("calibrate", "--config NAME", "a few hundred random rollouts: what LLMs can and cost"),
     Command("plan", "FILE --cost USD --latency S", "the best team for every question in budgets"),
     Command("beliefs", 'FILE "QUESTION"', "who is thought how likely right, at what price"),
+    Command("explain", '"QUESTION" --checkpoint FILE', "why an agent takes part, as a picture"),
     Command("certify", "--config NAME --plan FILE --cost USD", "are budgets met, and how sure?"),
     Command("run", '"QUESTION" --checkpoint FILE', "plan and execute one question; its trace"),
     Command("serve", "--checkpoint FILE", "an OpenAI-compatible endpoint in front of the system"),

@@ -24,6 +24,8 @@ class BeliefTable:
         usd, seconds: of a call, `[M]`.
         calls: observed, `[M]`.
         about: domain, rollouts, dollars spent and price date, in words.
+        domain: of the questions.
+        spent_usd: what the calibration's calls took.
     """
 
     path: str
@@ -37,6 +39,8 @@ class BeliefTable:
     seconds: Array
     calls: NDArray[np.int64]
     about: str = ""
+    domain: str = ""
+    spent_usd: float = 0.0
 
     @classmethod
     def of(cls, calibration: Calibration, path: str = "") -> BeliefTable:
@@ -71,5 +75,5 @@ class BeliefTable:
         names, published = profile.names, profile.accuracy
         return cls(
             path, calibration.label, names, published, accuracy, low, high, usd, seconds, calls,
-            about,
+            about, calibration.domain, calibration.spent_usd,
         )  # fmt: skip

@@ -17,7 +17,8 @@ from abgnn.plots.style import COLOURS, DARK, FILL, INK, WIDTH, Look, log_axis, s
 def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
     """What a budget buys (Eq 12) per method. Logarithmic budgets.
 
-    Marks are measured points; those that no budget calls for are small and pale.
+    Marks are measured points; those that no budget calls for are small and pale. There is no
+    legend: the page writes one beside it. Of series k, every part's gid starts with `sk-`.
 
     Args:
         series: method → (budget, performance) `[J, 2]`, budgets above 0; of one that has no point
@@ -27,27 +28,26 @@ def curves_figure(series: Mapping[str, Array], label: str) -> Figure:
     budgets = np.concatenate([points[:, 0] for points in series.values()])
     grid = np.geomspace(budgets.min() / 1.2, budgets.max() * 1.2, 240)
     with style():
-        rows = -(-len(series) // 2)
-        figure = Figure(figsize=(WIDTH, 3.1 + 0.19 * rows), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
         axes = figure.subplots()
-        for k, (name, points) in enumerate(series.items()):
+        for k, points in enumerate(series.values()):
             if not len(points):
                 continue
             colour, marker, line = Look.of(k)
             x = np.union1d(grid[grid >= points[:, 0].min()], points[:, 0])
             y = np.array([performance_at(points, budget) for budget in x])
-            axes.plot(x, y, color=colour, linestyle=line, linewidth=1.5)
+            axes.plot(x, y, color=colour, linestyle=line, linewidth=1.5, gid=f"s{k}-line")
             wanted = points[:, 1] >= y[np.searchsorted(x, points[:, 0])] - 1e-9
             hollow: dict[str, Any] = {"color": colour, "markerfacecolor": "white", "linestyle": ""}
-            axes.plot(*points[~wanted].T, marker=marker, markersize=3.5, alpha=0.35, **hollow)
-            axes.plot(*points[wanted].T, marker=marker, **hollow)
-            axes.plot([], [], marker=marker, color=colour, linestyle=line, label=short(name, 30),
-                      markerfacecolor="white")  # fmt: skip
+            axes.plot(
+                *points[~wanted].T, marker=marker, markersize=3.5, alpha=0.35, gid=f"s{k}-pale",
+                **hollow,
+            )  # fmt: skip
+            axes.plot(*points[wanted].T, marker=marker, gid=f"s{k}-marks", **hollow)
         log_axis(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
         axes.set(xlabel=label, ylabel="performance")
         axes.grid()
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 
 

@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,7 +23,7 @@ from abgnn.data.plan import Plan
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at, upper_envelope
 from abgnn.plots.plan_layout import Layout, Pen
-from abgnn.plots.style import GRID, INK, WARNING, Look
+from abgnn.plots.style import GRID, INK, WARNING, Look, short
 
 
 def draw_frontiers(
@@ -87,16 +91,29 @@ def _title_and_legend(
         textwrap.fill(title, int(8 * width)), x=0.012, ha="left", fontsize=12, weight="bold",
         color=INK,
     )  # fmt: skip
-    handles = [ax.plot([], [], label=name, **style)[0] for name, style in styles.items()]
-    columns = _columns(list(styles), width)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    longest = int(6 * width)  # wide letters that fit into a line
+    handles = [
+        ax.plot([], [], label=textwrap.fill(short(name, 120), longest), **style)[0]
+        for name, style in styles.items()
+    ]
+    wide_legend(figure, handles)
 
 
-def _columns(names: Sequence[str], width: float) -> int:
-    """Columns of a legend that fits into so many inches; its rows are of equal length."""
-    widest = 0.55 + 0.085 * max(len(name) for name in names)  # a line, a gap, letters
-    most = min(max(int(width / widest), 1), 6)
-    return math.ceil(len(names) / math.ceil(len(names) / most))
+def wide_legend(figure: Figure, handles: Sequence[Line2D | Patch], most: int = 6) -> Legend:
+    """A legend below the axes, of as many columns as the figure is wide for, as it is measured;
+    its rows are of equal length."""
+    canvas = FigureCanvasAgg(figure)
+    for columns in range(min(most, len(handles)), 0, -1):
+        rows = math.ceil(len(handles) / columns)
+        legend = figure.legend(
+            handles=handles, loc="outside lower center", ncols=math.ceil(len(handles) / rows),
+            frameon=False,
+        )  # fmt: skip
+        room = 0.97 * figure.bbox.width  # letters of another resolution are a little wider
+        if columns == 1 or legend.get_window_extent(canvas.get_renderer()).width <= room:
+            break
+        legend.remove()
+    return legend
 
 
 def _styles(count: int) -> list[dict[str, Any]]:

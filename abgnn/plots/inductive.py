@@ -8,7 +8,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from abgnn.plots.style import COLOURS, INK, WARNING
+from abgnn.plots.frontier import wide_legend
+from abgnn.plots.style import COLOURS, INK, WARNING, short
 
 Key = tuple[str, str]  # system, catalogue
 HATCHES = ("", "///", "...", "xxx")
@@ -32,14 +33,16 @@ def draw_inductive(
     systems = list(dict.fromkeys(system for system, _ in used))
     catalogues = list(dict.fromkeys(catalogue for _, catalogue in used))
     names = list(dict.fromkeys(n for share in used.values() for n in sorted(share)))
-    figure = Figure(figsize=(4.0 * (len(catalogues) + 1), 0.34 * len(names) + 2), layout="tight")
+    size = (4.0 * (len(catalogues) + 1), 0.34 * len(names) + 2.3)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(catalogues) + 1, squeeze=False)[0]
     for ax, catalogue in zip(axes, catalogues, strict=False):
         shown = {s: used.get((s, catalogue), {}) for s in systems}
-        _bars(ax, {s: [share.get(n, 0.0) for n in names] for s, share in shown.items()}, names)
+        told = [short(name) for name in names] if ax is axes[0] else [""] * len(names)
+        _bars(ax, {s: [share.get(n, 0.0) for n in names] for s, share in shown.items()}, told)
         ax.set_title(f"LLM calls, {catalogue}", fontsize=10, color=INK)
         ax.set_xlabel("share of calls")
-    axes[0].legend(loc="lower right", frameon=False, fontsize=8)
+    wide_legend(figure, axes[0].get_legend_handles_labels()[0])
     windows = list(next(iter(areas.values())))
     rows = [f"{w.removeprefix('narrow_')}, {c}" for w in windows for c in catalogues]
     values = {s: [areas[s, c][w] for w in windows for c in catalogues] for s in systems}
@@ -47,7 +50,7 @@ def draw_inductive(
     for bars in axes[-1].containers:  # the paper lists the areas, so they are read and not guessed
         axes[-1].bar_label(bars, fmt="{:.3f}", padding=3, fontsize=7)
     low = min(min(v) for v in values.values())
-    axes[-1].set_xlim(max(0.0, low - 0.05), 1)
+    axes[-1].set_xlim(max(0.0, low - 0.05), 1.05)  # room for the figures beside the bars
     axes[-1].set_title("mean performance within budgets", fontsize=10, color=INK)
     title = "The same weights with other catalogues" + (" (simulated)" if simulated else "")
     figure.suptitle(title, fontweight="bold", color=WARNING if simulated else INK)

@@ -22,6 +22,7 @@ LINES: tuple[Any, ...] = (
 )
 INK, WARNING, GRID = "#222222", "#A3001E", "#DDDDDD"
 DARK, PALE, FILL = "#22384F", "#F3F6F9", "#9DB7CC"  # of boxes and bars
+DIM = "#767676"  # of what stands back
 
 WIDTH = 4.5  # inches: text stays legible where a phone shrinks or shows it in full
 

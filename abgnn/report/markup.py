@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -41,14 +42,29 @@ def badge(label: str) -> Html:
     return tag("span", label, class_="label")
 
 
+def _number(cell: object) -> bool:
+    """Whether a cell begins as a number does."""
+    return bool(re.match(r"[+\-−$]?[.]?\d", str(cell)))
+
+
 def table(
     caption: object, label: str, head: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> Html:
-    """A table in a box that scrolls by itself; the first cell of a row is its heading."""
-    columns = (tag("th", name, scope="col") for name in head)
+    """A table in a box that scrolls by itself; the first cell of a row is its heading.
+
+    Columns of words stand left, columns of numbers right.
+    """
+    every = list(rows)
+    words = [not any(_number(row[k]) for row in every if k < len(row)) for k in range(len(head))]
+    looks = [{"class_": "words"} if k else {} for k in words]
+    columns = (tag("th", name, scope="col", **look) for name, look in zip(head, looks, strict=True))
     body = (
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
-        for row in rows
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(tag("td", cell, **look) for cell, look in zip(row[1:], looks[1:], strict=False)),
+        )
+        for row in every
     )
     made = tag(
         "table",

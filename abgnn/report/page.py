@@ -1,15 +1,22 @@
-"""The page: sections in order, labels in the title, one style sheet, no external resources."""
+"""The page: the answer, then sections in order; one style sheet, one script, no other resources."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from abgnn.report.markup import Html, badge, join, tag, text
 from abgnn.report.records import UNKNOWN, CertificateFile, Runs
+from abgnn.report.script import SCRIPT
+from abgnn.report.section_answer import answer
+from abgnn.report.section_curves import curves
 from abgnn.report.sections_planning import beliefs, certificates, plans, shares
-from abgnn.report.sections_points import ablation, curves, tables
+from abgnn.report.sections_points import ablation, tables
 from abgnn.report.sections_runs import configurations, reading, spending
 from abgnn.report.stylesheet import STYLE
 
 _SECTIONS = (
+    ("answer", "The answer", answer),
     ("certificates", "Certificates", certificates),
     ("curves", "Performance within budgets", curves),
     ("tables", "Tables", tables),
@@ -21,8 +28,18 @@ _SECTIONS = (
     ("configuration", "Configuration", configurations),
     ("read", "What was read", reading),
 )
-# no script, no network: the browser refuses both, whatever the files hold
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    """As a content security policy names an inline script or style sheet."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+# this script and style sheet, no other; no network: the browser refuses whatever the files hold
+_POLICY = (
+    f"default-src 'none'; script-src {_digest(SCRIPT)}; style-src 'unsafe-inline'; "
+    f"style-src-elem {_digest(STYLE)}; base-uri 'none'; form-action 'none'"
+)
 
 
 def build_page(runs: Runs) -> str:
@@ -35,10 +52,12 @@ def build_page(runs: Runs) -> str:
             tag(
                 "header",
                 tag("h1", "abgnn report ", join(map(badge, runs.labels), " ")),
-                *_lead(runs),
+                *_warnings(runs),
             ),
+            bodies[0][2],
+            tag("div", *_notes(runs), class_="notes"),
             tag("nav", tag("ul", *links), aria_label="sections"),
-            tag("main", *(part for _, _, part in bodies)),
+            tag("main", *(part for _, _, part in bodies[1:])),
         ),
         "\n",
     )
@@ -47,12 +66,12 @@ def build_page(runs: Runs) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{text(_POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
+        f"<body>\n{body}\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
 
 
-def _lead(runs: Runs) -> list[Html]:
-    """The lead: simulated figures, a mix of labels, verdicts, notices."""
+def _warnings(runs: Runs) -> list[Html]:
+    """Before anything: what is simulated, a mix of labels, what does not say."""
     lines: list[Html] = []
     if any("simulated" in label for label in runs.labels):
         warning = (
@@ -64,7 +83,12 @@ def _lead(runs: Runs) -> list[Html]:
         lines.append(tag("p", tag("strong", warning)))
     if any(record.label == UNKNOWN for record in runs.records):
         lines.append(tag("p", f"“{UNKNOWN}”: the file does not say what answered its calls."))
-    lines += [
+    return lines
+
+
+def _notes(runs: Runs) -> list[Html]:
+    """After the answer: verdicts, and files that are not in order."""
+    lines = [
         tag("p", f"{c.path}: budgets ", tag("strong", c.verdict), f" ({c.label}).")
         for c in runs.of(CertificateFile)
     ]

@@ -173,11 +173,13 @@ def _merged(records: Sequence[Record]) -> list[Record]:
 
 def _together(a: Points, b: Points) -> Points:
     budgets, waits = a.budgets or b.budgets, a.waits or b.waits
+    known = [p.spent_usd for p in (a, b) if p.spent_usd is not None]
+    spent = sum(known) if known else None
     whole = next((p for p in (a, b) if p.path.endswith(".csv")), None)
     if whole is not None:
-        return replace(whole, budgets=budgets, waits=waits)
+        return replace(whole, budgets=budgets, waits=waits, spent_usd=spent)
     label = a.label if a.label == b.label else f"{a.label} and {b.label}"
-    return Points(os.path.dirname(a.path) or a.path, label, a.rows + b.rows, budgets, waits)
+    return Points(os.path.dirname(a.path) or a.path, label, a.rows + b.rows, budgets, waits, spent)
 
 
 def _reason(error: BaseException) -> str:

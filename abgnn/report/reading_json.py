@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,12 +46,9 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
     kind = str(data.get("format", ""))
     if kind == CALIBRATION:
         return BeliefTable.of(Calibration.load(path), name), ""
-    if kind == PLAN:
-        return _plan(PlanFile.read(path), name), ""
-    if kind == QUESTION_PLAN:
-        return _question_plan(QuestionPlan.read(path), name), ""
-    if kind == LOOP_PLAN:
-        return _loop_plan(LoopPlan.read(path), name), ""
+    if kind in (PLAN, QUESTION_PLAN, LOOP_PLAN):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return replace(_any_plan(kind, path, name), digest=digest), ""
     if kind.startswith("abgnn "):
         return None, f"{kind!r}: of another version of abgnn"
     if {"verdict", "findings"} <= data.keys():
@@ -58,6 +56,14 @@ def read_json_record(path: Path, name: str) -> tuple[Record | None, str]:
     if {"job", "result"} <= data.keys():
         return _job(data, name), ""
     return None, ""
+
+
+def _any_plan(kind: str, path: Path, name: str) -> PlanRecord:
+    if kind == PLAN:
+        return _plan(PlanFile.read(path), name)
+    if kind == QUESTION_PLAN:
+        return _question_plan(QuestionPlan.read(path), name)
+    return _loop_plan(LoopPlan.read(path), name)
 
 
 def finite(value: Any) -> float:
@@ -197,6 +203,7 @@ def _certificate(data: Mapping[str, Any], name: str) -> CertificateFile:
         n=int(data["n"]),
         seed=str(data["seed"]),
         priced=str(data.get("priced", "")),
+        subject=str(data.get("subject", "")),
     )
 
 
@@ -206,7 +213,8 @@ def _job(data: Mapping[str, Any], name: str) -> Points:
                  for r in result["rows"])  # fmt: skip
     budgets = tuple(finite(b) for b in job.get("budgets", ()))
     waits = tuple(finite(b) for b in job.get("waits", ()))
-    return Points(name, str(result["label"]), rows, budgets, waits)
+    spent = finite(result["spent_usd"]) if "spent_usd" in result else None
+    return Points(name, str(result["label"]), rows, budgets, waits, spent)
 
 
 def point_row(row: Mapping[str, Any]) -> PointRow:
@@ -224,14 +232,19 @@ def point_row(row: Mapping[str, Any]) -> PointRow:
         name=name,
         seed=str(row.get("seed", "")),
         performance=finite(row["performance"]),
-        performance_se=finite(row["performance_se"]),
+        performance_se=_stated(row["performance_se"]),
         cost_usd=cost,
         latency_s=latency,
-        tokens=finite(row["tokens"]),
-        calls=finite(row["calls"]),
-        failed=finite(row["failed"]),
-        n=int(finite(row["n"])),
+        tokens=_stated(row["tokens"]),
+        calls=_stated(row["calls"]),
+        failed=_stated(row["failed"]),
+        n=int(finite(row["n"] or 0)),
     )
+
+
+def _stated(value: Any) -> float:
+    """A number; NaN where the file has an empty cell for it."""
+    return float("nan") if value == "" else finite(value)
 
 
 def _method(row: Mapping[str, Any], name: str) -> str:

@@ -7,9 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from abgnn.report.reading_json import finite, point_row
-from abgnn.report.records import UNKNOWN, CompareTable, Grid, HeldOut, PointRow, Points, Record
+from abgnn.report.records import (
+    UNKNOWN,
+    CompareTable,
+    Grid,
+    HeldOut,
+    PointRow,
+    Points,
+    Record,
+    RivalRow,
+    Rivals,
+)
 
 _POINT = {"name", "performance", "performance_se", "cost_usd", "latency_s", "tokens", "calls"}
+_WORLDS = {"world", "method", "point", "accuracy", "cost_usd", "latency_s"}  # of a quickstart
+_RIVALS = {"method", "budget_usd", "accuracy", "cost_usd", "ours_minus", "half_width"}
 _TABLE = {"method", "column", "mean", "half_width_95", "beats_ours", "clearly"}
 _MOST = 2000  # rows of a table that is shown as it is
 
@@ -25,7 +37,11 @@ def read_csv(path: Path, name: str) -> tuple[Record | None, str]:
     label = _label(rows)
     if set(head) >= _TABLE:
         return _table(rows, name, label)
-    if set(head) >= _POINT:
+    if set(head) >= _RIVALS:
+        return _rivals(rows, name, label)
+    if set(head) >= _WORLDS:
+        rows = [_of_world(row) for row in rows]
+    if set(head) >= _POINT or set(head) >= _WORLDS:
         points, remark = _points(rows)
         if not points:
             return None, remark or "no row"
@@ -52,6 +68,32 @@ def _point(row: dict[str, str]) -> PointRow | None:
         return point_row(row)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _of_world(row: dict[str, str]) -> dict[str, str]:
+    """A quickstart's row in the words of a comparison's; what it does not state is empty."""
+    names = {"world": "seed", "point": "name", "accuracy": "performance",
+             "accuracy_se": "performance_se", "rollouts": "n"}  # fmt: skip
+    empty = dict.fromkeys(("performance_se", "tokens", "calls", "failed", "n"), "")
+    return empty | {names.get(key, key): value for key, value in row.items()}
+
+
+def _rivals(rows: Sequence[dict[str, str]], name: str, label: str) -> tuple[Record | None, str]:
+    """Methods at budgets; the rows of means over the budgets are of no use here."""
+    at = [row for row in rows if row.get("budget_usd") != "mean"]
+    read = [_rival(row) for row in at]
+    good = tuple(row for row in read if row is not None)
+    return (Rivals(name, label, good) if good else None), _left_out(read.count(None), len(at))
+
+
+def _rival(row: dict[str, str]) -> RivalRow | None:
+    try:
+        budget = finite(row["budget_usd"])
+        keys = ("accuracy", "cost_usd", "ours_minus", "half_width")
+        cells = [None if row[key] in ("", "nan") else finite(row[key]) for key in keys]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return RivalRow(row["method"], budget, *cells)
 
 
 def _table(rows: Sequence[dict[str, str]], name: str, label: str) -> tuple[Record | None, str]:

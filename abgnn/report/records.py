@@ -25,7 +25,8 @@ class PointRow(Row):
 class Points:
     """points.csv of a frontier or comparison, or the results of unfinished jobs.
 
-    `budgets` (USD) and `waits` (seconds) are the comparison's, where its jobs state them.
+    `budgets` (USD) and `waits` (seconds) are the comparison's, where its jobs state them, and
+    `spent_usd` is what all rollouts of those jobs took; None: no file says.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Points:
     rows: tuple[PointRow, ...]
     budgets: tuple[float, ...] = ()
     waits: tuple[float, ...] = ()
+    spent_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,30 @@ class HeldOut:
     path: str
     label: str
     rows: tuple[PointRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RivalRow:
+    """A method at a budget: what it reached and spent, and what the first method is above it.
+
+    None: nothing of it is that cheap, or it is the first method itself.
+    """
+
+    method: str
+    budget_usd: float
+    accuracy: float | None
+    cost_usd: float | None
+    ahead: float | None
+    half: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """table.csv of `abgnn quickstart`: the first method beside the others, paired by question."""
+
+    path: str
+    label: str
+    rows: tuple[RivalRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +100,10 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A file of `abgnn plan`; the figures are None where the file has none."""
+    """A file of `abgnn plan`; the figures are None where the file has none.
+
+    `digest` is of the file, as certificates name it.
+    """
 
     path: str
     label: str
@@ -85,6 +114,7 @@ class PlanRecord:
     expected: Mapping[str, float | None]
     predicted: Mapping[str, tuple[float, float]]
     queries: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +131,7 @@ class CertificateFile:
     """A file of `abgnn certify`; findings are (name, budget, value, low, high, verdict).
 
     `confidence` is of all budgets together, `each` of each bound (the same before there was one).
+    `subject` is what was judged; it may be empty.
     """
 
     path: str
@@ -114,6 +145,7 @@ class CertificateFile:
     n: int
     seed: str
     priced: str
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +183,7 @@ class Configuration:
 Record = (
     Points
     | HeldOut
+    | Rivals
     | Grid
     | CompareTable
     | BeliefTable

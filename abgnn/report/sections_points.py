@@ -1,4 +1,4 @@
-"""Curves against budgets, P@ tables, every row, ablations: from points, tables, held-out rows."""
+"""P@ tables, every row, ablations: from points, tables, held-out rows."""
 
 from __future__ import annotations
 
@@ -7,53 +7,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
-from abgnn.plots.curves import curves_figure
-from abgnn.report.figures import shown
-from abgnn.report.markup import Html, folded, join, section, table, tag
-from abgnn.report.records import CompareTable, Grid, HeldOut, PointRow, Points, Runs
+from abgnn.report.markup import Html, folded, section, table, tag
+from abgnn.report.points import AXES, by_method, spanning
+from abgnn.report.records import CompareTable, Grid, HeldOut, PointRow, Points, Rivals, Runs
 
-_DRAWN = 10  # methods in one figure
 _HELD = {"method", "point", "column", "mean", "minus_ours", "half_width_95"}
 _TABLES = 3  # of held-out questions; more are folded
 _LONG = 30  # rows from which a table of another kind is folded
 _ROWS = 2000  # rows of one table
-_FREE = 1e-9  # mUSD or seconds: below, a logarithmic axis has no place for it
-_AXES = (
-    ("cost_usd", "cost", "mUSD", 1e3, "T"),
-    ("latency_s", "latency", "seconds", 1.0, "L"),
-)
-
-
-def curves(runs: Runs) -> Html:
-    """Performance against cost and against latency budgets, a pair of figures per file."""
-    parts = []
-    for k, points in enumerate(runs.of(Points)):
-        named = _by_method(points.rows)
-        names = _best({m: _means(rows, "cost_usd", 1e3) for m, rows in named.items()})
-        left = len(named) - len(names)
-        for axis, what, unit, scale, _ in _AXES:
-            drawn = {m: _means(named[m], axis, scale) for m in names}
-            if not any(len(of) for of in drawn.values()):
-                continue
-            note = f"; {left} further methods: see the tables" if left else ""
-            caption = f"{points.path}: performance within a {what} budget{note}"
-            figure = curves_figure(drawn, f"{what} in {unit}, mean per query")
-            parts.append(shown(figure, caption, points.label, f"curve{k}-{axis}"))
-    if not parts:
-        return Html()
-    explanation = (
-        "Lines: what a budget buys, mixing the operating points of a method (Eq 12). Marks: "
-        "measured points, means over seeds; pale where another serves better. Logarithmic budgets."
-    )
-    return section("curves", "Performance within budgets", tag("p", explanation), _grid(parts))
 
 
 def tables(runs: Runs) -> Html:
     """P@ budgets, held-out rows and every row of every file."""
     parts: list[Html] = [_compare_table(t) for t in runs.of(CompareTable)]
-    tabled = {_folder(t.path) for t in runs.of(CompareTable)}
+    parts += [_rivals_table(r) for r in runs.of(Rivals)]
+    tabled = {_folder(t.path) for t in (*runs.of(CompareTable), *runs.of(Rivals))}
     for points in runs.of(Points):
         if _folder(points.path) not in tabled:
             parts += _budget_tables(points)
@@ -73,7 +42,7 @@ def ablation(runs: Runs) -> Html:
     """Methods named so, or all of a folder named so, against the full model; tables as they are."""
     parts = [_held_table(grid) for grid in runs.of(Grid) if _is_ablation(grid.path)]
     for points in runs.of(Points):
-        named = _by_method(points.rows)
+        named = by_method(points.rows)
         full = next((m for m in named if not _is_ablation(m)), None)
         if full is None:
             continue
@@ -163,6 +132,27 @@ def _compare_table(compared: CompareTable) -> Html:
     return table(caption, compared.label, ("method", *columns), rows)
 
 
+def _rivals_table(rivals: Rivals) -> Html:
+    """A quickstart's methods, budget by budget."""
+    rows = [
+        (
+            row.method,
+            f"{1e3 * row.budget_usd:.3g}",
+            "–" if row.accuracy is None else f"{100 * row.accuracy:.1f}",
+            "–" if row.cost_usd is None else f"{1e3 * row.cost_usd:.3g}",
+            "–" if row.ahead is None else _paired_points(row.ahead, row.half),
+        )
+        for row in rivals.rows
+    ]
+    caption = f"{rivals.path}: percent within a budget; first method less it, paired by question"
+    head = ("method", "at most mUSD", "accuracy", "mUSD spent", "first less it, ± 95 %")
+    return table(caption, rivals.label, head, rows)
+
+
+def _paired_points(ahead: float, half: float | None) -> str:
+    return f"{100 * ahead:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
 def _cell(cell: tuple[float, float, str] | None) -> str:
     if cell is None:
         return "–"
@@ -176,7 +166,7 @@ def _explained(points: Points) -> Html:
     letters = [
         f"{letter}{i} = {scale * b:.3g} {unit}"
         for (_, _, unit, scale, letter), budgets in zip(
-            _AXES, (points.budgets, points.waits), strict=True
+            AXES, (points.budgets, points.waits), strict=True
         )
         for i, b in enumerate(budgets, 1)
     ]
@@ -189,12 +179,12 @@ def _explained(points: Points) -> Html:
 
 def _budget_tables(points: Points) -> list[Html]:
     """P@ of every method at the comparison's budgets, or at four that span the points."""
-    named = _by_method(points.rows)
+    named = by_method(points.rows)
     made = []
     for (axis, what, unit, scale, _), stated in zip(
-        _AXES, (points.budgets, points.waits), strict=True
+        AXES, (points.budgets, points.waits), strict=True
     ):
-        budgets = stated or _spanning([float(getattr(row, axis)) for row in points.rows])
+        budgets = stated or spanning([float(getattr(row, axis)) for row in points.rows])
         if not budgets:
             continue
         rows = [(m, *(_at(rows, axis, b) for b in budgets)) for m, rows in named.items()]
@@ -215,14 +205,6 @@ def _at(rows: Sequence[PointRow], axis: str, budget: float) -> str:
     return f"{100 * np.mean(values):.1f}"
 
 
-def _spanning(values: Sequence[float]) -> tuple[float, ...]:
-    positive = [v for v in values if v > 0]
-    if not positive:
-        return ()
-    grid = np.geomspace(min(positive), max(positive), 6)[1:5]
-    return tuple(dict.fromkeys(float(f"{b:.2g}") for b in grid))
-
-
 def _rows_table(caption: str, label: str, rows: Sequence[PointRow]) -> Html:
     seeds = any(row.seed for row in rows)
     head = ("policy", *(("seed",) if seeds else ()), "accuracy", "± se", "mUSD", "s", "tokens")
@@ -231,13 +213,13 @@ def _rows_table(caption: str, label: str, rows: Sequence[PointRow]) -> Html:
             row.name if row.name.startswith(row.method) else f"{row.method}: {row.name}",
             *((row.seed,) if seeds else ()),
             f"{row.performance:.3f}",
-            f"{row.performance_se:.3f}",
+            _stated(row.performance_se, ".3f"),
             f"{1e3 * row.cost_usd:.4g}",
             f"{row.latency_s:.3g}",
-            f"{row.tokens:.0f}",
-            f"{row.calls:.2f}",
-            f"{row.failed:.0%}",
-            f"{row.n}",
+            _stated(row.tokens, ".0f"),
+            _stated(row.calls, ".2f"),
+            _stated(row.failed, ".0%"),
+            f"{row.n or '–'}",
         )
         for row in rows[:_ROWS]
     ]
@@ -246,35 +228,9 @@ def _rows_table(caption: str, label: str, rows: Sequence[PointRow]) -> Html:
     return table(caption, label, (*head, "calls", "failed", "rollouts"), cells)
 
 
-def _by_method(rows: Sequence[PointRow]) -> dict[str, list[PointRow]]:
-    named: dict[str, list[PointRow]] = {}
-    for row in rows:
-        named.setdefault(row.method, []).append(row)
-    return named
-
-
-def _means(rows: Sequence[PointRow], axis: str, scale: float) -> Array:
-    """(budget, performance) per operating point that is not free, means over seeds."""
-    seen: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        seen.setdefault(row.name, []).append((scale * getattr(row, axis), row.performance))
-    means = np.array([np.mean(pairs, axis=0) for pairs in seen.values()]).reshape(-1, 2)
-    return means[means[:, 0] > _FREE]
-
-
-def _best(series: Mapping[str, Array]) -> list[str]:
-    """The first method and those that do best over all budgets, in the file's order."""
-    everything = np.concatenate([points[:, 0] for points in series.values()])
-    if not len(everything):
-        return list(series)[:_DRAWN]
-    budgets = np.geomspace(everything.min(), everything.max(), 40)
-    mean = {
-        m: float(np.mean([performance_at(points, b) for b in budgets])) if len(points) else 0.0
-        for m, points in series.items()
-    }
-    first = next(iter(series))
-    ranked = [first, *(m for m in sorted(mean, key=lambda m: -mean[m]) if m != first)]
-    return [m for m in series if m in ranked[:_DRAWN]]
+def _stated(value: float, form: str) -> str:
+    """A number, or a dash where the file does not state it."""
+    return "–" if np.isnan(value) else format(value, form)
 
 
 def _mean(rows: Sequence[PointRow], key: str) -> float:
@@ -283,7 +239,3 @@ def _mean(rows: Sequence[PointRow], key: str) -> float:
 
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _grid(figures: Sequence[Html]) -> Html:
-    return tag("div", join(figures), class_="figures")

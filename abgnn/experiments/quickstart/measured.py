@@ -57,6 +57,12 @@ class Measured:
         """Mean USD per question."""
         return float(self.by_question[:, 1].mean())
 
+    @property
+    def accuracy_se(self) -> float | None:
+        """Standard error of the mean score over questions; None of one question."""
+        score = self.by_question[:, 0]
+        return float(score.std(ddof=1) / np.sqrt(len(score))) if len(score) > 1 else None
+
 
 @dataclass(frozen=True)
 class World:

@@ -110,11 +110,13 @@ def different_plans(worlds: Sequence[World], method: str = OURS) -> list[float]:
 
 def _write_points(worlds: Sequence[World], path: Path) -> None:
     heads = ["source", "world", "method", "point", "accuracy", "cost_usd", "latency_s", "plans"]
+    heads += ["accuracy_se"]  # over questions
     rows = [
-        [w.label, w.seed, p.method.rstrip("*"), p.name, *p.by_question.mean(0).tolist(), p.plans]
+        [w.label, w.seed, p.method.rstrip("*"), p.name, *p.by_question.mean(0).tolist(),
+         p.plans, p.accuracy_se]
         for w in worlds
         for p in w.points
-    ]
+    ]  # fmt: skip
     _write(path, heads, rows)
 
 

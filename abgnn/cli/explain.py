@@ -1,0 +1,98 @@
+"""`abgnn explain`: why an agent takes part in the plan of one question."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from abgnn.cli.arguments import Parser
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from abgnn.experiments.explain import GateExplanation
+
+_SHOWN = 12  # words and messages
+
+
+def add_arguments(parser: Parser) -> None:
+    """The question, the policy, the agent."""
+    parser.description = (
+        "Explain a gate of AgentBalance with PyG's Explainer: which roles, which parts of their "
+        "features and which messages it depends on, and which words of the LLM's profile moved "
+        "it. Plans the question; executes and spends nothing."
+    )
+    parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
+    group = parser.add_argument_group("whose choice: exactly one of the two")
+    group.add_argument("--checkpoint", metavar="FILE", help="a trained policy, of `abgnn fit`")
+    text = "an experiment config, with its untrained policy"
+    group.add_argument("--config", metavar="NAME", help=text)
+    text = "the agent; left out: the one that most surely takes part"
+    parser.add_argument("--role", metavar="NAME", help=text)
+    text = "steps in which the masks are fitted"
+    parser.add_argument("--epochs", type=int, default=100, metavar="N", help=text)
+    text = "write a picture to this file (.svg, .png)"
+    parser.add_argument("--out", metavar="PATH", help=text)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """Explain, print, draw.
+
+    Raises:
+        ConfigError: not exactly one of checkpoint and config, and as `explain_gate` raises.
+    """
+    from abgnn.errors import ConfigError
+
+    if (args.checkpoint is None) == (args.config is None):
+        both = (args.checkpoint, args.config)
+        raise ConfigError("--checkpoint / --config", both, "exactly one of the two")
+    if args.epochs < 1:
+        raise ConfigError("--epochs", args.epochs, "an integer from 1")
+    if args.out is not None and not args.out.endswith((".svg", ".png")):
+        raise ConfigError("--out", args.out, "a file whose name ends in .svg or .png")
+    from abgnn.experiments.explain import explain_gate
+    from abgnn.experiments.trained import from_checkpoint, from_config
+
+    trained = from_config(args.config) if args.config else from_checkpoint(args.checkpoint)
+    made = explain_gate(trained, args.question, args.role, args.epochs)
+    _show(made, console)
+    if args.out is not None:
+        _draw(made, args, trained.client.label == "simulated", console)
+    return 0
+
+
+def _show(made: GateExplanation, console: Console) -> None:
+    from rich.table import Table
+
+    from abgnn.experiments.explain import PARTS
+
+    title = (
+        f"{made.role}: {made.backbone} takes part with {made.chance:.0%}; mask by agent and part"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("agent")
+    for part in PARTS:
+        table.add_column(part, justify="right")
+    for agent, row in zip(made.agents, made.weight, strict=True):
+        table.add_row(agent, *(f"{value:.2f}" for value in row))
+    console.print(table)
+    for sender, reader, weight in made.messages[:_SHOWN]:
+        console.print(f"message {sender} → {reader}: {weight:.2f}", markup=False, highlight=False)
+    for word, part, loss in made.words[:_SHOWN]:
+        text = f"without “{word}” ({part}) its logit is {-loss:+.3f}"
+        console.print(text, markup=False, highlight=False)
+
+
+def _draw(made: GateExplanation, args: Namespace, simulated: bool, console: Console) -> None:
+    from pathlib import Path
+
+    from abgnn.experiments.explain import PARTS
+    from abgnn.plots.explain import draw_explanation
+
+    path = Path(args.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{made.role}: {made.backbone}, takes part with {made.chance:.0%}"
+    draw_explanation(
+        path, title, made.agents, PARTS, made.weight, made.words[:_SHOWN], simulated=simulated
+    )
+    console.print(f"picture: {path}", soft_wrap=True)
