@@ -97,6 +97,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["outcomes", "outcomes.csv", "--compare", "--catalogue", "made.yaml"],
         ["report", "calibration.json", "--out", "page.html"],
         ["pools"],
+        ["doctor", *SIMULATED],
         ["certify", "--plan", "plan.json", *SIMULATED, "--cost", "1"],
         ["run", "What is a quark?", "--plan", "plan.json", *SIMULATED],
     ],
