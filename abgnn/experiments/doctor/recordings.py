@@ -12,7 +12,7 @@ from abgnn.rollout.ledger.postgres_connection import server_version
 from abgnn.rollout.ledger.postgres_url import is_url, shown
 from abgnn.rollout.ledger.read import summarise
 
-CALL_BYTES = 4_000  # of a recorded call with its texts, where no recording shows its own
+CALL_BYTES = 5_600  # measured: replies of 1.6 kB, of which every seventh agent reads six
 LEAST_CALLS = 2_240  # a calibration: 320 rollouts of seven agents
 FEW_CALLS = 100_000
 _MEASURED = 100  # calls from which on a recording's own mean counts

@@ -20,9 +20,12 @@ from abgnn.experiments.doctor import installation, machine, recordings
 from abgnn.experiments.doctor.endpoints import prices
 from abgnn.experiments.doctor.examine import Asked, examine
 from abgnn.experiments.doctor.finding import Finding
+from abgnn.rollout.ledger.base import Limits
+from abgnn.rollout.ledger.sqlite import SqliteLedger
 from abgnn.sandbox import machine_strength
 from datamodules.plain import PLAIN
 from tests.paths import CONFIGS
+from tests.rollout.ledger.workers import caller, cost, reply
 from tests.servers.fixtures import running
 
 SECRET = "sk-planted-7c41f09b"
@@ -257,6 +260,23 @@ def test_a_recording_says_itself_what_a_call_takes(tmp_path: Path) -> None:
     assert n >= 100
     assert f"calls of {each / 1e3:.1f} kB" in finding.text
     assert f"{each / 1e3:.1f}" != f"{recordings.CALL_BYTES / 1e3:.1f}"
+
+
+def test_what_a_call_takes_where_no_recording_shows_it(tmp_path: Path) -> None:
+    """Replies of 1,600 characters; every seventh agent has read six of them."""
+    path, n, said = tmp_path / "calls.sqlite", 700, "a reply " * 200
+    ledger = SqliteLedger(path)
+    for i in range(n):
+        ticket = ledger.reserve(caller(f"{i:064}"), 10**6, Limits())
+        assert ticket is not None
+        read = said * 6 if i % 7 == 0 else ""
+        chat = [
+            {"role": "system", "content": "r" * 400},
+            {"role": "user", "content": "q" * 400 + read},
+        ]
+        ledger.settle(ticket, cost(3), reply(said), json.dumps({"model": "m", "messages": chat}))
+    ledger.close()
+    assert path.stat().st_size / n == pytest.approx(recordings.CALL_BYTES, rel=0.1)
 
 
 def test_a_recording_that_is_none(tmp_path: Path) -> None:
