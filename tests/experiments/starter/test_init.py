@@ -72,6 +72,7 @@ def test_what_it_writes_runs_simulated(tmp_path: Path, env: dict[str, str]) -> N
 
 @pytest.mark.live
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # four processes that load PyTorch, and an LLM on the same cores
 def test_what_it_writes_runs_live(
     tmp_path: Path, env: dict[str, str], smollm2: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,15 +81,15 @@ def test_what_it_writes_runs_live(
     file, folder = questions(tmp_path, 10), tmp_path / "mine"
     argv = ["init", str(folder), "--domain", "math", "--questions", str(file), "--cost", "0.001"]
     argv += ["--base-url", str(url), "--model", "smollm2=0.01/0.04", "--max-tokens", "16"]
-    assert main([*argv, "--rollouts", "6", "--max-usd", "0.5"]) == 0
+    assert main([*argv, "--rollouts", "3", "--max-usd", "0.5"]) == 0
     said = ran(folder / "run.sh", env, "What is 2 + 3?")
     assert f"✓ endpoint            {url} answers" in said
-    assert "6 rollouts" in said
+    assert "3 rollouts" in said
     assert "(live)" in said
     paid = summarise(folder / "runs" / "calls.sqlite")
-    assert paid.responses > 12
+    assert paid.responses > 9
     monkeypatch.chdir(folder)
-    assert main(["calibrate", "--config", "task.yaml", "--rollouts", "6", "--out", "x.json"]) == 0
+    assert main(["calibrate", "--config", "task.yaml", "--rollouts", "3", "--out", "x.json"]) == 0
     assert summarise("runs/calls.sqlite").responses == paid.responses  # nothing was paid twice
 
 
