@@ -79,6 +79,7 @@ def _flags(args: Namespace) -> bool:
 
 
 def _starter(args: Namespace) -> Starter:
+    from abgnn.cli.init_questions import count_questions
     from abgnn.experiments.starter.starter import Model, Starter
 
     cost, latency = args.cost, args.latency
@@ -99,10 +100,3 @@ def _starter(args: Namespace) -> Starter:
         max_tokens=args.max_tokens,
         rollouts=args.rollouts,
     )
-
-
-def count_questions(path: str) -> int:
-    """How many questions a file has; each line is read, so that a wrong one is refused here."""
-    from datamodules.questions import Questions
-
-    return len(Questions(path).load())

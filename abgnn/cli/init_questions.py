@@ -66,8 +66,6 @@ def _model(said: str, *, needed: bool) -> str:
 
 
 def _file(said: str) -> str | None:
-    from abgnn.cli.init import count_questions
-
     if not said:
         return None
     if (n := count_questions(said)) < LEAST_QUESTIONS:
@@ -99,3 +97,10 @@ def _ask(console: Console, text: str, read: Callable[[str], T], default: str = "
             return read(said.strip())
         except ConfigError as error:
             console.print(str(error), style="red", markup=False)
+
+
+def count_questions(path: str) -> int:
+    """How many questions a file has; each line is read, so that a wrong one is refused here."""
+    from datamodules.questions import Questions
+
+    return len(Questions(path).load())

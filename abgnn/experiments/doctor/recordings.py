@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from abgnn.errors import ConfigError
-from abgnn.experiments.doctor.finding import Finding
+from abgnn.experiments.doctor.finding import Finding, unless
 from abgnn.rollout.ledger.postgres_connection import server_version
 from abgnn.rollout.ledger.postgres_url import is_url, shown
 from abgnn.rollout.ledger.read import summarise
@@ -59,5 +59,5 @@ def _disk(folder: Path, each: int, what: str) -> Finding:
     text = f"{free / 1e9:.1f} GB free {what}: {calls:,} calls of {each / 1e3:.1f} kB"
     if calls >= FEW_CALLS:
         return Finding("recording", "ok", text)
-    state = "note" if calls >= LEAST_CALLS else "problem"
+    state = unless(False, needed=calls < LEAST_CALLS)
     return Finding("recording", state, text, "free some room, or record elsewhere")

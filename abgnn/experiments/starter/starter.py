@@ -113,8 +113,8 @@ class Starter:
         self._check_llms()
 
     def _check_llms(self) -> None:
-        stated = {"--base-url": self.base_url, "--key-env": self.key_env}
-        stated["--model"] = [model.name for model in self.models] or None
+        llms = ", ".join(model.name for model in self.models) or None
+        stated = {"--base-url": self.base_url, "--key-env": self.key_env, "--model": llms}
         if self.simulated:
             for field, value in stated.items():
                 if value is not None:
