@@ -7,5 +7,6 @@ from .modules import MMLU as MMLU
 from .modules import Arithmetic as Arithmetic
 from .modules import HumanEval as HumanEval
 from .modules import Outcomes as Outcomes
+from .modules import Questions as Questions
 from .modules import QuickQA as QuickQA
 from .question_set import QuestionSet as QuestionSet

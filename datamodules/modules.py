@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from datamodules import arithmetic, gsm8k, human_eval, math, mbpp, mmlu, outcomes, quick_qa
+from datamodules import (
+    arithmetic,
+    gsm8k,
+    human_eval,
+    math,
+    mbpp,
+    mmlu,
+    outcomes,
+    questions,
+    quick_qa,
+)
 from datamodules.base import QuestionDataModule
 
 
@@ -32,6 +42,10 @@ class MMLU(mmlu.MMLU, QuestionDataModule):
 
 class Outcomes(outcomes.Outcomes, QuestionDataModule):
     __doc__ = outcomes.Outcomes.__doc__
+
+
+class Questions(questions.Questions, QuestionDataModule):
+    __doc__ = questions.Questions.__doc__
 
 
 class QuickQA(quick_qa.QuickQA, QuestionDataModule):

@@ -13,6 +13,7 @@ PLAIN = MappingProxyType(
         "datamodules.MBPP": "datamodules.mbpp",
         "datamodules.MMLU": "datamodules.mmlu",
         "datamodules.Outcomes": "datamodules.outcomes",
+        "datamodules.Questions": "datamodules.questions",
         "datamodules.QuickQA": "datamodules.quick_qa",
     }
 )

@@ -55,8 +55,10 @@ def main_parser() -> Parser:
     epilog = f"{help_text()}\n{EPILOG}"
     parser = Parser("abgnn", "abgnn COMMAND [ARGUMENTS]", DESCRIPTION, epilog)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    text = 'a completion script; in ~/.bashrc: eval "$(abgnn --print-completion bash)"'
+    text = "print a completion script"
     parser.add_argument("--print-completion", action=_Completion, choices=SHELLS, help=text)
+    text = "write the completion script where the shell looks for it"
+    parser.add_argument("--install-completion", action=_Completion, choices=SHELLS, help=text)
     return parser
 
 
@@ -69,9 +71,14 @@ class _Version(Action):
 
 
 class _Completion(Action):
-    def __call__(self, parser: ArgumentParser, args: Namespace, shell: Any, *_: Any) -> None:
+    def __call__(self, parser: ArgumentParser, args: Namespace, shell: Any, flag: Any = "") -> None:
         from abgnn.cli.completion import completion
+        from abgnn.cli.completion_files import install
 
         assert isinstance(parser, Parser), "the parser of `abgnn` itself"
-        sys.stdout.write(completion(parser, shell) + "\n")
+        text = completion(parser, shell)
+        if flag == "--install-completion":
+            path, more = install(shell, text)
+            text = f"{path}: new {shell} sessions complete `abgnn`" + f"\n{more}" * bool(more)
+        sys.stdout.write(text + "\n")
         parser.exit()

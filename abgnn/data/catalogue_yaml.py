@@ -4,6 +4,7 @@ currency: CNY
 usd_per_unit: 0.1408          # needed unless the currency is USD, with the day it held
 rate_date: 2025-12-01
 source: where prices and scores come from        # optional
+price_date: 2025-12-01        # optional: the day on which the prices were looked up
 defaults: {base_url: https://..., api_key_env: MY_KEY, max_concurrency: 8}    # optional
 backbones:
   - {name: small, model: vendor/small, type: standard, price_in: 1, price_out: 4,
@@ -31,7 +32,7 @@ import yaml
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 
-TOP = ("currency", "usd_per_unit", "rate_date", "source", "defaults", "backbones")
+TOP = ("currency", "usd_per_unit", "rate_date", "price_date", "source", "defaults", "backbones")
 DEFAULTS = ("base_url", "api_key_env", "max_concurrency", "max_tokens", "rpm", "tpm", "family")
 NEEDED = ("name", "model", "type", "price_in", "price_out", "active_params_b")
 MONEY = ("currency", "usd_per_unit")
@@ -50,6 +51,9 @@ def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, 
     where = str(path)
     data = check_keys(load_yaml(config_path(path), where), where, TOP)
     money = _money(data, where)
+    day = data.get("price_date")
+    if day is not None and not isinstance(day, datetime.date):
+        raise ConfigError(f"{where}: price_date", day, "the day of the prices, such as 2025-12-01")
     allowed = tuple(key for key in known if key not in MONEY)
     defaults = check_keys(data.get("defaults") or {}, f"{where}: defaults", DEFAULTS)
     items = data.get("backbones")
@@ -65,8 +69,17 @@ def price_note(path: str | Path) -> str:
     """What the file says about its prices: source, and the day of the exchange rate."""
     data: Any = load_yaml(config_path(path), str(path))
     source, day = str(data.get("source") or "").strip(), data.get("rate_date")
-    parts = [f"{Path(path).name}", source, f"exchange rate of {day}" if day else ""]
+    looked_up = f"prices of {data['price_date']}" if data.get("price_date") else ""
+    rate = f"exchange rate of {day}" if day else ""
+    parts = [f"{Path(path).name}", source, looked_up, rate]
     return "; ".join(p for p in parts if p)
+
+
+def price_date(path: str | Path) -> datetime.date | None:
+    """The day of a catalogue's prices, or where only that is stated, of its exchange rate."""
+    data: Any = load_yaml(config_path(path), str(path))
+    day = data.get("price_date") or data.get("rate_date")
+    return day if isinstance(day, datetime.date) else None
 
 
 def load_yaml(path: Path, where: str) -> object:

