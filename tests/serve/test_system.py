@@ -32,9 +32,9 @@ from abgnn.rollout import Executor, SimulatedClient
 from abgnn.serve.conditioned import ConditionedPlanner
 from abgnn.serve.engine import Engine
 from abgnn.serve.plan_batcher import Chooser, PlanBatcher
+from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.query_budget import QueryBudget
 from abgnn.serve.query_planners import CalibratedPlanner, query_planners
-from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.sources import Bounds
 from abgnn.serve.system import System
 from abgnn.training.evaluate import most_probable
