@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -35,7 +34,7 @@ def check_plain(value: Any, field: str, words: Collection[str]) -> None:
     if isinstance(value, str):
         _check_text(value, field, words)
     elif isinstance(value, int | float):
-        if not (math.isfinite(value) and abs(value) <= _MOST):
+        if not abs(value) <= _MOST:  # nan neither
             raise ConfigError(field, value, f"a number from -{_MOST} to {_MOST}")
     elif isinstance(value, list | dict):
         if len(value) > _LONGEST:
@@ -44,6 +43,13 @@ def check_plain(value: Any, field: str, words: Collection[str]) -> None:
             check_plain(part, f"{field}.{name}", words)
     else:
         raise ConfigError(field, type(value).__name__, "numbers, texts, lists and mappings of them")
+
+
+def largest(value: Any) -> float:
+    """The largest number in plain values; 0: none."""
+    if isinstance(value, list | dict):
+        return max((largest(part) for _, part in _parts(value)), default=0.0)
+    return value if isinstance(value, int | float) else 0.0
 
 
 def check_encoder(name: Any, trusted: Collection[str]) -> None:

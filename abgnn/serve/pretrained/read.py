@@ -35,7 +35,7 @@ from abgnn.serve.pretrained.parts import (
     settings_from_dict,
     whole_template_from_dict,
 )
-from abgnn.serve.pretrained.plain_values import check_encoder
+from abgnn.serve.pretrained.plain_values import check_encoder, largest
 from abgnn.serve.pretrained.write import FORMAT, names_in
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 M = TypeVar("M", bound=MasDefinition)
+_WIDEST = 4096  # of a layer, up to which a policy is built without measuring it first
 _LONGEST = 500  # characters of a stranger's that a message repeats
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
@@ -168,8 +169,8 @@ class _Opened:
                 made.set_tradeoff(*tradeoff)
             return made
 
-        ours = not modules_beside(values)
-        policy = build_and_load(make, self.folder, modules, ours=ours)
+        measure = not modules_beside(values) and largest(values) > _WIDEST
+        policy = build_and_load(make, self.folder, modules, measure=measure)
         if point is not None and policy.has_operating_points:
             policy.set_tradeoff(*point)
         return Trained(policy, mas, deployment.client, deployment.rollout, deployment.max_in_flight)

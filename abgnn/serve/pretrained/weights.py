@@ -40,7 +40,7 @@ def weights_of(policy: Policy) -> tuple[bytes, dict[str, Any]]:
 
 
 def build_and_load(
-    make: Callable[[], Policy], folder: Path, modules: tuple[str, ...], *, ours: bool
+    make: Callable[[], Policy], folder: Path, modules: tuple[str, ...], *, measure: bool
 ) -> Policy:
     """The policy in a folder, its weights mapped from the file.
 
@@ -48,7 +48,8 @@ def build_and_load(
         make: makes it with any weights.
         folder: that holds it.
         modules: further modules whose records it may hold.
-        ours: whether all its classes are abgnn's, which can tell their size before it is allocated.
+        measure: tell its size before it is allocated, which takes seconds (PyTorch's meta tensors)
+            and classes that can be made so, as all of abgnn's.
 
     Raises:
         ConfigError: no weights, weights of another policy, or a policy larger than its file.
@@ -62,7 +63,7 @@ def build_and_load(
     except (SafetensorError, OSError, ValueError) as error:
         raise ConfigError(f"{folder}: {WEIGHTS}", str(error), "a safetensors file") from error
     with torch.random.fork_rng(devices=[]):  # weights are read: nobody's draws may change
-        if ours:
+        if measure:
             _check_size(make, sum(t.numel() for t in tensors.values()), str(folder))
         policy = make()
     own = {n: t for n, t in tensors.items() if not n.startswith(f"{_BESIDE}.")}

@@ -215,6 +215,7 @@ def test_arguments_are_no_paths(spoilt: Spoiler, value: str) -> None:
         (lambda c: c.update(encoder=["offline"]), "encoder"),
         (lambda c: c["policy"]["init_args"].update(channels=10**7), "numbers in the policy"),
         (lambda c: c["policy"]["init_args"].update(channels=10**300), "a number from"),
+        (lambda c: c["policy"]["init_args"].update(channels=10**400), "policy"),
         (lambda c: c["policy"]["init_args"].update(channels=32), "model.safetensors"),
         (lambda c: c["policy"]["init_args"].update(nothing=1), "arguments that"),
         (lambda c: c["policy"].update(args={}), "class_path, and perhaps"),
