@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from abgnn.planning.predictive import Prediction, Range
 from abgnn.planning.reading_plan import ReadingPlan
 
 _STEPS, _BOTH = 14, 6
+_GAIN, _FASTER = 0.005, 1.05  # what tells one operating point from another
 _CHEAP, _DEAR = 1e-3, 1e3  # what a mean question's dollars, or seconds, are worth in accuracy
 
 
@@ -86,10 +87,21 @@ def undominated(points: Iterable[Expected]) -> tuple[Expected, ...]:
     return tuple(kept)
 
 
+def distinct(points: Sequence[Expected]) -> tuple[Expected, ...]:
+    """Those that are clearly better than every cheaper one, or faster, and the best of all."""
+    kept: list[Expected] = []
+    best = max(points, key=lambda p: p.accuracy, default=None)
+    for point in points:
+        near = (k for k in kept if k.accuracy > point.accuracy - _GAIN)
+        if point is best or not any(k.seconds < _FASTER * point.seconds for k in near):
+            kept.append(point)
+    return tuple(kept)
+
+
 def frontier_of(plan: ReadingPlan) -> tuple[Expected, ...]:
     """A plan's operating points at prices from free to dear, cheapest first."""
     free = plan.priced(0.0, 0.0).expected
     grid = price_grid(free["cost_usd"], free["latency_s"])
     made = (plan.priced(*prices) for prices in grid)
     points = (Expected.of(p.expected, p.predicted, p.label) for p in made)
-    return undominated(point for point in points if point is not None)
+    return distinct(undominated(point for point in points if point is not None))

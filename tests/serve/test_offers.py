@@ -14,7 +14,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
 from abgnn.planning import Budget, QuestionPlan
 from abgnn.planning.calibration import Calibration
-from abgnn.planning.offered import Expected
+from abgnn.planning.offered import Expected, distinct
 from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.rollout import Caps, SimulatedClient
@@ -100,6 +100,18 @@ def test_a_taught_policy_offers_its_operating_points(mas: BaseMAS) -> None:
         assert system.plan(QUESTION, cost_usd=1.0) != system.plan(QUESTION, cost_usd=2e-4)
         with pytest.raises(ConfigError, match="at least"):
             system.offer(cost_usd=1e-6)
+
+
+def test_points_that_hardly_differ_are_one() -> None:
+    cheap, alike, faster, better, best = (
+        Expected(0.6, 1.0, 9.0),
+        Expected(0.603, 1.1, 9.0),
+        Expected(0.6, 1.2, 5.0),
+        Expected(0.7, 2.0, 9.0),
+        Expected(0.702, 3.0, 9.0),
+    )
+    assert distinct([cheap, alike, faster, better, best]) == (cheap, faster, better, best)
+    assert distinct([]) == ()
 
 
 def test_budgets_of_points_are_rounded_up() -> None:

@@ -3,8 +3,9 @@
 const NS = "http://www.w3.org/2000/svg";
 const [WIDE, NARROW, HEIGHT, GAP, ALONG, MARGIN] = [204, 150, 68, 14, 52, 4];
 const LONGEST = 60; // characters of a name that are measured
-const WORDS = { waiting: "waits", working: "at work", done: "done", failed: "failed", late: "too late", spare: "not asked" };
-const MARKS = { done: "M-4 0 -1 3.5 4.5 -3.5", failed: "M-3.5 -3.5 3.5 3.5M-3.5 3.5 3.5 -3.5", late: "M0 -4V0.5L3 3" };
+const WORDS = { waiting: "waits", working: "at work", done: "done", stands: "its answer stands", failed: "failed", late: "too late", spare: "not asked" };
+const CHECK = "M-4 0 -1 3.5 4.5 -3.5";
+const MARKS = { done: CHECK, stands: CHECK, failed: "M-3.5 -3.5 3.5 3.5M-3.5 3.5 3.5 -3.5", late: "M0 -4V0.5L3 3" };
 
 export function element(name, attributes = {}, ...children) {
   const made = document.createElementNS(NS, name);
@@ -74,7 +75,7 @@ export class Graph {
     const { at, level, box, width, height } = layout(plan, Math.max(this.box.clientWidth, WIDE));
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
     this.links = plan.edges.map(([u, v]) => element("path", { class: "link", d: link(at[u], at[v], level, box) }));
-    this.nodes = plan.agents.map((agent, i) => node(agent, at[i], i === plan.decision, box));
+    this.nodes = plan.agents.map((agent, i) => node(agent, at[i], i === plan.decision && !plan.adaptive, box));
     svg.append(arrow(), ...this.links, ...this.nodes.map((made) => made.group));
     this.box.replaceChildren(svg);
     fit(svg, box - 22);
@@ -84,12 +85,13 @@ export class Graph {
 
   show(states) {
     this.last = states;
-    const { agents, edges } = this.plan;
+    const { agents, edges, decision, adaptive } = this.plan;
+    const decides = (i) => !adaptive && i === decision;
     this.nodes.forEach(({ group, mark, words }, i) => {
       const state = states?.[i] ?? "planned";
-      group.setAttribute("class", `node ${state}${i === this.plan.decision ? " decides" : ""}`);
+      group.setAttribute("class", `node ${state}${decides(i) ? " decides" : ""}`);
       mark.setAttribute("d", MARKS[state] ?? "");
-      words.textContent = WORDS[state] ?? (i === this.plan.decision && agents.length > 1 && edges.length ? "decides" : "");
+      words.textContent = WORDS[state] ?? (decides(i) && agents.length > 1 ? "decides" : "");
     });
     this.links.forEach((path, k) => {
       const [u, v] = edges[k];

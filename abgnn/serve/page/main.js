@@ -122,7 +122,9 @@ function planned({ plan, label, states }) {
 
 function called(question, call) {
   said.show(question);
-  announce(call.error ? `${call.role} failed: ${call.error}.` : `${call.role} has answered.`);
+  const alike = question.plan.agents.filter((agent) => agent.role === call.role).length > 1;
+  const who = alike ? `${call.role} on ${call.backbone}` : call.role;
+  announce(call.error ? `${who} failed: ${call.error}.` : `${who} has answered.`);
 }
 
 function write(text) {

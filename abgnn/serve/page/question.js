@@ -45,7 +45,8 @@ export class Question {
     return this.calls.filter((call) => call.agent === agent);
   }
 
-  // Of each agent: `waiting`, `working`, `done`, `failed`, `late` or `spare` (was not needed).
+  // Of each agent: `waiting`, `working`, `done`, `stands` (its answer is the team's), `failed`,
+  // `late` or `spare` (was not asked).
   get states() {
     const { agents, edges, decision, adaptive } = this.plan;
     const ended = agents.map((_, i) => this._ended(i));
@@ -53,7 +54,7 @@ export class Question {
     return agents.map((agent, i) => {
       const calls = this.callsOf(i);
       if (calls.at(-1)?.error) return "failed";
-      if (ended[i]) return "done";
+      if (ended[i]) return adaptive && this.over && this.steps.at(-1)?.answer === i ? "stands" : "done";
       if (this.over) return this.account?.late?.includes(agent.role) ? "late" : "spare";
       if (adaptive) return asked.includes(i) ? "working" : "waiting";
       const before = edges.filter(([, v]) => v === i).map(([u]) => u);

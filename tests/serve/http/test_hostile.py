@@ -102,7 +102,7 @@ def test_tricks_in_headers(server: Running, tricks: bytes) -> None:
 @pytest.mark.parametrize(
     "sent",
     [b"", b"\r\n\r\n", b"GARBAGE\r\n\r\n", b"\x16\x03\x01\x02\x00",
-     b"GET / HTTP/9.9\r\nConnection: close\r\n\r\n",
+     b"GET /nowhere HTTP/9.9\r\nConnection: close\r\n\r\n",
      b"GET " + b"/" * 30_000 + b" HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
      b"GET /v1/models/../../etc/passwd HTTP/1.0\r\n\r\n",
      b"GET /v1/models/%00%0d%0aX:y HTTP/1.0\r\n\r\n", b"GET http://elsewhere/ HTTP/1.0\r\n\r\n"],
