@@ -29,10 +29,14 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"
 _PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 _TOKEN = """() => new Promise((done) => {
   const began = performance.now(), answer = document.getElementById("answer");
+  const problem = document.getElementById("problem");
   const seen = new MutationObserver(() => {
-    if (answer.textContent) { seen.disconnect(); done(performance.now() - began); }
+    if (!problem.hidden) done(Infinity);
+    if (answer.textContent) done(performance.now() - began);
   });
-  seen.observe(answer, { childList: true, characterData: true, subtree: true });
+  const all = { childList: true, characterData: true, subtree: true, attributes: true };
+  seen.observe(answer, all);
+  seen.observe(problem, all);
   document.getElementById("send").click();
 })"""
 
@@ -78,6 +82,7 @@ class Load:
             done = b"data: [DONE]" in received
             self.answered += done
             self.refused += not done
+            await asyncio.sleep(0 if done else 1)
         writer.close()
 
 

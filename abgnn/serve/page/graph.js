@@ -49,12 +49,18 @@ export function layout(plan, room) {
   rows.forEach((row, d) => row.forEach((agent, k) => {
     const side = k + (widest - row.length) / 2;
     at[agent] = level
-      ? { x: MARGIN + d * (box + ALONG), y: MARGIN + side * (HEIGHT + GAP) }
-      : { x: MARGIN + side * (box + GAP), y: MARGIN + d * (HEIGHT + (plan.edges.length ? 36 : GAP)) };
+      ? { row: d, x: MARGIN + d * (box + ALONG), y: MARGIN + side * (HEIGHT + GAP) }
+      : { row: d, x: MARGIN + side * (box + GAP), y: MARGIN + d * (HEIGHT + (plan.edges.length ? 36 : GAP)) };
   }));
   const end = (axis, size) => Math.max(...at.map((p) => p[axis])) + size + MARGIN;
-  return { at, level, box, width: end("x", box), height: end("y", HEIGHT) };
+  const round = level || widest === 1; // links past an agent go round it; else behind it
+  const past = round ? Math.max(0, ...plan.edges.map(([u, v]) => aside(at[u], at[v]))) : 0;
+  const [right, below] = level ? [0, past] : [past, 0];
+  return { at, level, round, box, width: end("x", box) + right, height: end("y", HEIGHT) + below };
 }
+
+// How far a link past other rows swings out.
+const aside = (from, to) => (to.row - from.row > 1 ? 18 + 12 * (to.row - from.row) : 0);
 
 function chunks(row, most) {
   const n = Math.ceil(row.length / most);
@@ -72,9 +78,10 @@ export class Graph {
   draw(plan, states) {
     this.plan = plan;
     this.last = states;
-    const { at, level, box, width, height } = layout(plan, Math.max(this.box.clientWidth, WIDE));
+    const placed = layout(plan, Math.max(this.box.clientWidth, WIDE));
+    const { at, box, width, height } = placed;
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
-    this.links = plan.edges.map(([u, v]) => element("path", { class: "link", d: link(at[u], at[v], level, box) }));
+    this.links = plan.edges.map(([u, v]) => element("path", { class: "link", d: link(at[u], at[v], placed) }));
     this.nodes = plan.agents.map((agent, i) => node(agent, at[i], i === plan.decision && !plan.adaptive, box));
     svg.append(arrow(), ...this.links, ...this.nodes.map((made) => made.group));
     this.box.replaceChildren(svg);
@@ -125,7 +132,16 @@ export function describe({ agents, edges, decision, adaptive }, states) {
   return `${parts.join("; ")}. ${last}`;
 }
 
-function link(from, to, level, box) {
+function link(from, to, { level, round, box }) {
+  const out = round ? 1.3 * aside(from, to) : 0;
+  if (out && level) {
+    const [x, p, y, q] = [from.x + box / 2, to.x + box / 2, from.y + HEIGHT, to.y + HEIGHT + 5];
+    return `M${x} ${y}C${x} ${y + out} ${p} ${q + out} ${p} ${q}`;
+  }
+  if (out) {
+    const [x, p, y, q] = [from.x + box, to.x + box + 5, from.y + HEIGHT / 2, to.y + HEIGHT / 2];
+    return `M${x} ${y}C${x + out} ${y} ${p + out} ${q} ${p} ${q}`;
+  }
   const [x, y] = level ? [from.x + box, from.y + HEIGHT / 2] : [from.x + box / 2, from.y + HEIGHT];
   const [p, q] = level ? [to.x - 5, to.y + HEIGHT / 2] : [to.x + box / 2, to.y - 5];
   const bend = level ? `${(x + p) / 2} ${y} ${(x + p) / 2} ${q}` : `${x} ${(y + q) / 2} ${p} ${(y + q) / 2}`;
@@ -163,10 +179,11 @@ function fit(svg, room) {
 
 // What stands where no question was asked yet: three agents and one who decides, without names.
 export function ghost(box) {
-  const plan = { agents: ["", "", "", ""].map((role) => ({ role, backbone: "" })), edges: [[0, 2], [1, 2], [1, 3], [2, 3]] };
-  const { at, level, box: wide, width, height } = layout(plan, Math.max(box.clientWidth, WIDE));
+  const plan = { agents: ["", "", "", ""].map((role) => ({ role, backbone: "" })), edges: [[0, 2], [1, 2], [2, 3]] };
+  const placed = layout(plan, Math.max(box.clientWidth, WIDE));
+  const { at, box: wide, width, height } = placed;
   const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true", class: "ghost" });
-  svg.append(...plan.edges.map(([u, v]) => element("path", { class: "link", d: link(at[u], at[v], level, wide) })));
+  svg.append(...plan.edges.map(([u, v]) => element("path", { class: "link", d: link(at[u], at[v], placed) })));
   svg.append(...at.map(({ x, y }) => element("rect", { x, y, width: wide, height: HEIGHT, rx: 10 })));
   box.replaceChildren(svg);
 }
