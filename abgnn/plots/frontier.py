@@ -110,10 +110,15 @@ def wide_legend(figure: Figure, handles: Sequence[Line2D | Patch], most: int = 6
             frameon=False,
         )  # fmt: skip
         room = 0.97 * figure.bbox.width  # letters of another resolution are a little wider
-        if columns == 1 or legend.get_window_extent(canvas.get_renderer()).width <= room:
+        if columns == 1 or _width(legend, canvas) <= room:
             break
         legend.remove()
     return legend
+
+
+def _width(legend: Legend, canvas: FigureCanvasAgg) -> float:
+    """In pixels."""
+    return float(legend.get_window_extent(canvas.get_renderer()).width)  # type: ignore[no-untyped-call]
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
