@@ -66,23 +66,29 @@ export class Budget {
     }
   }
 
+  // The question is asked: a plan that is still to come is not shown, what the budget buys is.
+  hold() {
+    clearTimeout(this.timer);
+    this.ask(false).catch(() => {});
+  }
+
   // What the budget buys, and the team for the question, if there is one.
-  async ask() {
+  async ask(shown = true) {
     this.controller?.abort();
     const { signal } = (this.controller = new AbortController());
     try {
-      const question = this.question().trim() || null;
+      const question = (shown && this.question().trim()) || null;
       const body = { question, ...this.value() };
       const offer = await json("/v1/abgnn/offer", body, signal);
       this.problem(null);
       this.show(offer.expected);
-      this.planned(offer.plan);
+      if (shown) this.planned(offer.plan);
     } catch (wrong) {
       if (signal.aborted) return;
       if (wrong.status === 401) throw wrong;
       this.show(null);
       this.problem(sentence(wrong.message));
-      this.planned(null);
+      if (shown) this.planned(null);
     }
   }
 

@@ -74,7 +74,7 @@ async function ask() {
 }
 
 function begin() {
-  budget.controller?.abort();
+  budget.hold();
   const focused = document.activeElement === byId("send");
   [byId("send").hidden, byId("stop").hidden] = [true, false];
   if (focused) byId("stop").focus();
