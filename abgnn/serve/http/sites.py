@@ -1,4 +1,4 @@
-"""Pages of other sites, which a browser on this machine may show: they must not spend money here."""
+"""Pages of other sites, which a browser may show on this machine: they spend no money here."""
 
 from __future__ import annotations
 

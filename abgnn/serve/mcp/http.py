@@ -55,7 +55,7 @@ class McpService:
 
 
 class _Guard:
-    """Refuses other sites, requests without the key, and bodies that are too large or come too slowly."""
+    """Refuses other sites, requests without the key, and bodies too large or too slow."""
 
     def __init__(self, app: ASGIApp, check: KeyCheck, limits: ServeLimits) -> None:
         self._app, self._check, self._limits = app, check, limits
