@@ -122,7 +122,8 @@ def functions() -> Iterator[str]:
         for name, value in vars(home).items():
             own = inspect.isfunction(value) and value.__module__ == home.__name__
             if own and name.startswith(("draw_", "answer_")) | name.endswith("_figure"):
-                yield name
+                if name != "log_figure":  # hands one on
+                    yield name
 
 
 def test_every_picture_is_tried() -> None:
