@@ -73,7 +73,7 @@ COMMANDS: list[Command] = [
     Command(
         "serve",
         "--checkpoint FILE",
-        "an OpenAI-compatible endpoint and a page in front of the system",
+        "an OpenAI-compatible endpoint and a page for the system",
     ),
     Command("mcp", "--checkpoint FILE", "the system as tools of the Model Context Protocol"),
     Command("compare", "--config NAME", "train and compare methods on equal budgets; resumable"),
