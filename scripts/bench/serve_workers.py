@@ -88,7 +88,7 @@ def served(
     program: Sequence[str] = ("abgnn",),
     log: IO[str] | None = None,
 ) -> Iterator[tuple[int, int]]:
-    """`abgnn serve` in a process of its own: its PID and its port; `log` gets its standard error."""
+    """`abgnn serve` in a process of its own: its PID and its port; `log` gets what it logs."""
     command = [sys.executable, "-m", *program, "serve", "--port", "0", *arguments]
     command += ["--workers", str(workers), "--concurrent", str(2 * concurrent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:

@@ -2,13 +2,10 @@
 
 The server (one worker, teams of two and a decision agent by a plan file), a stub provider and a
 PostgreSQL server, each in processes of their own; here the clients, each of which sends one request
-after the other: plain, streamed, left, hostile, budgeted, without the key, and questions whose calls
-meet a fault of the provider (`soak_questions.py`). The database is crashed twice and started again;
-without PostgreSQL the books are a SQLite file, which nobody crashes. Bars, of which one missed is
-exit status 1: no result but those that are right for their request; the memory at the end (median of
-the last twentieth) that after the first tenth (of the twentieth after it) within `--memory` percent;
-descriptors, threads and asyncio tasks of the idle server the same as before; and the provider's own
-log in USD between what is booked for certain and that with the worst case of what no reply told.
+after the other: plain, streamed, left, hostile, budgeted, without the key, and questions whose
+calls meet a fault of the provider (`soak_questions.py`). The database is crashed twice and started
+again; without PostgreSQL the books are a SQLite file, which nobody crashes. Exit status 1: a bar of
+`soak_report.py` is missed.
 """
 
 from __future__ import annotations
@@ -22,80 +19,29 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from scripts.bench.serve_workers import files, memory, served
-from scripts.bench.soak_clients import Clients, Seen
+from scripts.bench.soak_clients import Clients
 from scripts.bench.soak_questions import KEY, KEY_ENV, KINDS
+from scripts.bench.soak_report import Books, Held, Soaked, show
 from tests.rollout.ledger.places import Place, check_accounts
 from tests.servers.fixtures import Server, spawned
 from tests.servers.postgres import Postgres, binaries, started
 
-_QUIET_S, _MOST_S = (
-    12.0,
-    120.0,
-)  # so long nothing may change in an idle server; how long that may take
-_CALLS = """SELECT count(CASE WHEN NOT open AND NOT never THEN 1 END), count(CASE WHEN open THEN 1 END)
+_QUIET_S = 12.0  # nothing may change for so long in an idle server
+_MOST_S = 120.0  # until it is idle
+_BREAKER = {"failures": 24}  # in a row: faults are drawn, and so many seldom follow each other
+_CALLS = """SELECT count(CASE WHEN NOT open AND NOT never THEN 1 END),
+        count(CASE WHEN open THEN 1 END)
     FROM (SELECT uncertain OR state = 'lost' AS open,
         coalesce(error, '') IN ('budget', 'cancelled', 'circuit', 'ledger') AS never
         FROM attempts) AS seen"""  # whose reply told all, and the others; some were never made
-_BREAKER = {"failures": 24}  # in a row: faults are drawn, and so many seldom follow each other
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the idle server holds."""
-
-    descriptors: int
-    threads: int
-    tasks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """USD and calls, of the recording and of the provider's own log."""
-
-    provider_usd: float
-    certain_usd: float
-    most_usd: float
-    reserved_usd: float
-    provider_calls: int
-    certain_calls: int
-    most_calls: int
-    left: int
-
-
-@dataclass
-class Soaked:
-    """All that one run showed; memory in MiB by seconds."""
-
-    seconds: float
-    memory: list[tuple[float, float]] = field(default_factory=list)
-    crashes: int = 0
-    seen: Seen = field(default_factory=Seen)
-    before: Held | None = None
-    after: Held | None = None
-    books: Books | None = None
-    log: str = ""
-
-    def at(self, begin: float, end: float) -> float:
-        """Memory between two shares of the time."""
-        times = [m for t, m in self.memory if begin <= t / self.seconds <= end]
-        return float(np.median(times))
-
-    @property
-    def growth(self) -> float:
-        return self.at(0.95, 1.0) / self.at(0.10, 0.15) - 1
-
-    @property
-    def raised(self) -> int:
-        return self.log.count("Traceback (most recent call last)")
+_WARM = [kind for kind in KINDS if kind.weight >= 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +80,7 @@ class Watched:
         return held
 
     async def watch(self, soaked: Soaked, began: float) -> None:
-        """Resident memory, ten times in the first twentieth and so on."""
+        """Resident memory, at least 200 times."""
         while True:
             soaked.memory.append((time.monotonic() - began, memory(self.pid)[1]))
             await asyncio.sleep(min(1.0, soaked.seconds / 200))
@@ -156,7 +102,7 @@ async def load(
 ) -> None:
     """Warm up, note what the idle server holds, load it, let it come to rest, and look again."""
     clients = Clients(port, args.seed)
-    await clients.each(KINDS, 3)
+    await clients.each(_WARM, 3)
     soaked.before = await watched.idle()
     clients.seen = soaked.seen
     began = time.monotonic()
@@ -200,9 +146,7 @@ def soak(args: argparse.Namespace) -> Soaked:
             with served(1, arguments, 4 * args.clients, program, log) as (pid, port):
                 watched = Watched(pid, folder / "tasks")
                 asyncio.run(load(watched, port, database, soaked, args))
-            left = len(
-                [*(folder / "state").rglob("*.jsonl"), *(folder / "state").rglob("*.refused")]
-            )
+            left = sum(path.is_file() for path in (folder / "state").rglob("*"))
             soaked.books = books(place, stub, left)
         soaked.log = (folder / "log").read_text(encoding="utf-8")
     return soaked
@@ -223,57 +167,6 @@ def books(place: Place, stub: Server, left: int) -> Books:
     reserved = sum(account.reserved for account in accounts)
     usd = [pusd / 1e12 for pusd in (charged, certain, certain + more, reserved)]
     return Books(*usd, len(log), int(told), int(told + untold), left)
-
-
-def bars(soaked: Soaked, percent: float) -> list[tuple[str, str, bool]]:
-    """What was measured against each bar, and whether it holds."""
-    assert soaked.books is not None and soaked.before is not None and soaked.after is not None
-    of, before, after = soaked.books, soaked.before, soaked.after
-    first, last = soaked.at(0.10, 0.15), soaked.at(0.95, 1.0)
-    rows = [
-        ("errors: injected; others (wanted: 0)",
-         f"{soaked.seen.injected}; {soaked.seen.others}", not soaked.seen.others),
-        ("exceptions in the server's log (0)", f"{soaked.raised}", not soaked.raised),
-        (f"MiB after the first tenth, at the end (± {percent:g} %)",
-         f"{first:.1f}, {last:.1f}: {soaked.growth:+.2%}", abs(soaked.growth) <= percent / 100),
-    ]  # fmt: skip
-    for name in ("descriptors", "threads", "tasks"):
-        a, b = getattr(before, name), getattr(after, name)
-        rows.append((f"{name}, idle: before, after", f"{a}, {b}", a == b))
-    usd = (of.certain_usd, of.provider_usd, of.most_usd)
-    calls = (of.certain_calls, of.provider_calls, of.most_calls)
-    return [
-        *rows,
-        ("USD: certain ≤ provider's log ≤ with the worst case",
-         " ≤ ".join(f"{x:.6f}" for x in usd), sorted(usd) == list(usd)),
-        ("calls: told ≤ provider's log ≤ with those untold",
-         " ≤ ".join(map(str, calls)), sorted(calls) == list(calls)),
-        ("USD still reserved; files not booked (0; 0)",
-         f"{of.reserved_usd:g}; {of.left}", not of.reserved_usd and not of.left),
-    ]  # fmt: skip
-
-
-def show(console: Console, soaked: Soaked, percent: float) -> bool:
-    """Both tables; whether all bars hold."""
-    table = Table("request", "sent", "results", title="what clients saw", title_justify="left")
-    for kind in KINDS:
-        results = soaked.seen.results[kind.name]
-        told = ", ".join(f"{name} {n}" for name, n in results.most_common())
-        table.add_row(kind.name, str(results.total()), told)
-    console.print(table)
-    n = sum(results.total() for results in soaked.seen.results.values())
-    title = f"{n:,} requests in {soaked.seconds / 60:g} min, {soaked.crashes} crashes of the ledger"
-    title += f", the slowest {soaked.seen.slowest:.1f} s (replies of a stub)"
-    table = Table("bar", "measured", "", title=title, title_justify="left")
-    rows = bars(soaked, percent)
-    for name, told, holds in rows:
-        table.add_row(name, told, "holds" if holds else "MISSED")
-    console.print(table)
-    for line in soaked.seen.strange[:20]:
-        console.print(line)
-    if soaked.raised:
-        console.print(soaked.log[soaked.log.index("Traceback") :][:4000], markup=False)
-    return all(holds for *_, holds in rows)
 
 
 def main() -> int:

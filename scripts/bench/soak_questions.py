@@ -124,7 +124,7 @@ _HOSTILE = (
     http("/nowhere"),
     http(CHAT, None, "Content-Length: 99999999999").replace(b"GET", b"POST"),
     http(CHAT, b"hello", "Content-Length: 6"),
-    http(CHAT, None, "Transfer-Encoding: chunked").replace(b"GET", b"POST") + b"ffffffffffffffffff\r\n",
+    http(CHAT, None, "Transfer-Encoding: chunked").replace(b"GET", b"POST") + b"f" * 18 + b"\r\n",
     http(CHAT, None, "X-Long: " + "x" * 90_000),
     b"GARBAGE\r\n\r\n",
     b"\x16\x03\x01\x02\x00\r\n\r\n",
