@@ -29,7 +29,7 @@ from scripts.bench.serve_workers import files, memory, served
 from scripts.bench.soak_clients import Clients
 from scripts.bench.soak_questions import KEY, KEY_ENV, KINDS
 from scripts.bench.soak_report import Books, Held, Soaked, show
-from tests.rollout.ledger.places import Place, check_accounts
+from tests.rollout.ledger.places import Place, check_sums
 from tests.servers.fixtures import Server, spawned
 from tests.servers.postgres import Postgres, binaries, started
 
@@ -41,6 +41,8 @@ _CALLS = """SELECT count(CASE WHEN NOT open AND NOT never THEN 1 END),
     FROM (SELECT uncertain OR state = 'lost' AS open,
         coalesce(error, '') IN ('budget', 'cancelled', 'circuit', 'ledger') AS never
         FROM attempts) AS seen"""  # whose reply told all, and the others; some were never made
+_UNRECORDED = """SELECT count(*) FROM attempts WHERE state = 'settled' AND error IS NULL
+    AND key NOT IN (SELECT key FROM responses)"""
 _WARM = [kind for kind in KINDS if kind.weight >= 1]
 
 
@@ -115,10 +117,10 @@ async def load(
 
 
 def configured(folder: Path, url: str, recording: str) -> list[str]:
-    """The command line for a plan of the stub's LLM; calls are given up after five seconds."""
+    """The command line for a plan of the stub's LLM; calls are given up after eight seconds."""
     arguments, path = files(folder, url), folder / "config.yaml"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["model"]["client"]["init_args"] = {"timeout_s": 5.0}
+    config["model"]["client"]["init_args"] = {"timeout_s": 8.0}
     config["model"]["rollout"]["recording"]["path"] = recording
     config["model"]["rollout"]["breaker"] = _BREAKER
     path.write_text(json.dumps(config), encoding="utf-8")
@@ -140,7 +142,7 @@ def soak(args: argparse.Namespace) -> Soaked:
         folder = Path(name)
         os.environ |= {KEY_ENV: KEY, "XDG_STATE_HOME": str(folder / "state")}
         with spawned("--delay", str(args.delay)) as stub, (folder / "log").open("w") as log:
-            stub.change(trickle_s=0.002)
+            stub.change(trickle_s=0.001)
             arguments = configured(folder, stub.base_url, place.path)
             program = ("scripts.bench.soak_server", str(folder / "tasks"))
             with served(1, arguments, 4 * args.clients, program, log) as (pid, port):
@@ -154,19 +156,19 @@ def soak(args: argparse.Namespace) -> Soaked:
 
 def books(place: Place, stub: Server, left: int) -> Books:
     """Both sides, once the server has ended; prices are those of `files`."""
-    place.open().close()
-    check_accounts(place)
-    ledger = place.open()
+    ledger = place.open()  # what is left of the server becomes lost, or is booked
     accounts = ledger.accounts()
     ledger.close()
     log = stub.log()
     charged = sum(line["prompt_tokens"] + 4 * line["completion_tokens"] for line in log) * 10**6
     [(told, untold)] = place.rows(_CALLS)
+    [(unrecorded,)] = place.rows(_UNRECORDED)
+    check_sums(place)
     certain = sum(account.spent for account in accounts)
     more = sum(account.uncertain + account.lost for account in accounts)
     reserved = sum(account.reserved for account in accounts)
     usd = [pusd / 1e12 for pusd in (charged, certain, certain + more, reserved)]
-    return Books(*usd, len(log), int(told), int(told + untold), left)
+    return Books(*usd, len(log), int(told), int(told + untold), left, int(unrecorded))
 
 
 def main() -> int:

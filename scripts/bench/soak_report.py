@@ -40,6 +40,7 @@ class Books:
     certain_calls: int
     most_calls: int
     left: int
+    unrecorded: int
 
 
 @dataclass
@@ -94,8 +95,9 @@ def bars(soaked: Soaked, percent: float) -> list[tuple[str, str, bool]]:
          " ≤ ".join(f"{x:.6f}" for x in usd), sorted(usd) == list(usd)),
         ("calls: told ≤ provider's log ≤ with those untold",
          " ≤ ".join(map(str, calls)), sorted(calls) == list(calls)),
-        ("USD still reserved; files not booked (0; 0)",
-         f"{of.reserved_usd:g}; {of.left}", not of.reserved_usd and not of.left),
+        ("USD still reserved; files not booked; answers not recorded (0)",
+         f"{of.reserved_usd:g}; {of.left}; {of.unrecorded}",
+         not (of.reserved_usd or of.left or of.unrecorded)),
     ]  # fmt: skip
 
 
@@ -111,6 +113,8 @@ def show(console: Console, soaked: Soaked, percent: float) -> bool:
     title = f"{n:,} requests in {soaked.seconds / 60:g} min, {soaked.crashes} crashes of the ledger"
     title += f", the slowest {soaked.seen.slowest:.1f} s (replies of a stub)"
     table = Table("bar", "measured", "", title=title, title_justify="left")
+    course = " ".join(f"{soaked.at(k / 10, k / 10 + 0.05):.1f}" for k in range(10))
+    table.caption = f"MiB at the beginning of each tenth: {course}"
     rows = bars(soaked, percent)
     for name, told, holds in rows:
         table.add_row(name, told, "holds" if holds else "MISSED")

@@ -18,7 +18,7 @@ from scripts.bench.soak_report import Books, Held, Soaked, bars
 from tests.paths import ROOT
 
 HELD = Held(13, 13, 2)
-BOOKS = Books(1.0, 0.9, 1.1, 0.0, 100, 90, 105, 0)
+BOOKS = Books(1.0, 0.9, 1.1, 0.0, 100, 90, 105, 0, 0)
 
 
 def soaked() -> Soaked:
@@ -45,6 +45,7 @@ def test_every_bar_can_be_missed() -> None:
         ({"books": replace(BOOKS, most_calls=99)}, "calls"),
         ({"books": replace(BOOKS, reserved_usd=0.1)}, "USD still"),
         ({"books": replace(BOOKS, left=1)}, "USD still"),
+        ({"books": replace(BOOKS, unrecorded=1)}, "USD still"),
     ):
         [name] = missed(replace(soaked(), **change))
         assert name.startswith(bar)
