@@ -108,7 +108,10 @@ def forward_ms(peer: Peer, make: Callable[[int], Batch], size: int) -> tuple[flo
 
 
 def step_ms(peer: Peer, make: Callable[[int], Batch], rounds: int = 40) -> tuple[float, float]:
-    """Forward with log-probabilities, loss, backward and Adam, in a batch and one by one."""
+    """Forward with log-probabilities, loss, backward and Adam, in a batch and one by one.
+
+    AgentBalance makes no plans here: in a batch it makes them when they are asked for.
+    """
     batch, reward = make(STEP), torch.randn(STEP)
     questions = one_by_one(batch)
     baseline = NoBaseline()
@@ -187,16 +190,16 @@ def pruning(n: int, p_edge: float, whole: bool) -> Pruning:
 
 def policies(found: Sequence[Peer], make: Callable[[int], Batch]) -> Table:
     """Milliseconds of CPU per question and per step."""
-    table = Table(title=f"CPU ms, one thread; {ROLES} roles, {LLMS} LLMs, embeddings cached")
-    for column in ("policy", "what", "in a batch", "per question (re-implemented)", "ratio"):
+    table = Table(title=f"CPU ms, one thread; {ROLES} roles, {LLMS} LLMs, texts embedded")
+    for column in ("policy", "what", "batched", "per question", "ratio"):
         table.add_column(column, justify="left" if column in ("policy", "what") else "right")
     for peer in found:
         for size in BATCHES:
             ours, theirs = forward_ms(peer, make, size)
-            what = f"forward and plan, a question, batch {size}"
+            what = f"plan, a question of {size}"
             table.add_row(peer.name, what, f"{ours:.3f}", f"{theirs:.2f}", f"{theirs / ours:.1f}×")
         ours, theirs = step_ms(peer, make)
-        what = f"training step of {STEP} questions"
+        what = f"step of {STEP} questions"
         ratio = f"{theirs / ours:.1f}×"
         table.add_row(peer.name, what, f"{ours:.2f}", f"{theirs:.1f}", ratio, end_section=True)
     return table

@@ -83,10 +83,8 @@ def _pool_log_prob(policy: AgentBalance, query: Tensor) -> list[Tensor]:
     cost = [F.softplus(part.raw_alpha) * table.cost_curve[p] for p in range(pools)]
     logits = [part.lin(table.pool_embed[p]).squeeze() - cost[p] for p in range(pools)]
     weight = torch.softmax(torch.stack(logits), -1)
-    above = [difficulty.new_ones(())]
-    for p in range(pools - 1):
-        above.append(torch.sigmoid((difficulty - weight[: p + 1].sum()) / part.tau))
-    above.append(difficulty.new_zeros(()))
+    inner = [(difficulty - weight[: p + 1].sum()) / part.tau for p in range(pools - 1)]
+    above = [weight.new_ones(()), *map(torch.sigmoid, inner), weight.new_zeros(())]
     return [torch.log(above[p] - above[p + 1]) for p in range(pools)]
 
 
