@@ -114,7 +114,7 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         """Roles r^h `[N, D]`, questions q^h `[N, D]` and profiles `[N, 3, D]`."""
         width = self.in_channels
         role, q = self.lin_role(x[:, :width]), self.lin_query(x[:, width : 2 * width])
-        return role, q, self.lin_profile(x[:, 2 * width :].unflatten(1, (3, width)))
+        return role, q, self.lin_profile(x[:, 2 * width :].reshape(-1, 3, width))
 
     def _projected_parts(self, parts: Parts) -> tuple[Tensor, Tensor, Tensor]:
         """The same, but each question once, and profiles of all LLMs `[M, 3, D]`."""
@@ -127,7 +127,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         if backbone is not None:
             k, v = k.index_select(0, backbone), v.index_select(0, backbone)  # [N, 3, D]
         score = (k * query.unsqueeze(1)).sum(-1) / math.sqrt(self.channels)  # [N, 3]
-        return (score.softmax(-1).unsqueeze(-1) * v).sum(1)
+        context: Tensor = (score.softmax(-1).unsqueeze(-1) * v).sum(1)
+        return context
 
     def _of_agents(
         self,
@@ -155,7 +156,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         self, k_i: Tensor, k_j: Tensor, v_j: Tensor, index: Tensor, size_i: int | None
     ) -> Tensor:
         score = (k_i * k_j).sum(-1) / math.sqrt(self.channels)
-        return softmax(score, index, num_nodes=size_i).unsqueeze(-1) * v_j
+        weight: Tensor = softmax(score, index, num_nodes=size_i)
+        return weight.unsqueeze(-1) * v_j
 
     def __repr__(self) -> str:
         film = ", film=True" if self.film else ""
