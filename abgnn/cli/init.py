@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -67,7 +68,8 @@ def run(args: Namespace, console: Console) -> int:
     write_files(files, folder, force=args.force)
     for name in files:
         console.print(f"{folder / name}", markup=False, highlight=False)
-    console.print(f"next: sh {folder / 'run.sh'}", markup=False, highlight=False)
+    command = shlex.join(("sh", str(folder / "run.sh")))
+    console.print(f"next: {command}", markup=False, highlight=False)
     if args.key_env:
         console.print(f"before it: export {args.key_env}=…", markup=False, highlight=False)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from argparse import _ArgumentGroup
 
@@ -24,7 +23,9 @@ def key_of(variable: str | None, host: str) -> str | None:
         ConfigError: there is none.
     """
     if variable is None:
-        if not _loopback(host):
+        from abgnn.serve.http.sites import is_this_machine
+
+        if not is_this_machine(host):
             allowed = f"the name of a variable with a key: others can reach {host}"
             raise ConfigError("--key-env", None, allowed)
         return None
@@ -32,10 +33,3 @@ def key_of(variable: str | None, host: str) -> str | None:
     if not key:
         raise ConfigError("--key-env", variable, "a variable that is set, and not empty")
     return key
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

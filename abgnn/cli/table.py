@@ -70,7 +70,11 @@ COMMANDS: list[Command] = [
     Command("explain", '"QUESTION" --checkpoint FILE', "why an agent takes part, as a picture"),
     Command("certify", "--config NAME --plan FILE --cost USD", "are budgets met, and how sure?"),
     Command("run", '"QUESTION" --checkpoint FILE', "plan and execute one question; its trace"),
-    Command("serve", "--checkpoint FILE", "an OpenAI-compatible endpoint in front of the system"),
+    Command(
+        "serve",
+        "--checkpoint FILE",
+        "an OpenAI-compatible endpoint and a page for the system",
+    ),
     Command("mcp", "--checkpoint FILE", "the system as tools of the Model Context Protocol"),
     Command("compare", "--config NAME", "train and compare methods on equal budgets; resumable"),
     Command("frontier", "--config NAME", "train operating points; performance against budget"),

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from abgnn.errors import ConfigError
 
 Kind = Literal["standard", "reasoning"]
+HIDDEN = "a value that may be a key, and is not repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class Backbone:
             raise self._error("base_url", "an http:// or https:// address")
         env = self.api_key_env
         if env is not None and not (isinstance(env, str) and env.isidentifier()):
-            raise self._error("api_key_env", "the name of an environment variable, never a key")
+            allowed = "the name of an environment variable, never a key"
+            raise ConfigError(f"Backbone({self.name}).api_key_env", HIDDEN, allowed)
 
     def _checked_benchmarks(self) -> dict[str, dict[str, float]]:
         if not isinstance(self.benchmarks, Mapping):

@@ -23,12 +23,14 @@ from __future__ import annotations
 import datetime
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from abgnn.data.backbone import HIDDEN
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 
@@ -36,6 +38,7 @@ TOP = ("currency", "usd_per_unit", "rate_date", "price_date", "source", "default
 DEFAULTS = ("base_url", "api_key_env", "max_concurrency", "max_tokens", "rpm", "tpm", "family")
 NEEDED = ("name", "model", "type", "price_in", "price_out", "active_params_b")
 MONEY = ("currency", "usd_per_unit")
+SECRET = re.compile(r"api_?key|secret|passw|authorization|access_?token", re.IGNORECASE)
 
 
 def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -93,13 +96,17 @@ def load_yaml(path: Path, where: str) -> object:
 
 
 def check_keys(data: object, where: str, allowed: Iterable[str]) -> Mapping[str, Any]:
-    """The mapping itself, if it is one and has no key that is not allowed."""
+    """The mapping itself, if it is one and has no key that is not allowed.
+
+    What stands where somebody has written down a password or the like is not repeated.
+    """
     allowed = tuple(allowed)
     if not isinstance(data, Mapping):
         raise ConfigError(where, data, f"a mapping with keys among {', '.join(allowed)}")
     for key in data:
         if key not in allowed:
-            raise ConfigError(f"{where}: {key}", data[key], suggest(key, allowed))
+            value = HIDDEN if SECRET.search(str(key)) else data[key]
+            raise ConfigError(f"{where}: {key}", value, suggest(key, allowed))
     return data
 
 

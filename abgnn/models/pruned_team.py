@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal
@@ -66,7 +67,7 @@ class PrunedTeam(Policy):
         self.cast: Cast = cast
         self.early_exit = early_exit
         self.edges = EdgeDistribution(n_agents, order)
-        self.start = float(torch.logit(torch.tensor(init_prob, device="cpu")))
+        self.start = math.log(init_prob / (1.0 - init_prob))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def attach(self, table: BackboneTable) -> None:

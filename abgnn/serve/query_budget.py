@@ -42,6 +42,10 @@ class QueryBudget:
             if value is not None and not (number and 0 < value < _MOST):
                 raise ConfigError(name, value, f"{unit} above 0, or nothing")
 
+    def over(self, own: QueryBudget) -> QueryBudget:
+        """This one, with the system's own where it states nothing."""
+        return QueryBudget(self.cost_usd or own.cost_usd, self.latency_s or own.latency_s)
+
     def __bool__(self) -> bool:
         return self.cost_usd is not None or self.latency_s is not None
 

@@ -34,13 +34,14 @@ class SourceFiles:
         """Client, backbones and settings alone; without torch, unless the source is a checkpoint.
 
         Raises:
-            ConfigError: no such file, or a config that is missing.
+            ConfigError: no such file, a config that is missing, or consent to what needs none.
         """
         kind = kind_of(self.source)
         if kind == "folder":
             from abgnn.serve.pretrained.read import read_deployment_in
 
             return read_deployment_in(Path(self.source), self.consent)
+        self.consent.none_for(self.source, kind)
         if kind == "checkpoint":
             from abgnn.experiments.trained import read_checkpoint
 

@@ -106,6 +106,7 @@ class SharedSystem(ABC):
             download: `revision`, `token`, `cache_dir`, `local_files_only` for the hub.
 
         Raises:
+            TypeError: another argument, such as a budget whose name is misspelt.
             ConfigError: see above; no saved system, or one with files that are refused.
             EndpointError: the hub, or an endpoint, cannot be used.
         """
@@ -114,9 +115,10 @@ class SharedSystem(ABC):
         modules = (trust,) if isinstance(trust, str) else tuple(trust)
         consent = Consent(modules, endpoints, trust_endpoints)
         folder = Path(source)
-        if not folder.is_dir():
+        if download or not folder.is_dir():
             from abgnn.serve.pretrained.hub import HubOptions, downloaded
 
-            folder = downloaded(str(source), HubOptions(**download))
+            options = HubOptions(**download)
+            folder = folder if folder.is_dir() else downloaded(str(source), options)
         made = load_any(folder, None, None, device, consent)
         return cls(made, QueryBudget(cost_usd, latency_s), bounds)

@@ -278,5 +278,4 @@ class System(SharedSystem):
         return query
 
     def _budget(self, cost_usd: float | None, latency_s: float | None) -> QueryBudget:
-        stated, own = QueryBudget(cost_usd, latency_s), self.budget
-        return QueryBudget(stated.cost_usd or own.cost_usd, stated.latency_s or own.latency_s)
+        return QueryBudget(cost_usd, latency_s).over(self.budget)

@@ -76,7 +76,7 @@ class Load:
             text = f"What is the {next(self._ids)}th question about, and who asked it first?"
             messages = [{"role": "user", "content": text}]
             data = json.dumps({"model": "abgnn", "stream": True, "messages": messages}).encode()
-            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
+            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
             writer.write(f"{head}{len(data)}\r\n\r\n".encode() + data)
             received = await reader.readuntil(b"0\r\n\r\n")  # the last chunk of a stream
             done = b"data: [DONE]" in received

@@ -65,7 +65,7 @@ async def request(
 ) -> tuple[int, dict]:  # type: ignore[type-arg]
     """Ask; the status and the JSON of the reply."""
     body = json.dumps({"model": "abgnn", "messages": [{"role": "user", "content": text}]}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
     writer.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
     lines = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
     length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))

@@ -129,6 +129,16 @@ def test_wrong_files_are_refused(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("where", ["entry.api_key_env", "entry.api_key", "defaults"])
+def test_a_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path, where: str) -> None:
+    key = "sk-planted-5d1e"
+    path = write(tmp_path, _with(where, {"api_key": key} if where == "defaults" else key))
+    with pytest.raises(ConfigError, match="api_key") as caught:
+        Catalogue.from_yaml(path)
+    assert key not in str(caught.value)
+    assert key not in repr(caught.value.value)
+
+
 def test_a_dollar_catalogue_needs_no_rate_and_takes_no_other(tmp_path: Path) -> None:
     content = {"currency": "USD", "backbones": [ENTRY]}
     assert Catalogue.from_yaml(write(tmp_path, content))["small"].price_out == 4.0

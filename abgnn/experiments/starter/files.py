@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+
+import yaml
 
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
@@ -188,4 +190,4 @@ abgnn run "$question" --config {TASK} --plan runs/plan.json
 
 def _text(value: str) -> str:
     """A text as YAML reads it, whatever is in it."""
-    return json.dumps(value, ensure_ascii=False)
+    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")

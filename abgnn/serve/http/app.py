@@ -20,12 +20,13 @@ from abgnn.serve.http.body import received
 from abgnn.serve.http.key import KeyCheck
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
-from abgnn.serve.http.offers import Offers, refuse_other_sites
+from abgnn.serve.http.offers import Offers
 from abgnn.serve.http.page import page_routes
 from abgnn.serve.http.places import OwnPlaces, Places
 from abgnn.serve.http.question_handler import QuestionHandler
 from abgnn.serve.http.reply import NO_RETRY, json_response, refused
 from abgnn.serve.http.request import MODEL, ApiError
+from abgnn.serve.http.sites import refuse_other_sites
 from abgnn.serve.system import System
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Service:
     Args:
         system: answers; closed when the server stops.
         limits: of requests.
-        key: the bearer token that clients must send; None: none is needed.
+        key: the bearer token that clients must send; None: none is needed, and only requests that
+            name this machine (127.0.0.1, localhost) are taken.
         places: count the questions under way, of other processes too where they share a limit.
     """
 
@@ -97,7 +99,7 @@ class Service:
 
         async def endpoint(request: Request) -> Response:
             try:
-                refuse_other_sites(request)
+                refuse_other_sites(request.headers, keyless=not self._check_key.needed)
                 self._check_key(request.headers)
                 response = await handle(request)
             except ApiError as refusal:

@@ -20,6 +20,11 @@ class KeyCheck:
     def __init__(self, key: str | None) -> None:
         self._key = None if key is None else _digest(key)
 
+    @property
+    def needed(self) -> bool:
+        """Whether clients must send one."""
+        return self._key is not None
+
     def __call__(self, headers: Headers) -> None:
         """
         Raises:

@@ -122,13 +122,3 @@ def _is_text(value: Any, most: int) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def refuse_other_sites(request: Request) -> None:
-    """Refuse what a page of another site makes a browser send, which could spend money unseen.
-
-    Raises:
-        ApiError: the browser says that the request comes from another site.
-    """
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise ApiError(403, "pages of other sites may not ask here", "cross_site")

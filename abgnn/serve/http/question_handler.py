@@ -53,7 +53,8 @@ class QuestionHandler:
         body = await received(http, self.limits)
         asked = api.read(body, http.headers.getlist, self.limits)
         domain = self.system.deployment.mas.domain
-        asked = replace(asked, query=replace(asked.query, domain=domain))
+        query, budget = replace(asked.query, domain=domain), asked.budget.over(self.system.budget)
+        asked = replace(asked, query=query, budget=budget)
         reply = api.reply(asked, self.system.label)
         return await (self._streamed(reply) if asked.stream else self._whole(http, reply))
 

@@ -13,6 +13,7 @@ from abgnn.serve.http.key import KeyCheck
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.reply import refused
 from abgnn.serve.http.request import ApiError
+from abgnn.serve.http.sites import refuse_other_sites
 from abgnn.serve.mcp.server import tool_server
 from abgnn.serve.system import System
 
@@ -54,7 +55,7 @@ class McpService:
 
 
 class _Guard:
-    """Refuses requests without the key, and bodies that are too large or come too slowly."""
+    """Refuses other sites, requests without the key, and bodies too large or too slow."""
 
     def __init__(self, app: ASGIApp, check: KeyCheck, limits: ServeLimits) -> None:
         self._app, self._check, self._limits = app, check, limits
@@ -64,7 +65,9 @@ class _Guard:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(Headers(scope=scope))
+            headers = Headers(scope=scope)
+            refuse_other_sites(headers, keyless=not self._check.needed)
+            self._check(headers)
             body = await received(Request(scope, receive), self._limits)
         except ApiError as refusal:
             await refused(refusal)(scope, receive, send)

@@ -59,7 +59,7 @@ class SystemTools:
         spent = f"USD {outcome.cost:.3g}, {outcome.latency:.3g} s"
         if outcome.error is not None:
             raise ToolError(f"{why_none(outcome)}; spent: {spent}")
-        budget = QueryBudget(cost_usd, latency_s)
+        budget = QueryBudget(cost_usd, latency_s).over(self.system.budget)
         answer = outcome.answer.encode("utf-8", "replace").decode()  # an LLM's need not be valid
         made = {"answer": answer, **account(outcome, self.system.label, budget)}
         team = _words(outcome.plan)

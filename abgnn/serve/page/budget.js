@@ -134,7 +134,7 @@ function number(id) {
   const text = byId(id).value.trim();
   const value = Number(text);
   const right = text === "" || (value > 0 && Number.isFinite(value));
-  byId(id).toggleAttribute("aria-invalid", !right);
+  byId(id).setAttribute("aria-invalid", String(!right));
   if (!right) throw new Error(`${byId(id).labels[0].textContent}: allowed is a number above 0, or nothing`);
   return text === "" ? null : value;
 }

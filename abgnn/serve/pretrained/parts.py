@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,7 @@ import numpy as np
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.catalogue import Catalogue
-from abgnn.data.catalogue_yaml import check_keys
+from abgnn.data.catalogue_yaml import SECRET, check_keys
 from abgnn.data.template import Role, Template
 from abgnn.errors import ConfigError
 from abgnn.planning.template_dict import template_to_dict
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from abgnn.graph.base_mas import BaseMAS
 
 T = TypeVar("T")
-_SECRET = re.compile(r"api_?key|secret|passw|authorization|access_?token", re.IGNORECASE)
 _SETTINGS: Mapping[str, Callable[..., Any]] = {
     "caps": Caps,
     "deadline": Deadline,
@@ -46,7 +44,7 @@ def catalogue_to_dict(catalogue: Catalogue) -> dict[str, Any]:
             allowed = "an address without user, password and query, which others would see"
             raise ConfigError(f"Backbone({b.name}).base_url", "a URL with one of them", allowed)
         for name in b.extra_body:
-            if _SECRET.search(name):
+            if SECRET.search(name):
                 allowed = "a field that is no key, which others would see"
                 raise ConfigError(f"Backbone({b.name}).extra_body", name, allowed)
     return {"priced": catalogue.priced, "backbones": [asdict(b) for b in catalogue]}

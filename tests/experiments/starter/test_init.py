@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import stat
 import subprocess
 import sys
@@ -121,6 +122,23 @@ def test_the_files_of_a_live_experiment(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\x85b", "a\x7fb", "a\u2028b", 'a"b\\c: {#}\n- d', "$(id)`id`'", "\U0001f600", "\udcff"],
+)
+def test_names_of_any_characters(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "my own"
+    assert main(["init", str(folder), *LIVE, "--model", f"{name}=1/4"]) == 0
+    assert Catalogue.from_yaml(folder / "my_llms.yaml").backbones[1].model == name
+
+
+def test_what_comes_next_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my $own"
+    assert main(["init", str(folder), "--simulated"]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    assert shlex.split(line)[1:] == ["sh", str(folder / "run.sh")]
 
 
 def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

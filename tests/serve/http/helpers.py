@@ -29,7 +29,7 @@ from tests.rollout.helpers import Scripted, backbone
 CHAIN = ["Knowledgeable Expert", "Wiki Searcher"]
 KEY = "sk-planted-5d1e"
 HEAD = (
-    f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+    f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
     "Connection: close\r\n"
 ).encode()
 
@@ -60,7 +60,7 @@ class Running:
     ) -> tuple[int, dict[str, Any]]:
         """Status and JSON of a request."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", *headers]
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
         if not any(h.lower().startswith(("content-length", "transfer-encoding")) for h in headers):
             lines.append(f"Content-Length: {len(data)}")
         return parsed(self.raw("\r\n".join([*lines, "", ""]).encode("latin-1") + data))

@@ -20,6 +20,7 @@ import openai
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.serve.http.limits import ServeLimits
+from abgnn.serve.query_budget import QueryBudget
 from abgnn.serve.system import System
 from tests.serve.http.helpers import (
     CHAIN,
@@ -129,6 +130,16 @@ def test_a_budget_that_admits_no_call(client: openai.OpenAI, how: str, stream: b
     assert body["code"] == "budget"
     if not stream:
         assert isinstance(failed.value, openai.UnprocessableEntityError)
+
+
+def test_the_account_has_the_servers_own_budget_where_a_question_states_none(mas: BaseMAS) -> None:
+    system, _ = scripted(mas)
+    system.budget = QueryBudget(2.0, 90.0)
+    with served(system) as running:
+        _, plain = running.post(ask())
+        _, stated = running.post(ask(abgnn={"cost_usd": 3.0}))
+    assert plain["abgnn"]["budget"] == {"cost_usd": 2.0, "latency_s": 90.0}
+    assert stated["abgnn"]["budget"] == {"cost_usd": 3.0, "latency_s": 90.0}
 
 
 def test_models_health_metrics_and_keys(server: Running, client: openai.OpenAI) -> None:

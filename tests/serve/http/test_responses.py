@@ -302,7 +302,9 @@ def test_the_key_and_the_number_at_once_hold_here_too(mas: BaseMAS) -> None:
         assert server.post(body, path="/v1/responses")[0] == 401
         with socket.create_connection(server.address) as sock:
             data = b'{"model":"abgnn","input":"First?"}'
-            head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+            head = (
+                f"POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
+            )
             sock.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
             while not llm.running:
                 time.sleep(0.005)

@@ -153,10 +153,10 @@ def test_a_full_server_and_one_that_has_gone(visit: Visit, mas: BaseMAS) -> None
     system, _ = scripted(mas)
     with served(system, ServeLimits(concurrent=1)) as server:
         page = visit(server)
-        server.service.places.enter(1)  # somebody else's question
+        server.service._questions.places.enter(1)  # somebody else's question
         ask(page)
         page.locator("#problem", has_text="1 questions are under way").wait_for()
-        server.service.places.leave()
+        server.service._questions.places.leave()
     ask(page)
     page.locator("#problem", has_text="The server cannot be reached.").wait_for()
 

@@ -32,7 +32,7 @@ data: {"choices": [{"delta": {"content": "forged"}}]}
 \u202e reversed \u0000 \ufeff \U0001f600 """
     + "W" * 3000
 )
-END = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+END = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PAGE = ROOT / "abgnn" / "serve" / "page"
 
 
@@ -121,7 +121,9 @@ def test_headers(team: Running) -> None:
     assert same.value.code == 304
     for path in ("/page/../http/app.py", "/page/%2e%2e/system.py", "/page/", "/page/nothing.js"):
         assert (
-            team.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())[9:12]
+            team.raw(
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+            )[9:12]
             == b"404"
         )
 

@@ -29,6 +29,7 @@ from abgnn.planning.plan_file import PlanFile
 from abgnn.planning.planner import plan
 from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.pretrained.classes import PARTS, Builder
+from abgnn.serve.pretrained.consent import Consent
 from abgnn.serve.recipe import SourceFiles
 from datamodules import QuickQA
 from tests.conftest import QUIET
@@ -217,6 +218,17 @@ def test_the_command_line_takes_a_folder(
     for flags in (["--config", CONFIG], ["--trust", "os", "--checkpoint", CHECKPOINT]):
         few = ["--checkpoint", str(saved)] if "--config" in flags else []
         assert main(["run", "What is a quark?", *few, *flags]) == 2
+
+
+def test_the_supervisor_of_workers_refuses_leave_that_nothing_needs() -> None:
+    with pytest.raises(ConfigError, match="trust_endpoints"):
+        SourceFiles(CONFIG, consent=Consent(("os",))).deployment()
+
+
+def test_a_misspelt_budget_is_refused_for_a_folder_too(saved: Path) -> None:
+    with pytest.raises(TypeError, match="cost"):
+        System.from_pretrained(saved, cost=0.01)
+    System.from_pretrained(saved, local_files_only=True).close()
 
 
 def test_the_card_says_what_was_certified_and_what_is_simulated(
