@@ -18,12 +18,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 import numpy as np
 from rich.console import Console
@@ -80,11 +81,17 @@ def files(folder: Path, url: str) -> list[str]:
 
 
 @contextmanager
-def served(workers: int, arguments: list[str], concurrent: int) -> Iterator[tuple[int, int]]:
-    """`abgnn serve` in a process of its own: its PID and its port."""
-    command = [sys.executable, "-m", "abgnn", "serve", "--port", "0", *arguments]
+def served(
+    workers: int,
+    arguments: list[str],
+    concurrent: int,
+    program: Sequence[str] = ("abgnn",),
+    log: IO[str] | None = None,
+) -> Iterator[tuple[int, int]]:
+    """`abgnn serve` in a process of its own: its PID and its port; `log` gets what it logs."""
+    command = [sys.executable, "-m", *program, "serve", "--port", "0", *arguments]
     command += ["--workers", str(workers), "--concurrent", str(2 * concurrent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
         assert process.stdout is not None
         try:
             line = next(line for line in process.stdout if line.startswith("serving at"))

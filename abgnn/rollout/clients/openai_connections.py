@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,9 @@ MAX_BODY_BYTES = 16 * 2**20
 _ERROR_BYTES = 2**16  # as much of an error's body as is read
 _WIDTH = 32  # calls per pool: what a pool does per call grows with its connections
 _CONNECT_S = 10.0
+_QUIET_S = (
+    5.0  # a pool that is unused for so long is closed: it drops old connections only when used
+)
 _LIMITS = httpx2.Limits(
     max_connections=1000,  # never reached: who calls is limited elsewhere
     max_keepalive_connections=1000,
@@ -32,6 +37,7 @@ class OversizeError(Exception):
 class _Pool:
     sdk: openai.AsyncOpenAI
     busy: int = 0
+    used: float = 0.0
 
 
 class Connections:
@@ -47,6 +53,7 @@ class Connections:
         self._max_body_bytes = max_body_bytes
         self._ssl: ssl.SSLContext | None = None
         self._pools: dict[tuple[str, str], list[_Pool]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def client(self, url: str, key: str) -> Iterator[openai.AsyncOpenAI]:
@@ -56,18 +63,37 @@ class Connections:
         if pool is None:
             pool = _Pool(self._connect(url, key))
             pools.append(pool)
+            self._look_after(pools, pool)
         pool.busy += 1
         try:
             yield pool.sdk
         finally:
             pool.busy -= 1
+            pool.used = time.monotonic()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        pools = [pool for pools in self._pools.values() for pool in pools]
-        self._pools = {}
-        for pool in pools:
+        open_ = [pool for pools in self._pools.values() for pool in pools]
+        for pools in self._pools.values():
+            pools.clear()
+        for pool in open_:
             await pool.sdk.close()
+        await asyncio.gather(*self._closing)
+
+    def _look_after(self, pools: list[_Pool], pool: _Pool) -> None:
+        """Look again and again whether a pool is unused."""
+        asyncio.get_running_loop().call_later(_QUIET_S, self._close_unused, pools, pool)
+
+    def _close_unused(self, pools: list[_Pool], pool: _Pool) -> None:
+        if pool not in pools:
+            return
+        if pool.busy or time.monotonic() - pool.used < _QUIET_S:
+            self._look_after(pools, pool)
+            return
+        pools.remove(pool)
+        closing = asyncio.ensure_future(pool.sdk.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     def _connect(self, url: str, key: str) -> openai.AsyncOpenAI:
         if self._ssl is None:

@@ -71,6 +71,14 @@ def _database(path: str) -> Iterator[Any]:
 
 def check_accounts(place: Place) -> None:
     """The accounts are the sums over the attempts, and what is settled is recorded."""
+    check_sums(place)
+    unrecorded = """SELECT count(*) FROM attempts WHERE state = 'settled'
+        AND key NOT IN (SELECT key FROM responses)"""
+    assert place.rows(unrecorded) == [(0,)]
+
+
+def check_sums(place: Place) -> None:
+    """The accounts are the sums over the attempts."""
 
     def pusd(state: str, what: str = "reserved") -> str:
         return f"coalesce(sum(CASE WHEN {state} THEN {what} END), 0)"
@@ -84,9 +92,6 @@ def check_accounts(place: Place) -> None:
     booked = place.rows("SELECT run, phase, calls, spent, uncertain, reserved, lost FROM accounts")
     assert sorted(row for row in booked if row[:2] in tried) == sorted(place.rows(sums))
     assert {row[2:] for row in booked if row[:2] not in tried} <= {(0, 0, 0, 0, 0)}
-    unrecorded = """SELECT count(*) FROM attempts WHERE state = 'settled'
-        AND key NOT IN (SELECT key FROM responses)"""
-    assert place.rows(unrecorded) == [(0,)]
 
 
 _schemas = count(1)
