@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import node_features, with_features
+from abgnn.graph.features import with_features
 from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
+    Parts,
     check_arguments,
     check_taught,
     chosen_slot,
+    represent,
     spread,
     start_of,
     taught_point,
@@ -206,9 +208,8 @@ class AgentBalance(Policy):
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        profile = table.embed.index_select(0, backbone)  # [N, 3, H]
-        x = node_features(role, query.index_select(0, owner), profile)  # [N, 5H]
-        h = self.encoder(x, batch.edge_index)  # [N, D]
+        parts = Parts(role, query, owner, table.embed, backbone)
+        x, h = represent(self.encoder, parts, batch.edge_index)  # [N, 5H], [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self._gate_logit(h, batch, agent, backbone, seen)  # [A]
@@ -222,8 +223,8 @@ class AgentBalance(Policy):
         edge = flip_hard(edge_logit, None if action is None else action.edge, sample=sample)
         able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
         edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
-        sender = batch.edge_index[0].index_select(0, able)
-        factors.bernoulli(edge_logit[able], edge[able], owner.index_select(0, sender))
+        graph_of = owner.index_select(0, batch.edge_index[0].index_select(0, able))
+        factors.bernoulli(edge_logit.index_select(0, able), edge[able], graph_of)
 
         # Hop limit, Eq 8, in hops; gates relaxed, forced agents count fully
         weight = h.new_zeros(len(h)).index_put((agent,), soft.masked_fill(kept & ~gate, 1.0))  # [N]
@@ -267,8 +268,7 @@ class AgentBalance(Policy):
     def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, Decision):
             return None
-        again = self(choice.batch, sample=False, action=choice.action)
-        log_prob: Tensor = again.log_prob
+        log_prob: Tensor = self(choice.batch, sample=False, action=choice.action).log_prob
         return log_prob
 
     def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -289,7 +289,7 @@ class AgentBalance(Policy):
             ahead: Tensor = self.lead_bias * batch.is_lead
         else:
             ahead = self.prior.gates(batch, backbone, seen)  # [N]
-        return logit + ahead[agent]
+        return logit + ahead.index_select(0, agent)
 
     def _match_prior(self, batch: Batch, seen: Believed | None) -> Tensor | None:
         """What matching starts from, `[M]` or `[N, M]`."""

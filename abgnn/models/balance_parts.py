@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from abgnn.errors import ConfigError
+from abgnn.graph.features import node_features
 from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
+from abgnn.nn.agent_encoder import AgentEncoder, Parts
 from abgnn.nn.tradeoff import Tradeoff
 from abgnn.planning.least import refusal
 
@@ -70,6 +72,15 @@ def chosen_slot(
         return choose(log_prob, sample=sample)
     real = log_prob > float("-inf")
     return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
+
+
+def represent(encoder: nn.Module, parts: Parts, edge_index: Tensor) -> tuple[Tensor, Tensor]:
+    """x `[N, 5H]`, and Eq 5 of it, `[N, D]`: our own encoder comes to it sooner from the parts."""
+    profile = parts.profile.index_select(0, parts.backbone)  # [N, 3, H]
+    x = node_features(parts.role, parts.query.index_select(0, parts.owner), profile)
+    own = type(encoder) is AgentEncoder
+    h: Tensor = encoder(x, edge_index, parts) if own else encoder(x, edge_index)
+    return x, h
 
 
 def spread(candidates: Tensor, log_prob: Tensor, backbones: int) -> Tensor:

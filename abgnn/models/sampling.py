@@ -73,10 +73,8 @@ class Factors:
         self._add(bernoulli_log_prob(logits, hard), bernoulli_entropy(logits), graph)
 
     def _add(self, log_prob: Tensor, entropy: Tensor, graph: Tensor) -> None:
-        both = torch.stack([log_prob, entropy])  # [2, n]
-        total = both.new_zeros(2, self.num_graphs).index_add(1, graph, both)  # [2, B]
-        self._log_probs.append(total[0])
-        self._entropies.append(total[1])
+        for each, sums in ((log_prob, self._log_probs), (entropy, self._entropies)):
+            sums.append(each.new_zeros(self.num_graphs).index_add(0, graph, each))  # [B]
 
     @property
     def log_probs(self) -> Tensor:
@@ -99,10 +97,10 @@ def keep_at_least(
     Shapes: all `[A]`, graph ids sorted or not → bool `[A]`.
     """
     order = torch.argsort(rank, stable=True)
-    order = order[torch.argsort(logits.detach()[order], descending=True, stable=True)]
-    order = order[torch.argsort(hard[order], descending=True, stable=True)]
+    first = logits.detach().masked_fill(hard, float("inf"))  # whoever stays anyway
+    order = order[torch.argsort(first[order], descending=True, stable=True)]
     order = order[torch.argsort(graph[order], stable=True)]
-    first = F.pad(torch.bincount(graph).cumsum(0), (1, 0))  # start of each graph's run
+    start = F.pad(torch.bincount(graph).cumsum(0), (1, 0))  # of each graph's run
     place = torch.empty_like(order)
-    place[order] = torch.arange(len(order), device=order.device) - first[graph[order]]
+    place[order] = torch.arange(len(order), device=order.device) - start[graph[order]]
     return hard | (place < minimum)

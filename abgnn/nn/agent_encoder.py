@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,17 @@ from torch_geometric.nn.inits import reset
 from torch_geometric.utils import softmax
 
 from abgnn.errors import ConfigError
+
+
+class Parts(NamedTuple):
+    """What x is made of: roles `[N, H]`, questions `[B, H]` and whose each agent is `[N]`, profiles
+    of all LLMs `[M, 3, H]` and which one each agent has `[N]`."""
+
+    role: Tensor
+    query: Tensor
+    owner: Tensor
+    profile: Tensor
+    backbone: Tensor
 
 
 class AgentEncoder(MessagePassing):  # type: ignore[misc]
@@ -23,10 +34,10 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
 
     with keys and values from the matched backbone's three profile embeddings, passed through one
     shared head :math:`W_\ell`. As printed, the three are joined into one key; a softmax over one
-    key is one, so the query could not reach gates or edges. Here attention is message passing:
+    key is one, so the query could not reach gates or edges. Here agents attend to:
 
     - `attend="profile"` (default): three keys per agent: performance, price, type;
-    - `attend="agents"`: one key per agent, joined as printed, from itself and from its
+    - `attend="agents"`: one key per agent, joined as printed, from itself and by messages from its
       predecessors along the template's edges;
     - `attend="none"`: role embeddings only (the paper's ablation 4).
 
@@ -45,7 +56,8 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         attend: what the keys are.
         film: the product of role and question; not with `attend="none"`.
 
-    Shapes: x `[N, 5H]`, edge_index `[2, E]` → h `[N, D]`.
+    Shapes: x `[N, 5H]`, edge_index `[2, E]` → h `[N, D]`. With `parts` x is not read: the same
+    values come of them with each question and each LLM projected once, not once per agent.
     """
 
     def __init__(
@@ -83,48 +95,68 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
             reset(layer)
         nn.init.ones_(self.gamma)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        width = self.in_channels
-        role: Tensor = self.lin_role(x[:, :width])  # r^h [N, D]
+    def forward(self, x: Tensor, edge_index: Tensor, parts: Parts | None = None) -> Tensor:
+        role, q, token = self._projected(x) if parts is None else self._projected_parts(parts)
         if self.attend == "none":
             return role
-        q = self.lin_query(x[:, width : 2 * width])  # q^h [N, D]
         if self.film:
             role = role * (1 + self.lin_scale(q)) + self.lin_shift(q)
         query = self.lin_q(torch.cat([role, q], -1))  # q_i [N, D]
-        d, c, t = (self.lin_profile(x[:, i * width : (i + 1) * width]) for i in (2, 3, 4))
-        token = torch.stack([d, c, t], 1).view(-1, self.channels)  # [3N, D]
-        source, edges = self._keys(token, role, edge_index)  # [S, ·], [2, S→N]
-        context: Tensor = self.propagate(
-            edges,
-            k=(self.lin_k(source), query),
-            v=(self.lin_v(source), None),
-            size=(len(source), len(x)),
-        )
+        backbone = None if parts is None else parts.backbone
+        if self.attend == "profile":
+            context = self._of_profiles(query, token, backbone)
+        else:
+            context = self._of_agents(query, token, role, edge_index, backbone)
         h: Tensor = role + self.gamma * self.lin_ctx(context)
         return h  # [N, D]
 
-    def _keys(self, token: Tensor, role: Tensor, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-        """What is attended to, and the edges from it to the agents."""
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Roles r^h `[N, D]`, questions q^h `[N, D]` and profiles `[N, 3, D]`."""
+        width = self.in_channels
+        role, q = self.lin_role(x[:, :width]), self.lin_query(x[:, width : 2 * width])
+        return role, q, self.lin_profile(x[:, 2 * width :].reshape(-1, 3, width))
+
+    def _projected_parts(self, parts: Parts) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, but each question once, and profiles of all LLMs `[M, 3, D]`."""
+        q = self.lin_query(parts.query).index_select(0, parts.owner)  # [N, D]
+        return self.lin_role(parts.role), q, self.lin_profile(parts.profile)
+
+    def _of_profiles(self, query: Tensor, token: Tensor, backbone: Tensor | None) -> Tensor:
+        """What every agent sees in the three profiles of its LLM, `[N, D]`."""
+        k, v = self.lin_k(token), self.lin_v(token)  # [N or M, 3, D]
+        if backbone is not None:
+            k, v = k.index_select(0, backbone), v.index_select(0, backbone)  # [N, 3, D]
+        score = (k * query.unsqueeze(1)).sum(-1) / math.sqrt(self.channels)  # [N, 3]
+        context: Tensor = (score.softmax(-1).unsqueeze(-1) * v).sum(1)
+        return context
+
+    def _of_agents(
+        self,
+        query: Tensor,
+        token: Tensor,
+        role: Tensor,
+        edge_index: Tensor,
+        backbone: Tensor | None,
+    ) -> Tensor:
+        """What every agent sees in itself and its predecessors, `[N, D]`."""
         n = len(role)
-        agent = torch.arange(n, device=token.device)
-        if self.attend == "profile":
-            own = torch.arange(3 * n, device=token.device)
-            return token, torch.stack([own, agent.repeat_interleave(3)])  # [3N, D], [2, 3N]
-        loops = torch.stack([agent, agent])
-        whole = token.view(n, -1)  # [N, 3D]
+        whole = token.flatten(1)  # [N or M, 3D]
+        if backbone is not None:
+            whole = whole.index_select(0, backbone)  # [N, 3D]
         if self.film:
             whole = torch.cat([whole, role], -1)  # [N, 4D]
-        return whole, torch.cat([edge_index, loops], 1)  # [2, E+N]
+        agent = torch.arange(n, device=role.device)
+        edges = torch.cat([edge_index, torch.stack([agent, agent])], 1)  # [2, E+N]
+        context: Tensor = self.propagate(
+            edges, k=(self.lin_k(whole), query), v=(self.lin_v(whole), None), size=(n, n)
+        )
+        return context
 
     def message(
         self, k_i: Tensor, k_j: Tensor, v_j: Tensor, index: Tensor, size_i: int | None
     ) -> Tensor:
         score = (k_i * k_j).sum(-1) / math.sqrt(self.channels)
-        if self.attend == "profile":  # three edges per agent, in a row
-            weight: Tensor = score.view(-1, 3).softmax(-1).flatten()
-        else:
-            weight = softmax(score, index, num_nodes=size_i)
+        weight: Tensor = softmax(score, index, num_nodes=size_i)
         return weight.unsqueeze(-1) * v_j
 
     def __repr__(self) -> str:

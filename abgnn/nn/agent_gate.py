@@ -39,9 +39,10 @@ class AgentGate(MessagePassing):  # type: ignore[misc]
             nn.init.zeros_(self.lin.weight)
 
     def forward(self, h: Tensor, batch: Tensor, agent: Tensor, num_graphs: int) -> Tensor:
-        graph = batch[agent]  # [A]
+        graph = batch.index_select(0, agent)  # [A]
         mean = self.propagate(torch.stack([agent, graph]), h=h, size=(len(h), num_graphs))  # [B, D]
-        logits: Tensor = self.lin(torch.cat([h[agent], mean[graph]], -1)).squeeze(-1)
+        both = [h.index_select(0, agent), mean.index_select(0, graph)]  # [A, D] each
+        logits: Tensor = self.lin(torch.cat(both, -1)).squeeze(-1)
         return logits  # [A]
 
     def message(self, h_j: Tensor) -> Tensor:

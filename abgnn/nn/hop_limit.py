@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.utils import scatter
 
 
 class HopLimit(nn.Module):
@@ -36,8 +35,10 @@ class HopLimit(nn.Module):
         self.lin.reset_parameters()
 
     def forward(self, h: Tensor, weight: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
-        total = scatter(h * weight.unsqueeze(-1), batch, dim_size=num_graphs)  # [B, D]
-        count = scatter(weight.detach(), batch, dim_size=num_graphs).round()  # N_kept [B]
+        weighted = h * weight.unsqueeze(-1)  # [N, D]
+        total = h.new_zeros(num_graphs, h.size(-1)).index_add(0, batch, weighted)  # [B, D]
+        kept = h.new_zeros(num_graphs).index_add(0, batch, weight.detach())  # N_kept [B]
+        count = kept.round()
         mean = total / count.clamp(min=1).unsqueeze(-1)  # [B, D]
         allowed = self.hops < count.clamp(min=2).unsqueeze(-1)  # [B, K]
         pi = self.lin(mean).masked_fill(~allowed, float("-inf")).softmax(-1)  # [B, K]

@@ -79,7 +79,7 @@ class RoleMatching(nn.Module):
         perf, price, kind = table.embed.unbind(1)  # [M, H] each
         u = self.lin_u(torch.cat([perf, self.lin_ct(torch.cat([price, kind], -1))], -1))  # [M, D]
         g = self.lin_g(table.pool_embed)  # [P, D]
-        context = self.lin_query(query) + self.lin_pool(g)[pool]  # [B, D]
+        context = self.lin_query(query) + self.lin_pool(g).index_select(0, pool)  # [B, D]
         v = context.index_select(0, batch)  # [N, D]
         if self.film:
             both = torch.cat([self.lin_role.weight, self.lin_of_role.weight])  # [2D, H]

@@ -47,7 +47,9 @@ def reinforce_loss(
         loss = loss + lambda_len * decision.penalty.mean()
     if decision.extra_loss is not None:
         loss = loss + decision.extra_loss
-    return loss - entropy_weight * decision.entropy.mean()
+    if entropy_weight:  # its gradient is not free, even times zero
+        loss = loss - entropy_weight * decision.entropy.mean()
+    return loss
 
 
 def _fill(rewards: Tensor, executed: Tensor) -> Tensor:

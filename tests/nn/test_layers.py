@@ -26,6 +26,7 @@ from abgnn.nn import (
     RoleMatching,
     straight_through_bernoulli,
 )
+from abgnn.nn.agent_encoder import Parts
 from tests import tiny
 
 
@@ -107,6 +108,27 @@ def test_agent_encoder_with_equal_keys_is_their_mean() -> None:
     tokens = layer.lin_v(layer.lin_profile(x[:, 8:].reshape(2, 3, 4)))
     expected = layer.lin_role(x[:, :4]) + layer.gamma * layer.lin_ctx(tokens.mean(1))
     torch.testing.assert_close(layer(x, torch.empty(2, 0, dtype=torch.long)), expected)
+
+
+@pytest.mark.parametrize(
+    ("attend", "film"),
+    [("profile", False), ("profile", True), ("agents", False), ("agents", True), ("none", False)],
+)
+def test_agent_encoder_of_parts_is_that_of_x(attend: str, film: bool) -> None:
+    torch.manual_seed(0)
+    layer = AgentEncoder(4, 6, attend, film).double()  # type: ignore[arg-type]
+    role, query, profile = (torch.randn(n, dtype=torch.double) for n in [(7, 4), (2, 4), (5, 3, 4)])
+    owner, backbone = torch.tensor([0, 1, 0, 0, 1, 1, 1]), torch.tensor([4, 0, 1, 4, 4, 2, 0])
+    edges = torch.tensor([[0, 0, 1, 4], [2, 3, 4, 6]])
+    x = torch.cat([role, query[owner], profile[backbone].flatten(1)], 1)
+    h = [layer(x, edges), layer(x, edges, Parts(role, query, owner, profile, backbone))]
+    torch.testing.assert_close(h[0], h[1])
+    weights = list(layer.parameters())
+    grads = [torch.autograd.grad(one.square().sum(), weights, allow_unused=True) for one in h]
+    for a, b in zip(*grads, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            torch.testing.assert_close(a, b)
 
 
 def test_attend_is_checked() -> None:
