@@ -117,7 +117,7 @@ def assert_alike(made: Any, expected: Any, where: str = "") -> None:
         for i, (ours, theirs) in enumerate(zip(made, expected, strict=True)):
             assert_alike(ours, theirs, f"{where}[{i}]")
     elif isinstance(expected, float):
-        assert made == pytest.approx(expected, rel=1e-6), where
+        assert made == pytest.approx(expected, rel=1e-12), where
     else:
         assert made == expected, where
 
