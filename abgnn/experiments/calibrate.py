@@ -76,15 +76,13 @@ def calibrate_experiment(
         programs = getattr(data, "programs", False)
         passes = _passes(executor, outcomes, design) if programs else None
     _, group = kinds_of(queries, by)
-    ids = [query.id for query in queries]
-    difficulty = dict(zip(ids, known.observed.difficulty.tolist(), strict=True))
+    hard = known.observed.difficulty.tolist()
+    difficulty = {query.id: value for query, value in zip(queries, hard, strict=True)}
     observed = observe(outcomes, data, known.profile, known.template, difficulty, group, passes)
     if not len(observed):
         raise ConfigError("calibrate", outcomes[0].error, "calls that are answered")
-    spent = sum(o.paid for o in outcomes)
-    return replace(
-        known, label=model.label, observed=observed, rollouts=len(plans), spent_usd=spent
-    )
+    spent, label = sum(o.paid for o in outcomes), model.label
+    return replace(known, label=label, observed=observed, rollouts=len(plans), spent_usd=spent)
 
 
 def _designed(
