@@ -110,20 +110,22 @@ def test_kinds_share_the_budget() -> None:
     assert {p.group for p in tight.parts} == {"x", "y"}
 
 
+def best_by_kind(model: OutcomeModel) -> Mixture:
+    """Alone, a answers questions of kind x and b those of kind y: nothing is searched."""
+    virtual = VirtualQueries(model, 64)
+    designs = [Design(((0, m),), (), None) for m in (0, 1)]
+    alone = [Candidate(d, virtual.forecast(d)) for d in designs]
+    parts = tuple(Weighted(0.5, one, kind) for one, kind in zip(alone, "xy", strict=True))
+    return Mixture(parts, Budget(), feasible=True)
+
+
 @pytest.mark.slow
 def test_the_next_queries_fall_within_the_interval() -> None:
     """Nominal 90 %: of 30 worlds of the model's form, few fall outside."""
     inside = {"accuracy": 0, "usd": 0, "seconds": 0}
     for seed in range(30):
         model = OutcomeModel.fit(two_kinds(400, 100, seed), profile((0.7,) * 4), TEMPLATE)
-        virtual = VirtualQueries(model, 64)
-        alone = [Design(((0, m),), (), None) for m in (0, 1)]
-        parts = [
-            Weighted(0.5, Candidate(d, virtual.forecast(d)), k)
-            for d, k in zip(alone, "xy", strict=True)
-        ]
-        mixture = Mixture(tuple(parts), Budget(), feasible=True)
-        ahead = predict(model, mixture, ("x", "y"), queries=60, seed=seed)
+        ahead = predict(model, best_by_kind(model), ("x", "y"), queries=60, seed=seed)
         rng = np.random.default_rng(1000 + seed)
         kind = rng.integers(2, size=60)  # a at kind x, b at kind y
         noise = np.exp(0.2 * rng.standard_normal((2, 60)))
@@ -135,13 +137,12 @@ def test_the_next_queries_fall_within_the_interval() -> None:
 
 
 def test_more_queries_ahead_make_narrower_intervals_but_not_nothing() -> None:
-    seen = calibration(two_kinds(), apart=True)
-    mixture = plan(seen, Budget(1e-3))
-    few, many = (predict(seen.model(), mixture, seen.kinds, n) for n in (6, 500))
+    model = calibration(two_kinds(), apart=True).model()
+    few, many = (predict(model, best_by_kind(model), ("x", "y"), n) for n in (20, 500))
     assert many.accuracy.high - many.accuracy.low < 0.6 * (few.accuracy.high - few.accuracy.low)
     assert many.accuracy.high - many.accuracy.low > 0.005
     with pytest.raises(ConfigError, match="queries"):
-        predict(seen.model(), mixture, seen.kinds, 0)
+        predict(model, best_by_kind(model), ("x", "y"), 0)
 
 
 def test_strict_plans_keep_budgets_in_most_futures() -> None:
