@@ -43,12 +43,16 @@ class Finished:
     failed: Mapping[Job, str]
 
 
-def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
+def plan_jobs(
+    comparison: Comparison, hosts: int = 1, *, check: bool = True
+) -> tuple[str, list[Job]]:
     """The world's label and all jobs, seed by seed; every method's config is built once.
 
     Args:
         comparison: what is compared.
         hosts: on how many machines the jobs will run.
+        check: build every method's config; else only the experiment's, for configs that are known
+            to be right.
 
     Raises:
         ConfigError: a config, key or value that `abgnn fit` does not accept, a row that cannot
@@ -67,7 +71,8 @@ def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
         for method in comparison.methods
         for job in _jobs_of(comparison, method, seed, model.mas, live)
     ]
-    for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
+    first = {job.method: job for job in reversed(jobs)} if check else {}  # of each method
+    for job in first.values():
         built = build(job.configs, [*job.overrides, *QUIET])
         check_shared(built.model.rollout_settings, hosts)
     return model.label, jobs
