@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from abgnn.experiments.compare.config import Comparison, Method, arguments
-from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS
+from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS, TAUGHT
 from abgnn.experiments.compare.job import (
     QUIET,
     Job,
@@ -86,7 +86,8 @@ def _jobs_of(
 ) -> Iterator[Job]:
     """A job per operating point; a method's settings override the shared ones."""
     configs = (*comparison.fit, *method.configs)
-    shared = comparison.calls_of_ours if method.plain in PLANNERS else comparison.train_calls
+    once = (*PLANNERS, *TAUGHT)  # they learn once for all points
+    shared = comparison.calls_of_ours if method.plain in once else comparison.train_calls
     calls = shared if method.train_calls is None else method.train_calls
     common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
     for point, settings in method.operating_points(mas.catalogue.names).items():
@@ -97,7 +98,7 @@ def _jobs_of(
             configs=configs,
             overrides=(*common, *arguments(method.set), *arguments(settings)),
             plain=method.plain,
-            train_calls=calls if method.plain in (None, *PLANNERS) else 0,
+            train_calls=calls if method.plain in (None, *once) else 0,
             samples=comparison.samples,
             budgets=comparison.cost_budgets if method.plain in AT_COST else (),
             waits=comparison.latency_budgets if method.plain in CALIBRATED else (),
