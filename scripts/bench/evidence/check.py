@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from evidence.rows import Key, Made
-from evidence.units import Done
-
 from abgnn.experiments.jobs.scheduler import Failed
+
+from .rows import Key, Made
+from .units import Done
 
 CLOSE = 1e-4
 """Relative difference that another processor's rounding may make; kept figures have six digits."""

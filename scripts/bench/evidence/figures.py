@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from evidence.parts import Part, read_parts
-from evidence.rows import RESULTS, Made, rows_of
 
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at, upper_envelope
@@ -25,6 +23,9 @@ from abgnn.experiments.compare.table import (
     kept_rows,
     lines_of,
 )
+
+from .parts import Part, read_parts
+from .rows import RESULTS, Made, rows_of
 
 NAN = float("nan")
 COST = "cost_usd"

@@ -5,7 +5,7 @@ scripts/bench/results/PART.csv, stamped with commit, configs, world, seeds, call
 dollars, and is not run again while its configs stay as they are. First seeds of all parts come
 first, so that a study which was cut short has all tables, with wider intervals.
 
-    scripts/bench/study --hours 6 --path FOLDER     # FOLDER: recorded outcomes; without it, no such parts
+    scripts/bench/study --hours 6 --path FOLDER     # of recorded outcomes; else no such parts
     scripts/bench/study --quick                     # the first seeds alone
     scripts/bench/study --check                     # a random tenth again, beside what was kept
     scripts/bench/tables                            # afterwards: tables, pictures, READMEs
@@ -23,10 +23,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from evidence.check import compare_with
-from evidence.parts import Part, chosen_parts, read_parts
-from evidence.rows import RESULTS, Rows, rows_of
-from evidence.units import Done, Unit, carry_out, commit_here, units_of
 from rich.console import Console
 
 from abgnn.console import make_console
@@ -35,6 +31,11 @@ from abgnn.experiments.compare.run import silence
 from abgnn.experiments.jobs.processes import LocalProcesses, cores
 from abgnn.experiments.jobs.ray_tasks import ray_tasks
 from abgnn.experiments.jobs.scheduler import Failed, Scheduler
+
+from .check import compare_with
+from .parts import Part, chosen_parts, read_parts
+from .rows import RESULTS, Rows, rows_of
+from .units import Done, Unit, carry_out, commit_here, units_of
 
 SHARE = 0.1  # of the finished jobs that --check runs again
 
@@ -60,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(prog="scripts/bench/study", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--hours", type=float, default=6.0, help="after which no job begins (6)")
-    parser.add_argument("--parts", nargs="+", default=[], metavar="NAME", help="beginnings of names")
+    parser.add_argument(
+        "--parts", nargs="+", default=[], metavar="NAME", help="beginnings of names"
+    )
     parser.add_argument("--path", type=Path, metavar="FOLDER", help="of recorded outcomes")
     parser.add_argument("--live", action="store_true", help="parts that call a local LLM, too")
     size = parser.add_mutually_exclusive_group()

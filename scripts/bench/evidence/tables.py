@@ -1,4 +1,4 @@
-"""Make the tables of all READMEs from `scripts/bench/results`, or check that they are up to date."""
+"""Make the tables of all READMEs from `scripts/bench/results`, or check that they are current."""
 
 from __future__ import annotations
 

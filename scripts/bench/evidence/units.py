@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from evidence.parts import Part
-from evidence.rows import Key, Made
-
 from abgnn.evaluation.rows import Row
 from abgnn.experiments.compare.config import Comparison
 from abgnn.experiments.compare.job import Job, run_job
 from abgnn.experiments.compare.run import plan_jobs
 from abgnn.experiments.inductive import ORIGINAL, Change, SeedJob, run_seed, seed_jobs
+
+from .parts import Part
+from .rows import Key, Made
 
 ROOT = Path(__file__).parents[3]
 _FILES = re.compile(r"--(data\.init_args\.(path|profiles)|model\.rollout\.recording\.path)=")
