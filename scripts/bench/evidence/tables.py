@@ -1,4 +1,4 @@
-"""Make the tables of all READMEs from `scripts/bench/results`, or check that they are up to date."""
+"""Write the tables of all READMEs from `scripts/bench/results`, or say which are stale."""
 
 from __future__ import annotations
 
