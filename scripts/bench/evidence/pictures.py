@@ -18,7 +18,9 @@ from abgnn.plots.style import COLOURS, DIM, GRID, INK, LINES, style
 
 from .figures import Shown
 from .headline import DOMAINS, Parts
-from .worlds import Against, all_against
+from .rows import RESULTS
+from .study_tables import parts_there
+from .worlds import WORLDS, Against, all_against
 
 FRONT = ("closed loop", "planner", "AgentBalance, taught")
 BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Designer", "MasRouter",
@@ -26,6 +28,16 @@ BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Design
 LABELS = {"planner": "planner by question", "single LLM": "mixture of single LLMs"}
 VERDICTS = {"better": COLOURS[2], "not shown": DIM, "worse": COLOURS[1]}
 STEPS = 60
+
+
+def draw_pictures(folder: Path = RESULTS) -> list[Path]:
+    """Those that there are rows for."""
+    parts, made = parts_there(), []
+    if any(f"headline-{domain}-160" in parts for domain in DOMAINS):
+        made.append(draw_headline(parts, folder / "headline-simulated.png"))
+    if any(part in parts for part in WORLDS):
+        made.append(draw_worlds(parts, folder / "worlds-simulated.png"))
+    return made
 
 
 def draw_headline(parts: Parts, path: Path) -> Path:

@@ -1,8 +1,8 @@
 """Tables that a command printed: `results/printed/NAME.csv`, with the stamps of their making.
 
-First `# key: value` lines: `command` (several: with `;` between), `source`, `commit`, `date`,
-`align` (l, r, c) and whatever else was stated (`world`, `seeds`, `questions`, …); then the header
-and the cells, as they are shown.
+First `# key: value` lines: `command` (several: `; ` between them), `source`, `commit` (the last
+that changed the figures), its `date`, `align` (l, r, c), and what else was stated (`world`,
+`seeds`, …); then the header and the cells, as they are shown.
 """
 
 from __future__ import annotations

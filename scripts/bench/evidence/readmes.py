@@ -14,8 +14,9 @@ from .registry import TABLES
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("abgnn", "datamodules", "configs", "scripts")
 
-_OPEN, _CLOSE = re.compile(r"<!-- table (\S+) -->"), "<!-- /table -->"
-_PLACE = re.compile(rf"^({_OPEN.pattern})\n(.*?)^{_CLOSE}$", re.M | re.S)
+_CLOSE = "<!-- /table -->"
+_PLACE = re.compile(rf"^(<!-- table (\S+) -->)\n(.*?)^{_CLOSE}$", re.M | re.S)
+_OPENED, _CLOSED = re.compile(r"(?<!`)<!-- table "), re.compile(rf"(?<!`){_CLOSE}")
 
 
 def readmes(root: Path = ROOT) -> list[Path]:
@@ -38,12 +39,10 @@ def table(name: str) -> str:
 def places(text: str) -> Iterator[tuple[str, str]]:
     """(name, what stands there) of every table in a README."""
     found = list(_PLACE.finditer(text))
-    if not len(found) == len(_OPEN.findall(text)) == text.count(_CLOSE):
-        raise ConfigError(
-            "<!-- table … -->",
-            f"{len(_OPEN.findall(text))} opened, {text.count(_CLOSE)} closed",
-            "pairs of lines that hold nothing else",
-        )
+    opened, closed = (len(mark.findall(text)) for mark in (_OPENED, _CLOSED))
+    if not len(found) == opened == closed:
+        shown = f"{opened} opened, {closed} closed"
+        raise ConfigError("<!-- table … -->", shown, "pairs of lines that hold nothing else")
     return ((match[2], match[3].rstrip("\n")) for match in found)
 
 
