@@ -142,7 +142,7 @@ class LoopPlan:
         seconds = np.stack([problem.seconds for problem in problems]) / budget.aim
         return refusal_by_question(budget.cost_usd, budget.latency_s, usd, seconds)
 
-    @property
+    @cached_property
     def agents(self) -> LoopAgents:
         """In the order of the loop's LLMs."""
         return LoopAgents.of(self.planner)

@@ -16,7 +16,8 @@ from abgnn.experiments.compare.plugins import PluginComparison
 
 STUDY = Path(__file__).with_name("study.yaml")
 COMMANDS = ("compare", "plugins", "inductive")
-SMOKE_CALLS = 33  # of training, where it is only seen that everything runs
+SMOKE_CALLS = 66  # of training, where it is only seen that everything runs
+SMOKE = {"data.init_args.n_train": 6, "data.init_args.n_test": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,9 @@ class Part:
         )
 
     def smallest(self) -> Part:
-        """One seed, few calls."""
-        return replace(self, seeds=1, quick=1, train_calls=SMOKE_CALLS)
+        """One seed, few calls and questions."""
+        few = {**self.set, **SMOKE}
+        return replace(self, seeds=1, quick=1, train_calls=SMOKE_CALLS, set=few)
 
 
 def _with_calls(method: Method, before: int, calls: int) -> Method:

@@ -1,0 +1,164 @@
+"""The study: parts from configs, rows that are kept and found again, figures, the smallest run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from abgnn.errors import ConfigError
+from abgnn.evaluation.frontier import performance_at
+from abgnn.experiments.jobs.scheduler import Failed
+from scripts.bench.evidence import study
+from scripts.bench.evidence.check import compare_with
+from scripts.bench.evidence.figures import shown, usd_to_reach
+from scripts.bench.evidence.headline import ahead_table
+from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
+from scripts.bench.evidence.rows import RESULTS, Made, Rows
+from scripts.bench.evidence.study_tables import study_tables
+from scripts.bench.evidence.units import Done, Unit, carry_out, units_of
+from scripts.bench.evidence.worlds import against
+
+ONE = Made(
+    "", 3, "planner", "planner", "1 mUSD", 0.875, 1.23456e-4, 12.5, 1.25, 90, 990, 90, 1.5,
+    "simulated", 3, "abcd1234", "1234567", "2026-01-01", 2.5,
+)  # fmt: skip
+
+
+def test_every_part_is_of_configs_that_there_are() -> None:
+    parts = read_parts()
+    assert len({part.name for part in parts}) == len(parts) > 30
+    for part in parts:
+        for comparison in part.comparisons().values():
+            assert len(comparison.seeds) == part.seeds
+            names = {method.name for method in comparison.methods}
+            assert {comparison.ours, comparison.base} <= names
+    made = {name for table in study_tables().values() for name in table.parts}
+    assert made - {part.name for part in parts} == {"headline-code-320"}, "HumanEval is too small"
+    assert [part.name for part in chosen_parts(parts, ["table2"])] == ["table2", "table2-v2"]
+
+
+def test_a_wrong_part_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "parts.yaml"
+    file.write_text("parts: {a: {config: compare/plugins.yaml, sedes: 2}}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"a: sedes"):
+        read_parts(file)
+    with pytest.raises(ConfigError, match=r"command.*compare \| plugins"):
+        Part("a", "b.yaml", command="fit")
+    with pytest.raises(ConfigError, match=r"quick.*0 to 1"):
+        Part("a", "b.yaml", seeds=1, quick=2)
+    with pytest.raises(ConfigError, match=r"--parts.*'tabel'"):
+        chosen_parts(read_parts(), ["tabel"])
+
+
+def test_settings_of_a_part_reach_its_jobs() -> None:
+    part = next(p for p in read_parts() if p.name == "world-double-interaction")
+    [comparison] = part.comparisons().values()
+    assert comparison.seeds[0] == 4100
+    assert comparison.set["model.client.init_args.interaction"] == 2
+    units = units_of(part, None, "1234567", 1)
+    assert {unit.world for unit in units} == {3}
+    assert all("--model.client.init_args.interaction=2.0" in u.job.overrides for u in units)  # type: ignore[union-attr]
+    usual = next(p for p in read_parts() if p.name == "world-usual")
+    others = units_of(usual, None, "1234567", 1)
+    assert not {u.inputs for u in units} & {u.inputs for u in others}
+    few = next(p for p in read_parts() if p.name == "headline-general-40")
+    [fewer] = few.comparisons().values()
+    paper = next(m for m in fewer.methods if m.name == "AgentBalance, REINFORCE")
+    assert paper.train_calls == pytest.approx(fewer.train_calls / 4, abs=1), "in proportion"
+
+
+def test_rows_are_kept_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "part.csv"
+    two = replace(ONE, row="2 mUSD", performance=0.9)
+    Rows(path).add([ONE, two])
+    Rows(path).add([replace(ONE, seed=1, inputs="ffff0000")])
+    again = Rows(path)
+    assert again.all == [replace(ONE, seed=1, inputs="ffff0000"), ONE, two]
+    assert again.has(ONE.key, "abcd1234")
+    assert not again.has(ONE.key, "other000"), "another config: to be made again"
+    again.add([replace(ONE, inputs="other000")])
+    assert [made.inputs for made in Rows(path).by_job[ONE.key]] == ["other000"]
+    assert [file.name for file in tmp_path.iterdir()] == ["part.csv"]
+
+
+def test_a_check_tells_what_differs() -> None:
+    kept = {ONE.key: [ONE]}
+    assert not list(compare_with(kept, Done((ONE,))))
+    close = replace(ONE, cost_usd=ONE.cost_usd * (1 + 1e-6))
+    assert not list(compare_with(kept, Done((close,))))
+    off = replace(ONE, performance=0.874, train_calls=991)
+    assert len(list(compare_with(kept, Done((off,))))) == 2
+    assert "no such row" in next(compare_with(kept, Done((replace(ONE, row="x"),))))
+    assert "failed: Bug" in next(compare_with(kept, Failed("Bug")))
+
+
+def test_a_job_that_is_too_late_is_not_begun() -> None:
+    [part] = chosen_parts(read_parts(), ["table3-general-v2"])
+    unit: Unit = units_of(part, None, "1234567", 1)[0]
+    assert carry_out(replace(unit, until=0.0)) == Done(())
+
+
+def test_the_least_budget_that_reaches_a_score() -> None:
+    points = np.array([(1.0, 0.5), (2.0, 0.8), (4.0, 0.7)])
+    assert usd_to_reach(points, 0.8) == pytest.approx(2)
+    at = usd_to_reach(points, 0.6)
+    assert performance_at(points, at) == pytest.approx(0.6)
+    assert usd_to_reach(points, 0.25) == pytest.approx(0.5), "half of the questions answered"
+    assert usd_to_reach(points, 0.81) == float("inf")
+
+
+def headline(part: Part, path: Path, gain: float, seeds: int) -> Rows:
+    """Made-up rows of two methods, in which one is so much better."""
+    rows = Rows(path / f"{part.name}.csv")
+    [comparison] = part.comparisons().values()
+    for seed in comparison.seeds[:seeds]:
+        for method in comparison.methods:
+            better = gain if method.name == comparison.ours else 0.0
+            for k, usd in enumerate((2e-4, 2e-3)):
+                row = replace(
+                    ONE, seed=seed, method=method.name, point="", row=str(k), cost_usd=usd,
+                    performance=0.6 + 0.1 * k + better + 0.001 * (seed % 3),
+                )  # fmt: skip
+                rows.by_job.setdefault(row.key, []).append(row)
+    rows.add([])
+    return rows
+
+
+def test_tables_show_complete_seeds_and_paired_gains(tmp_path: Path) -> None:
+    part = next(p for p in read_parts() if p.name == "world-usual")
+    rows = headline(part, tmp_path, 0.05, 3)
+    last = max(key for key in rows.by_job if key[1] == 4102)
+    del rows.by_job[last]  # a seed that was not finished
+    rows.add([])
+    made = shown(part, tmp_path)[""]
+    assert made.comparison.seeds == (4100, 4101)
+    text = ahead_table({"world-usual": {"": made}}, {"world-usual": "as it is"})
+    [line] = [line for line in text.splitlines() if "closed loop" in line]
+    assert "+5.0 ± 0.0" in line
+    loop = against(made, "closed loop")
+    assert (loop.verdict, round(loop.mean, 6)) == ("better", 5.0)
+    assert against(made, "planner").verdict == "not shown"
+
+
+def test_kept_rows_can_be_read_and_stamped() -> None:
+    """Those of the repository."""
+    for path in RESULTS.glob("*.csv"):
+        if path.name != "stated.csv":
+            rows = Rows(path).all
+            assert rows, path
+            assert all(row.commit and row.inputs and row.day for row in rows), path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_smallest_study(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path)]
+    assert study.main(["--smoke", *out]) == 0
+    files = {path.stem for path in tmp_path.glob("*.csv")}
+    assert files == {part.name for part in read_parts() if part.smoke}
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
+    assert study.main(["--smoke", *out]) == 0
+    assert {path: path.read_bytes() for path in before} == before, "nothing is made twice"
