@@ -137,14 +137,19 @@ class SeedResult:
 
 
 def seed_jobs(
-    comparison: Comparison, change: Change, checkpoints: Sequence[str], hosts: int = 1
+    comparison: Comparison,
+    change: Change,
+    checkpoints: Sequence[str],
+    hosts: int = 1,
+    *,
+    check: bool = True,
 ) -> tuple[str, list[SeedJob]]:
-    """The label of the figures, and a job for every seed.
+    """The label of the figures, and a job for every seed; `hosts` and `check` as of `plan_jobs`.
 
     Raises:
         ConfigError: as `plan_jobs`; or `ours` has no operating points.
     """
-    label, jobs = plan_jobs(comparison, hosts)
+    label, jobs = plan_jobs(comparison, hosts, check=check)
     made = []
     for seed in comparison.seeds:
         mine = tuple(job for job in jobs if job.seed == seed and job.method == comparison.ours)

@@ -18,7 +18,7 @@ from abgnn.data.template import Kind
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import area_under_curve, narrow_area, performance_at
 from abgnn.evaluation.rows import Row, summarise
-from abgnn.experiments.compare.complete import budgets_of_rows
+from abgnn.experiments.compare.budgets import budgets_of_rows
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.loops import LOOPS, loops_for
 from abgnn.experiments.progress import Progress, watch

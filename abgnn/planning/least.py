@@ -1,7 +1,8 @@
 """One rule for budgets that no plan can meet: they are refused, with the least that would do.
 
-Who plans for a budget (`plan`, `QuestionPlan.of`, `System`, `budgeted`, `abgnn plan`, `compare`,
-`cases`) raises what `refusal` makes. `abgnn plan` shows the nearest plan with it, and writes none.
+Who plans for a budget (`plan`, `QuestionPlan.of`, `System`, `budgeted`, `abgnn plan`, `cases`)
+raises what `refusal` makes. `abgnn plan` shows the nearest plan with it, and writes none; rows of
+`abgnn compare` take the nearest, as a point of their frontier.
 Training goes towards such budgets as far as it can; `certify` judges a plan by what it used.
 """
 

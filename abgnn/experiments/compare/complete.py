@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.compare.budgets import budgets_of_rows
 from abgnn.experiments.compare.controls import (
     CASCADE,
     CLOSED_LOOP,
@@ -16,7 +17,6 @@ from abgnn.experiments.compare.controls import (
     ROUTED_CASCADE,
     ROUTER,
 )
-from abgnn.experiments.compare.planner import named_budgets
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.cascade import FixedCascade
 from abgnn.models.cascade_routing import CascadeRouting
@@ -32,8 +32,6 @@ from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.majorities import majorities_of
 
 Maker = Callable[[Budget], Policy]
-_CHEAPEST = 1e-3  # share of the tightest budget: nothing but the cheapest LLM comes near it
-_BELOW = 0.7  # likewise: of the point below it
 
 
 def complete_policies(
@@ -60,20 +58,6 @@ def complete_calibration(experiment: Experiment) -> Calibration:
     questions = len(experiment.data.queries("train"))
     calls = questions * len(experiment.model.mas.catalogue)
     return calibrate_experiment(experiment, calls, design="complete")
-
-
-def budgets_of_rows(costs: Sequence[float], waits: Sequence[float]) -> list[tuple[str, Budget]]:
-    """A row per budget of USD and of seconds, the cheapest that there is, and no budget.
-
-    One more lies below the tightest budget of each: a row that spends a little too much there has
-    a point near it on the other side, too.
-    """
-    cheapest = [("cheapest", Budget(_CHEAPEST * costs[0]))] if costs else []
-    return [*cheapest, *named_budgets(_from_below(costs), _from_below(waits))]
-
-
-def _from_below(budgets: Sequence[float]) -> list[float]:
-    return [*(_BELOW * budget for budget in budgets[:1]), *budgets]
 
 
 def _loops(calibration: Calibration) -> Maker:

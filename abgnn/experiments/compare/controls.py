@@ -18,6 +18,8 @@ VANILLA = "vanilla"
 NAIVE = "naive cost-aware"
 PLANNER, BLIND = "planner", "planner, blind"
 PLANNERS = (PLANNER, BLIND)  # no REINFORCE, but they have training calls: see `compare.planner`
+PLAN_NET, TAUGHT_BALANCE = "PlanNet", "AgentBalance, taught"
+TAUGHT = (PLAN_NET, TAUGHT_BALANCE)  # by the planner, with its training calls: `compare.taught`
 CLOSED_LOOP, ROUTER, CASCADE = "closed loop", "router", "cascade"
 ROUTED_CASCADE, MAJORITY = "cascade routing", "majority"
 SELF_CHECK, ADAPTIVE = "self-check", "adaptive consistency"
@@ -25,7 +27,7 @@ COMPLETE = (CLOSED_LOOP, ROUTER, CASCADE, ROUTED_CASCADE, MAJORITY)  # see `comp
 SAMPLED = (SELF_CHECK, ADAPTIVE)  # see `compare.sampled`
 READING = (CLOSED_LOOP, CASCADE, ROUTED_CASCADE)  # they read keys, texts, or how programs fare
 VOTING = (MAJORITY, *SAMPLED)  # they compare keys
-CALIBRATED = (*PLANNERS, *COMPLETE, *SAMPLED)  # plans for the budgets, from training calls
+CALIBRATED = (*PLANNERS, *TAUGHT, *COMPLETE, *SAMPLED)  # plans for the budgets, from training calls
 
 
 def plain_kinds() -> tuple[str, ...]:

@@ -24,11 +24,13 @@ from abgnn.experiments.compare.controls import (
     ORACLES,
     PLANNERS,
     SAMPLED,
+    TAUGHT,
     plain_policies,
 )
 from abgnn.experiments.compare.oracle import oracle_policies
 from abgnn.experiments.compare.planner import planned_policies
 from abgnn.experiments.compare.sampled import sampled_policies
+from abgnn.experiments.compare.taught import taught_policies
 from abgnn.experiments.experiment import Experiment, build
 from abgnn.models.policy import Policy
 from abgnn.rollout.telemetry.switch import set_up
@@ -177,6 +179,9 @@ def _policies(experiment: Experiment, job: Job) -> tuple[int, list[tuple[str, Po
     if job.plain in PLANNERS:
         blind = job.plain == BLIND
         return planned_policies(experiment, job.train_calls, *budgets, job.seed, blind=blind)
+    if job.plain in TAUGHT:
+        made = (experiment, job.configs, [*job.overrides, *QUIET], job.train_calls)
+        return taught_policies(job.plain, *made, *budgets, job.seed)
     if job.plain in ORACLES:
         return 0, oracle_policies(job.plain, experiment)
     return 0, list(plain_policies(job.plain, model.mas, job.budgets, job.seed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from abgnn.experiments.calibrate import calibrate_experiment
+from abgnn.experiments.compare.budgets import budgets_of_rows, named_budgets
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.planned import PlannedMixture
 from abgnn.models.planned_questions import PlannedQuestions
@@ -26,11 +27,15 @@ def planned_policies(
 ) -> tuple[int, list[tuple[str, Policy]]]:
     """Number of calibration calls, and a plan for each budget (USD or seconds per query).
 
-    Without training calls the plans are from the profiles alone; `blind` ones are mixtures of
-    teams for all questions alike.
+    The budgets are those of all planned rows (`budgets_of_rows`); where no plan keeps one, it is
+    the plan that comes nearest. Without training calls the plans are from the profiles alone;
+    `blind` ones are mixtures of teams for all questions alike.
     """
     calibration = calibrate_with(experiment, train_calls, seed)
-    policies = budget_policies(calibration, costs, waits, seed, blind=blind)
+    policies = [
+        (name, budget_policy(calibration, budget, seed, blind=blind, nearest=True))
+        for name, budget in budgets_of_rows(costs, waits)
+    ]
     return len(calibration.observed), policies
 
 
@@ -38,7 +43,7 @@ def calibrate_with(experiment: Experiment, calls: int, seed: int) -> Calibration
     """A calibration of about so many LLM calls."""
     template = experiment.model.mas.template
     each = calls_per_rollout(len(template.roles) - 1)  # beside the decision agent
-    return calibrate_experiment(experiment, int(calls / each), seed)
+    return calibrate_experiment(experiment, round(calls / each), seed)
 
 
 def budget_policies(
@@ -46,28 +51,28 @@ def budget_policies(
     costs: Sequence[float],
     waits: Sequence[float],
     seed: int,
-    *,
-    blind: bool = False,
 ) -> list[tuple[str, Policy]]:
     """A plan for each budget (USD or seconds per query), and one without any."""
     return [
-        (name, budget_policy(calibration, budget, seed, blind=blind))
+        (name, budget_policy(calibration, budget, seed))
         for name, budget in named_budgets(costs, waits)
     ]
 
 
-def named_budgets(costs: Sequence[float], waits: Sequence[float]) -> list[tuple[str, Budget]]:
-    """Each budget of USD, each of seconds, and none; aimed at as everywhere."""
-    rows = [(f"{1e3 * cost:.3g} mUSD", Budget(cost)) for cost in costs]
-    rows += [(f"{wait:g} s", Budget(None, wait)) for wait in waits]
-    return [*rows, ("no budget", Budget())]
-
-
 def budget_policy(
-    calibration: Calibration, budget: Budget, seed: int, *, blind: bool = False
+    calibration: Calibration,
+    budget: Budget,
+    seed: int,
+    *,
+    blind: bool = False,
+    nearest: bool = False,
 ) -> Policy:
-    """A plan for a budget: one that reads the question, or a mixture of teams for all alike."""
+    """A plan for a budget: one that reads the question, or a mixture of teams for all alike.
+
+    Raises:
+        ConfigError: no plan is expected to keep the budget, unless `nearest` will do.
+    """
     if not blind and calibration.questions is not None:
-        return PlannedQuestions(QuestionPlan.of(calibration, budget))
-    mixture = plan(calibration, budget, seed=seed)
+        return PlannedQuestions(QuestionPlan.of(calibration, budget, nearest=nearest))
+    mixture = plan(calibration, budget, seed=seed, nearest=nearest)
     return PlannedMixture(PlanFile.of(mixture, calibration), seed)

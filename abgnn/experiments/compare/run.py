@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from abgnn.experiments.compare.config import Comparison, Method, arguments
-from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS
+from abgnn.experiments.compare.controls import CALIBRATED, NAIVE, PLANNERS, TAUGHT
 from abgnn.experiments.compare.job import (
     QUIET,
     Job,
@@ -43,12 +43,16 @@ class Finished:
     failed: Mapping[Job, str]
 
 
-def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
+def plan_jobs(
+    comparison: Comparison, hosts: int = 1, *, check: bool = True
+) -> tuple[str, list[Job]]:
     """The world's label and all jobs, seed by seed; every method's config is built once.
 
     Args:
         comparison: what is compared.
         hosts: on how many machines the jobs will run.
+        check: build every method's config; else only the experiment's, for configs that are known
+            to be right.
 
     Raises:
         ConfigError: a config, key or value that `abgnn fit` does not accept, a row that cannot
@@ -67,7 +71,8 @@ def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
         for method in comparison.methods
         for job in _jobs_of(comparison, method, seed, model.mas, live)
     ]
-    for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
+    first = {job.method: job for job in reversed(jobs)} if check else {}  # of each method
+    for job in first.values():
         built = build(job.configs, [*job.overrides, *QUIET])
         check_shared(built.model.rollout_settings, hosts)
     return model.label, jobs
@@ -81,7 +86,8 @@ def _jobs_of(
 ) -> Iterator[Job]:
     """A job per operating point; a method's settings override the shared ones."""
     configs = (*comparison.fit, *method.configs)
-    shared = comparison.calls_of_ours if method.plain in PLANNERS else comparison.train_calls
+    once = (*PLANNERS, *TAUGHT)  # they learn once for all points
+    shared = comparison.calls_of_ours if method.plain in once else comparison.train_calls
     calls = shared if method.train_calls is None else method.train_calls
     common = (f"--trainer.max_epochs={comparison.max_epochs}", *_shared(comparison, seed), *live)
     for point, settings in method.operating_points(mas.catalogue.names).items():
@@ -92,7 +98,7 @@ def _jobs_of(
             configs=configs,
             overrides=(*common, *arguments(method.set), *arguments(settings)),
             plain=method.plain,
-            train_calls=calls if method.plain in (None, *PLANNERS) else 0,
+            train_calls=calls if method.plain in (None, *once) else 0,
             samples=comparison.samples,
             budgets=comparison.cost_budgets if method.plain in AT_COST else (),
             waits=comparison.latency_budgets if method.plain in CALIBRATED else (),

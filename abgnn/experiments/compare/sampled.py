@@ -16,7 +16,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.data.plan import Agent, Plan
 from abgnn.data.query import Query
-from abgnn.experiments.compare.complete import budgets_of_rows
+from abgnn.experiments.compare.budgets import budgets_of_rows
 from abgnn.experiments.compare.controls import SELF_CHECK
 from abgnn.experiments.experiment import Experiment
 from abgnn.models.fixed import FixedGraph

@@ -26,13 +26,13 @@ from abgnn.experiments.quickstart.measured import (
     World,
     best_within,
 )
+from abgnn.experiments.taught import taught
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.fixed import FixedGraph
 from abgnn.models.policy import Policy
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.training.evaluate import Known, evaluate
-from abgnn.training.teacher import Teacher
 
 _MODE, _PAPER = "modes/plan_net.yaml", "modes/paper.yaml"
 
@@ -41,10 +41,11 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
     """Everything in a world; the calibration and, of a world that is shown, a checkpoint of the
     graph network are written into the config's folder."""
     folder = Path(config.out) / f"world-{seed}"
-    experiment = build(config.fit, config.overrides(seed))
+    flags = config.overrides(seed)
+    experiment = build(config.fit, flags)
     calibration = calibrate_experiment(experiment, config.rollouts, seed)
     calibration.save(folder / "calibration.json")
-    net = taught(config, seed, calibration, folder / "calibration.json")
+    net = taught([*config.fit, _MODE], flags, calibration, config.texts, seed)
     if show:
         net.trainer.save_checkpoint(Path(config.out) / "plan_net.ckpt", weights_only=False)
     model, data = experiment.model, experiment.data
@@ -75,18 +76,6 @@ def run_world(config: Quickstart, seed: int, show: bool = False) -> World:
                     for (words, query), outcome in zip(chosen.items(), outcomes, strict=True)
                 ]
     return World(seed, model.label, tuple(points), tuple(shown))
-
-
-def taught(config: Quickstart, seed: int, calibration: Calibration, file: Path) -> Experiment:
-    """The graph network, taught by the planner on training questions and further texts."""
-    flags = [*config.overrides(seed), "--trainer.max_epochs=0"]  # Teacher's lessons, no REINFORCE
-    experiment = build([*config.fit, _MODE], flags)
-    teacher = Teacher(str(file), texts=config.texts, seed=seed)
-    teacher.known = calibration
-    trainer: Any = experiment.trainer
-    trainer.callbacks.append(teacher)
-    experiment.fit()
-    return experiment
 
 
 def _policies(

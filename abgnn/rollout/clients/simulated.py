@@ -58,6 +58,13 @@ class SimulatedClient:
         messages: `usual`; `neutral`, where they do little; `pushy`, where they do twice as much;
             `mislead`, where they do more harm than good, so that committees lose. Version 2 has
             the first and the last.
+        interaction: a factor on how far backbones are better or worse at some areas, topics and
+            forms than in their mean; version 2 has none of it.
+        attraction: how often a wrong call takes the question's attractor, beyond chance; None:
+            what the task says. Version 2's wrong answers are always that one.
+
+    Raises:
+        ConfigError: a number out of its range, or what the version does not have.
     """
 
     label = "simulated"
@@ -70,6 +77,8 @@ class SimulatedClient:
         mislead: bool | None = None,
         version: Version | None = None,
         messages: MessageKind | None = None,
+        interaction: float = 1.0,
+        attraction: float | None = None,
     ) -> None:
         if quirk < 0:
             raise ConfigError("SimulatedClient.quirk", quirk, "a number from 0")
@@ -79,10 +88,11 @@ class SimulatedClient:
         self.world_seed, self.quirk = world_seed, quirk
         self.version: Version = version or (3 if mislead is None else 2)
         self.messages: MessageKind = messages or ("mislead" if mislead else "usual")
+        self.interaction, self.attraction = interaction, attraction
         self._start()
 
     def _start(self) -> None:
-        self._rules = rules_of(self.version, self.messages)
+        self._rules = rules_of(self.version, self.messages, self.interaction, self.attraction)
         self._draws = Draws(self.world_seed, self.quirk, self._rules)
         self._specimens: Specimens | None = None
 
@@ -131,7 +141,8 @@ class SimulatedClient:
         visible, usage, short = cut(*call.tokens(noise.tokens), backbone.max_tokens)
         texts, place = specimens.answers(query).texts, 0
         if short or not right:
-            wrong, attraction = len(texts) - 1, specimens.attraction_of(query)
+            wrong, attraction = len(texts) - 1, self._rules.attraction
+            attraction = specimens.attraction_of(query) if attraction is None else attraction
             place = 1 + self._draws.wrong_place(query, backbone, noise, wrong, attraction)
         finish = "length" if short else "stop"
         seconds = call.seconds(usage, noise.seconds)
@@ -150,11 +161,15 @@ class SimulatedClient:
         messages = "" if self.messages == "usual" else f", {self.messages}"
         version = "" if self.version == 2 else f"version={self.version}, "
         world = f"{version}world_seed={self.world_seed}, quirk={self.quirk:g}{messages}"
+        if self.interaction != 1:
+            world += f", interaction={self.interaction:g}"
+        if self.attraction is not None:
+            world += f", attraction={self.attraction:g}"
         return f"SimulatedClient({world})"
 
     def __getstate__(self) -> dict[str, Any]:
         """The world; a copy is bound to its task anew."""
-        names = ("world_seed", "quirk", "version", "messages")
+        names = ("world_seed", "quirk", "version", "messages", "interaction", "attraction")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -162,6 +177,8 @@ class SimulatedClient:
         self.world_seed, self.quirk = int(state["world_seed"]), state["quirk"]
         self.version = state.get("version", 2)
         self.messages = state.get("messages", "mislead" if state.get("mislead") else "usual")
+        self.interaction = state.get("interaction", 1.0)
+        self.attraction = state.get("attraction")
         self._start()
 
 

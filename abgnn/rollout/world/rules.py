@@ -6,6 +6,7 @@ kept to the bit. Both are models, not evidence about any real LLM.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -36,6 +37,7 @@ class Rules:
         repeats: how often a backbone that is wrong twice is wrong in the same way; 0: every wrong
             answer to a question is the same.
         tail: least and greatest sd of the logarithm of an endpoint's seconds.
+        attraction: α of wrong answers; None: the task's.
     """
 
     version: Version
@@ -51,6 +53,7 @@ class Rules:
     spread: Mapping[str, Spread] = field(default_factory=dict)
     repeats: float = 0.0
     tail: tuple[float, float] = (0.15, 0.15)
+    attraction: float | None = None
 
     def own_spread(self, domain: str) -> Spread:
         """sd of LLM × area, LLM × topic and LLM × form in this domain."""
@@ -94,15 +97,31 @@ _RULES: Mapping[tuple[int, str], Rules] = MappingProxyType(
 )
 
 
-def rules_of(version: Version, messages: MessageKind = "usual") -> Rules:
-    """The rules by name.
+def rules_of(
+    version: Version,
+    messages: MessageKind = "usual",
+    interaction: float = 1.0,
+    attraction: float | None = None,
+) -> Rules:
+    """The rules by name, with a factor on `spread` and another α where they are stated.
 
     Raises:
-        ConfigError: no such version, or a kind of messages that it does not have.
+        ConfigError: no such version, what it does not have, or a number out of its range.
     """
     if version not in get_args(Version):
         raise ConfigError("SimulatedClient.version", version, "2 or 3")
     if (version, messages) not in _RULES:
         allowed = " | ".join(kind for of, kind in _RULES if of == version)
         raise ConfigError("SimulatedClient.messages", messages, f"in version {version}: {allowed}")
-    return _RULES[version, messages]
+    if not 0 <= interaction < math.inf or (version == 2 and interaction != 1):
+        allowed = "a number from 0; 1 in version 2"
+        raise ConfigError("SimulatedClient.interaction", interaction, allowed)
+    if attraction is not None and (version == 2 or not 0 <= attraction <= 1):
+        allowed = "from 0 to 1; nothing in version 2"
+        raise ConfigError("SimulatedClient.attraction", attraction, allowed)
+    rules = _RULES[version, messages]
+    spread = {
+        domain: (interaction * area, interaction * topic, interaction * form)
+        for domain, (area, topic, form) in rules.spread.items()
+    }
+    return replace(rules, spread=MappingProxyType(spread), attraction=attraction)

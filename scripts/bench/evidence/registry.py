@@ -4,5 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-TABLES: dict[str, Callable[[], str]] = {}
+from .study_tables import study_tables
+
+TABLES: dict[str, Callable[[], str]] = {
+    name: table.render for name, table in study_tables().items()
+}
 """Name → a function that gives the table's Markdown, made from the rows of a study."""

@@ -1,4 +1,5 @@
-"""Write the tables of all READMEs from `scripts/bench/results`, or say which are stale."""
+"""Write the tables and pictures that come from `scripts/bench/results`, or say which are stale:
+those of all READMEs, all of the study on one page (`results/tables.md`), and its two pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from .page import PAGE, page
+from .pictures import draw_pictures
 from .readmes import ROOT, fill, stale
 
 
@@ -15,9 +18,21 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if any is stale")
     check = parser.parse_args(arguments).check
     old = stale(root) if check else fill(root)
+    if root == ROOT:
+        old += _study(check=check)
     for name in old:
         print(f"{'stale' if check else 'written'}: {name}")
     return int(check and bool(old))
+
+
+def _study(*, check: bool) -> list[str]:
+    """The study's page, and its pictures, which are not compared."""
+    text = page()
+    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
+    if not check:
+        PAGE.write_text(text, encoding="utf-8")
+        draw_pictures()
+    return [] if same else [str(PAGE.relative_to(ROOT))]
 
 
 if __name__ == "__main__":

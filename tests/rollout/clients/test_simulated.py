@@ -236,6 +236,26 @@ def test_outcomes_are_the_same_in_another_process() -> None:
     assert there.stdout.strip() == fingerprint()
 
 
+def test_how_wrong_answers_agree_and_how_llms_differ_can_be_set() -> None:
+    weak = {"general": {"MMLU-Redux": 30.0}}
+    llms = [backbone(name, benchmarks=weak) for name in ("one", "two")]
+    agree = {}
+    for attraction in (0.0, 1.0):
+        client = SimulatedClient(1, attraction=attraction)
+        client.bind(Keyed())
+        said = [
+            [split_header(ask_fast(client, query(i), b, "Historian", 0))[1] for i in range(200)]
+            for b in llms
+        ]
+        wrong = [a == b for a, b in zip(*said, strict=True) if "B" not in (a, b)]
+        agree[attraction] = np.mean(wrong)
+    assert agree[1.0] == 1
+    assert agree[0.0] == pytest.approx(0.25, abs=0.12)  # four wrong answers, by chance
+    draws = [SimulatedClient(1, interaction=factor)._draws for factor in (1.0, 2.0)]
+    usual, doubled = (of.ability(llms[0], "general").deviations for of in draws)
+    np.testing.assert_allclose(2 * np.array(usual), np.array(doubled))
+
+
 def test_wrong_use_is_told() -> None:
     with pytest.raises(ConfigError, match="bind"):
         ask(SimulatedClient(), query(), backbone("b"))
@@ -247,6 +267,10 @@ def test_wrong_use_is_told() -> None:
         SimulatedClient(version=2, messages="pushy")
     with pytest.raises(ConfigError, match="mislead"):
         SimulatedClient(mislead=True, messages="usual")
+    for wrong in ({"interaction": -1.0}, {"attraction": 1.5}):
+        for version in (2, 3):
+            with pytest.raises(ConfigError, match=f"{next(iter(wrong))}.*version 2"):
+                SimulatedClient(version=version, **wrong)  # type: ignore[arg-type]
     client = SimulatedClient()
     client.bind(TASK)
     with pytest.raises(ConfigError, match="domain"):
@@ -262,6 +286,10 @@ def test_wrong_use_is_told() -> None:
     [
         (SimulatedClient(7, quirk=0.2), "version=3, world_seed=7, quirk=0.2"),
         (SimulatedClient(7, messages="pushy"), "version=3, world_seed=7, quirk=0, pushy"),
+        (
+            SimulatedClient(7, interaction=2, attraction=0.3),
+            "version=3, world_seed=7, quirk=0, interaction=2, attraction=0.3",
+        ),
         (SimulatedClient(7, version=2), "world_seed=7, quirk=0"),
         (SimulatedClient(7, mislead=False), "world_seed=7, quirk=0"),
         (SimulatedClient(7, mislead=True), "world_seed=7, quirk=0, mislead"),

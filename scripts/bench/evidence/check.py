@@ -1,0 +1,32 @@
+"""Finished rows beside the same jobs run again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from abgnn.experiments.jobs.scheduler import Failed
+
+from .rows import Key, Made
+from .units import Done
+
+CLOSE = 1e-4
+"""Relative difference that another processor's rounding may make; kept figures have six digits."""
+_COMPARED = ("performance", "cost_usd", "latency_s", "calls", "train_calls")
+
+
+def compare_with(kept: Mapping[Key, Sequence[Made]], again: Done | Failed) -> Iterator[str]:
+    """What differs, in words."""
+    if isinstance(again, Failed):
+        yield f"failed: {again.why}"
+        return
+    for new in again.rows:
+        name = ", ".join(str(word) for word in (*new.key, new.row) if word != "")
+        old = next((made for made in kept.get(new.key, ()) if made.row == new.row), None)
+        if old is None:
+            yield f"{name}: it had no such row"
+            continue
+        for figure in _COMPARED:
+            was, is_ = getattr(old, figure), getattr(new, figure)
+            if not math.isclose(was, is_, rel_tol=CLOSE, abs_tol=1e-9):
+                yield f"{name}: {figure} was {was:g} ({old.commit}) and is {is_:g}"

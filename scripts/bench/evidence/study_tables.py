@@ -1,0 +1,80 @@
+"""The tables of the study by name: what stands above each, and of which parts it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+from . import headline, paper, worlds
+from .figures import Shown, shown_parts
+
+VERSIONS = {"": "world version 3", "-v2": "world version 2"}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTable:
+    """A table of the study.
+
+    Args:
+        title: above it.
+        parts: names of the parts that it is made of.
+        render: its Markdown.
+    """
+
+    title: str
+    parts: tuple[str, ...]
+    render: Callable[[], str]
+
+
+@cache
+def parts_there() -> Mapping[str, Mapping[str, Shown]]:
+    """All parts with a complete seed, read once."""
+    return shown_parts()
+
+
+def study_tables() -> dict[str, StudyTable]:
+    """By the name that a README's marker has."""
+    sizes = [f"headline-{d}-{n}" for d in headline.DOMAINS for n in headline.SIZES]
+    title = "Points over the mixture of single LLMs, mean of four budgets of USD (simulated)"
+    made = {
+        "headline": _table(title, sizes, headline.simulated_table),
+        "headline-recorded": _table(
+            "The same on recorded answers of real LLMs",
+            list(headline.RECORDED),
+            headline.recorded_table,
+        ),
+        "worlds": _table(
+            "Where does ours stop being best? (simulated)", list(worlds.WORLDS), worlds.worlds_table
+        ),
+    }
+    for domain in headline.DOMAINS:
+        title = f"{domain}, 160 rollouts: percent within each budget (simulated)"
+        parts = [f"headline-{domain}-160"]
+        made[f"headline-{domain}"] = _table(title, parts, headline.budgets_table, domain)
+    for version, words in VERSIONS.items():
+        made |= _of_paper(version, f"simulated, {words}")
+    return made
+
+
+def _of_paper(version: str, words: str) -> dict[str, StudyTable]:
+    def by_domain(name: str) -> list[str]:
+        return [f"{name}-{domain}{version}" for domain in headline.DOMAINS]
+
+    tables = {
+        "table1": _table(f"Table 1 ({words})", by_domain("table1"), paper.table1, version),
+        "areas": _table(
+            f"Share of the clairvoyant's area ({words})", by_domain("table1"), paper.areas, version
+        ),
+        "table2": _table(f"Table 2 ({words})", [f"table2{version}"], paper.table2, version),
+        "table3": _table(f"Table 3 ({words})", by_domain("table3"), paper.table3, version),
+        "figure4": StudyTable(
+            f"Figure 4 ({words})", (f"figure4{version}",), partial(paper.figure4, version)
+        ),
+        "figure5": _table(f"Figure 5 ({words})", [f"figure5{version}"], paper.figure5, version),
+    }
+    return {f"{name}{version}": table for name, table in tables.items()}
+
+
+def _table(title: str, parts: list[str], render: Callable[..., str], *more: str) -> StudyTable:
+    return StudyTable(title, tuple(parts), lambda: render(parts_there(), *more))
