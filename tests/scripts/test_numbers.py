@@ -9,6 +9,8 @@ import pytest
 from evidence.commands import wrong_in
 from evidence.digits import numbers, prose
 from evidence.printed import PRINTED, printed_names, read_printed
+from evidence.readmes import places
+from evidence.registry import TABLES
 from evidence.stated import Fragment, gone, read_stated, unstated
 
 from abgnn.errors import ConfigError
@@ -33,7 +35,7 @@ def found(text: str) -> list[str]:
 def test_every_number_is_accounted_for(readme: Path) -> None:
     """A new one needs a row in `scripts/bench/results/stated.csv`."""
     missing = unstated(readme.read_text(encoding="utf-8"), fragments(readme))
-    assert not missing, "\n".join(missing)
+    assert not missing, "\n".join(["each needs a row in stated.csv:", *missing])
 
 
 @EACH
@@ -105,7 +107,7 @@ def test_commands_are_looked_up(command: str, wrong: list[str]) -> None:
         ("SmolLM2-135M, GSM8K, Qwen3-235B-A22B, all-MiniLM-L6-v2", []),
         ("P@T1 and L4, p95, Apache-2.0, GPT-4o", []),
         ("Table 1, Tables 1 to 3, Eq 9, equations 3 to 8, Figure 4, section 4.1", []),
-        ("Tables 1 to 3 of 20", ["20"]),
+        ("Tables 1 to 3 of 20, at Table 6, 8 worlds", ["20", "8"]),
         ("arXiv 2512.11426, Python 3.10, Python < 3.12, 0.1.0, 127.0.0.1", []),
         ("`lr 0.1` of <b id=1>2</b> [a 3](x4.md#5) <!-- 6 --> 7", ["2", "3", "7"]),
         ("``a ` 1`` 2", ["2"]),
@@ -130,6 +132,42 @@ def test_white_space_does_not_matter_but_digits_and_their_place_do() -> None:
         "It takes 4 minutes",
         "minutes on two cores",
     ]
+
+
+_DECIMAL = r"[+−]?(?:\d+\.?\d*|\.\d+)"
+_SPREAD = re.compile(
+    rf"({_DECIMAL})(?: points)? (?:± ?({_DECIMAL})|\[({_DECIMAL}), ({_DECIMAL})\])"
+)
+
+
+def spreads(text: str) -> list[list[str]]:
+    """Every figure that is stated with its ± or its interval."""
+    whole = " ".join(re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S).split())
+    return [[part for part in match.groups() if part] for match in _SPREAD.finditer(whole)]
+
+
+def rounded_from(short: list[str], long: list[str]) -> bool:
+    """Whether the first may be the second, rounded; signs, which words may express, aside."""
+    if len(short) != len(long):
+        return False
+    a, b = ([abs(float(part.replace("−", "-"))) for part in row] for row in (short, long))
+    digits = [len(part.partition(".")[2]) for part in short]
+    return all(abs(x - y) <= 0.5 * 10**-n + 1e-9 for x, y, n in zip(a, b, digits, strict=True))
+
+
+def test_the_readme_repeats_figures_of_the_rooms() -> None:
+    """What the project's README states with an interval stands in a room, or in a study's table."""
+    first, rooms = ROOT / "README.md", [path for path in READMES if path.parent != ROOT]
+    text = first.read_text(encoding="utf-8")
+    known = [pair for path in rooms for pair in spreads(path.read_text(encoding="utf-8"))]
+    for name, body in places(text):
+        if name in TABLES:
+            known += spreads(body)
+            text = text.replace(body, "")
+    shown = spreads(text)
+    strange = [pair for pair in shown if not any(rounded_from(pair, k) for k in known)]
+    assert len(shown) >= 10
+    assert not strange, strange
 
 
 ROW = Fragment("README.md", "It takes 3 minutes", "measured", "scripts/test", "measured", "0123abc")

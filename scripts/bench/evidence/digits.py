@@ -21,8 +21,8 @@ _NO_PROSE = re.compile(
     """,
     re.M | re.S | re.X,
 )
-_NUMBERED = r"(?:tables?|figures?|eqs?|equations?|sections?|appendi(?:x|ces))"
-_REFERENCE = r"\d+(?:\.\d+)*"
+_ONE, _MANY = "table|figure|eq|equation|section", "tables|figures|eqs|equations|sections"
+_LABEL = r"\d+(?:\.\d+)*"
 _NO_NUMBER = re.compile(
     rf"""
       arXiv[: ]\d{{4}}\.\d{{4,5}}
@@ -30,7 +30,8 @@ _NO_NUMBER = re.compile(
     | (?<!\w)[A-Z]\w*-\d[\w.]*                        # GPT-4o, Apache-2.0
     | (?<![\w.])\d+(?:\.\d+){{2,}}                    # 0.1.0, 127.0.0.1
     | \bPython[ ](?:[<>]=?[ ]?)?\d+(?:\.\d+)?
-    | \b(?i:{_NUMBERED})[ ]{_REFERENCE}(?:(?:,|[ ]and|[ ]to|–)[ ]?{_REFERENCE})*
+    | \b(?i:{_ONE})[ ]{_LABEL}
+    | \b(?i:{_MANY})[ ]{_LABEL}(?:(?:,|[ ]and|[ ]to|–)[ ]?{_LABEL})*
     """,
     re.X,
 )

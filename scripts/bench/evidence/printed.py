@@ -34,11 +34,6 @@ class PrintedTable:
     header: list[str]
     rows: list[list[str]]
 
-    @property
-    def commands(self) -> list[str]:
-        """What printed it."""
-        return self.stamps["command"].split("; ")
-
     def markdown(self) -> str:
         """The lines of a README."""
         return markdown_table(self.header, self.rows, self.stamps["align"].split())
@@ -47,7 +42,7 @@ class PrintedTable:
 def read_printed(path: Path) -> PrintedTable:
     """Read a file; ConfigError names it where a stamp is missing or wrong."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    stamps = dict(match.groups() for match in map(_STAMP.fullmatch, lines) if match)
+    stamps = {match[1]: match[2] for match in map(_STAMP.fullmatch, lines) if match}
     for key in STAMPS:
         if key not in stamps:
             raise ConfigError(f"{path.name}: {key}", None, "a line `# key: value` above the table")
