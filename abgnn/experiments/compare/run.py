@@ -20,6 +20,7 @@ from abgnn.experiments.compare.job import (
     write_result,
 )
 from abgnn.experiments.compare.readable import check_readable
+from abgnn.experiments.compare.taught import check_teachable
 from abgnn.experiments.experiment import build, quiet
 from abgnn.experiments.jobs.bar import run_shown
 from abgnn.experiments.jobs.processes import hush_seeds
@@ -70,6 +71,9 @@ def plan_jobs(comparison: Comparison, hosts: int = 1) -> tuple[str, list[Job]]:
     for job in {job.method: job for job in reversed(jobs)}.values():  # the first of each method
         built = build(job.configs, [*job.overrides, *QUIET])
         check_shared(built.model.rollout_settings, hosts)
+        if job.plain in TAUGHT:
+            flags = [*job.overrides, *QUIET]
+            check_teachable(job.plain, job.configs, flags, built.model.mas)
     return model.label, jobs
 
 
