@@ -24,6 +24,8 @@ _CONFIGS = """\
 configs that ship, each of them also a template for one's own:
   compare/simulated-general.yaml     Table 1: AgentBalance, baselines, rows that learn nothing;
                                      also -math, -code
+  compare/headline-general.yaml      every method with the same questions and calls, ours taught and
+                                     planned, closed loops, cascades; also -math, -code, -live
   compare/ablation-general.yaml      Table 3: six variants, differences paired by seed;
                                      also -math, -code
   compare/plugins.yaml               Table 2: MacNet and AutoGen's group chat as they are,

@@ -58,7 +58,7 @@ def calibrate_experiment(
     """
     model, data = experiment.model, experiment.data
     mas = model.mas
-    _check_foreseeable(mas)
+    check_foreseeable(mas)
     data.setup("fit")
     queries = data.queries("train")
     known = profiles_alone(mas, queries, by)
@@ -99,7 +99,11 @@ def _designed(
     return calibration_plans(queries, known.everything, names, rollouts, seed)
 
 
-def _check_foreseeable(mas: BaseMAS) -> None:
+def check_foreseeable(mas: BaseMAS) -> None:
+    """
+    Raises:
+        ConfigError: the planner cannot forecast which agents the framework calls.
+    """
     if not getattr(mas.framework, "foreseeable", True):
         allowed = "a system that calls each agent once, along the plan's edges, for only that is "
         allowed += "foretold; train with model.budget instead"

@@ -20,6 +20,7 @@ from abgnn.experiments.compare.job import (
     write_result,
 )
 from abgnn.experiments.compare.readable import check_readable
+from abgnn.experiments.compare.taught import check_teachable
 from abgnn.experiments.experiment import build, quiet
 from abgnn.experiments.jobs.bar import run_shown
 from abgnn.experiments.jobs.processes import hush_seeds
@@ -75,6 +76,9 @@ def plan_jobs(
     for job in first.values():
         built = build(job.configs, [*job.overrides, *QUIET])
         check_shared(built.model.rollout_settings, hosts)
+        if job.plain in TAUGHT:
+            flags = [*job.overrides, *QUIET]
+            check_teachable(job.plain, job.configs, flags, built.model.mas)
     return model.label, jobs
 
 

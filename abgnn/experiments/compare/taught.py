@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from abgnn.experiments.calibrate import check_foreseeable
 from abgnn.experiments.compare.budgets import budgets_of_rows
 from abgnn.experiments.compare.controls import PLAN_NET, TAUGHT_BALANCE
 from abgnn.experiments.compare.planner import calibrate_with
-from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.taught import at_budget, taught
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.policy import Policy
@@ -35,6 +36,19 @@ def taught_policies(
     policy = taught(configs, flags, calibration, seed=seed).model.policy
     points = budgets_of_rows(costs, waits)
     return len(calibration.observed), [(name, at_budget(policy, b)) for name, b in points]
+
+
+def check_teachable(
+    kind: str, configs: Sequence[str], overrides: Sequence[str], mas: BaseMAS
+) -> None:
+    """
+    Raises:
+        ConfigError: the experiment does not take the network, or the planner that is to teach it
+            cannot forecast what its framework calls.
+    """
+    check_foreseeable(mas)
+    policy = build(configs, [*overrides, *net_flags(kind, mas)]).model.policy
+    policy.attach(mas.table)
 
 
 def net_flags(kind: str, mas: BaseMAS) -> list[str]:
