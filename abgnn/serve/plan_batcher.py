@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.errors import ClosedError
 
 Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
 
@@ -54,12 +55,12 @@ class PlanBatcher:
             query: the question.
 
         Raises:
-            RuntimeError: the batcher was closed.
+            ClosedError: the batcher was closed.
         """
         request = _Request(chooser, query)
         with self._lock:
             if self._closed:
-                raise RuntimeError("the system was closed")
+                raise ClosedError("the system was closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="abgnn-plan", daemon=True)
                 self._thread.start()

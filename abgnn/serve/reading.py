@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
@@ -18,6 +19,7 @@ from abgnn.planning.offered import Expected, frontier_of
 from abgnn.planning.reading_plan import ReadingPlan, reading_plan
 from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.planner_thread import PlannerThread
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, Once, QueryBudget, done
 
 
@@ -61,9 +63,11 @@ class ReadingPlanner:
             own = self._choosing(known)
         self._own = None if own is None else done(own)
         self._plan: ReadingPlan | None = known
-        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
-        self._known = ChooserMemory(lambda budget: self._threads.submit(self._chooser, budget))
-        self._frontier = Once(lambda: self._threads.submit(lambda: frontier_of(self._planned())))
+        self._thread = PlannerThread()
+        self._known = ChooserMemory(
+            lambda budget: self._thread.submit(partial(self._chooser, budget))
+        )
+        self._frontier = Once(lambda: self._thread.submit(lambda: frontier_of(self._planned())))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -94,4 +98,4 @@ class ReadingPlanner:
         return QuestionChooser(plan, self._mas)
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._thread.close()

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from abgnn.errors import ConfigError
+from abgnn.errors import ClosedError, ConfigError
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.request import ApiError
+from abgnn.serve.http.request import ApiError, stopping
 from abgnn.serve.system import System
 
 _Handler = Callable[[Request], Awaitable[Response]]
@@ -84,8 +84,8 @@ class Offers:
         except ConfigError as wrong:
             message = f"{wrong.field}: allowed is {wrong.allowed}"
             raise ApiError(400, message, "invalid_value", wrong.field) from wrong
-        except (CancelledError, RuntimeError):
-            raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
+        except (CancelledError, ClosedError):
+            raise stopping() from None
         finally:
             self._under_way -= 1
 
