@@ -1,4 +1,4 @@
-"""What a bug in the server looks like: to the client, in the log, and beside a server that stops."""
+"""What a bug in the server looks like to the client and in the log, unlike a server that stops."""
 
 from __future__ import annotations
 
