@@ -69,6 +69,7 @@ class System(SharedSystem):
         deployment = source.deployment
         self.source, self.deployment, self.budget = source, deployment, budget or QueryBudget()
         trained = source.trained
+        self.processes = processes
         self.point = None if trained is None else trained.policy.operating_point
         settings = (bounds or Bounds()).over(deployment.rollout)
         planners = query_planners(source)
@@ -160,7 +161,7 @@ class System(SharedSystem):
     def spending(self) -> Spending:
         """What the run has spent, has set aside, and has left under its caps."""
         executor = self._engine.executor
-        return Spending.of(executor.settings, executor.ledger.accounts())
+        return Spending.of(executor.settings, executor.ledger.accounts(), self.processes)
 
     def run(
         self,

@@ -23,6 +23,7 @@ from abgnn.rollout.settings import Recording, RolloutSettings
 from abgnn.serve import Bounds, Spending
 from abgnn.serve.offer import offer_at
 from abgnn.serve.policy_source import PolicySource
+from abgnn.serve.recipe import SourceFiles, SystemRecipe
 from tests.serve.frontiers import check_frontier, known
 
 CONFIG = "simulated/general.yaml"
@@ -122,6 +123,13 @@ def test_budgets_of_points_are_rounded_up() -> None:
     assert offer_at(Expected(0.5, 1.0, 12.0), "bound").budget.cost_usd is None
 
 
+def test_a_worker_without_a_recording_knows_its_own_spending_alone(tmp_path: Path) -> None:
+    for n, path, scope in ((1, None, "run"), (2, None, "process"), (2, tmp_path / "calls", "run")):
+        bounds = Bounds(recording=None if path is None else str(path))
+        with SystemRecipe(SourceFiles(CONFIG), bounds=bounds).system(n) as system:
+            assert system.spending().to_dict()["scope"] == scope
+
+
 def test_spending_is_of_the_run_and_its_caps(tmp_path: Path) -> None:
     settings = RolloutSettings(
         recording=Recording(run="mine"),
@@ -140,6 +148,8 @@ def test_spending_is_of_the_run_and_its_caps(tmp_path: Path) -> None:
     assert made.left_usd == 2.0  # of the phase; the run has 5
     assert made.to_dict()["phase_cap_usd"] == {"run": 4.0, "train": 1.0}
     assert Spending.of(RolloutSettings(), accounts).left_usd is None
+    recorded = replace(settings, recording=Recording("shared.sqlite", run="mine"))
+    assert Spending.of(recorded, accounts, processes=2).scope == "run"
     bounds = Bounds(recording=str(tmp_path / "calls.sqlite"), usd=1.0)
     with System.load(CONFIG, bounds=bounds) as system:
         cost = system.run("What is a quark?").cost

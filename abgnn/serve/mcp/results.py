@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from typing_extensions import TypedDict  # of typing, pydantic takes that of Python 3.12 alone
 
 
@@ -103,3 +105,4 @@ class Spent(TypedDict):
     query_cap_usd: float | None
     phase_cap_usd: dict[str, float]
     left_usd: float | None
+    scope: Literal["run", "process"]

@@ -220,6 +220,20 @@ def test_sliders_show_what_a_budget_buys_before_asking(visit: Visit, calibrated:
     picture(page, "impossible-budget")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whose_money_is_shown_where_workers_share_no_recording(
+    visit: Visit, mas: BaseMAS, workers: int
+) -> None:
+    system, _ = scripted(mas)
+    system.close()
+    with served(System(system.source, processes=workers)) as server:
+        page = visit(server)
+        page.locator("#money:not([hidden])").wait_for()
+        parts = page.inner_text("#money-parts")
+        assert ("one of several workers" in parts) == (workers > 1)
+        picture(page, f"money-{workers}")
+
+
 def test_a_key_is_asked_for_and_kept_for_the_tab(visit: Visit, mas: BaseMAS, stub: Server) -> None:
     with served(
         real(mas, stub.base_url, RolloutSettings(caps=Caps(run_usd=1.0))), key=KEY
