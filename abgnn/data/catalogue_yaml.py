@@ -41,18 +41,21 @@ MONEY = ("currency", "usd_per_unit")
 SECRET = re.compile(r"api_?key|secret|passw|authorization|access_?token", re.IGNORECASE)
 
 
-def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_entries(
+    path: str | Path, known: Iterable[str], field: str = "catalogue"
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Per backbone, where it stands in the file and its fields; prices in USD per million tokens.
 
     Args:
         path: a file of the user's, or a packaged one (see `config_path`).
         known: the fields that a backbone may have.
+        field: what named the file, for the error of one that is not there.
 
     Raises:
         ConfigError: no valid YAML, an unknown or a missing key, a price or a rate that is none.
     """
     where = str(path)
-    data = check_keys(load_yaml(config_path(path), where), where, TOP)
+    data = check_keys(load_yaml(config_path(path, field), where), where, TOP)
     money = _money(data, where)
     day = data.get("price_date")
     if day is not None and not isinstance(day, datetime.date):
