@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from abgnn.data.arrays import Array, Mask
-from abgnn.data.catalogue_yaml import check_keys, load_yaml, suggest
+from abgnn.data.catalogue_yaml import QUOTES, check_keys, load_yaml, suggest
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.pools.clustering import (
@@ -217,7 +217,8 @@ def read_pools(path: str | Path, domain: str) -> list[list[str]]:
     pools = domains[domain]
     lists = isinstance(pools, list) and all(isinstance(pool, list) for pool in pools)
     if not lists or not all(isinstance(name, str) for pool in pools for name in pool):
-        raise ConfigError(f"{where}: pools.{domain}", pools, "a list of lists of backbone names")
+        allowed = f"a list of lists of backbone names; {QUOTES}"
+        raise ConfigError(f"{where}: pools.{domain}", pools, allowed)
     return [list(pool) for pool in pools]
 
 
