@@ -13,6 +13,9 @@ import pytest
 from abgnn import System
 from abgnn.cli.main import main
 from abgnn.errors import ConfigError
+from abgnn.experiments.explain import explain_gate
+from abgnn.serve.pretrained.consent import Consent
+from abgnn.serve.pretrained.read import read_folder
 from tests.serve.pretrained.conftest import Spoil
 from tests.servers.fixtures import running
 
@@ -110,6 +113,22 @@ def test_wrong_endpoints_are_told_by_flag_and_value(
     told = capsys.readouterr().err
     assert "endpoints (--endpoints): got 'catalogues/paper.yaml'" in told
     assert "simulated/general.yaml" in told
+
+
+def test_explaining_a_saved_policy_needs_no_leave_since_it_calls_nothing(
+    spoilt: Callable[[Spoil], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = "Which treaty ended the Thirty Years' War?"
+    folder = spoilt(live("http://127.0.0.1:9/v1"))
+    ask = ["explain", question, "--role", "Critic", "--epochs", "2", "--checkpoint", str(folder)]
+    assert main(ask) == 0
+    trained = read_folder(folder, Consent(trust_endpoints=True)).trained
+    assert trained is not None
+    made = explain_gate(trained, question, "Critic", epochs=2)
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"Critic: {made.backbone} takes part with {made.chance:.0%}" in told
+    assert main([*ask[:2], "--config", "simulated/general.yaml", "--trust", "my_layers"]) == 2
+    assert "trust (--trust)" in capsys.readouterr().err
 
 
 def test_a_catalogue_that_lacks_one_of_the_llms(
