@@ -14,11 +14,13 @@ from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ClosedError
+from abgnn.planning.simulation import Forecast
 from abgnn.rollout.calls import OnText
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.stop import Stop
+from abgnn.serve.offer import Forecasting
 from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
-from abgnn.serve.query_budget import QueryBudget, QueryPlanners
+from abgnn.serve.query_budget import QueryBudget, QueryPlanners, done
 
 if TYPE_CHECKING:
     from abgnn.rollout.telemetry.tracing import Origin
@@ -63,6 +65,12 @@ class Engine:
     def plan(self, query: Query, budget: QueryBudget) -> Future[Plan]:
         """The future of the plan; nothing is spent. A ConfigError is the future's exception."""
         return self._planned(self.query_planners.of(budget), query, budget)
+
+    def forecast(self, chooser: Chooser, query: Query) -> Future[Forecast | None]:
+        """The future of what is expected of the question's own plan; None: it is not known."""
+        if not isinstance(chooser, Forecasting):
+            return done(None)
+        return self._batcher.submit(chooser.forecasts, query)
 
     def _planned(self, chooser: Future[Chooser], query: Query, budget: QueryBudget) -> Future[Plan]:
         planned: Future[Plan] = Future()

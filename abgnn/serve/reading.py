@@ -11,12 +11,13 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
-from abgnn.models.reading_plans import plans_by
+from abgnn.models.reading_plans import forecasts_by, plans_by
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.offered import Expected, frontier_of
 from abgnn.planning.reading_plan import ReadingPlan, reading_plan
+from abgnn.planning.simulation import Forecast
 from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.planner_thread import PlannerThread
@@ -37,6 +38,9 @@ class QuestionChooser:
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
         return plans_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
+
+    def forecasts(self, queries: Sequence[Query]) -> list[Forecast]:
+        return forecasts_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
 
     def expected(self) -> Expected | None:
         return Expected.of(self.plan.expected, self.plan.predicted, self.plan.label)

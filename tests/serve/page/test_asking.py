@@ -198,6 +198,9 @@ def test_sliders_show_what_a_budget_buys_before_asking(visit: Visit, calibrated:
     assert page.inner_text("#offer-accuracy") == f"{expected.expected.accuracy:.0%}".replace(
         "%", " %"
     )
+    assert expected.forecast is not None
+    own = f"This very question: right with {expected.forecast.accuracy:.0%}".replace("%", " %")
+    assert own in page.inner_text("#offer-words")
     assert page.inner_text("#cost-text").startswith("at most $")
     assert page.get_attribute("#cost", "aria-valuetext") == (
         page.inner_text("#cost-text") + " in the mean per question"
