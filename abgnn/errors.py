@@ -21,6 +21,10 @@ class EndpointError(RuntimeError):
     """An endpoint that cannot be used: it is down, refuses us, or its key variable is missing."""
 
 
+class ClosedError(RuntimeError):
+    """A system, or its event loop, was used after it was closed."""
+
+
 class JobError(RuntimeError):
     """Some jobs of a command failed; the others have ended, and their calls are paid.
 

@@ -65,7 +65,7 @@ MAY_IMPORT: Mapping[str, list[str]] = {
 LOOSE = {"__init__.py", "__main__.py", "console.py", "errors.py"}
 NO_TORCH = ("data", "pools", "outcomes", "sandbox", "rollout", "planning", "evaluation", "plots")
 EXTRAS = ("opentelemetry",)  # packages that a room's modules need and an installation may lack
-MOST_LINES = 300
+MOST_LINES, MOST_OF_A_FUNCTION = 300, 60
 
 Arrow = tuple[str, str]
 
@@ -198,6 +198,17 @@ def test_no_circle_between_rooms() -> None:
 def test_no_file_is_long() -> None:
     counts = {str(p.relative_to(ROOT)): len(p.read_text("utf-8").splitlines()) for p in files()}
     assert not {name: n for name, n in counts.items() if n > MOST_LINES}
+
+
+def test_no_function_is_long() -> None:
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, kinds)
+    }
+    assert not {name: n for name, n in lengths.items() if n > MOST_OF_A_FUNCTION}
 
 
 def test_few_files_are_loose() -> None:

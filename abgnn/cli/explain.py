@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from abgnn.experiments.explain import GateExplanation
+    from abgnn.experiments.trained import Trained
 
 _SHOWN = 12  # words and messages
 
@@ -24,9 +25,12 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
     group = parser.add_argument_group("whose choice: exactly one of the two")
-    group.add_argument("--checkpoint", metavar="FILE", help="a trained policy, of `abgnn fit`")
+    text = "a trained policy, of `abgnn fit`, or a folder of `System.save_pretrained`"
+    group.add_argument("--checkpoint", metavar="FILE", help=text)
     text = "an experiment config, with its untrained policy"
     group.add_argument("--config", metavar="NAME", help=text)
+    text = "load a saved folder's classes of this module (repeatable), whose code you have read"
+    group.add_argument("--trust", action="append", default=[], metavar="MODULE", help=text)
     text = "the agent; left out: the one that most surely takes part"
     parser.add_argument("--role", metavar="NAME", help=text)
     text = "steps in which the masks are fitted"
@@ -51,14 +55,28 @@ def run(args: Namespace, console: Console) -> int:
     if args.out is not None and not args.out.endswith((".svg", ".png")):
         raise ConfigError("--out", args.out, "a file whose name ends in .svg or .png")
     from abgnn.experiments.explain import explain_gate
-    from abgnn.experiments.trained import from_checkpoint, from_config
 
-    trained = from_config(args.config) if args.config else from_checkpoint(args.checkpoint)
+    trained = _trained(args)
     made = explain_gate(trained, args.question, args.role, args.epochs)
     _show(made, console)
     if args.out is not None:
         _draw(made, args, trained.client.label == "simulated", console)
     return 0
+
+
+def _trained(args: Namespace) -> Trained:
+    """The policy. Nothing is called here, so that a folder's addresses need no leave."""
+    from abgnn.errors import ConfigError
+    from abgnn.serve.pretrained.consent import Consent
+    from abgnn.serve.sources import kind_of, load_source
+
+    source = args.checkpoint or args.config
+    saved = kind_of(source) == "folder"
+    consent = Consent(tuple(args.trust), trust_endpoints=saved)
+    trained = load_source(source, None, None, consent).trained
+    if trained is None:
+        raise ConfigError("--checkpoint", source, "a policy, or a saved folder that has one")
+    return trained
 
 
 def _show(made: GateExplanation, console: Console) -> None:

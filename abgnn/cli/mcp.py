@@ -7,13 +7,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
-from abgnn.cli.listening import add_address, key_of
+from abgnn.cli.listening import add_address, add_limits, key_of, limits_of, served
 from abgnn.cli.sources import add_bounds, add_query_budget, add_sources, recipe_of
 from abgnn.errors import ConfigError
-from abgnn.serve.http.limits import ServeLimits
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from abgnn.serve.http.limits import ServeLimits
 
 _DESCRIPTION = """\
 A system as tools of the Model Context Protocol: ask, plan, what_would_a_budget_buy, spending.
@@ -31,18 +32,12 @@ def add_arguments(parser: Parser) -> None:
     text = "standard input and output, or streamable HTTP"
     group.add_argument("--transport", choices=("stdio", "http"), default="stdio", help=text)
     add_address(group, 8001)
-    limits = ServeLimits()
-    text = "questions at once; further ones are refused"
-    group.add_argument("--concurrent", type=int, default=limits.concurrent, metavar="N", help=text)
-    text = "seconds that requests have to end after SIGTERM"
-    group.add_argument("--grace", type=float, default=limits.grace_s, metavar="S", help=text)
+    add_limits(group, "are refused")
 
 
 def run(args: Namespace, console: Console) -> int:
     """Serve until the client leaves (stdio), or until SIGTERM or Ctrl-C."""
-    limits = ServeLimits(
-        concurrent=args.concurrent, connections=4 * args.concurrent, grace_s=args.grace
-    )
+    limits = limits_of(args)
     if args.transport == "stdio" and args.key_env is not None:
         raise ConfigError("--key-env", args.key_env, "none beside --transport stdio")
     if find_spec("mcp") is None:
@@ -68,5 +63,5 @@ def _http(args: Namespace, limits: ServeLimits, console: Console) -> None:
         serve(
             McpService(system, limits, key, args.host),
             sock,
-            lambda url: console.print(f"serving at {url} ({label})", highlight=False),
+            lambda url: console.print(served(url, label), highlight=False),
         )

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from abgnn.cli.arguments import Parser
-from abgnn.cli.listening import add_address, key_of
+from abgnn.cli.listening import add_address, add_limits, key_of, limits_of, served
 from abgnn.cli.sources import add_bounds, add_query_budget, add_sources, recipe_of
 from abgnn.errors import ConfigError
 from abgnn.serve.http.limits import ServeLimits
@@ -31,25 +31,16 @@ def add_arguments(parser: Parser) -> None:
     add_bounds(parser)
     group = parser.add_argument_group("server")
     add_address(group, 8000)
-    text = "questions at once; further ones get 429"
-    limits = ServeLimits()
-    group.add_argument("--concurrent", type=int, default=limits.concurrent, metavar="N", help=text)
-    text = "largest request; larger ones get 413"
-    group.add_argument("--body-bytes", type=int, default=limits.body_bytes, metavar="N", help=text)
+    add_limits(group, "get 429")
+    text, usual = "largest request; larger ones get 413", ServeLimits().body_bytes
+    group.add_argument("--body-bytes", type=int, default=usual, metavar="N", help=text)
     text = "processes that answer, behind one socket; caps need --recording then"
     group.add_argument("--workers", type=int, default=1, metavar="N", help=text)
-    text = "seconds that requests have to end after SIGTERM"
-    group.add_argument("--grace", type=float, default=limits.grace_s, metavar="S", help=text)
 
 
 def run(args: Namespace, console: Console) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    limits = ServeLimits(
-        args.body_bytes,
-        concurrent=args.concurrent,
-        connections=4 * args.concurrent,
-        grace_s=args.grace,
-    )
+    limits = limits_of(args, body_bytes=args.body_bytes)
     if args.workers < 1:
         raise ConfigError("--workers", args.workers, "an integer from 1")
     key = key_of(args.key_env, args.host)
@@ -70,7 +61,7 @@ def _alone(args: Namespace, limits: ServeLimits, key: str | None, console: Conso
         serve(
             Service(system, limits, key),
             sock,
-            lambda url: console.print(f"serving at {url} ({label})", highlight=False),
+            lambda url: console.print(served(url, label), highlight=False),
         )
 
 
@@ -82,7 +73,7 @@ def _workers(args: Namespace, limits: ServeLimits, key: str | None, console: Con
     n = args.workers
 
     def started(url: str, label: str) -> None:
-        console.print(f"serving at {url} ({label}) by {n} workers", highlight=False)
+        console.print(served(url, label, n), highlight=False)
 
     with listen(args.host, args.port) as sock:
         serve_workers(recipe_of(args), limits, key, n, sock, started)

@@ -80,17 +80,18 @@ class Catalogue:
         return Catalogue((*self.backbones, *other.backbones), priced)
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> Catalogue:
+    def from_yaml(cls, path: str | Path, field: str = "catalogue") -> Catalogue:
         """Read a catalogue: a file of your own, or a packaged one (`catalogues/paper.yaml`).
 
-        The layout is described in `catalogue_yaml.py`.
+        The layout is described in `catalogue_yaml.py`. `field` is what named the file, for the
+        error of one that is not there.
 
         Raises:
             ConfigError: an unknown key, a missing or impossible value, a name twice, no valid
                 YAML; the message names file and field.
         """
         known = tuple(f.name for f in fields(Backbone))
-        backbones = [_built(where, entry) for where, entry in read_entries(path, known)]
+        backbones = [_built(where, entry) for where, entry in read_entries(path, known, field)]
         try:
             return cls(tuple(backbones), price_note(path))
         except ConfigError as e:

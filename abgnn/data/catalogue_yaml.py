@@ -37,22 +37,27 @@ from abgnn.errors import ConfigError
 TOP = ("currency", "usd_per_unit", "rate_date", "price_date", "source", "defaults", "backbones")
 DEFAULTS = ("base_url", "api_key_env", "max_concurrency", "max_tokens", "rpm", "tpm", "family")
 NEEDED = ("name", "model", "type", "price_in", "price_out", "active_params_b")
+TEXTS = ("name", "model", "type", "api_key_env", "base_url", "family", "fallback", "prompt_suffix")
+QUOTES = 'YAML reads NO, OFF, ON and YES as false and true: put the word in quotes, such as "NO"'
 MONEY = ("currency", "usd_per_unit")
 SECRET = re.compile(r"api_?key|secret|passw|authorization|access_?token", re.IGNORECASE)
 
 
-def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_entries(
+    path: str | Path, known: Iterable[str], field: str = "catalogue"
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Per backbone, where it stands in the file and its fields; prices in USD per million tokens.
 
     Args:
         path: a file of the user's, or a packaged one (see `config_path`).
         known: the fields that a backbone may have.
+        field: what named the file, for the error of one that is not there.
 
     Raises:
         ConfigError: no valid YAML, an unknown or a missing key, a price or a rate that is none.
     """
     where = str(path)
-    data = check_keys(load_yaml(config_path(path), where), where, TOP)
+    data = check_keys(load_yaml(config_path(path, field), where), where, TOP)
     money = _money(data, where)
     day = data.get("price_date")
     if day is not None and not isinstance(day, datetime.date):
@@ -65,6 +70,7 @@ def read_entries(path: str | Path, known: Iterable[str]) -> Iterator[tuple[str, 
     for i, item in enumerate(items):
         for at, entry in _modes(item, f"{where}: backbones[{i}]", allowed):
             merged = {"benchmarks": {}, **defaults, **entry}
+            _check_quoted(merged, at)
             yield at, {**merged, **_in_usd(merged, at, money["usd_per_unit"]), **money}
 
 
@@ -148,8 +154,17 @@ def _modes(
     if not isinstance(modes, Mapping) or not modes or "name" in entry:
         raise ConfigError(f"{at}.modes", modes, "name -> fields, in an entry without a name")
     for name, mode in modes.items():
+        if isinstance(name, bool):
+            raise ConfigError(f"{at}.modes", name, f"names that are texts; {QUOTES}")
         fields = check_keys(mode, f"{at}.modes.{name}", allowed)
         yield f"{at}.modes.{name}", {**entry, "name": name, **fields}
+
+
+def _check_quoted(entry: Mapping[str, Any], at: str) -> None:
+    """That YAML has taken no text for true or false."""
+    for key in TEXTS:
+        if isinstance(entry.get(key), bool):
+            raise ConfigError(f"{at}.{key}", entry[key], f"a text; {QUOTES}")
 
 
 def _in_usd(entry: Mapping[str, Any], at: str, rate: float) -> dict[str, float]:

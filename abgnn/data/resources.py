@@ -15,8 +15,12 @@ def config_root() -> Path:
     return wheel if wheel.is_dir() else package.parent / "configs"
 
 
-def config_path(name: str | Path) -> Path:
+def config_path(name: str | Path, field: str = "config") -> Path:
     """A config file: `name` itself (absolute, or from the current folder), else the packaged one.
+
+    Args:
+        name: of the file.
+        field: what named it, for the error.
 
     Raises:
         ConfigError: no such file; the message lists packaged configs with a similar name.
@@ -24,7 +28,7 @@ def config_path(name: str | Path) -> Path:
     for path in (Path(name), config_root() / name):
         if path.is_file():
             return path
-    raise ConfigError("config", str(name), _nearest(Path(name)))
+    raise ConfigError(field, str(name), _nearest(Path(name)))
 
 
 def _nearest(name: Path) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -180,27 +180,21 @@ def certify(
     known = strata or Strata.none(ids)
     budgets = (cost_usd is not None) + (latency_s is not None)
     alpha = alpha_of_look(confidence, look)
-    each = 1 - alpha / budgets
-    skewed = partial(mean_bounds, confidence=each, seed=seed)
+    most = math.inf if most_usd is None else most_usd
+    judge = _Judge(known, ids, 1 - alpha / budgets, seed)
     findings = []
     if cost_usd is not None:
-        limits = (0.0, math.inf if most_usd is None else most_usd)
-        mean = known.mean(ids, figures[:, 1], skewed, each, limits)
-        findings.append(_finding("mean cost", cost_usd, *mean))
+        findings.append(judge.mean("mean cost", cost_usd, figures[:, 1], most))
     if latency_s is not None and share is None:
-        mean = known.mean(ids, figures[:, 2], skewed, each, (0.0, math.inf))
-        findings.append(_finding("mean latency", latency_s, *mean))
+        findings.append(judge.mean("mean latency", latency_s, figures[:, 2], math.inf))
     if latency_s is not None and share is not None:
-        exact = partial(score_bounds, confidence=each)
-        within = known.mean(ids, _within(outcomes, latency_s), exact, each, (0.0, 1.0))
-        findings.append(_finding("share within latency", share, *within, least=True))
-    accuracy = known.mean(
-        ids, figures[:, 0], partial(score_bounds, confidence=1 - alpha), 1 - alpha, (0.0, 1.0)
-    )
+        within = _within(outcomes, latency_s)
+        findings.append(judge.share("share within latency", share, within))
+    accuracy = replace(judge, confidence=1 - alpha).scores(figures[:, 0])
     parts = () if strata is None else tuple(strata.counts())
     return Certificate(
         tuple(findings), accuracy, confidence, len(ids), label, seed, priced, subject,
-        look, alpha, each, parts,
+        look, alpha, judge.confidence, parts,
     )  # fmt: skip
 
 
@@ -232,6 +226,38 @@ def check_request(
         raise ConfigError("look", look, f"from 1, for the first, to {_LOOKS}")
     if queries < 2:
         raise ConfigError("queries", queries, "at least two queries")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Bounds of figures by query, and verdicts by them.
+
+    Args:
+        strata: which part of a mixture each query got.
+        ids: of the queries, in the figures' order.
+        confidence: of each one-sided bound.
+        seed: of the bootstrap.
+    """
+
+    strata: Strata
+    ids: Sequence[str]
+    confidence: float
+    seed: int
+
+    def scores(self, values: NDArray[np.float64]) -> tuple[float, float, float]:
+        """Mean of values in [0, 1], with its bounds."""
+        exact = partial(score_bounds, confidence=self.confidence)
+        return self.strata.mean(self.ids, values, exact, self.confidence, (0.0, 1.0))
+
+    def mean(self, name: str, budget: float, used: NDArray[np.float64], most: float) -> Finding:
+        """Whether the mean of what queries use, each at most so much, is within its budget."""
+        skewed = partial(mean_bounds, confidence=self.confidence, seed=self.seed)
+        mean = self.strata.mean(self.ids, used, skewed, self.confidence, (0.0, most))
+        return _finding(name, budget, *mean)
+
+    def share(self, name: str, budget: float, within: NDArray[np.float64]) -> Finding:
+        """Whether at least so large a share of the queries is within."""
+        return _finding(name, budget, *self.scores(within), least=True)
 
 
 def _finding(

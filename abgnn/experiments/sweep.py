@@ -141,7 +141,12 @@ def point_experiment(
 ) -> Experiment:
     """The experiment of a variant at an operating point, which are numbered from 1."""
     point = sweep.points[number - 1].overrides()
-    experiment = build(sweep.fit, [*_PLAIN, *sweep.variants[name], *point, *overrides])
+    return _experiment(sweep, *sweep.variants[name], *point, *overrides)
+
+
+def _experiment(sweep: Sweep, *overrides: str) -> Experiment:
+    """The sweep's experiment with these arguments; its telemetry is set up."""
+    experiment = build(sweep.fit, [*_PLAIN, *overrides])
     set_up(experiment.model.rollout_settings.telemetry)
     return experiment
 
@@ -185,8 +190,7 @@ def loop_rows(sweep: Sweep, progress: Progress | None = None) -> Rows:
     Raises:
         ConfigError: see `loops_for`.
     """
-    own = next(iter(sweep.variants.values()), ())
-    experiment = build(sweep.fit, [*_PLAIN, *own])
+    experiment = _experiment(sweep, *next(iter(sweep.variants.values()), ()))
     model, data = experiment.model, experiment.data
     watch(progress, model, planned_rollouts(sweep, experiment))
     at = loops_for(experiment, sweep.calibration, nearest=True)

@@ -157,12 +157,12 @@ class Budgeted(ABC):
 
     Args:
         like: the system as it was read.
-        catalogue: the backbones that plans name.
-        chooser: which plan for which task.
+        chooser: which plan for which task, on which backbones.
     """
 
-    def __init__(self, like: AnyFramework, catalogue: Catalogue, chooser: PlanChooser) -> None:
-        self.like, self.catalogue, self.chooser = like, catalogue, chooser
+    def __init__(self, like: AnyFramework, chooser: PlanChooser) -> None:
+        self.like, self.chooser = like, chooser
+        self.catalogue = chooser.mas.catalogue
 
     def plan(self, task: Any) -> Plan:
         """Who will take part, on which backbones; nothing is spent."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from abgnn.data.arrays import Array, Mask
-from abgnn.data.catalogue_yaml import check_keys, load_yaml, suggest
+from abgnn.data.catalogue_yaml import QUOTES, check_keys, load_yaml, suggest
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.pools.clustering import (
@@ -170,17 +170,14 @@ def build_pools(
     z = checked_triple(perf, cost, latency, positive=True)
     _check_sizes(n_pools, min_size, max_size)
     _check(names, len(z[0]), max_ratio, overflow)
-    survivors = sorted(
-        np.flatnonzero(pareto_mask(*z, guessed)).tolist(), key=lambda i: (*_row(z, i), names[i])
-    )
+    survivors = _survivors(z, guessed, names)
     features = _features(*(values[survivors] for values in z))  # [S, 3]
     distance = np.linalg.norm(features[:, None] - features[None], axis=-1)  # [S, S]
     distinct = len(np.unique(features, axis=0))
     k = max(1, min(n_pools, distinct, len(survivors) - min_size + 1))
-    medoids, labels = k_medoids(distance, k, backend=backend, seed=seed)
     budgets = np.log(np.stack(z[1:], axis=1))[survivors]  # [S, 2]
     near = _near(budgets, max_ratio) if overflow == "move" else np.zeros_like(distance, dtype=bool)
-    clusters = [set(np.flatnonzero(labels == c).tolist()) for c in range(k)]
+    clusters, medoids = _clusters(distance, k, backend, seed)
     shrink(clusters, medoids, distance, near, max_size)
     grow(clusters, medoids, distance, min(min_size, len(survivors)))
     members = [tuple(sorted(survivors[i] for i in cluster)) for cluster in clusters]
@@ -217,8 +214,25 @@ def read_pools(path: str | Path, domain: str) -> list[list[str]]:
     pools = domains[domain]
     lists = isinstance(pools, list) and all(isinstance(pool, list) for pool in pools)
     if not lists or not all(isinstance(name, str) for pool in pools for name in pool):
-        raise ConfigError(f"{where}: pools.{domain}", pools, "a list of lists of backbone names")
+        allowed = f"a list of lists of backbone names; {QUOTES}"
+        raise ConfigError(f"{where}: pools.{domain}", pools, allowed)
     return [list(pool) for pool in pools]
+
+
+def _survivors(
+    z: tuple[Array, Array, Array], guessed: Mask | None, names: Sequence[str]
+) -> list[int]:
+    """Who is on the Pareto front, in an order that is not the backbones'."""
+    front = np.flatnonzero(pareto_mask(*z, guessed)).tolist()
+    return sorted(front, key=lambda i: (*_row(z, i), names[i]))
+
+
+def _clusters(
+    distance: Array, k: int, backend: Backend, seed: int
+) -> tuple[list[set[int]], tuple[int, ...]]:
+    """Survivors of each of k clusters, and its medoid."""
+    medoids, labels = k_medoids(distance, k, backend=backend, seed=seed)
+    return [set(np.flatnonzero(labels == c).tolist()) for c in range(k)], medoids
 
 
 def _near(logs: Array, max_ratio: float) -> Mask:

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from abgnn.errors import ClosedError
+
 T = TypeVar("T")
 
 
@@ -27,7 +29,7 @@ class EventLoopThread:
         """Start a coroutine on the loop; cancelling the future cancels it there.
 
         Raises:
-            RuntimeError: the loop was closed.
+            ClosedError: the loop was closed.
         """
         try:
             return asyncio.run_coroutine_threadsafe(coro, self._running_loop())
@@ -39,7 +41,8 @@ class EventLoopThread:
         """Wait for a coroutine; an interrupt of the waiting thread cancels it.
 
         Raises:
-            RuntimeError: the loop was closed, or this is its own thread (it would wait forever).
+            ClosedError: the loop was closed.
+            RuntimeError: this is its own thread (it would wait forever).
         """
         if threading.current_thread() is self._thread:
             coro.close()
@@ -64,7 +67,7 @@ class EventLoopThread:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._closed:
-                raise RuntimeError("the event loop was closed")
+                raise ClosedError("the event loop was closed")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
 
@@ -12,6 +12,7 @@ from abgnn.data.query import Query
 from abgnn.models.operating_point import OperatingPoint
 from abgnn.planning.offered import Expected, undominated
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.planner_thread import PlannerThread
 from abgnn.serve.policy_chooser import PolicyChooser
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, Once, QueryBudget, done
 
@@ -29,8 +30,8 @@ class ConditionedPlanner:
         setting = _Setting(choose, choose.policy.operating_point)
         self._known = ChooserMemory(lambda budget: done(ConditionedChooser(setting, budget)))
         self._setting = setting
-        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
-        self._frontier = Once(lambda: self._threads.submit(self._points))
+        self._thread = PlannerThread()
+        self._frontier = Once(lambda: self._thread.submit(self._points))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         return self._known(budget)
@@ -44,7 +45,7 @@ class ConditionedPlanner:
         return undominated(_expected(point) for point in points)
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._thread.close()
 
 
 class _Setting:

@@ -13,11 +13,14 @@ from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.errors import ClosedError
+from abgnn.planning.simulation import Forecast
 from abgnn.rollout.calls import OnText
 from abgnn.rollout.executor import Executor
 from abgnn.rollout.stop import Stop
+from abgnn.serve.offer import Forecasting
 from abgnn.serve.plan_batcher import Chooser, Paced, PlanBatcher
-from abgnn.serve.query_budget import QueryBudget, QueryPlanners
+from abgnn.serve.query_budget import QueryBudget, QueryPlanners, done
 
 if TYPE_CHECKING:
     from abgnn.rollout.telemetry.tracing import Origin
@@ -63,12 +66,18 @@ class Engine:
         """The future of the plan; nothing is spent. A ConfigError is the future's exception."""
         return self._planned(self.query_planners.of(budget), query, budget)
 
+    def forecast(self, chooser: Chooser, query: Query) -> Future[Forecast | None]:
+        """The future of what is expected of the question's own plan; None: it is not known."""
+        if not isinstance(chooser, Forecasting):
+            return done(None)
+        return self._batcher.submit(chooser.forecasts, query)
+
     def _planned(self, chooser: Future[Chooser], query: Query, budget: QueryBudget) -> Future[Plan]:
         planned: Future[Plan] = Future()
 
         def submit(chosen: Future[Chooser]) -> None:
             if chosen.cancelled():
-                planned.set_exception(RuntimeError("the system was closed"))
+                planned.set_exception(ClosedError("the system was closed"))
                 return
             error = chosen.exception()
             if error is not None:
@@ -76,7 +85,7 @@ class Engine:
                 return
             try:
                 self._batcher.submit(chosen.result(), query).add_done_callback(hand_over)
-            except RuntimeError as closed:
+            except ClosedError as closed:
                 planned.set_exception(closed)
 
         def hand_over(done: Future[Plan]) -> None:
@@ -109,17 +118,21 @@ class Engine:
             headers: `traceparent` and `tracestate` of the request, for telemetry.
 
         Raises:
-            RuntimeError: it was closed.
+            ClosedError: it was closed.
         """
         answering = Answering()
         with self._lock:
             if self._closed:
-                raise RuntimeError("the system was closed")
+                raise ClosedError("the system was closed")
             self._under_way.add(answering)
         answering.outcome.add_done_callback(lambda _: self._ended(answering))
-        chooser = self.query_planners.of(budget)
-        planned = self._planned(chooser, query, budget)
-        origin = self.executor.origin(headers, budget.cost_usd, budget.latency_s)
+        try:
+            chooser = self.query_planners.of(budget)
+            planned = self._planned(chooser, query, budget)
+            origin = self.executor.origin(headers, budget.cost_usd, budget.latency_s)
+        except BaseException as wrong:
+            answering.outcome.set_exception(wrong)  # `close` may wait for it
+            raise
         planned.add_done_callback(
             lambda done: self._execute(done, answering, on_event, parts, origin)
         )
@@ -186,7 +199,7 @@ def _as_parts(on_event: OnEvent) -> OnText:
 
 def _hand_over(done: Future[Outcome], outcome: Future[Outcome]) -> None:
     if done.cancelled():
-        outcome.set_exception(RuntimeError("the system was closed"))
+        outcome.set_exception(ClosedError("the system was closed"))
     elif (error := done.exception()) is not None:
         outcome.set_exception(error)
     else:

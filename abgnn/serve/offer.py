@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from abgnn.data.plan import Edges, Plan
+from abgnn.data.query import Query
 from abgnn.planning.offered import Expected
+from abgnn.planning.simulation import Forecast
 from abgnn.serve.query_budget import BudgetKind, QueryBudget
 
 _AIM = 0.96  # share of a budget that every planner uses: they aim at 0.97 or 0.99 of it
@@ -58,12 +61,14 @@ class Offer:
         expected: means per question; None: what was loaded does not know, as a policy that was
             not taught by a planner, or one whose plans a budget only bounds.
         team: for the question, if one was named.
+        forecast: of this question by this team, where plans read questions; None: elsewhere.
     """
 
     budget: QueryBudget
     kind: BudgetKind
     expected: Expected | None
     team: Team | None = None
+    forecast: Forecast | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -72,6 +77,7 @@ class Offer:
             "budget_kind": self.kind,
             "expected": None if self.expected is None else self.expected.to_dict(),
             "plan": None if self.team is None else self.team.to_dict(),
+            "forecast": None if self.forecast is None else _means(self.forecast),
         }
 
 
@@ -80,6 +86,13 @@ class Foreseeing(Protocol):
     """A chooser that knows what its plans are expected to come to."""
 
     def expected(self) -> Expected | None: ...
+
+
+@runtime_checkable
+class Forecasting(Protocol):
+    """A chooser that knows what each question's own plan is expected to come to."""
+
+    def forecasts(self, queries: Sequence[Query]) -> Sequence[Forecast]: ...
 
 
 def foreseen(chooser: object) -> Expected | None:
@@ -93,6 +106,14 @@ def offer_at(point: Expected, kind: BudgetKind) -> Offer:
         return Offer(QueryBudget(), kind, point)
     budget = QueryBudget(_rounded(point.usd / _AIM), _rounded(point.seconds / _AIM))
     return Offer(budget, kind, point)
+
+
+def _means(forecast: Forecast) -> dict[str, float]:
+    return {
+        "accuracy": forecast.accuracy,
+        "cost_usd": forecast.usd,
+        "latency_s": forecast.seconds,
+    }
 
 
 def _rounded(value: float) -> float | None:

@@ -10,9 +10,10 @@ from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
-from abgnn.models.reading_plans import plans_by
+from abgnn.models.reading_plans import forecasts_by, plans_by
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.offered import Expected
+from abgnn.planning.simulation import Forecast
 
 
 class PacedLoops:
@@ -38,9 +39,17 @@ class PacedLoops:
             return self._paced.next
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
-        tok, lat = self.prices
-        plan = replace(self._plan, loop=replace(self._plan.loop, lambda_tok=tok, lambda_lat=lat))
+        plan = self._next()
         return plans_by(plan, queries, questions_of(self._mas, queries, plan.by))
+
+    def forecasts(self, queries: Sequence[Query]) -> list[Forecast]:
+        plan = self._next()
+        return forecasts_by(plan, queries, questions_of(self._mas, queries, plan.by))
+
+    def _next(self) -> LoopPlan:
+        """The plan at the prices of the next question."""
+        tok, lat = self.prices
+        return replace(self._plan, loop=replace(self._plan.loop, lambda_tok=tok, lambda_lat=lat))
 
     def expected(self) -> Expected | None:
         """At the prices of its budgets, before what earlier questions have cost moves them."""

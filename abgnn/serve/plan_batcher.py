@@ -1,4 +1,4 @@
-"""`PlanBatcher`: questions from many threads, planned together on one."""
+"""`PlanBatcher`: questions from many threads, planned, or forecast, together on one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
+from abgnn.errors import ClosedError
 
 Chooser: TypeAlias = Callable[[Sequence[Query]], Sequence[Plan]]
+Made = TypeVar("Made")
 
 
 @runtime_checkable
@@ -23,10 +25,10 @@ class Paced(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    chooser: Chooser
+class _Request(Generic[Made]):
+    chooser: Callable[[Sequence[Query]], Sequence[Made]]
     query: Query
-    planned: Future[Plan] = field(default_factory=Future)
+    planned: Future[Made] = field(default_factory=Future)
 
 
 class PlanBatcher:
@@ -41,25 +43,27 @@ class PlanBatcher:
 
     def __init__(self, most: int = 32) -> None:
         self.most = most
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Request[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def submit(self, chooser: Chooser, query: Query) -> Future[Plan]:
-        """A question's plan; what the chooser raises is the future's exception.
+    def submit(
+        self, chooser: Callable[[Sequence[Query]], Sequence[Made]], query: Query
+    ) -> Future[Made]:
+        """A question's plan, or forecast; what the chooser raises is the future's exception.
 
         Args:
-            chooser: from questions to a plan each; compared by identity.
+            chooser: from questions to one of it each; compared by identity.
             query: the question.
 
         Raises:
-            RuntimeError: the batcher was closed.
+            ClosedError: the batcher was closed.
         """
         request = _Request(chooser, query)
         with self._lock:
             if self._closed:
-                raise RuntimeError("the system was closed")
+                raise ClosedError("the system was closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="abgnn-plan", daemon=True)
                 self._thread.start()
@@ -83,7 +87,7 @@ class PlanBatcher:
             while len(waiting) < self.most and not self._queue.empty():
                 waiting.append(self._queue.get())
             open_ = None not in waiting
-            batches: dict[int, list[_Request]] = {}
+            batches: dict[int, list[_Request[Any]]] = {}
             for request in waiting:
                 if request is not None and request.planned.set_running_or_notify_cancel():
                     batches.setdefault(id(request.chooser), []).append(request)
@@ -91,7 +95,7 @@ class PlanBatcher:
                 _plan(batch)
 
 
-def _plan(batch: Sequence[_Request]) -> None:
+def _plan(batch: Sequence[_Request[Any]]) -> None:
     try:
         plans = batch[0].chooser([request.query for request in batch])
     except Exception as error:  # goes to the futures; the thread goes on

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
@@ -20,6 +21,7 @@ from abgnn.planning.predictive import Prediction, predict
 from abgnn.planning.reading_plan import ReadingPlan
 from abgnn.serve.offer import foreseen
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.planner_thread import PlannerThread
 from abgnn.serve.policy_source import PolicySource
 from abgnn.serve.query_budget import (
     BudgetKind,
@@ -67,9 +69,9 @@ class CalibratedPlanner:
         self._calibration, self._template = calibration, template
         self._strata: list[Stratum] | None = None  # one search serves all budgets
         self._own = None if own is None else done(own)
-        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
-        self._known = ChooserMemory(lambda budget: self._threads.submit(self._plan, budget))
-        self._frontier = Once(lambda: self._threads.submit(self._points))
+        self._thread = PlannerThread()
+        self._known = ChooserMemory(lambda budget: self._thread.submit(partial(self._plan, budget)))
+        self._frontier = Once(lambda: self._thread.submit(self._points))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -109,7 +111,7 @@ class CalibratedPlanner:
         return undominated(points)
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._thread.close()
 
 
 @dataclass(frozen=True, eq=False)

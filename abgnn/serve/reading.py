@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models.questions import questions_of
-from abgnn.models.reading_plans import plans_by
+from abgnn.models.reading_plans import forecasts_by, plans_by
 from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.offered import Expected, frontier_of
 from abgnn.planning.reading_plan import ReadingPlan, reading_plan
+from abgnn.planning.simulation import Forecast
 from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
+from abgnn.serve.planner_thread import PlannerThread
 from abgnn.serve.query_budget import BudgetKind, ChooserMemory, Once, QueryBudget, done
 
 
@@ -35,6 +38,9 @@ class QuestionChooser:
 
     def __call__(self, queries: Sequence[Query]) -> list[Plan]:
         return plans_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
+
+    def forecasts(self, queries: Sequence[Query]) -> list[Forecast]:
+        return forecasts_by(self.plan, queries, questions_of(self.mas, queries, self.plan.by))
 
     def expected(self) -> Expected | None:
         return Expected.of(self.plan.expected, self.plan.predicted, self.plan.label)
@@ -61,9 +67,11 @@ class ReadingPlanner:
             own = self._choosing(known)
         self._own = None if own is None else done(own)
         self._plan: ReadingPlan | None = known
-        self._threads = ThreadPoolExecutor(1, "abgnn-budgets")
-        self._known = ChooserMemory(lambda budget: self._threads.submit(self._chooser, budget))
-        self._frontier = Once(lambda: self._threads.submit(lambda: frontier_of(self._planned())))
+        self._thread = PlannerThread()
+        self._known = ChooserMemory(
+            lambda budget: self._thread.submit(partial(self._chooser, budget))
+        )
+        self._frontier = Once(lambda: self._thread.submit(lambda: frontier_of(self._planned())))
 
     def of(self, budget: QueryBudget) -> Future[Chooser]:
         if not budget and self._own is not None:
@@ -94,4 +102,4 @@ class ReadingPlanner:
         return QuestionChooser(plan, self._mas)
 
     def close(self) -> None:
-        self._threads.shutdown(cancel_futures=True)
+        self._thread.close()

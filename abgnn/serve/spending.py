@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from abgnn.rollout.ledger.base import Account
 from abgnn.rollout.ledger.money import dollars
 from abgnn.rollout.settings import RolloutSettings
 
+Scope = Literal["run", "process"]
 _PHASE = "run"  # the account that answers to users are booked to
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Money of one run in USD, over all processes that share its recording.
+    """Money of one run in USD, over all processes that share its recording (see `scope`).
 
     Args:
         run: the account, see `Recording.run`.
@@ -27,6 +28,8 @@ class Spending:
         run_cap_usd, query_cap_usd: of the run, and of one question; None: none.
         phase_cap_usd: by phase; questions of users are of phase `run`.
         left_usd: for further questions; None: nothing caps them.
+        scope: `run`: all of it; `process`: one of several that share no recording, and none of
+            them knows what the others have spent.
     """
 
     run: str
@@ -38,10 +41,13 @@ class Spending:
     query_cap_usd: float | None = None
     phase_cap_usd: Mapping[str, float] = field(default_factory=dict)
     left_usd: float | None = None
+    scope: Scope = "run"
 
     @classmethod
-    def of(cls, settings: RolloutSettings, accounts: Sequence[Account]) -> Spending:
-        """Of the run that these settings name."""
+    def of(
+        cls, settings: RolloutSettings, accounts: Sequence[Account], processes: int = 1
+    ) -> Spending:
+        """Of the run that these settings name, which so many processes answer for."""
         run, caps = settings.recording.run, settings.caps
         own = [account for account in accounts if account.run == run]
         here = [account for account in own if account.phase == _PHASE]
@@ -57,6 +63,7 @@ class Spending:
             query_cap_usd=caps.query_usd,
             phase_cap_usd=dict(caps.phase_usd),
             left_usd=max(0.0, min(left)) if left else None,
+            scope="process" if processes > 1 and settings.recording.path is None else "run",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from abgnn.data.outcome import Outcome
@@ -69,6 +70,7 @@ class System(SharedSystem):
         deployment = source.deployment
         self.source, self.deployment, self.budget = source, deployment, budget or QueryBudget()
         trained = source.trained
+        self.processes = processes
         self.point = None if trained is None else trained.policy.operating_point
         settings = (bounds or Bounds()).over(deployment.rollout)
         planners = query_planners(source)
@@ -140,16 +142,20 @@ class System(SharedSystem):
         latency_s: float | None = None,
     ) -> Offer:
         """What a budget buys: expected accuracy, USD and seconds where they are known; for a
-        question its team, too. Nothing is spent; new budgets may take seconds.
+        question its team, and where plans read questions what is expected of this very one. Nothing
+        is spent; new budgets may take seconds.
 
         Raises:
             ConfigError: an empty question, or a budget that is invalid or cannot be met.
         """
         budget = self._budget(cost_usd, latency_s)
         query = None if question is None else self._query(question)
-        expected = foreseen(self._engine.query_planners.of(budget).result())
-        team = None if query is None else Team.of(self._engine.plan(query, budget).result())
-        return Offer(budget, self.budget_kind, expected, team)
+        chooser = self._engine.query_planners.of(budget).result()
+        offer = Offer(budget, self.budget_kind, foreseen(chooser))
+        if query is None:
+            return offer
+        team = Team.of(self._engine.plan(query, budget).result())
+        return replace(offer, team=team, forecast=self._engine.forecast(chooser, query).result())
 
     def frontier(self) -> tuple[Offer, ...]:
         """The system's own operating points, cheapest first, each with budgets that buy it; empty
@@ -160,7 +166,7 @@ class System(SharedSystem):
     def spending(self) -> Spending:
         """What the run has spent, has set aside, and has left under its caps."""
         executor = self._engine.executor
-        return Spending.of(executor.settings, executor.ledger.accounts())
+        return Spending.of(executor.settings, executor.ledger.accounts(), self.processes)
 
     def run(
         self,

@@ -18,10 +18,8 @@ from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_ON,
     Decision,
@@ -34,6 +32,7 @@ from rich.table import Table
 from abgnn.data.catalogue import Catalogue
 from abgnn.rollout import Caps, Executor, OpenAIClient, Recording, RolloutSettings, Telemetry
 from abgnn.rollout.clients.base import Client
+from abgnn.rollout.telemetry.provider import new_tracers
 from abgnn.rollout.telemetry.switch import set_up
 from scripts.bench.rollouts import Sleeper, catalogue, plans
 from tests.servers.fixtures import spawned
@@ -66,9 +65,7 @@ def telemetry(table: Table, n: int = 200, repetitions: int = 5) -> None:
     """Rows with the SDK and a server, as users have it, and of the executor alone."""
     with receiver() as otlp, spawned("--delay", "0.001") as server:
         on = Telemetry(otel=True, endpoint=otlp.url)
-        tracers = TracerProvider(sampler=SAMPLER)
-        tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{otlp.url}/v1/traces")))
-        trace.set_tracer_provider(tracers)
+        trace.set_tracer_provider(new_tracers(otlp.url, SAMPLER))
         set_up(on)
         served = catalogue(64, server.base_url)
         cases: list[tuple[str, NewClient, Catalogue, bool]] = [

@@ -139,6 +139,30 @@ def test_a_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path, where: st
     assert key not in repr(caught.value.value)
 
 
+@pytest.mark.parametrize("key", ["name", "model", "api_key_env", "fallback", "defaults"])
+@pytest.mark.parametrize("word", ["NO", "on", "Yes", "off"])
+def test_a_word_that_yaml_takes_for_true_or_false_is_to_be_quoted(
+    tmp_path: Path, key: str, word: str
+) -> None:
+    where = ("defaults", "api_key_env") if key == "defaults" else ("entry", key)
+    value = {"api_key_env": "WORD"} if key == "defaults" else "WORD"
+    text = yaml.safe_dump(_with(key if key == "defaults" else f"entry.{key}", value))
+    with pytest.raises(ConfigError, match="quotes") as caught:
+        Catalogue.from_yaml(write(tmp_path, text.replace("WORD", word)))
+    assert caught.value.field.endswith(where[1])
+    if key in ("api_key_env", "defaults"):
+        quoted = Catalogue.from_yaml(write(tmp_path, text.replace("WORD", f'"{word}"')))
+        assert quoted.backbones[0].api_key_env == word
+
+
+def test_a_mode_that_is_called_on_is_to_be_quoted(tmp_path: Path) -> None:
+    entry = {key: value for key, value in ENTRY.items() if key != "name"}
+    text = yaml.safe_dump({**VALID, "backbones": [{**entry, "modes": {"WORD": {}}}]})
+    with pytest.raises(ConfigError, match="quotes"):
+        Catalogue.from_yaml(write(tmp_path, text.replace("WORD", "on")))
+    assert Catalogue.from_yaml(write(tmp_path, text.replace("WORD", '"on"'))).names == ("on",)
+
+
 def test_a_dollar_catalogue_needs_no_rate_and_takes_no_other(tmp_path: Path) -> None:
     content = {"currency": "USD", "backbones": [ENTRY]}
     assert Catalogue.from_yaml(write(tmp_path, content))["small"].price_out == 4.0

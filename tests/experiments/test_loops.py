@@ -29,6 +29,7 @@ from abgnn.experiments.loops import LOOPS, loops_for
 from abgnn.experiments.sweep import OperatingPoint, Sweep
 from abgnn.planning import Budget
 from abgnn.plots import decision_graph
+from abgnn.rollout.settings import Telemetry
 from tests.planning.closed_loop.calibrations import THREE, calibration, data, module
 
 COSTS = (1.5e-4, 6e-4)
@@ -141,6 +142,19 @@ def test_a_frontier_has_a_loop_for_every_budget_of_its_grid(
     assert [row.name for row in rows] == names
     costs = [row.cost_usd for row in rows]
     assert costs[0] < costs[2] < costs[-1]  # what cannot be kept gets the nearest plan
+
+
+def test_a_frontier_sets_telemetry_up_before_its_loops_make_calls(
+    made: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Telemetry] = []
+    monkeypatch.setattr(sweeps, "build", lambda *_: made)
+    monkeypatch.setattr(sweeps, "set_up", seen.append)
+    missing = str(tmp_path / "none.json")
+    sweep = Sweep(("any",), (OperatingPoint(0.0, 0.0),), COSTS, (), calibration=missing)
+    with pytest.raises(ConfigError, match="calibrate"):  # after telemetry, before calls
+        sweeps.loop_rows(sweep)
+    assert seen == [made.model.rollout_settings.telemetry]
 
 
 def test_what_loops_cannot_be_planned_from_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,7 +32,17 @@ backbones:
   - {{name: large, model: large-235b, type: standard, price_in: 4.0, price_out: 14,
      active_params_b: 22, benchmarks: {{math: {{GSM8K: 95}}}}}}
 """
-"""A catalogue of two backbones at a server of the test's own."""
+
+
+def two_llms(server: Server) -> str:
+    """The name of a catalogue of two backbones at a server, written to the current folder."""
+    Path("llms.yaml").write_text(LLMS.format(url=server.url))
+    return "llms.yaml"
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
 
 
 def at(server: Server | Stub, **changes: object) -> Catalogue:

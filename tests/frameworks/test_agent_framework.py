@@ -54,6 +54,7 @@ from tests.frameworks.bridges import (
     FEW,
     QUERY,
     a_cap_holds,
+    add,
     replay_finds_every_call,
 )
 from tests.frameworks.some_plans import plans
@@ -198,11 +199,6 @@ class Facts(ContextProvider):
 @agent_middleware
 async def watching(context: Any, call_next: Any) -> None:
     await call_next()
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 def loop() -> Workflow:

@@ -18,8 +18,8 @@ from abgnn.frameworks.agent_framework import BudgetedWorkflow, budgeted
 from abgnn.models import FixedGraph
 from abgnn.rollout import Caps, RolloutSettings
 from abgnn.rollout.clients.base import CallError
-from tests.frameworks.bridges import LLMS
-from tests.frameworks.test_agent_framework import add, agent, concurrent, sequential
+from tests.frameworks.bridges import add, two_llms
+from tests.frameworks.test_agent_framework import agent, concurrent, sequential
 from tests.frameworks.tiny_openai import Server, serving, sums
 
 CONFIG = """
@@ -33,9 +33,8 @@ SMALL = (100 * 0.05 + 10 * 0.2) * 1e-6
 
 
 def made(server: Server, questions: str | None = None, **how: Any) -> BudgetedWorkflow:
-    Path("llms.yaml").write_text(LLMS.format(url=server.url))
     chosen: dict[str, Any] = {"encoder": "offline", "domain": "math", **how}
-    return budgeted(sequential(), "llms.yaml", questions, **chosen)
+    return budgeted(sequential(), two_llms(server), questions, **chosen)
 
 
 def test_what_is_learned_keeps_within_budgets(questions: str) -> None:

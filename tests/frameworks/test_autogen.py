@@ -51,6 +51,7 @@ from tests.frameworks.bridges import (
     FEW,
     QUERY,
     a_cap_holds,
+    add,
     at,
     replay_finds_every_call,
 )
@@ -77,11 +78,6 @@ def flow(*edges: str) -> GraphFlow:
     for u, v in edges:
         builder.add_edge(agents[u], agents[v])
     return GraphFlow(builder.get_participants(), builder.build())
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 class TestReading:

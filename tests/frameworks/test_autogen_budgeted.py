@@ -21,8 +21,8 @@ from abgnn.experiments.experiment import build
 from abgnn.frameworks import Framework
 from abgnn.frameworks.autogen import BudgetedTeam, budgeted
 from abgnn.rollout import SimulatedClient
-from tests.frameworks.bridges import LLMS, at
-from tests.frameworks.test_autogen import add, agent, three
+from tests.frameworks.bridges import add, at, two_llms
+from tests.frameworks.test_autogen import agent, three
 from tests.frameworks.tiny_openai import serving, sums
 
 TEAM = """
@@ -95,8 +95,9 @@ def test_tools_are_kept_while_learning_and_running(questions: str) -> None:
     adder = agent("Adder", tools=[add], reflect_on_tool_use=True)
     team = RoundRobinGroupChat([adder, agent("Editor")])
     with serving(sums) as server:
-        Path("llms.yaml").write_text(LLMS.format(url=server.url))
-        made = budgeted(team, "llms.yaml", questions, encoder="offline", rollouts=12, domain="math")
+        made = budgeted(
+            team, two_llms(server), questions, encoder="offline", rollouts=12, domain="math"
+        )
         learned = len(server.bodies)
         result = asyncio.run(made.run(task="What is 2 + 3?"))
     assert made.chooser.label == "live"

@@ -17,6 +17,7 @@ from abgnn.frameworks.questions import QuestionFile
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
 from abgnn.rollout import Executor, OpenAIClient
+from tests.frameworks.conftest import write_questions
 from tests.frameworks.home_made import Pipeline
 from tests.frameworks.tiny_openai import Server, serving, sums
 
@@ -37,8 +38,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with a catalogue and questions."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_llms.yaml").write_text(LLMS)
-    rows = [{"question": f"What is {i} + 3?", "answer": i + 3} for i in range(12)]
-    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_questions(tmp_path / "questions.jsonl")
 
 
 def online(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,23 @@ def test_a_complete_calibration_answers_by_closed_loops(complete: Path, asked: l
     assert outcome.steps[-1].asks == ()
 
 
+def test_a_loop_has_a_forecast_of_every_question(loops: Path, asked: list[Query]) -> None:
+    with System.load(loops, config=CONFIG) as system:
+        forecasts = [system.offer(query).forecast for query in asked]
+        expected = system.offer().expected
+        programs = [system.plan(query).program for query in asked]
+    assert expected is not None
+    for forecast, program in zip(forecasts, programs, strict=True):
+        assert forecast is not None
+        assert isinstance(program, ClosedLoopProgram)
+        cheapest = min(program.problem.usd)
+        assert 0 < forecast.accuracy < 1
+        assert forecast.usd >= cheapest * (1 - 1e-9)  # whoever answers is asked
+    assert len({forecast.accuracy for forecast in forecasts if forecast}) > 1
+    mean = sum(forecast.usd for forecast in forecasts if forecast) / len(asked)
+    assert mean == pytest.approx(expected.usd, rel=0.5)
+
+
 def test_a_saved_loop_plan_answers_the_same(
     loops: Path, asked: list[Query], tmp_path: Path
 ) -> None:

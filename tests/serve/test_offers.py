@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -12,6 +13,7 @@ from abgnn.errors import ConfigError
 from abgnn.experiments.trained import Trained
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import AgentBalance
+from abgnn.models.questions import questions_of
 from abgnn.planning import Budget, QuestionPlan
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.offered import Expected, distinct
@@ -23,6 +25,10 @@ from abgnn.rollout.settings import Recording, RolloutSettings
 from abgnn.serve import Bounds, Spending
 from abgnn.serve.offer import offer_at
 from abgnn.serve.policy_source import PolicySource
+from abgnn.serve.query_budget import QueryBudget
+from abgnn.serve.reading import QuestionChooser
+from abgnn.serve.recipe import SourceFiles, SystemRecipe
+from datamodules import QuickQA
 from tests.serve.frontiers import check_frontier, known
 
 CONFIG = "simulated/general.yaml"
@@ -51,12 +57,39 @@ def test_a_calibration_says_what_budgets_buy(calibration_file: str) -> None:
         assert system.spending().calls == 0
 
 
+def test_a_question_has_a_forecast_of_its_own_where_plans_read_it(calibration_file: str) -> None:
+    data = QuickQA()
+    data.setup("test")
+    asked = data.queries("test")[:40]
+    with System.load(calibration_file, config=CONFIG) as system:
+        rich, poor = (
+            [system.offer(query, cost_usd=usd).forecast for query in asked] for usd in (1e-3, 2e-4)
+        )
+        assert system.offer(cost_usd=1e-3).forecast is None  # of no question
+        chooser = system._engine.query_planners.of(QueryBudget(1e-3)).result()
+        assert isinstance(chooser, QuestionChooser)
+        plan, one = chooser.plan, system.offer(asked[0], cost_usd=1e-3)
+        questions = questions_of(chooser.mas, asked[:1], plan.by)
+        assert isinstance(plan, QuestionPlan)
+        [design] = plan.choose(questions)
+        by_hand = plan.planner.forecasts(questions)
+    assert one.forecast is not None
+    assert one.forecast.accuracy == pytest.approx(by_hand.accuracy[0, design])
+    assert one.to_dict()["forecast"]["cost_usd"] == pytest.approx(by_hand.usd[0, design])
+    assert one.team is not None
+    assert len(one.team.agents) == len(plan.planner.designs[design].backbones)
+    assert len({forecast.accuracy for forecast in rich if forecast}) > 1
+    assert mean(f.accuracy for f in rich if f) > mean(f.accuracy for f in poor if f)
+    assert mean(f.usd for f in rich if f) == pytest.approx(known(one).usd, rel=0.4)
+
+
 def test_a_calibration_without_questions(calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "blind.json"
     replace(calibration, questions=None, role_embedding=None).save(path)
     with System.load(str(path), config=CONFIG) as system:
         assert len(check_frontier(system)) > 2
         assert known(system.offer(cost_usd=1e-3)).interval is not None
+        assert system.offer(QUESTION, cost_usd=1e-3).forecast is None
 
 
 def test_what_knows_nothing_says_so(calibration: Calibration, tmp_path: Path) -> None:
@@ -122,6 +155,13 @@ def test_budgets_of_points_are_rounded_up() -> None:
     assert offer_at(Expected(0.5, 1.0, 12.0), "bound").budget.cost_usd is None
 
 
+def test_a_worker_without_a_recording_knows_its_own_spending_alone(tmp_path: Path) -> None:
+    for n, path, scope in ((1, None, "run"), (2, None, "process"), (2, tmp_path / "calls", "run")):
+        bounds = Bounds(recording=None if path is None else str(path))
+        with SystemRecipe(SourceFiles(CONFIG), bounds=bounds).system(n) as system:
+            assert system.spending().to_dict()["scope"] == scope
+
+
 def test_spending_is_of_the_run_and_its_caps(tmp_path: Path) -> None:
     settings = RolloutSettings(
         recording=Recording(run="mine"),
@@ -140,6 +180,8 @@ def test_spending_is_of_the_run_and_its_caps(tmp_path: Path) -> None:
     assert made.left_usd == 2.0  # of the phase; the run has 5
     assert made.to_dict()["phase_cap_usd"] == {"run": 4.0, "train": 1.0}
     assert Spending.of(RolloutSettings(), accounts).left_usd is None
+    recorded = replace(settings, recording=Recording("shared.sqlite", run="mine"))
+    assert Spending.of(recorded, accounts, processes=2).scope == "run"
     bounds = Bounds(recording=str(tmp_path / "calls.sqlite"), usd=1.0)
     with System.load(CONFIG, bounds=bounds) as system:
         cost = system.run("What is a quark?").cost

@@ -75,7 +75,9 @@ def _llms(starter: Starter, today: date) -> str:
         f"  base_url: {_text(str(starter.base_url))}",
     ]
     if starter.key_env is not None:
-        lines.append(f"  api_key_env: {starter.key_env}   # a variable, never the key itself")
+        lines.append(
+            f"  api_key_env: {_text(starter.key_env)}   # a variable, never the key itself"
+        )
     lines += ["  max_concurrency: 8", f"  max_tokens: {starter.max_tokens}", "backbones:"]
     for model in starter.models:
         lines += _llm(model)

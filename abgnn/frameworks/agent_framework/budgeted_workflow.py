@@ -7,7 +7,6 @@ from typing import Any, Literal, overload
 
 from agent_framework import ResponseStream, Workflow, WorkflowEvent, WorkflowRunResult
 
-from abgnn.data.catalogue import Catalogue
 from abgnn.data.plan import Plan
 from abgnn.frameworks.agent_framework.executors import Task, task_text
 from abgnn.frameworks.agent_framework.teams import StagedWorkflowTeam
@@ -27,7 +26,6 @@ class BudgetedWorkflow(Budgeted):
 
     Args:
         like: the workflow as it was read.
-        catalogue: the backbones that plans name.
         chooser: which plan for which task.
         client: makes the calls.
         settings: recording, caps, deadline, retries of the calls.
@@ -36,13 +34,12 @@ class BudgetedWorkflow(Budgeted):
     def __init__(
         self,
         like: StagedWorkflowTeam,
-        catalogue: Catalogue,
         chooser: PlanChooser,
         client: Client,
         settings: RolloutSettings | None = None,
     ) -> None:
-        super().__init__(like, catalogue, chooser)
-        self.executor = Executor(client, catalogue, settings=settings)
+        super().__init__(like, chooser)
+        self.executor = Executor(client, self.catalogue, settings=settings)
         self._checked: set[str] = set()  # backbones that can be called
 
     @staticmethod
@@ -135,6 +132,7 @@ def budgeted(
     """
     like = StagedWorkflowTeam(workflow, answers, passes)
     client = how.setdefault("client", Learning(questions).client)
-    how |= {"cost_usd": cost_usd, "latency_s": latency_s}
-    chooser = PlanChooser.within(like, catalogue, checkpoint, questions, **how)
-    return BudgetedWorkflow(like, Catalogue.from_yaml(catalogue), chooser, client, settings)
+    chooser = PlanChooser.within(
+        like, catalogue, checkpoint, questions, cost_usd=cost_usd, latency_s=latency_s, **how
+    )
+    return BudgetedWorkflow(like, chooser, client, settings)

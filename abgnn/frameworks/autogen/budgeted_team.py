@@ -128,6 +128,7 @@ def budgeted(
         allowed = "none for a team with tools: caps do not reach calls that AutoGen makes itself"
         raise ConfigError("calibrate_usd", how["calibrate_usd"], allowed)
     like = AutoGenTeam(team, known, answers) if tools else StagedAutoGenTeam(team, answers)
-    how |= {"cost_usd": cost_usd, "latency_s": latency_s}
-    chooser = PlanChooser.within(like, catalogue, checkpoint, questions, **how)
-    return BudgetedTeam(like, known, chooser)
+    chooser = PlanChooser.within(
+        like, catalogue, checkpoint, questions, cost_usd=cost_usd, latency_s=latency_s, **how
+    )
+    return BudgetedTeam(like, chooser)

@@ -59,6 +59,8 @@ class Tracing:
         attributes = self._attributes(plan, workflow, phase, sample, origin)
         name = f"invoke_workflow {workflow}"
         span = RolloutSpan(self.instruments, name, origin.context, attributes)
+        if span.span.is_recording():
+            span.span.set_attribute(names.PLAN, plan_text(plan))
         if self.instruments.texts and span.span.is_recording():
             question = [{"role": "user", "content": plan.query.text}]
             span.span.set_attribute(names.INPUT_MESSAGES, input_messages(question))
@@ -76,7 +78,6 @@ class Tracing:
             names.RUN: self.settings.recording.run,
             names.QUERY: query_id(plan.query, texts=self.instruments.texts),
             names.SAMPLE: sample,
-            names.PLAN: plan_text(plan),
             names.BUDGET_USD: origin.cost_usd,
             names.BUDGET_S: origin.latency_s,
             names.CAP_USD: min((cap for cap in caps if cap is not None), default=None),

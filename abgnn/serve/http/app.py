@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from starlette.routing import Route
 
 from abgnn.serve.http.apis import APIS, Api
 from abgnn.serve.http.body import received
+from abgnn.serve.http.bug_log import BugLog
 from abgnn.serve.http.key import KeyCheck
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import CONTENT_TYPE, Metrics
@@ -29,7 +29,6 @@ from abgnn.serve.http.request import MODEL, ApiError
 from abgnn.serve.http.sites import refuse_other_sites
 from abgnn.serve.system import System
 
-_log = logging.getLogger(__name__)
 _Handler = Callable[[Request], Awaitable[Response]]
 _ANY = ["GET", "POST", "DELETE"]
 
@@ -57,7 +56,10 @@ class Service:
         self.system, self.limits = system, limits or ServeLimits()
         self.metrics = Metrics(system.label)
         self.started = int(time.time())
-        self._questions = QuestionHandler(system, self.limits, self.metrics, places or OwnPlaces())
+        self._bugs = BugLog(llm.api_key_env for llm in system.deployment.mas.catalogue)
+        self._questions = QuestionHandler(
+            system, self.limits, self.metrics, places or OwnPlaces(), self._bugs
+        )
         self._check_key = KeyCheck(key)
 
     @property
@@ -106,11 +108,8 @@ class Service:
                 response = refused(refusal)
             except ClientDisconnect:
                 response = Response(status_code=400)  # the client is gone
-            except Exception:  # details go to the log, not to the client
-                _log.exception("a request failed")
-                message = "the server could not handle this request"
-                ours = ApiError(500, message, "internal", type_="server_error")
-                response = refused(ours, NO_RETRY)
+            except Exception as wrong:  # details go to the log, not to the client
+                response = refused(self._bugs(wrong, "request"), NO_RETRY)
             self.metrics.answered(response.status_code)
             return response
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from abgnn.errors import ConfigError
+from abgnn.errors import ClosedError, ConfigError
 from abgnn.serve.http.limits import ServeLimits
-from abgnn.serve.http.request import ApiError
+from abgnn.serve.http.request import ApiError, stopping
 from abgnn.serve.system import System
 
 _Handler = Callable[[Request], Awaitable[Response]]
 _Made = TypeVar("_Made")
-_AT_ONCE = 16
+_AT_ONCE = 16  # budgets that are planned, and accounts that are read
 _FIELDS = ("question", "cost_usd", "latency_s")
 
 
@@ -39,7 +39,8 @@ class Offers:
         self, system: System, limits: ServeLimits, body: Callable[[Request], Awaitable[bytes]]
     ) -> None:
         self._system, self._limits, self._body = system, limits, body
-        self._under_way = 0
+        self._planning = _Threads("budgets are being planned")
+        self._accounts = _Threads("accounts are being read")
 
     def routes(self, guarded: Callable[[_Handler], _Handler]) -> list[Route]:
         """Behind the key that guards all data."""
@@ -51,11 +52,11 @@ class Offers:
 
     async def _offer(self, request: Request) -> Response:
         asked = offer_request(await self._body(request), self._limits)
-        made = await self._thread(lambda: self._system.offer(**asked))
+        made = await self._planning(lambda: self._system.offer(**asked))
         return self._json(made.to_dict())
 
     async def _frontier(self, request: Request) -> Response:
-        points = await self._thread(self._system.frontier)
+        points = await self._planning(self._system.frontier)
         own = self._system.budget
         return self._json(
             {
@@ -66,32 +67,43 @@ class Offers:
         )
 
     async def _spending(self, request: Request) -> Response:
-        spent = await self._thread(self._system.spending)
+        spent = await self._accounts(self._system.spending)
         return self._json({**spent.to_dict(), "concurrent": self._limits.concurrent})
-
-    async def _thread(self, make: Callable[[], _Made]) -> _Made:
-        """What may wait for a planner or a disk, away from the loop.
-
-        Raises:
-            ApiError: a budget that no plan meets, too many at once, a server that stops.
-        """
-        if self._under_way >= _AT_ONCE:
-            message = f"{_AT_ONCE} budgets are being planned; try again later"
-            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
-        self._under_way += 1
-        try:
-            return await asyncio.to_thread(make)
-        except ConfigError as wrong:
-            message = f"{wrong.field}: allowed is {wrong.allowed}"
-            raise ApiError(400, message, "invalid_value", wrong.field) from wrong
-        except (CancelledError, RuntimeError):
-            raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
-        finally:
-            self._under_way -= 1
 
     def _json(self, data: dict[str, Any]) -> Response:
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
         return JSONResponse({"calls_are": self._system.label, **data}, headers=headers)
+
+
+class _Threads:
+    """What may wait for a planner or a disk, on threads of its own kind: no kind waits for another.
+
+    Args:
+        what: is under way when further requests are refused, in words.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what, self._under_way = what, 0
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "abgnn-offers")
+
+    async def __call__(self, make: Callable[[], _Made]) -> _Made:
+        """
+        Raises:
+            ApiError: a budget that no plan meets, too many at once, a server that stops.
+        """
+        if self._under_way >= _AT_ONCE:
+            message = f"{_AT_ONCE} {self._what}; try again later"
+            raise ApiError(429, message, "rate_limit_exceeded", type_="rate_limit_error")
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, make)
+        except ConfigError as wrong:
+            message = f"{wrong.field}: allowed is {wrong.allowed}"
+            raise ApiError(400, message, "invalid_value", wrong.field) from wrong
+        except (CancelledError, ClosedError):
+            raise stopping() from None
+        finally:
+            self._under_way -= 1
 
 
 def offer_request(body: bytes, limits: ServeLimits) -> dict[str, Any]:

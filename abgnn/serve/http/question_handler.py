@@ -13,14 +13,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from abgnn.data.plan import Plan
+from abgnn.errors import ClosedError
 from abgnn.serve.engine import Answering, Event
 from abgnn.serve.http.apis import Api
 from abgnn.serve.http.body import received
+from abgnn.serve.http.bug_log import BugLog
 from abgnn.serve.http.limits import ServeLimits
 from abgnn.serve.http.metrics import Metrics
 from abgnn.serve.http.places import Places
 from abgnn.serve.http.reply import NO_RETRY, Reply, failure, json_response
-from abgnn.serve.http.request import AnswerRequest, ApiError
+from abgnn.serve.http.request import AnswerRequest, ApiError, stopping
 from abgnn.serve.http.streaming import Over, Stream, events, result_of
 from abgnn.serve.system import System
 
@@ -35,13 +37,14 @@ class QuestionHandler:
         limits: of requests.
         metrics: count outcomes and clients that left.
         places: count the questions under way.
+        bugs: log what nobody foresaw.
     """
 
     def __init__(
-        self, system: System, limits: ServeLimits, metrics: Metrics, places: Places
+        self, system: System, limits: ServeLimits, metrics: Metrics, places: Places, bugs: BugLog
     ) -> None:
         self.system, self.limits = system, limits
-        self.metrics, self.places = metrics, places
+        self.metrics, self.places, self.bugs = metrics, places, bugs
         self.in_flight = 0
 
     async def answer(self, api: Api, http: Request) -> Response:
@@ -80,9 +83,9 @@ class QuestionHandler:
             )
         except BaseException as wrong:
             self.places.leave()
-            if not isinstance(wrong, RuntimeError):
-                raise
-            raise ApiError(503, "the server is stopping", "stopping", type_="api_error") from None
+            if isinstance(wrong, ClosedError):
+                raise stopping() from None
+            raise
         self.in_flight += 1
         self.metrics.in_flight.inc()
         over = asyncio.wrap_future(answering.outcome)
@@ -108,7 +111,7 @@ class QuestionHandler:
         if not over.done():
             self.metrics.abandoned()
             raise ClientDisconnect
-        outcome = result_of(over)
+        outcome = result_of(over, self.bugs)
         if outcome.error is not None:
             _log.warning("no answer: %s", outcome.error)
             return json_response(reply.error(outcome), failure(outcome).status, NO_RETRY)
@@ -126,12 +129,12 @@ class QuestionHandler:
         try:
             first = await queue.get()
             if not isinstance(first, Plan):
-                result_of(over)  # raises: there is no plan
+                result_of(over, self.bugs)  # raises: there is no plan
             assert isinstance(first, Plan), "a plan comes before calls"
         except BaseException:
             answering.stop.set()
             raise
-        sent = events(first, queue, reply, self.metrics)
+        sent = events(first, queue, reply, self.metrics, self.bugs)
         return Stream(sent, answering.stop, over, self.metrics)
 
 

@@ -46,6 +46,11 @@ class ApiError(Exception):
         self.param, self.type = param, type_
 
 
+def stopping() -> ApiError:
+    """The refusal of a server that stops."""
+    return ApiError(503, "the server is stopping", "stopping", type_="api_error")
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """A valid request.

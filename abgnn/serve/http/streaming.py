@@ -15,12 +15,13 @@ from starlette.types import Receive, Scope, Send
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.outcome import CallRecord, Outcome
 from abgnn.data.plan import Plan
-from abgnn.errors import ConfigError
+from abgnn.errors import ClosedError, ConfigError
 from abgnn.serve.account import call, decided
 from abgnn.serve.engine import AnswerPart, Event
+from abgnn.serve.http.bug_log import BugLog
 from abgnn.serve.http.metrics import Metrics
 from abgnn.serve.http.reply import Reply
-from abgnn.serve.http.request import ApiError
+from abgnn.serve.http.request import ApiError, stopping
 
 _log = logging.getLogger(__name__)
 Over: TypeAlias = asyncio.Future[Outcome]
@@ -46,7 +47,7 @@ class Stream(StreamingResponse):
 
 
 async def events(
-    plan: Plan, queue: asyncio.Queue[Event | Over], reply: Reply, metrics: Metrics
+    plan: Plan, queue: asyncio.Queue[Event | Over], reply: Reply, metrics: Metrics, bugs: BugLog
 ) -> AsyncIterator[bytes]:
     """The plan, an event per call and per decision of a closed loop, the answer, the account.
 
@@ -62,7 +63,7 @@ async def events(
         elif isinstance(item, AnswerPart):
             yield text.next(item.text)
     try:
-        outcome = result_of(item)
+        outcome = result_of(item, bugs)
     except ApiError as refusal:
         yield reply.refused(refusal)
         return
@@ -97,7 +98,7 @@ class _Text:
         return self._reply.piece(piece)
 
 
-def result_of(over: Over) -> Outcome:
+def result_of(over: Over, bugs: BugLog) -> Outcome:
     """The outcome.
 
     Raises:
@@ -109,6 +110,6 @@ def result_of(over: Over) -> Outcome:
     if isinstance(wrong, ConfigError):
         message = f"{wrong.field}: allowed is {wrong.allowed}"
         raise ApiError(400, message, "invalid_value", wrong.field) from wrong
-    _log.error("no outcome", exc_info=wrong)
-    message = "the server could not handle this question"
-    raise ApiError(500, message, "internal", type_="server_error") from wrong
+    if isinstance(wrong, ClosedError):
+        raise stopping() from wrong
+    raise bugs(wrong, "question") from wrong

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from typing_extensions import TypedDict  # of typing, pydantic takes that of Python 3.12 alone
 
 
@@ -76,13 +78,25 @@ class Expected(TypedDict):
     learned_from: str
 
 
+class Forecast(TypedDict):
+    """What is expected of one question."""
+
+    accuracy: float
+    cost_usd: float
+    latency_s: float
+
+
 class Offer(TypedDict):
-    """What a budget buys; `expected` is None where the system does not know."""
+    """What a budget buys; `expected` is None where the system does not know.
+
+    `forecast` is of the named question itself, where plans read questions.
+    """
 
     budget: Budget
     budget_kind: str
     expected: Expected | None
     plan: Team | None
+    forecast: Forecast | None
 
 
 class Offers(Offer):
@@ -103,3 +117,4 @@ class Spent(TypedDict):
     query_cap_usd: float | None
     phase_cap_usd: dict[str, float]
     left_usd: float | None
+    scope: Literal["run", "process"]

@@ -88,8 +88,8 @@ class SystemTools:
         """Expected accuracy, dollars and seconds per question at a budget. Spends nothing.
 
         Without a budget: the operating points that one can choose among, cheapest first. With a
-        question its team, too. `expected` is null where the system does not know. New budgets may
-        take seconds.
+        question its team and, where plans read questions, its own `forecast`. `expected` is null
+        where the system does not know. New budgets may take seconds.
         """
         if question is not None:
             self._check(question)
@@ -99,6 +99,7 @@ class SystemTools:
         points = () if stated else self.system.frontier()
         made = {**offer.to_dict(), "frontier": [point.to_dict() for point in points]}
         lines = [_expectation(one) for one in (made, *made["frontier"])]
+        lines[1:1] = _own(made["forecast"])
         return _result(["\n".join(lines)], made)
 
     def spending(self) -> Annotated[CallToolResult, Spent]:
@@ -178,6 +179,14 @@ def _result(texts: list[str], structured: dict[str, Any]) -> CallToolResult:
 
 def _words(plan: Plan) -> str:
     return ", ".join(f"{agent.role.name} on {agent.backbone}" for agent in plan.agents)
+
+
+def _own(forecast: dict[str, float] | None) -> list[str]:
+    """The line of the question's own forecast, if there is one."""
+    if forecast is None:
+        return []
+    means = f"USD {forecast['cost_usd']:.3g} and {forecast['latency_s']:.3g} s"
+    return [f"this question: accuracy {forecast['accuracy']:.3f} for {means}"]
 
 
 def _expectation(offer: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ export class Budget {
       const body = { question, ...this.value() };
       const offer = await json("/v1/abgnn/offer", body, signal);
       this.problem(null);
-      this.show(offer.expected);
+      this.show(offer.expected, offer.forecast);
       if (shown) this.planned(offer.plan);
     } catch (wrong) {
       if (signal.aborted) return;
@@ -97,13 +97,13 @@ export class Budget {
     byId("offer-problem").textContent = text ?? "";
   }
 
-  show(expected) {
+  show(expected, forecast) {
     byId("offer").hidden = !this.points.length && !expected;
     const figures = { accuracy: percent, usd, seconds };
     const values = { accuracy: expected?.accuracy, usd: expected?.cost_usd, seconds: expected?.latency_s };
     for (const [id, say] of Object.entries(figures))
       byId(`offer-${id}`).textContent = expected ? say(values[id]) : "–";
-    byId("offer-words").textContent = this.words(expected);
+    byId("offer-words").textContent = this.words(expected) + own(forecast);
     const { cost_usd, latency_s } = this.kind === "bound" ? {} : this.value();
     const within = (point) => point.cost_usd <= (cost_usd ?? Infinity) && point.latency_s <= (latency_s ?? Infinity);
     byId("frontier").hidden = this.points.length < 2;
@@ -120,6 +120,13 @@ export class Budget {
     const source = from ? `Expected from what ${from} calls have shown. ` : "Expected from what it was taught. ";
     return `${range}${source}${meaning}`;
   }
+}
+
+// What is expected of the question that is typed, where its plan reads it.
+function own(forecast) {
+  if (!forecast) return "";
+  const { accuracy, cost_usd, latency_s } = forecast;
+  return ` This very question: right with ${percent(accuracy)}, for ${usd(cost_usd)} in ${seconds(latency_s)}.`;
 }
 
 // Budgets as places of a slider: in order, and none that is hardly another than the one before.

@@ -22,6 +22,7 @@ export async function showMoney() {
     ["perhaps more, at worst", spent.worst_case_usd ? usd(spent.worst_case_usd) : ""],
     ["set aside for calls under way", spent.reserved_usd ? usd(spent.reserved_usd) : ""],
     ["most for one question", spent.query_cap_usd ? usd(spent.query_cap_usd) : ""],
+    ["this is of", spent.scope === "process" ? "one of several workers; what the others spent is not in it" : ""],
     ["dollars are", spent.calls_are === "live" ? "" : spent.calls_are],
   ].filter(([, value]) => value);
   byId("money-parts").replaceChildren(...rows.flatMap(([name, value]) => {

@@ -9,6 +9,7 @@ from abgnn.errors import ConfigError
 from abgnn.rollout.clients.base import Client
 
 _SHOWN = 8
+_ENDPOINTS = "endpoints (--endpoints)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,15 @@ class Consent:
         Raises:
             ConfigError: something is allowed to a source that needs no leave.
         """
-        if self != NO_CONSENT:
-            allowed = f"nothing for a {kind}, which is yours: it is meant for saved folders"
-            raise ConfigError("trust, endpoints, trust_endpoints", source, allowed)
+        stated = (
+            ("trust (--trust)", self.modules),
+            (_ENDPOINTS, self.endpoints),
+            ("trust_endpoints (--trust-endpoints)", self.trust_endpoints),
+        )
+        for field, value in stated:
+            if value:
+                allowed = f"nothing for {source}, a {kind}, which is yours: it is for saved folders"
+                raise ConfigError(field, value, allowed)
 
     def catalogue(self, saved: Catalogue, client: Client) -> Catalogue:
         """The backbones to call.
@@ -50,7 +57,12 @@ class Consent:
                 catalogue lacks a backbone.
         """
         if self.endpoints is not None:
-            own = Catalogue.from_yaml(self.endpoints)
+            own = Catalogue.from_yaml(self.endpoints, _ENDPOINTS)
+            lacking = [name for name in saved.names if name not in own]
+            if lacking:
+                allowed = f"a catalogue with the folder's LLMs; {', '.join(lacking)} not among "
+                allowed += ", ".join(own.names)
+                raise ConfigError(_ENDPOINTS, self.endpoints, allowed)
             chosen = [own[name] for name in saved.names]
             kept = {b.name for b in chosen}
             able = (b if b.fallback in kept else replace(b, fallback=None) for b in chosen)

@@ -94,6 +94,12 @@ def test_what_it_writes_runs_live(
     assert summarise("runs/calls.sqlite").responses == paid.responses  # nothing was paid twice
 
 
+def test_a_key_in_a_variable_that_yaml_would_take_for_false(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path / "new"), *LIVE, "--key-env", "NO"]) == 0
+    llms = Catalogue.from_yaml(tmp_path / "new" / "my_llms.yaml")
+    assert {b.api_key_env for b in llms} == {"NO"}
+
+
 def test_the_files_of_a_live_experiment(tmp_path: Path) -> None:
     flags = ["--model", "vendor/large-MoE-235B-A22B=0.4/1.4", "--model", "mini=1/4"]
     flags += ["--key-env", "EXAMPLE_KEY", "--latency", "30", "--max-usd", "2"]

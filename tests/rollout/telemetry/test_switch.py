@@ -132,3 +132,29 @@ def test_a_forked_child_repeats_no_id() -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     ran = python(_FORKED)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_resource_is_written_as_json_once_not_for_every_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.sdk import resources
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from abgnn.rollout.telemetry.provider import new_tracers
+
+    tracers = new_tracers("http://127.0.0.1:9")
+    ended = list[ReadableSpan]()
+    for name in "ab":
+        span = tracers.get_tracer("test").start_span(name)
+        assert isinstance(span, Span)
+        ended.append(span)  # never ended: nothing is sent
+    written = list[object]()
+    monkeypatch.setattr(resources, "dumps", lambda *told, **_: written.append(told) or "")
+    [of_resource] = encode_spans(ended).resource_spans  # the same resource for both
+    assert [span.name for span in of_resource.scope_spans[0].spans] == ["a", "b"]
+    assert written == []
+    names = {pair.key: pair.value.string_value for pair in of_resource.resource.attributes}
+    assert names["service.name"] == "abgnn"
+    tracers.shutdown()

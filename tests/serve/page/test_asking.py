@@ -198,6 +198,9 @@ def test_sliders_show_what_a_budget_buys_before_asking(visit: Visit, calibrated:
     assert page.inner_text("#offer-accuracy") == f"{expected.expected.accuracy:.0%}".replace(
         "%", " %"
     )
+    assert expected.forecast is not None
+    own = f"This very question: right with {expected.forecast.accuracy:.0%}".replace("%", " %")
+    assert own in page.inner_text("#offer-words")
     assert page.inner_text("#cost-text").startswith("at most $")
     assert page.get_attribute("#cost", "aria-valuetext") == (
         page.inner_text("#cost-text") + " in the mean per question"
@@ -218,6 +221,20 @@ def test_sliders_show_what_a_budget_buys_before_asking(visit: Visit, calibrated:
     page.locator("#offer-problem", has_text="Cost_usd: allowed is at least $").wait_for()
     assert page.inner_text("#offer-accuracy") == "–"
     picture(page, "impossible-budget")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whose_money_is_shown_where_workers_share_no_recording(
+    visit: Visit, mas: BaseMAS, workers: int
+) -> None:
+    system, _ = scripted(mas)
+    system.close()
+    with served(System(system.source, processes=workers)) as server:
+        page = visit(server)
+        page.locator("#money:not([hidden])").wait_for()
+        parts = page.inner_text("#money-parts")
+        assert ("one of several workers" in parts) == (workers > 1)
+        picture(page, f"money-{workers}")
 
 
 def test_a_key_is_asked_for_and_kept_for_the_tab(visit: Visit, mas: BaseMAS, stub: Server) -> None:

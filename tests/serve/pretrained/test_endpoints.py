@@ -13,6 +13,9 @@ import pytest
 from abgnn import System
 from abgnn.cli.main import main
 from abgnn.errors import ConfigError
+from abgnn.experiments.explain import explain_gate
+from abgnn.serve.pretrained.consent import Consent
+from abgnn.serve.pretrained.read import read_folder
 from tests.serve.pretrained.conftest import Spoil
 from tests.servers.fixtures import running
 
@@ -98,13 +101,44 @@ def test_with_leave_calls_go_to_the_folder_or_to_ones_own_catalogue_at_its_price
     assert outcome.cost == pytest.approx(usd)
 
 
+def test_wrong_endpoints_are_told_by_flag_and_value(
+    spoilt: Callable[[Spoil], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(spoilt(live("http://127.0.0.1:9/v1")))
+    ask = ["run", "What is a quark?", "--checkpoint"]
+    assert main([*ask, folder, "--endpoints", "nowhere.yaml"]) == 2
+    assert "endpoints (--endpoints): got 'nowhere.yaml'" in capsys.readouterr().err
+    config = ["--config", "simulated/general.yaml", "--endpoints", "catalogues/paper.yaml"]
+    assert main([*ask[:2], *config]) == 2
+    told = capsys.readouterr().err
+    assert "endpoints (--endpoints): got 'catalogues/paper.yaml'" in told
+    assert "simulated/general.yaml" in told
+
+
+def test_explaining_a_saved_policy_needs_no_leave_since_it_calls_nothing(
+    spoilt: Callable[[Spoil], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = "Which treaty ended the Thirty Years' War?"
+    folder = spoilt(live("http://127.0.0.1:9/v1"))
+    ask = ["explain", question, "--role", "Critic", "--epochs", "2", "--checkpoint", str(folder)]
+    assert main(ask) == 0
+    trained = read_folder(folder, Consent(trust_endpoints=True)).trained
+    assert trained is not None
+    made = explain_gate(trained, question, "Critic", epochs=2)
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"Critic: {made.backbone} takes part with {made.chance:.0%}" in told
+    assert main([*ask[:2], "--config", "simulated/general.yaml", "--trust", "my_layers"]) == 2
+    assert "trust (--trust)" in capsys.readouterr().err
+
+
 def test_a_catalogue_that_lacks_one_of_the_llms(
     spoilt: Callable[[Spoil], Path], tmp_path: Path
 ) -> None:
     folder = spoilt(live("http://127.0.0.1:9/v1"))
     mine = Path(own_catalogue(folder, "http://127.0.0.1:9/v1"))
     mine.write_text(mine.read_text().replace("name: Qwen3-8B,", "name: Other,"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="Qwen3-8B"):
+    with pytest.raises(ConfigError, match="Qwen3-8B") as told:
         System.from_pretrained(folder, endpoints=str(mine))
+    assert (told.value.field, told.value.value) == ("endpoints (--endpoints)", str(mine))
     with pytest.raises(ConfigError, match="trust_endpoints"):
         System.from_pretrained(folder, endpoints=str(mine), trust_endpoints=True)
