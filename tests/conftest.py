@@ -38,6 +38,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 QUIET = ("--trainer.logger=false", "--trainer.enable_progress_bar=false")
 SIMULATED = "simulated/general.yaml"
+LONG = 1200  # seconds that a slow test may take: it shares the cores with others
 GROUPS = ("live", "timing")  # tests with one of these marks run one after another, in one worker
 
 
@@ -48,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for group in GROUPS:
             if item.get_closest_marker(group):
                 item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG))
         if item.get_closest_marker("live") and not installed:
             item.add_marker(pytest.mark.skip(reason="no local LLM: extra `local` is missing"))
 

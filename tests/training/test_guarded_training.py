@@ -173,7 +173,7 @@ def test_ranks_share_one_ledger(tmp_path: Path) -> None:
         [sys.executable, str(script), str(path), str(cap)],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -43,7 +43,7 @@ def test_local_processes_send_their_spans() -> None:
 
 
 @pytest.mark.timing
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(find_spec("ray") is None, reason="extra `ray` is missing")
 def test_ray_tasks_send_their_spans() -> None:
     with ray_tasks() as tasks:

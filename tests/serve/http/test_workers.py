@@ -207,7 +207,7 @@ def held(pool: ThreadPoolExecutor, url: str, stub: Server, names: str) -> list[F
 
 @pytest.mark.slow
 @pytest.mark.timing
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_cap_holds_over_two_workers(tmp_path: Path) -> None:
     cap = 0.004
     with spawned("--delay", "0.01") as stub:
@@ -225,7 +225,7 @@ def test_a_cap_holds_over_two_workers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timing
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_killed_worker_loses_its_own_questions_only_and_sigterm_lets_the_rest_finish(
     tmp_path: Path,
 ) -> None:
