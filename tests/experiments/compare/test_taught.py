@@ -20,8 +20,7 @@ from abgnn.models import AgentBalance, PlanNet, Policy
 from abgnn.models.at_point import AtPoint
 from abgnn.planning import Budget
 from abgnn.planning.calibration import Calibration
-from abgnn.training import teacher
-from abgnn.training.course import Course
+from abgnn.training.course import AGENT_BALANCE, Course
 from abgnn.training.evaluate import most_probable
 from abgnn.training.lessons import teach
 
@@ -50,7 +49,7 @@ def finished() -> dict[str, tuple[Job, Result]]:
     """Planner and both networks, each a job of its own; AgentBalance has fewer lessons."""
     _, jobs = plan_jobs(comparison(*TAUGHT, "planner"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teacher, "AGENT_BALANCE", replace(teacher.AGENT_BALANCE, steps=20))
+        patch.setattr("abgnn.training.teacher.AGENT_BALANCE", replace(AGENT_BALANCE, steps=20))
         return {job.method: (job, run_job(job)) for job in jobs if job.method != "single LLM"}
 
 
