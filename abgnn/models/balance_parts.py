@@ -13,7 +13,8 @@ from abgnn.graph.features import node_features
 from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
-from abgnn.nn.agent_encoder import AgentEncoder, Parts
+from abgnn.nn.agent_encoder import AgentEncoder
+from abgnn.nn.agent_encoder import Parts as Parts
 from abgnn.nn.tradeoff import Tradeoff
 from abgnn.planning.least import refusal
 
