@@ -189,5 +189,5 @@ def _result(methods: Mapping[str, Method], rows: Sequence[Made]) -> tuple[Job, R
 def points_text(values: Sequence[float], digits: int = 1) -> str:
     """A mean of differences in points with its 95 % interval over seeds: +1.2 ± .8."""
     mean, half = interval([100 * value for value in values])
-    text = f"{mean:+.{digits}f}"
+    text = f"{mean:+.{digits}f}".replace("-", "−")
     return text if np.isnan(half) else f"{text} ± {half:.{digits}f}"

@@ -68,6 +68,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--live", action="store_true", help="parts that call a local LLM, too")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few seeds: about 20 minutes")
+    size.add_argument("--seeds", type=int, metavar="N", help="so many of each part at most")
     size.add_argument("--smoke", action="store_true", help="the least of some parts: 2 minutes")
     size.add_argument("--check", action="store_true", help="run a random tenth again")
     parser.add_argument("--seed", type=int, help="of --check; left out: another every time")
@@ -93,7 +94,7 @@ def _units(args: Namespace, parts: Sequence[Part]) -> list[Unit]:
         if part.file is not None and (folder is None or not (folder / part.file).exists()):
             print(f"{part.name}: left out, it needs {part.file} in the folder of --path")
             continue
-        seeds = part.quick if args.quick else part.seeds
+        seeds = part.quick if args.quick else min(part.seeds, args.seeds or part.seeds)
         if not seeds:
             continue
         made = units_of(part, folder, commit, seeds)

@@ -13,9 +13,7 @@ from .figures import Shown, points_text
 from .headline import NAMES, Parts
 from .markdown import markdown_table
 
-OURS = ("closed loop", "planner", "PlanNet")
-SHARED = ("router", "cascade")
-"""Of our own beliefs and replay: they stand beside the others, but are not other people's."""
+OURS = ("closed loop", "planner")
 WORLDS: Mapping[str, str] = {
     "world-usual": "as it is",
     "world-neutral": "messages do little",
@@ -55,14 +53,14 @@ class Against:
 
 def against(shown: Shown, ours: str) -> Against:
     """Within the budgets of USD, mean of all of them."""
-    names = [m.name for m in shown.comparison.methods if m.name not in (*OURS, *SHARED)]
+    names = [m.name for m in shown.comparison.methods if m.name not in OURS]
     others = {name: shown.mean_within(name) for name in names}
     rival = max(others, key=lambda name: np.mean(others[name]))
     gaps = [a - b for a, b in zip(shown.mean_within(ours), others[rival], strict=True)]
     return Against(rival, *interval([100 * gap for gap in gaps]))
 
 
-def all_against(parts: Parts, ours: Sequence[str] = OURS[:2]) -> dict[str, dict[str, Against]]:
+def all_against(parts: Parts, ours: Sequence[str] = OURS) -> dict[str, dict[str, Against]]:
     """By world, in words, and method."""
     return {
         words: {name: against(parts[part][""], name) for name in ours}
@@ -89,4 +87,4 @@ def worlds_table(parts: Parts) -> str:
         rows.append([words, *cells, first, rival, str(shown.seeds)])
     heads = ["world", *(f"{NAMES[name].strip('*')} over the mixture" for name in OURS),
              "closed loop over the best other", "which is", "worlds"]  # fmt: skip
-    return markdown_table(heads, rows, ["l", *["r"] * 4, "l", "r"])
+    return markdown_table(heads, rows, ["l", *["r"] * 3, "l", "r"])
