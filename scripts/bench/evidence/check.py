@@ -28,5 +28,6 @@ def compare_with(kept: Mapping[Key, Sequence[Made]], again: Done | Failed) -> It
             continue
         for figure in _COMPARED:
             was, is_ = getattr(old, figure), getattr(new, figure)
-            if not math.isclose(was, is_, rel_tol=CLOSE, abs_tol=1e-9):
+            unknown = math.isnan(was) and math.isnan(is_)
+            if not unknown and not math.isclose(was, is_, rel_tol=CLOSE, abs_tol=1e-9):
                 yield f"{name}: {figure} was {was:g} ({old.commit}) and is {is_:g}"
