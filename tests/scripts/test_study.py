@@ -16,6 +16,7 @@ from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
 from scripts.bench.evidence.figures import shown, usd_to_reach
 from scripts.bench.evidence.headline import ahead_table
+from scripts.bench.evidence.page import stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
@@ -198,6 +199,37 @@ def test_kept_rows_can_be_read_and_stamped() -> None:
             rows = Rows(path).all
             assert rows, path
             assert all(row.commit and row.inputs and row.day for row in rows), path
+
+
+def test_a_job_with_rows_of_several_keys_is_stamped_once() -> None:
+    other = replace(ONE, on="without Qwen3", method="single LLM")
+    again = replace(ONE, seed=4, inputs="ffff0000", seconds=3597.5)
+    text = stamps(["figure4"], [ONE, other, again])
+    assert "2 jobs" in text
+    assert "$3.00 simulated, 1.0 hours" in text
+    assert "seeds 3 to 4" in text
+
+
+def test_a_table_without_rows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.bench.evidence.study_tables.parts_there", dict)
+    with pytest.raises(ConfigError, match=r"Table 2.*complete seed"):
+        study_tables()["table2"].markdown()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--smoke", "--out", str(RESULTS)], "--out"),
+        (["--seeds", "0"], "--seeds"),
+        (["--parts", "tabel"], "--parts"),
+    ],
+)
+def test_wrong_flags_are_told_before_anything_is_run(
+    flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study.main(flags) == 2
+    told = capsys.readouterr()
+    assert said in told.out + told.err
 
 
 @pytest.mark.slow
