@@ -52,6 +52,8 @@ def test_a_wrong_part_is_told(tmp_path: Path) -> None:
         Part("a", "b.yaml", command="fit")
     with pytest.raises(ConfigError, match=r"quick.*0 to 1"):
         Part("a", "b.yaml", seeds=1, quick=2)
+    with pytest.raises(ConfigError, match=r"a: methods.*'planer'.*closed loop"):
+        Part("a", "compare/headline-code.yaml", methods=("planer",)).comparisons()
     with pytest.raises(ConfigError, match=r"--parts.*'tabel'"):
         chosen_parts(read_parts(), ["tabel"])
 
@@ -106,7 +108,9 @@ def test_a_check_tells_what_differs() -> None:
     unknown = replace(ONE, latency_s=float("nan"))
     assert not list(compare_with({ONE.key: [unknown]}, Done((unknown,)))), "not recorded"
     assert len(list(compare_with(kept, Done((unknown,))))) == 1
-    assert "no such row" in next(compare_with(kept, Done((replace(ONE, row="x"),))))
+    gone, new = compare_with(kept, Done((replace(ONE, row="x"),)))
+    assert "1 mUSD: it has this row no more" in gone
+    assert "x: it had no such row" in new
     assert "failed: Bug" in next(compare_with(kept, Failed("Bug")))
 
 
