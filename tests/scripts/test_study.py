@@ -129,6 +129,14 @@ def test_the_least_budget_that_reaches_a_score() -> None:
     assert usd_to_reach(points, 0.81) == float("inf")
 
 
+def test_of_equally_good_llms_the_cheapest_is_to_be_matched(tmp_path: Path) -> None:
+    part = next(p for p in read_parts() if p.name == "world-usual")
+    rows = [replace(row, performance=0.7) for row in headline(part, 0.0, 1)]
+    usd = {"0": 2e-3, "1": 2e-4}
+    Rows(tmp_path / "world-usual.csv").add(replace(row, cost_usd=usd[row.row]) for row in rows)
+    assert shown(part, tmp_path)[""].share_of_best("closed loop") == pytest.approx([1.0])
+
+
 LLMS = ("0", "1")
 
 

@@ -102,7 +102,8 @@ class Shown:
         """
         shares = []
         for seed in self.comparison.seeds:
-            cost, best = max(self.points(self.comparison.base, seed).tolist(), key=lambda p: p[1])
+            alone = self.points(self.comparison.base, seed).tolist()
+            cost, best = max(alone, key=lambda p: (p[1], -p[0]))  # of equal ones the cheapest
             shares.append(usd_to_reach(self.points(method, seed), best) / cost)
         return shares
 
