@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from abgnn.experiments.trained import Trained
 
 _SHOWN = 12  # words and messages
+_KINDS = {"--checkpoint": ("checkpoint", "folder"), "--config": ("config",)}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -70,12 +71,15 @@ def _trained(args: Namespace) -> Trained:
     from abgnn.serve.pretrained.consent import Consent
     from abgnn.serve.sources import kind_of, load_source
 
-    source = args.checkpoint or args.config
-    saved = kind_of(source) == "folder"
-    consent = Consent(tuple(args.trust), trust_endpoints=saved)
+    flag = "--config" if args.checkpoint is None else "--checkpoint"
+    source = args.config if args.checkpoint is None else args.checkpoint
+    kind = kind_of(source)
+    if kind not in _KINDS[flag]:
+        raise ConfigError(flag, source, f"a {' or a '.join(_KINDS[flag])}, not a {kind}")
+    consent = Consent(tuple(args.trust), trust_endpoints=kind == "folder")
     trained = load_source(source, None, None, consent).trained
     if trained is None:
-        raise ConfigError("--checkpoint", source, "a policy, or a saved folder that has one")
+        raise ConfigError(flag, source, "a saved folder that has a policy")
     return trained
 
 

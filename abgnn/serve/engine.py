@@ -85,8 +85,8 @@ class Engine:
                 return
             try:
                 self._batcher.submit(chosen.result(), query).add_done_callback(hand_over)
-            except ClosedError as closed:
-                planned.set_exception(closed)
+            except Exception as wrong:  # closed, or no thread to be had: who waits is told
+                planned.set_exception(wrong)
 
         def hand_over(done: Future[Plan]) -> None:
             error = done.exception()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -54,7 +54,8 @@ class PlanBatcher:
         """A question's plan, or forecast; what the chooser raises is the future's exception.
 
         Args:
-            chooser: from questions to one of it each; compared by identity.
+            chooser: from questions to one of it each; compared by identity, a method by that of
+                its object.
             query: the question.
 
         Raises:
@@ -87,20 +88,26 @@ class PlanBatcher:
             while len(waiting) < self.most and not self._queue.empty():
                 waiting.append(self._queue.get())
             open_ = None not in waiting
-            batches: dict[int, list[_Request[Any]]] = {}
+            batches: dict[Hashable, list[_Request[Any]]] = {}
             for request in waiting:
                 if request is not None and request.planned.set_running_or_notify_cancel():
-                    batches.setdefault(id(request.chooser), []).append(request)
+                    batches.setdefault(_identity(request.chooser), []).append(request)
             for batch in batches.values():
                 _plan(batch)
+
+
+def _identity(chooser: Callable[..., object]) -> Hashable:
+    """A method is a new object whenever it is looked up."""
+    return id(getattr(chooser, "__self__", chooser)), getattr(chooser, "__name__", "")
 
 
 def _plan(batch: Sequence[_Request[Any]]) -> None:
     try:
         plans = batch[0].chooser([request.query for request in batch])
+        pairs = list(zip(batch, plans, strict=True))
     except Exception as error:  # goes to the futures; the thread goes on
         for request in batch:
             request.planned.set_exception(error)
         return
-    for request, plan in zip(batch, plans, strict=True):
+    for request, plan in pairs:
         request.planned.set_result(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from abgnn.errors import ConfigError
 from abgnn.experiments.explain import GateExplanation, explain_gate
 from abgnn.experiments.trained import Trained, from_config
 from abgnn.models import SelfConsistency
+from abgnn.planning.plan_file import FORMAT
 
 QUESTION = "Which treaty ended the Thirty Years' War?"
 
@@ -94,3 +96,15 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", QUESTION]) == 2
     assert main(["explain", QUESTION, *config, "--out", "why.txt"]) == 2
     assert main(["explain", QUESTION, *config[:2], "--epochs", "0"]) == 2
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint", "--config"])
+def test_a_file_without_a_policy_is_told_by_its_flag(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+    assert main(["explain", QUESTION, flag, str(path)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{flag}: got" in told
+    assert "not a plan" in told

@@ -10,11 +10,13 @@ import pytest
 
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at
+from abgnn.experiments.compare.budgets import budgets_of_rows
 from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
 from scripts.bench.evidence.figures import shown, usd_to_reach
 from scripts.bench.evidence.headline import ahead_table
+from scripts.bench.evidence.page import stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
@@ -50,6 +52,8 @@ def test_a_wrong_part_is_told(tmp_path: Path) -> None:
         Part("a", "b.yaml", command="fit")
     with pytest.raises(ConfigError, match=r"quick.*0 to 1"):
         Part("a", "b.yaml", seeds=1, quick=2)
+    with pytest.raises(ConfigError, match=r"a: methods.*'planer'.*closed loop"):
+        Part("a", "compare/headline-code.yaml", methods=("planer",)).comparisons()
     with pytest.raises(ConfigError, match=r"--parts.*'tabel'"):
         chosen_parts(read_parts(), ["tabel"])
 
@@ -85,6 +89,15 @@ def test_rows_are_kept_and_found_again(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["part.csv"]
 
 
+def test_two_studies_add_to_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "part.csv"
+    one, other = Rows(path), Rows(path)
+    one.add([ONE])
+    other.add([replace(ONE, seed=4)])
+    one.add([replace(ONE, seed=5)])
+    assert {made.seed for made in Rows(path).all} == {3, 4, 5}
+
+
 def test_a_check_tells_what_differs() -> None:
     kept = {ONE.key: [ONE]}
     assert not list(compare_with(kept, Done((ONE,))))
@@ -92,7 +105,12 @@ def test_a_check_tells_what_differs() -> None:
     assert not list(compare_with(kept, Done((close,))))
     off = replace(ONE, performance=0.874, train_calls=991)
     assert len(list(compare_with(kept, Done((off,))))) == 2
-    assert "no such row" in next(compare_with(kept, Done((replace(ONE, row="x"),))))
+    unknown = replace(ONE, latency_s=float("nan"))
+    assert not list(compare_with({ONE.key: [unknown]}, Done((unknown,)))), "not recorded"
+    assert len(list(compare_with(kept, Done((unknown,))))) == 1
+    gone, new = compare_with(kept, Done((replace(ONE, row="x"),)))
+    assert "1 mUSD: it has this row no more" in gone
+    assert "x: it had no such row" in new
     assert "failed: Bug" in next(compare_with(kept, Failed("Bug")))
 
 
@@ -111,29 +129,38 @@ def test_the_least_budget_that_reaches_a_score() -> None:
     assert usd_to_reach(points, 0.81) == float("inf")
 
 
-def headline(part: Part, path: Path, gain: float, seeds: int) -> Rows:
-    """Made-up rows of two methods, in which one is so much better."""
-    rows = Rows(path / f"{part.name}.csv")
+def test_of_equally_good_llms_the_cheapest_is_to_be_matched(tmp_path: Path) -> None:
+    part = next(p for p in read_parts() if p.name == "world-usual")
+    rows = [replace(row, performance=0.7) for row in headline(part, 0.0, 1)]
+    usd = {"0": 2e-3, "1": 2e-4}
+    Rows(tmp_path / "world-usual.csv").add(replace(row, cost_usd=usd[row.row]) for row in rows)
+    assert shown(part, tmp_path)[""].share_of_best("closed loop") == pytest.approx([1.0])
+
+
+LLMS = ("0", "1")
+
+
+def headline(part: Part, gain: float, seeds: int) -> list[Made]:
+    """Made-up rows of two LLMs, in which one method is so much better, in the order of the jobs."""
     [comparison] = part.comparisons().values()
-    for seed in comparison.seeds[:seeds]:
-        for method in comparison.methods:
-            better = gain if method.name == comparison.ours else 0.0
-            for k, usd in enumerate((2e-4, 2e-3)):
-                row = replace(
-                    ONE, seed=seed, method=method.name, point="", row=str(k), cost_usd=usd,
-                    performance=0.6 + 0.1 * k + better + 0.001 * (seed % 3),
-                )  # fmt: skip
-                rows.by_job.setdefault(row.key, []).append(row)
-    rows.add([])
-    return rows
+    return [
+        replace(
+            ONE, seed=seed, method=method.name, point=point, row=name, cost_usd=usd,
+            performance=0.6 + 0.1 * k + 0.001 * (seed % 3)
+            + (gain if method.name == comparison.ours else 0.0),
+        )
+        for seed in comparison.seeds[:seeds]
+        for method in comparison.methods
+        for point in method.operating_points(LLMS)
+        for k, (name, usd) in enumerate(zip(LLMS, (2e-4, 2e-3), strict=True))
+    ]  # fmt: skip
 
 
 def test_tables_show_complete_seeds_and_paired_gains(tmp_path: Path) -> None:
     part = next(p for p in read_parts() if p.name == "world-usual")
-    rows = headline(part, tmp_path, 0.05, 3)
-    last = max(key for key in rows.by_job if key[1] == 4102)
-    del rows.by_job[last]  # a seed that was not finished
-    rows.add([])
+    rows = headline(part, 0.05, 3)
+    cut = next(row.key for row in rows if row.seed == 4102 and row.method == "BAMAS")
+    Rows(tmp_path / "world-usual.csv").add(row for row in rows if row.key != cut)
     made = shown(part, tmp_path)[""]
     assert made.comparison.seeds == (4100, 4101)
     text = ahead_table({"world-usual": {"": made}}, {"world-usual": "as it is"})
@@ -144,6 +171,39 @@ def test_tables_show_complete_seeds_and_paired_gains(tmp_path: Path) -> None:
     assert against(made, "planner").verdict == "not shown"
 
 
+@pytest.mark.parametrize("method", ["BAMAS", "AgentPrune", "planner"])
+def test_a_first_seed_that_was_cut_short_is_not_shown(method: str, tmp_path: Path) -> None:
+    part = next(p for p in read_parts() if p.name == "world-usual")
+    rows = headline(part, 0.05, 1)
+    cut = next(row.key for row in rows if row.method == method)
+    file = Rows(tmp_path / "world-usual.csv")
+    file.add(row for row in rows if row.key != cut)
+    assert not shown(part, tmp_path)
+    file.add(row for row in rows if row.key == cut)
+    assert shown(part, tmp_path)[""].comparison.seeds == (4100,)
+
+
+def test_budgets_that_were_found_in_a_table_are_those_that_rows_were_planned_for(
+    tmp_path: Path,
+) -> None:
+    part = next(p for p in read_parts() if p.name == "recorded-zeroeval")
+    [comparison] = part.comparisons().values()
+    assert not comparison.cost_budgets
+    costs, base = (1e-5, 3e-5, 9e-5, 2.7e-4), replace(ONE, seed=0, latency_s=float("nan"))
+    rows = [
+        replace(base, method=m.name, point=m.plain or "", row=name, cost_usd=usd, performance=0.6)
+        for m in comparison.methods
+        for name, usd in [
+            (name, budget.cost_usd or 1e-3) for name, budget in budgets_of_rows(costs, ())
+        ]
+    ]
+    Rows(tmp_path / f"{part.name}.csv").add(rows)
+    made = shown(part, tmp_path)[""]
+    assert made.comparison.cost_budgets == pytest.approx(costs)
+    assert made.mean_within("closed loop") == pytest.approx([0.6])
+    assert "+0.0" in ahead_table({part.name: {"": made}}, {part.name: "ZeroEval"})
+
+
 def test_kept_rows_can_be_read_and_stamped() -> None:
     """Those of the repository."""
     for path in RESULTS.glob("*.csv"):
@@ -151,6 +211,37 @@ def test_kept_rows_can_be_read_and_stamped() -> None:
             rows = Rows(path).all
             assert rows, path
             assert all(row.commit and row.inputs and row.day for row in rows), path
+
+
+def test_a_job_with_rows_of_several_keys_is_stamped_once() -> None:
+    other = replace(ONE, on="without Qwen3", method="single LLM")
+    again = replace(ONE, seed=4, inputs="ffff0000", seconds=3597.5)
+    text = stamps(["figure4"], [ONE, other, again])
+    assert "2 jobs" in text
+    assert "$3.00 simulated, 1.0 hours" in text
+    assert "seeds 3 to 4" in text
+
+
+def test_a_table_without_rows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.bench.evidence.study_tables.parts_there", dict)
+    with pytest.raises(ConfigError, match=r"Table 2.*complete seed"):
+        study_tables()["table2"].markdown()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--smoke", "--out", str(RESULTS)], "--out"),
+        (["--seeds", "0"], "--seeds"),
+        (["--parts", "tabel"], "--parts"),
+    ],
+)
+def test_wrong_flags_are_told_before_anything_is_run(
+    flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study.main(flags) == 2
+    told = capsys.readouterr()
+    assert said in told.out + told.err
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Semaphore
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -259,10 +259,42 @@ def test_a_chooser_that_fails_tells_those_who_asked() -> None:
     with pytest.raises(ValueError, match="no plan today"):
         batcher.submit(broken, query).result(5)
     fine = Plan(query, (), (), 0)
+    with pytest.raises(ValueError, match="shorter"):  # a plan too few
+        batcher.submit(lambda queries: [], query).result(5)
     assert batcher.submit(lambda queries: [fine] * len(queries), query).result(5) is fine
     batcher.close()
     with pytest.raises(RuntimeError, match="closed"):
         batcher.submit(broken, query)
+
+
+class Forecaster:
+    """Notes which questions it is asked together, once it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may, self.asked = Event(), Event(), list[list[str]]()
+
+    def wait(self, queries: Sequence[Query]) -> list[None]:
+        self.begun.set()
+        self.may.wait(60)
+        return [None] * len(queries)
+
+    def forecasts(self, queries: Sequence[Query]) -> list[str]:
+        self.asked.append([query.id for query in queries])
+        return [query.id for query in queries]
+
+
+def test_forecasts_by_the_same_chooser_are_made_together() -> None:
+    batcher, one, other = PlanBatcher(), Forecaster(), Forecaster()
+    queries = [Query(name, "Q?", "general") for name in "abc"]
+    first = batcher.submit(one.wait, queries[0])
+    assert one.begun.wait(60)
+    made = [batcher.submit(one.forecasts, query) for query in queries]
+    alone = batcher.submit(other.forecasts, queries[0])
+    one.may.set()  # until now the thread has waited: the others are all in the queue
+    assert [future.result(60) for future in made] == ["a", "b", "c"]
+    assert (first.result(60), alone.result(60)) == (None, "a")
+    assert (one.asked, other.asked) == ([["a", "b", "c"]], [["a"]])
+    batcher.close()
 
 
 def test_remembered_budgets_are_planned_once(

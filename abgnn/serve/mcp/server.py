@@ -6,11 +6,14 @@ from importlib.metadata import version
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 from pydantic import ValidationError
 
+from abgnn.errors import ClosedError
+from abgnn.serve.http.bug_log import BugLog
 from abgnn.serve.http.limits import ServeLimits
+from abgnn.serve.http.request import stopping
 from abgnn.serve.mcp.tools import SystemTools
 from abgnn.serve.system import System
 
@@ -25,7 +28,15 @@ class ToolServer(MCPServer[Any]):
     """The SDK's, which refuses arguments that a tool does not have, and says what was wrong.
 
     A budget whose name is misspelt would else be left out, and money spent without it.
+
+    Args:
+        bugs: log what nobody foresaw, without keys; the SDK would log it as it is.
+        settings: of the SDK's server.
     """
+
+    def __init__(self, bugs: BugLog, **settings: Any) -> None:
+        super().__init__("abgnn", **settings)
+        self._bugs = bugs
 
     async def list_tools(self) -> list[Tool]:
         """The tools, whose schemas say so, too."""
@@ -46,6 +57,10 @@ class ToolServer(MCPServer[Any]):
             raise ToolError(f"{first[:60]}: got {_short(arguments[first])}; allowed: {allowed}")
         try:
             return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError as wrong:
+            bug = wrong.__cause__ or wrong
+            told = stopping() if isinstance(bug, ClosedError) else self._bugs(bug, "call")
+            raise ToolError(str(told)) from None
         except ToolError as wrong:
             if isinstance(wrong.__cause__, ValidationError):
                 raise ToolError(_worded(wrong.__cause__)) from wrong
@@ -55,7 +70,7 @@ class ToolServer(MCPServer[Any]):
 def tool_server(system: System, limits: ServeLimits) -> ToolServer:
     """A server for a system; its transport is chosen by whoever runs it."""
     server = ToolServer(
-        "abgnn",
+        BugLog(llm.api_key_env for llm in system.deployment.mas.catalogue),
         instructions=_INSTRUCTIONS.format(label=system.label),
         version=version("abgnn"),
         log_level="WARNING",

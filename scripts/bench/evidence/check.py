@@ -20,13 +20,23 @@ def compare_with(kept: Mapping[Key, Sequence[Made]], again: Done | Failed) -> It
     if isinstance(again, Failed):
         yield f"failed: {again.why}"
         return
+    there = {(new.key, new.row) for new in again.rows}
+    for key in dict.fromkeys(new.key for new in again.rows):
+        for gone in kept.get(key, ()):
+            if (key, gone.row) not in there:
+                yield f"{_name(gone)}: it has this row no more"
     for new in again.rows:
-        name = ", ".join(str(word) for word in (*new.key, new.row) if word != "")
+        name = _name(new)
         old = next((made for made in kept.get(new.key, ()) if made.row == new.row), None)
         if old is None:
             yield f"{name}: it had no such row"
             continue
         for figure in _COMPARED:
             was, is_ = getattr(old, figure), getattr(new, figure)
-            if not math.isclose(was, is_, rel_tol=CLOSE, abs_tol=1e-9):
+            unknown = math.isnan(was) and math.isnan(is_)
+            if not unknown and not math.isclose(was, is_, rel_tol=CLOSE, abs_tol=1e-9):
                 yield f"{name}: {figure} was {was:g} ({old.commit}) and is {is_:g}"
+
+
+def _name(row: Made) -> str:
+    return ", ".join(str(word) for word in (*row.key, row.row) if word != "")

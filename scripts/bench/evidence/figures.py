@@ -12,8 +12,9 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at, upper_envelope
 from abgnn.evaluation.rows import Row
-from abgnn.experiments.compare.ahead import ahead_lines
+from abgnn.experiments.compare.ahead import SINGLE, ahead_lines
 from abgnn.experiments.compare.config import Comparison, Method
+from abgnn.experiments.compare.controls import COMPLETE
 from abgnn.experiments.compare.job import Job, Result
 from abgnn.experiments.compare.table import (
     Line,
@@ -29,6 +30,7 @@ from .rows import RESULTS, Made, rows_of
 
 NAN = float("nan")
 COST = "cost_usd"
+UNIT = " mUSD"
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Shown:
         """
         shares = []
         for seed in self.comparison.seeds:
-            cost, best = max(self.points(self.comparison.base, seed).tolist(), key=lambda p: p[1])
+            alone = self.points(self.comparison.base, seed).tolist()
+            cost, best = max(alone, key=lambda p: (p[1], -p[0]))  # of equal ones the cheapest
             shares.append(usd_to_reach(self.points(method, seed), best) / cost)
         return shares
 
@@ -138,30 +141,45 @@ def shown_parts(folder: Path = RESULTS) -> dict[str, dict[str, Shown]]:
 
 
 def _shown(comparison: Comparison, rows: Sequence[Made]) -> Shown | None:
-    by_seed: dict[int, dict[str, list[Made]]] = {}
+    by_seed: dict[int, dict[str, set[str]]] = {}  # points by method
     for row in rows:
-        by_seed.setdefault(row.seed, {}).setdefault(row.method, []).append(row)
-    most = {m.name: _most(m.name, by_seed) for m in comparison.methods}
+        by_seed.setdefault(row.seed, {}).setdefault(row.method, set()).add(row.point)
+    needed = {
+        m.name: set(m.operating_points(_backbones(comparison, rows))) for m in comparison.methods
+    }
     complete = tuple(
         seed
-        for seed in sorted(by_seed)
-        if all(most[name] == _points(by_seed[seed].get(name, ())) > 0 for name in most)
+        for seed, made in sorted(by_seed.items())
+        if all(points == made.get(name) for name, points in needed.items())
     )
     if not complete:
         return None
-    kept = [row for row in rows if row.seed in complete and row.method in most]
+    kept = [row for row in rows if row.seed in complete and row.method in needed]
     methods = {method.name: method for method in comparison.methods}
     results = dict(_result(methods, job) for job in _jobs(kept).values())
-    return Shown(replace(comparison, seeds=complete), results, kept)
+    return Shown(_with_budgets(replace(comparison, seeds=complete), kept), results, kept)
 
 
-def _points(rows: Sequence[Made]) -> int:
-    return len({row.point for row in rows})
+def _backbones(comparison: Comparison, rows: Sequence[Made]) -> list[str]:
+    """Of the catalogue, as far as rows tell: of single LLMs, and of methods with a run for each."""
+    each = {m.name for m in comparison.methods if m.per_backbone}
+    alone = {m.name for m in comparison.methods if m.plain == SINGLE}
+    names = [row.point for row in rows if row.method in each]
+    return sorted({*names, *(row.row for row in rows if row.method in alone)})
 
 
-def _most(method: str, by_seed: Mapping[int, Mapping[str, Sequence[Made]]]) -> int:
-    """Points of a method in the seed that has most of them."""
-    return max((_points(methods.get(method, ())) for methods in by_seed.values()), default=0)
+def _with_budgets(comparison: Comparison, rows: Sequence[Made]) -> Comparison:
+    """With the budgets of USD that were found in a table, where the config states none.
+
+    Rows that plan are named after them, to three digits; the first is below the tightest (see
+    `budgets_of_rows`).
+    """
+    if comparison.cost_budgets or not comparison.catalogue_from_table:
+        return comparison
+    planned = {m.name for m in comparison.methods if m.plain in COMPLETE}
+    names = {row.row for row in rows if row.method in planned and row.row.endswith(UNIT)}
+    costs = sorted(1e-3 * float(name.removesuffix(UNIT)) for name in names)
+    return replace(comparison, cost_budgets=tuple(costs[1:]))
 
 
 def _jobs(rows: Sequence[Made]) -> dict[tuple[int, str, str], list[Made]]:

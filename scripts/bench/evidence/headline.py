@@ -65,12 +65,7 @@ def _ahead(shown: Shown, method: str) -> str:
 
 def simulated_table(parts: Parts) -> str:
     """All domains and numbers of calls."""
-    size = {"40": "40", "160": "160", "320": "320"}
-    names = {}
-    for domain in DOMAINS:
-        for rollouts, words in size.items():
-            part = f"headline-{domain}-{rollouts}"
-            names[part] = f"{domain} {words}"
+    names = {f"headline-{d}-{size}": f"{d} {size}" for d in DOMAINS for size in SIZES}
     return ahead_table(parts, names)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
-from .rows import RESULTS, Made, rows_of
+from .rows import RESULTS, Made
 from .study_tables import StudyTable, study_tables
 
 PAGE = RESULTS / "tables.md"
@@ -18,33 +18,29 @@ have.
 """
 
 
-def page(folder: Path = RESULTS) -> str:
-    """The page's text; tables without rows are left out."""
-    sections = [_section(table, folder) for table in study_tables().values()]
+def page() -> str:
+    """The page's text; tables without a complete seed are left out."""
+    sections = [_section(table) for table in study_tables().values()]
     return "\n".join([_HEAD, *(section for section in sections if section)])
 
 
-def _section(table: StudyTable, folder: Path) -> str:
-    rows = [row for part in table.parts for row in rows_of(part, folder).all]
+def _section(table: StudyTable) -> str:
+    rows = table.rows()
     if not rows:
         return ""
-    try:
-        text = table.render()
-    except KeyError:  # no seed of a part that it needs is complete
-        return ""
-    return f"## {table.title}\n\n{_stamps(table, rows)}\n\n{text}\n"
+    return f"## {table.title}\n\n{stamps(table.parts, rows)}\n\n{table.render()}\n"
 
 
-def _stamps(table: StudyTable, rows: list[Made]) -> str:
-    """Commit, seeds, calls, dollars."""
-    jobs = {(row.key, row.inputs): row for row in rows}.values()
+def stamps(names: Sequence[str], rows: Sequence[Made]) -> str:
+    """Of which parts a table is; commits, days, seeds, calls, dollars, hours of its rows."""
+    jobs = {row.inputs: row for row in rows}.values()  # one may have rows of several keys
     paid = sum(job.paid_usd for job in jobs)
     calls = sum(row.calls * row.rollouts for row in rows)
     seeds = sorted({row.seed for row in rows})
     hours = sum(job.seconds for job in jobs) / 3600
     days = sorted({row.day for row in rows})
     sources = ", ".join(sorted({row.source for row in rows}))
-    parts = ", ".join(f"`{part}`" for part in table.parts)
+    parts = ", ".join(f"`{name}`" for name in names)
     return (
         f"{sources}; {parts}; commits {', '.join(sorted({row.commit for row in rows}))}; "
         f"{' to '.join(dict.fromkeys((days[0], days[-1])))}; seeds {seeds[0]} to {seeds[-1]}; "

@@ -64,6 +64,9 @@ class Part:
         Args:
             folder: of recorded outcomes. Without it, a comparison has no catalogue and no budgets
                 of a table, and cannot be run.
+
+        Raises:
+            ConfigError: a method that the config lacks.
         """
         if self.command == "plugins":
             systems = PluginComparison.from_yaml(self.config).systems
@@ -76,6 +79,10 @@ class Part:
         return {"": made}
 
     def _laid_over(self, comparison: Comparison) -> Comparison:
+        names = [method.name for method in comparison.methods]
+        for name in self.methods:
+            if name not in names:
+                raise ConfigError(f"{self.name}: methods", name, f"one of {names}")
         first = comparison.seeds[0] if self.first is None else self.first
         calls = comparison.train_calls if self.train_calls is None else self.train_calls
         kept = {*self.methods, comparison.ours, comparison.base}

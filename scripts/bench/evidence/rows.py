@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -61,7 +63,7 @@ _TYPES = {"str": str, "int": int, "float": float}
 
 
 class Rows:
-    """The rows of one part, in memory and in its file.
+    """The rows of one part, in memory and in its file, to which several processes may add.
 
     Args:
         path: of the file, which need not be there.
@@ -69,9 +71,7 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.by_job: dict[Key, list[Made]] = {}
-        for made in _read(path):
-            self.by_job.setdefault(made.key, []).append(made)
+        self.by_job = _by_job(_read(path))
 
     @property
     def all(self) -> list[Made]:
@@ -83,23 +83,40 @@ class Rows:
         return any(made.inputs == inputs for made in self.by_job.get(key, ()))
 
     def add(self, rows: Iterable[Made]) -> None:
-        """Take a job's rows in place of earlier ones, and write the file."""
-        new: dict[Key, list[Made]] = {}
-        for made in rows:
-            new.setdefault(made.key, []).append(made)
-        self.by_job |= new
+        """Take a job's rows in place of earlier ones, and write the file with what others have
+        added to it meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(f".{os.getpid()}.part")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADS)
-            writer.writerows([_text(value) for value in astuple(made)] for made in self.all)
-        part.replace(self.path)
+        with _alone(self.path.parent):
+            self.by_job |= _by_job(_read(self.path)) | _by_job(rows)
+            part = self.path.with_suffix(f".{os.getpid()}.part")
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(HEADS)
+                writer.writerows([_text(value) for value in astuple(made)] for made in self.all)
+            part.replace(self.path)
 
 
 def rows_of(part: str, folder: Path = RESULTS) -> Rows:
     """Of a part by name."""
     return Rows(folder / f"{part}.csv")
+
+
+def _by_job(rows: Iterable[Made]) -> dict[Key, list[Made]]:
+    jobs: dict[Key, list[Made]] = {}
+    for made in rows:
+        jobs.setdefault(made.key, []).append(made)
+    return jobs
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While no other process changes the files of a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> Iterable[Made]:

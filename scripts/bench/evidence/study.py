@@ -2,8 +2,9 @@
 
 The parts are in scripts/bench/evidence/study.yaml. A job that has ended is a few rows in
 scripts/bench/results/PART.csv, stamped with commit, configs, world, seeds, calls, questions and
-dollars, and is not run again while its configs stay as they are. First seeds of all parts come
-first, so that a study which was cut short has all tables, with wider intervals.
+dollars, and is not run again while its configs and abgnn's version stay as they are; whether other
+code gives other figures, --check tells. First seeds of all parts come first, so that a study which
+was cut short has all tables, with wider intervals.
 
     scripts/bench/study --hours 6 --path FOLDER     # of recorded outcomes; else no such parts
     scripts/bench/study --quick                     # the first seeds alone
@@ -19,7 +20,7 @@ import time
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from .rows import RESULTS, Rows, rows_of
 from .units import Done, Unit, carry_out, commit_here, units_of
 
 SHARE = 0.1  # of the finished jobs that --check runs again
+SMOKE = Path("runs/study/smoke")  # its rows are of the same jobs as real ones, with few calls
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,16 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore")
     silence()
     try:
-        parts = _parts(args)
-        stored = {part.name: rows_of(part.name, args.out) for part in parts}
+        parts, out = _parts(args), _out(args)
+        stored = {part.name: rows_of(part.name, out) for part in parts}
         units = _units(args, parts)
+        with _scheduler(args) as scheduler:
+            if args.check:
+                return _check(units, stored, scheduler, args, console)
+            return _run(units, stored, scheduler, console)
     except ConfigError as error:
         console.print(str(error), style="red", markup=False)
         return 2
-    with _scheduler(args) as scheduler:
-        if args.check:
-            return _check(units, stored, scheduler, args, console)
-        return _run(units, stored, scheduler, console)
 
 
 def _arguments(argv: Sequence[str] | None) -> Namespace:
@@ -74,11 +76,28 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--seed", type=int, help="of --check; left out: another every time")
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes")
     parser.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="on Ray instead")
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="of the CSVs")
+    text = f"of the CSVs (scripts/bench/results; of --smoke {SMOKE})"
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=text)
     return parser.parse_args(argv)
 
 
+def _out(args: Namespace) -> Path:
+    """Where rows are kept: those of the smoke form never beside real ones, whose place they take.
+
+    Raises:
+        ConfigError: they would be.
+    """
+    given: Path | None = args.out
+    if given is None:
+        return SMOKE if args.smoke else RESULTS
+    if args.smoke and given.resolve() == RESULTS:
+        raise ConfigError("--out", str(given), "another folder than the study's, for --smoke")
+    return given
+
+
 def _parts(args: Namespace) -> tuple[Part, ...]:
+    if args.seeds is not None and args.seeds < 1:
+        raise ConfigError("--seeds", args.seeds, "a number of seeds ≥ 1")
     parts = chosen_parts(read_parts(), args.parts)
     if args.smoke:
         parts = tuple(part.smallest() for part in parts if part.smoke)
@@ -94,7 +113,8 @@ def _units(args: Namespace, parts: Sequence[Part]) -> list[Unit]:
         if part.file is not None and (folder is None or not (folder / part.file).exists()):
             print(f"{part.name}: left out, it needs {part.file} in the folder of --path")
             continue
-        seeds = part.quick if args.quick else min(part.seeds, args.seeds or part.seeds)
+        most = part.seeds if args.seeds is None else args.seeds
+        seeds = part.quick if args.quick else min(part.seeds, most)
         if not seeds:
             continue
         made = units_of(part, folder, commit, seeds)
@@ -103,7 +123,7 @@ def _units(args: Namespace, parts: Sequence[Part]) -> list[Unit]:
     return [unit for _, _, unit in sorted(units, key=lambda each: each[:2])]
 
 
-def _scheduler(args: Namespace):  # type: ignore[no-untyped-def]
+def _scheduler(args: Namespace) -> AbstractContextManager[Scheduler]:
     if args.ray is not None:
         return ray_tasks(args.ray)
     return nullcontext(LocalProcesses(args.jobs))
@@ -141,14 +161,14 @@ def _check(
     seed = random.SystemRandom().randrange(10**6) if args.seed is None else args.seed
     chosen = random.Random(seed).sample(again, max(1, round(SHARE * len(again)))) if again else []
     console.print(f"{len(chosen)} of {len(again)} finished jobs again (--seed {seed}); {scheduler}")
-    different = 0
+    different, late = 0, 0
     for i, ended in scheduler.run(carry_out, chosen):
         unit = chosen[i]
-        rows: Done | Failed = ended
-        for line in compare_with(stored[unit.part].by_job, rows):
+        late += isinstance(ended, Done) and not ended.rows
+        for line in compare_with(stored[unit.part].by_job, ended):
             different += 1
             console.print(f"{unit.part}: {line}", style="red", markup=False)
-    console.print(f"{different} differences")
+    console.print(f"{different} differences, {late} left for another time")
     return int(different > 0)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from abgnn.errors import ConfigError
+
 from . import headline, paper, worlds
 from .figures import Shown, shown_parts
+from .rows import Made, rows_of
 
 VERSIONS = {"": "world version 3", "-v2": "world version 2"}
 
@@ -19,12 +22,25 @@ class StudyTable:
     Args:
         title: above it.
         parts: names of the parts that it is made of.
-        render: its Markdown.
+        render: its Markdown, where there are rows.
+        rows: those that it is made of; of a comparison, of the seeds that are complete.
     """
 
     title: str
     parts: tuple[str, ...]
     render: Callable[[], str]
+    rows: Callable[[], Sequence[Made]]
+
+    def markdown(self) -> str:
+        """The table.
+
+        Raises:
+            ConfigError: it has no rows.
+        """
+        if not self.rows():
+            allowed = "one with a complete seed in scripts/bench/results: scripts/bench/study"
+            raise ConfigError("table", self.title, allowed)
+        return self.render()
 
 
 @cache
@@ -69,7 +85,10 @@ def _of_paper(version: str, words: str) -> dict[str, StudyTable]:
         "table2": _table(f"Table 2 ({words})", [f"table2{version}"], paper.table2, version),
         "table3": _table(f"Table 3 ({words})", by_domain("table3"), paper.table3, version),
         "figure4": StudyTable(
-            f"Figure 4 ({words})", (f"figure4{version}",), partial(paper.figure4, version)
+            f"Figure 4 ({words})",
+            (f"figure4{version}",),
+            partial(paper.figure4, version),
+            lambda: rows_of(f"figure4{version}").all,
         ),
         "figure5": _table(f"Figure 5 ({words})", [f"figure5{version}"], paper.figure5, version),
     }
@@ -77,4 +96,8 @@ def _of_paper(version: str, words: str) -> dict[str, StudyTable]:
 
 
 def _table(title: str, parts: list[str], render: Callable[..., str], *more: str) -> StudyTable:
-    return StudyTable(title, tuple(parts), lambda: render(parts_there(), *more))
+    def rows() -> list[Made]:
+        there = [parts_there()[part] for part in parts if part in parts_there()]
+        return [row for systems in there for shown in systems.values() for row in shown.rows]
+
+    return StudyTable(title, tuple(parts), lambda: render(parts_there(), *more), rows)
