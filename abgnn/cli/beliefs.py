@@ -1,4 +1,4 @@
-"""`abgnn beliefs`: who is thought how likely right on a question, at what price."""
+"""`abgnn beliefs`: how likely each LLM is right on a question, and at what price."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """What is known, and the question."""
     parser.description = (
-        "Show what a calibration says about one question: for every LLM in a role how likely its "
-        "answer is right, with the middle 90 % of what is not known of the LLM, dollars and "
-        "seconds of a call; of a plan of closed loops also what it may do. Nothing is spent."
+        "Show what a calibration says about one question: for every LLM in a role, how likely "
+        "its answer is right (with a 90 % interval), and the dollars and seconds of a call. For "
+        "a plan of closed loops also every decision that it may take. Nothing is spent."
     )
     text = "a file of `abgnn calibrate`, or of `abgnn plan`"
     parser.add_argument("file", metavar="FILE", help=text)
     parser.add_argument("question", metavar="QUESTION", help="a text, in quotes")
     text = "who answers; left out: the role that would answer alone"
     parser.add_argument("--role", metavar="NAME", help=text)
-    text = "the question's kind, where calibrations tell kinds apart; left out: as it reads"
+    text = "the question's kind, where the calibration has kinds; left out: judged by its text"
     parser.add_argument("--kind", metavar="NAME", help=text)
 
     text = "write the decision graph of a plan of closed loops to this file (.svg, .png, .mmd)"

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """The experiment, and how much of it is tried."""
     parser.description = (
-        "Random committees answer the training questions. What every call showed goes into a "
-        "file, from which `abgnn plan` plans any number of budgets. With a recording "
-        "(rollout.recording.path), a run that was stopped goes on where it was."
+        "Random teams answer the training questions (a rollout: one team, one question). What "
+        "every call showed goes into a file, from which `abgnn plan` plans for any budgets "
+        "without further calls. With a recording (rollout.recording.path), a run that was stopped "
+        "goes on where it was."
     )
     text = "an experiment config (LLMs, questions), for example simulated/math.yaml; repeatable"
     parser.add_argument("--config", action="append", required=True, metavar="NAME", help=text)
-    text = "how many; most ask every role: 6 calls with six roles. 0: published profiles alone"
+    text = "how many; most ask every role: 6 calls with six roles. 0: published scores alone"
     parser.add_argument("--rollouts", type=int, default=320, metavar="N", help=text)
-    parser.add_argument("--seed", type=int, default=0, help="of the random committees")
-    text = "random: committees of random LLMs; complete: every LLM alone answers rollouts / LLMs "
+    parser.add_argument("--seed", type=int, default=0, help="of the random teams")
+    text = "random: teams of random LLMs; complete: every LLM alone answers rollouts / LLMs "
     text += "questions, for closed loops"
     designs = ("random", "complete")
     parser.add_argument("--design", choices=designs, default="random", help=text)
     text = "file to write; left out: the config's model.calibration"
     parser.add_argument("--out", metavar="FILE", help=text)
-    text = "entry of the questions' meta, for example subject: plans may differ by its values"
+    text = "entry of the questions' meta, for example subject, that says a question's kind"
     parser.add_argument("--by", metavar="ENTRY", help=text)
     add_jobs(parser)
 

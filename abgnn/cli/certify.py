@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """Who is judged, on which budgets."""
     parser.description = (
-        "Execute the held-out questions and state, with confidence bounds, whether budgets are "
-        "met; exit status 1 if one is not. With a recording, known calls are free."
+        "Execute the held-out questions and state, with confidence bounds, whether each budget is "
+        "`met`, `not met`, or `not certified`: too few questions to tell. Exit status 1 if one is "
+        "not met. With a recording, known calls are free."
     )
-    text = "an experiment config (LLMs, test questions), for example simulated/math.yaml"
+    text = "an experiment config (LLMs, test questions), such as simulated/math.yaml; repeatable"
     parser.add_argument("--config", action="append", required=True, metavar="NAME", help=text)
     text = "a file of `abgnn plan --out`; left out: the config's own policy"
     parser.add_argument("--plan", metavar="FILE", help=text)
@@ -38,8 +39,9 @@ def add_arguments(parser: Parser) -> None:
     text = "that all budgets' bounds hold together, however often one looks"
     parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help=text)
     text = (
-        "the how-manyth time that this is judged; every look spends four fifths of the error "
-        "probability that earlier ones left (left out: one more than the file of --out says)"
+        "1 the first time that this plan is judged, 2 the second, …: every look spends four "
+        "fifths of the error probability that earlier ones left (left out: one more than the "
+        "file of --out says)"
     )
     parser.add_argument("--look", type=int, metavar="K", help=text)
     parser.add_argument("--out", metavar="FILE", help="JSON file of the certificate to write")

@@ -41,7 +41,7 @@ def add_arguments(parser: Parser) -> None:
     for action in (fit, judged):
         text = "a table of outcomes" + ("; left out: the config's" if action is fit else "")
         action.add_argument("--path", required=action is judged, metavar="FILE", help=text)
-        text = "of the table: auto, long, routerbench, llmrouter or routellm"
+        text = "of the table: auto, long, answers, routerbench, llmrouter or routellm"
         action.add_argument("--layout", default="auto", help=text)
         text = "tasks to keep, with commas between, or paper: the five of the paper"
         action.add_argument("--tasks", help=text)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """A frontier config, and other files for its questions."""
     parser.description = (
-        "Train and evaluate a set of operating points beside single LLMs, fixed graphs and, with "
-        "--loop, closed loops planned for a grid of budgets; writes points.csv, tables and a "
-        "picture of performance against budget."
+        "Train a policy for each of several operating points (weights of dollars and seconds in "
+        "the reward), and evaluate them beside single LLMs, fixed graphs and, with --loop, closed "
+        "loops planned for a grid of budgets. Writes points.csv, tables and a picture of "
+        "performance against budget."
     )
     text = "a frontier config, for example frontier/simulated-general.yaml, recorded/llmrouter.yaml"
     parser.add_argument("--config", required=True, metavar="NAME", help=text)

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """A table, how to read it, and what to do with it."""
     parser.description = (
-        "Mean score, cost, tokens and seconds of every LLM in a table of recorded outcomes."
+        "Mean score, cost, tokens and seconds of every LLM in a table of recorded outcomes "
+        "(scores of several LLMs on the same questions)."
     )
     parser.add_argument("file", metavar="FILE", help=".csv, .jsonl, .parquet or .pkl")
-    text = "long, routerbench, llmrouter or routellm; auto: by its columns"
+    text = "long, answers, routerbench, llmrouter or routellm; auto: by its columns"
     parser.add_argument("--layout", default="auto", help=text)
     text = "tasks to keep, or paper: the five of the paper; all of them if left out"
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help=text)
     text = "JSON of prices and sizes, where the table records no cost"
     parser.add_argument("--profiles", metavar="FILE", help=text)
-    text = "error or drop: questions that lack an LLM's outcome"
+    text = "what becomes of questions that lack an LLM's outcome: error, or drop"
     parser.add_argument("--missing", default="error", help=text)
     text = "read a pickle; one from a stranger may run any code"
     parser.add_argument("--allow-pickle", action="store_true", help=text)

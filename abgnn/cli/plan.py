@@ -23,19 +23,18 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """What is known of the LLMs, the budgets, what becomes of the plan."""
     parser.description = (
-        "Prices of dollars and seconds at which every question gets the team that is worth most "
-        "for it, and budgets are kept in the mean; in seconds. Budgets that no plan is expected "
-        "to meet: the nearest plan is shown, and what it takes; none is written; exit status 1. "
-        "Nothing is executed. A plan that does not read the question "
-        "(--blind) is a mixture of at most three teams; --quantile, --pools and calibrations of "
-        "0.1 make one."
+        "Choose for every question the team that is worth most for it, such that the means over "
+        "questions keep the budgets. Takes seconds and executes nothing. If no plan is expected "
+        "to meet the budgets, the nearest one is shown with what it takes, none is written, and "
+        "the exit status is 1. A plan that does not read the question (--blind) is a mixture of "
+        "at most three teams; --quantile, --pools and calibrations of abgnn 0.1 make one."
     )
     text = "a file of `abgnn calibrate`"
     parser.add_argument("calibration", nargs="?", metavar="FILE", help=text)
     text = (
-        "in place of FILE: plan from the published scores of a config's LLMs alone, by nearness of "
+        "in place of FILE, without any call: plan from the published scores of a config's LLMs, "
+        "weighted by how near its training questions are to benchmarks"
     )
-    text += "its training questions to benchmarks"
     parser.add_argument("--config", metavar="NAME", help=text)
     budget = parser.add_argument_group("budgets; one that is left out does not bind")
     budget.add_argument("--cost", type=float, metavar="USD", help="mean USD per query")
@@ -49,10 +48,10 @@ def add_arguments(parser: Parser) -> None:
     kinds = parser.add_mutually_exclusive_group()
     text = "one mixture of teams for all questions (or for every kind of them)"
     kinds.add_argument("--blind", action="store_true", help=text)
-    text = "teams by question, which decide everything before the first word"
+    text = "a team for every question, decided before anybody answers"
     kinds.add_argument("--static", action="store_const", const="static", dest="kind", help=text)
-    text = "closed loops: ask, read the answer, stop or ask again; left out: whichever is better, "
-    text += "with a calibration of --design complete"
+    text = "closed loops: ask, read the answer, stop or ask again; if neither is stated, a "
+    text += "calibration of --design complete gives what is expected to do better"
     kinds.add_argument("--loop", action="store_const", const="loop", dest="kind", help=text)
     text = "mix LLMs within one resource tier only (`abgnn pools`)"
     parser.add_argument("--pools", action="store_true", help=text)

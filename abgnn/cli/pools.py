@@ -23,8 +23,8 @@ def add_arguments(parser: Parser) -> None:
     """A catalogue, or an experiment whose LLMs are measured."""
     parser.description = (
         "Performance, cost and latency of every LLM of a catalogue, which ones are on the Pareto "
-        "front, and the resource tiers that they make: a table and a picture. No LLM is called, "
-        "unless --calls says so."
+        "front, and the resource tiers (pools, weak to strong) that they make: a table and a "
+        "picture. No LLM is called, unless --calls says so."
     )
     text = "YAML of LLMs and prices"
     parser.add_argument("--catalogue", default="catalogues/paper.yaml", metavar="NAME", help=text)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """A quickstart config, how much of it, where to."""
     parser.description = (
-        "In each of several worlds: calibrate once, teach PlanNet from it, and compare it on "
-        "other questions with planners, single LLMs, AgentBalance in the paper's mode and fixed "
-        "teams, at four budgets. Writes points.csv, table.csv, two pictures and a checkpoint."
+        "In each of several simulated worlds (LLMs drawn by a seed): calibrate once, teach the "
+        "graph network PlanNet from that, and compare it on other questions with planners, single "
+        "LLMs, AgentBalance in the paper's mode and fixed teams, at four budgets. Writes "
+        "points.csv, table.csv, two pictures and a checkpoint."
     )
     text = "a quickstart config, for example quickstart/general.yaml; repeatable"
     parser.add_argument("--config", required=True, action="append", metavar="NAME", help=text)

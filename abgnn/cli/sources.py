@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def add_sources(parser: Parser) -> None:
     """What answers (`source_of`)."""
-    group = parser.add_argument_group("what answers: a checkpoint or a config")
+    title = "what answers: a checkpoint, or a config, alone or with a plan or a calibration"
+    group = parser.add_argument_group(title)
     text = "a trained policy, of `abgnn fit`, or a folder of `System.save_pretrained`"
     group.add_argument("--checkpoint", metavar="FILE", help=text)
     text = "an experiment config: its untrained policy, or the LLMs of --plan or --calibration"
@@ -49,7 +50,7 @@ def add_bounds(parser: Parser) -> None:
     group.add_argument("--max-tokens", type=int, metavar="N", help=text)
     text = "seconds until an answer; agents that are late are left out"
     group.add_argument("--deadline", type=float, metavar="S", help=text)
-    text = "SQLite file: calls that it holds are free, others are added to it"
+    text = "SQLite file or postgresql:// URL: calls that it holds are free, others are added"
     group.add_argument("--recording", metavar="FILE", help=text)
     group = parser.add_argument_group("OpenTelemetry, needs the extra: pip install 'abgnn[otel]'")
     text = "send spans and metrics by OTLP; variables OTEL_… state where to, keys and sampling"

@@ -64,9 +64,15 @@ COMMANDS: list[Command] = [
     Command("validate", "--config NAME", "evaluate a policy on the validation questions"),
     Command("test", "--config NAME --ckpt_path FILE", "evaluate a policy on the test questions"),
     Command("predict", "--config NAME --ckpt_path FILE", "plans as JSON lines; spends nothing"),
-    Command("calibrate", "--config NAME", "a few hundred random rollouts: what LLMs can and cost"),
-    Command("plan", "FILE --cost USD --latency S", "the best team for every question in budgets"),
-    Command("beliefs", 'FILE "QUESTION"', "who is thought how likely right, at what price"),
+    Command(
+        "calibrate", "--config NAME", "a few hundred random rollouts: what LLMs can do, and cost"
+    ),
+    Command(
+        "plan", "FILE --cost USD --latency S", "the best team for every question within budgets"
+    ),
+    Command(
+        "beliefs", 'FILE "QUESTION"', "how likely each LLM is right on a question, and its price"
+    ),
     Command("explain", '"QUESTION" --checkpoint FILE', "why an agent takes part, as a picture"),
     Command("certify", "--config NAME --plan FILE --cost USD", "are budgets met, and how sure?"),
     Command("run", '"QUESTION" --checkpoint FILE', "plan and execute one question; its trace"),
@@ -77,12 +83,14 @@ COMMANDS: list[Command] = [
     ),
     Command("mcp", "--checkpoint FILE", "the system as tools of the Model Context Protocol"),
     Command("compare", "--config NAME", "train and compare methods on equal budgets; resumable"),
-    Command("frontier", "--config NAME", "train operating points; performance against budget"),
+    Command(
+        "frontier", "--config NAME", "performance against budget, a policy trained at each point"
+    ),
     Command("inductive", "--config NAME", "the same weights on other LLMs, without retraining"),
     Command("cases", "--config NAME", "plans for three questions on two budgets, as a picture"),
     Command("report", "RUNS… --out report.html", "one HTML page of what runs have left behind"),
     Command("recordings", "FILE", "what a recording holds and what was paid; JSON lines"),
-    Command("outcomes", "FILE", "a table of recorded outcomes; committee, cascade, catalogue"),
+    Command("outcomes", "FILE", "recorded answers of LLMs: means, votes, cascades, a catalogue"),
     Command("pools", "--catalogue FILE --domain D", "resource tiers of a catalogue, as a picture"),
     Command("difficulty", "fit|eval --path FILE", "estimate how hard questions are for LLMs"),
 ]

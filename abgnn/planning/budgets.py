@@ -44,7 +44,7 @@ class Budget:
         latency_s: seconds per query: their mean, or with `quantile` what so large a share of the
             queries may take at most.
         quantile: None: the mean.
-        strict: aim lower, so that the budgets are kept in at least nine runs of ten
+        strict: aim lower, so that the next 100 queries keep the budgets with 95 % probability
             (`abgnn.planning.planner.kept_mix`; where that is not done, at 0.93).
         margin: share of the budgets that is aimed at: expectations of chosen designs are a little
             optimistic. None: 0.99, or 0.93 if strict.
