@@ -7,7 +7,9 @@ from 3,000 entries on, and on busy cores waiting for them takes milliseconds (me
 from __future__ import annotations
 
 from graphlib import CycleError
+from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -15,8 +17,10 @@ from torch_geometric.transforms import BaseTransform
 
 from abgnn.data.template import topological_order
 from abgnn.errors import ConfigError
-from abgnn.transforms.critical_path import CriticalPath, Edge
+from abgnn.transforms.critical_path import CriticalPath
 from abgnn.transforms.keep import count_graphs, keep_edges
+
+_SHORT = 32  # hops up to which all edges are looked at once per hop
 
 
 class HopLimitPruning(BaseTransform):  # type: ignore[misc]
@@ -76,11 +80,25 @@ def longest_path(edge_index: Tensor, edge_mask: Tensor, rank: Tensor, num_nodes:
         edge = (int(src[backward][0]), int(dst[backward][0]))
         raise ConfigError("edge_index", edge, "edges along which the rank increases")
     hops = edge_index.new_zeros(num_nodes)  # [N]
-    while True:
+    for _ in range(_SHORT):
         longer = hops.scatter_reduce(0, dst, hops.index_select(0, src) + 1, "amax")
         if torch.equal(longer, hops):
             return hops
         hops = longer
+    return _node_by_node(src, dst, rank)
+
+
+def _node_by_node(src: Tensor, dst: Tensor, rank: Tensor) -> Tensor:
+    """The same where paths are long: every edge is looked at once, as the nodes rise in rank."""
+    by_rank = rank.index_select(0, src).argsort(stable=True)  # [E']
+    targets = dst.index_select(0, by_rank).cpu().numpy()
+    senders, counts = src.index_select(0, by_rank).unique_consecutive(return_counts=True)
+    hops, start = np.zeros(len(rank), dtype=np.int64), 0
+    for node, count in zip(senders.tolist(), counts.tolist(), strict=True):
+        to = targets[start : start + count]
+        hops[to] = np.maximum(hops[to], hops[node] + 1)
+        start += count
+    return torch.from_numpy(hops).to(src.device)
 
 
 def hop_limit_mask(
@@ -142,16 +160,16 @@ def _dropped(
     edges, prob = edges.index_select(0, falling), prob.index_select(0, falling)
     src, dst = edge_index.index_select(1, edges)  # [E']
     ends = (local.index_select(0, src), local.index_select(0, dst))
-    of_graph: dict[int, list[Edge]] = {}
-    values = (batch.index_select(0, src), *ends, prob, edges)
-    for g, u, v, p, edge in zip(*(value.tolist() for value in values), strict=True):
-        of_graph.setdefault(g, []).append((u, v, p, edge))
+    graph = batch.index_select(0, src)
+    order_of = graph.argsort(stable=True)
+    columns = [x.index_select(0, order_of).tolist() for x in (*ends, prob, edges)]
+    members = zip(*columns, strict=True)  # graph by graph
     depths, starts, counts = hops.index_select(0, order).tolist(), first.tolist(), sizes.tolist()
     dropped: list[int] = []
-    for g, members in of_graph.items():
-        path = CriticalPath(depths[starts[g] : starts[g] + counts[g]], members)
-        while path.length > limits[g]:
-            dropped.append(path.drop_weakest())
+    for g, number in enumerate(graph.bincount(minlength=len(limits)).tolist()):
+        if number:
+            inside = depths[starts[g] : starts[g] + counts[g]]
+            dropped += CriticalPath(inside, islice(members, number)).cut(limits[g])
     return dropped
 
 
