@@ -95,10 +95,7 @@ class AgentPrune(PrunedTeam):
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         drawn = self.drawn(batch.query, sample=sample)
         team = self.team(batch.template[0])
-        plans = [
-            team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
-            for b, query in enumerate(batch.query)
-        ]
+        plans = team.plans(batch.query, [(s.edges, t.edges, ()) for s, t in drawn])
         loss = None
         if self.low_rank:
             masks = torch.stack([self.spatial_mask, self.temporal_mask])

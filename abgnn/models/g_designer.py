@@ -154,12 +154,9 @@ class GDesigner(Policy):
 
     def _plans(self, batch: Batch, template: Template, edges: Tensor) -> list[Plan]:
         team = Team(template, self.n_agents, self.backbone, self.cast, self.early_exit)
-        between = temporal_edges(edges)
-        graphs = zip(batch.query, edges.cpu(), between.cpu(), strict=True)
-        return [
-            team.plan(query, [(a, b, ()) for a, b in zip(spatial, temporal, strict=True)])
-            for query, spatial, temporal in graphs
-        ]
+        between = temporal_edges(edges) if self.rounds > 1 else edges  # not read by the first
+        rounds = zip(edges.unbind(1), between.unbind(1), strict=True)  # [B, N, N] each
+        return team.plans(batch.query, [(spatial, temporal, ()) for spatial, temporal in rounds])
 
 
 def role_of_agent(template: Template, n_agents: int, cast: Cast = "template") -> list[int]:
