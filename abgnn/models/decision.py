@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,7 +87,7 @@ class PlannedChoice(Choice):
         names: of the F factors.
         log_probs, entropies: `[B, F]`.
         loss: scalar added to the loss, if any.
-        shown: figures for TensorBoard.
+        shown: figures for TensorBoard, or what makes them when they are asked for.
     """
 
     planned: Sequence[Plan]
@@ -95,7 +95,7 @@ class PlannedChoice(Choice):
     log_probs: Tensor
     entropies: Tensor
     loss: Tensor | None = None
-    shown: Mapping[str, float] = field(default_factory=dict)
+    shown: Mapping[str, float] | Callable[[], Mapping[str, float]] = field(default_factory=dict)
     penalty: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class PlannedChoice(Choice):
 
     @property
     def figures(self) -> dict[str, float]:
-        return dict(self.shown)
+        return dict(self.shown() if callable(self.shown) else self.shown)
 
 
 @dataclass(frozen=True)

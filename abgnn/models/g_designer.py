@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -109,7 +110,7 @@ class GDesigner(Policy):
             torch.stack([d.log_prob for d in drawn]).sum(0).unsqueeze(1),  # [B, 1]
             torch.stack([d.entropy for d in drawn]).sum(0).unsqueeze(1),
             loss=loss,
-            shown=_figures(logits.detach(), edges),
+            shown=partial(_figures, logits.detach(), edges),
         )
 
     def _design(self, batch: Batch, template: Template, *, sample: bool) -> EdgeLogits:

@@ -96,6 +96,17 @@ class EdgeDistribution(nn.Module):
         drawn = EdgeSample(edges, log_prob, entropy, rank, walk)
         return _judged(logits, able, drawn)
 
+    def none(self, logits: Tensor, *, sample: bool) -> EdgeSample:
+        """What comes of an empty mask, without judging anything; draws go on as if it had."""
+        walk = self._walk(logits, sample, None)
+        if sample:
+            torch.rand_like(logits)
+        size, n = len(logits), self.num_agents
+        zero = logits.new_zeros(size)
+        rank = torch.zeros(size, n, dtype=torch.long, device=logits.device)
+        edges = torch.zeros(size, n, n, dtype=torch.bool, device=logits.device)
+        return EdgeSample(edges, zero, zero, rank, walk)
+
     def _walk(self, logits: Tensor, sample: bool, value: Tensor | None) -> Tensor:
         """Candidates in the order in which they are looked at, `[B, N²]`."""
         size, pairs = len(logits), self.num_agents**2

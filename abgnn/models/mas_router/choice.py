@@ -43,7 +43,8 @@ def joined(choices: Sequence[CascadeChoice]) -> CascadeChoice:
     """Choices for some questions each as one for all of them, in their order."""
     losses = [c.loss for c in choices if c.loss is not None]
     stages = zip(*(c.action.stages() for c in choices), strict=True)
-    shown = {name: sum(c.shown[name] for c in choices) / len(choices) for name in choices[0].shown}
+    figures = [c.figures for c in choices]
+    shown = {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}
     return CascadeChoice(
         [plan for c in choices for plan in c.planned],
         choices[0].names,
