@@ -107,7 +107,17 @@ def batch_of(
     batch.query, batch.template = list(queries), [template] * n_graphs
     batch.num_nodes, batch._num_nodes = n_graphs * n_roles, [n_roles] * n_graphs
     _set_slices(batch, n_graphs, n_roles, n_edges)
+    batch._roles = batch.role_embed, role_embed, torch.arange(n_roles).repeat(n_graphs)
     return batch
+
+
+def distinct_roles(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Roles `[R, H]` and which of them each agent plays `[N]`, where `batch_of` made the batch and
+    its `role_embed` was not changed since; else all of them `[N, H]`, and None."""
+    every, roles, which = getattr(batch, "_roles", (None, None, None))
+    if every is not batch.role_embed or every._version:
+        return batch.role_embed, None
+    return roles, which
 
 
 def _set_slices(batch: Batch, n_graphs: int, n_roles: int, n_edges: int) -> None:

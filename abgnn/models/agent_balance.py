@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import with_features
+from abgnn.graph.query_graph import distinct_roles
 from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
@@ -23,6 +24,7 @@ from abgnn.models.balance_parts import (
     spread,
     start_of,
     taught_point,
+    with_parts,
 )
 from abgnn.models.decision import Action, Choice, Decision
 from abgnn.models.operating_point import OperatingPoint
@@ -189,7 +191,7 @@ class AgentBalance(Policy):
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs
-        role, query = self._seen(batch)  # [N, H], [B, H]
+        role, which, query = self._seen(batch)  # [R, H], [N], [B, H]
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
         factors, seen = Factors(size), self._believed(batch)
@@ -202,14 +204,15 @@ class AgentBalance(Policy):
 
         # Role-backbone matching, Eq 4: p_match
         prior = self._match_prior(batch, seen)
-        candidates, match_logp = self.matching(role, query, pool, owner, table, prior)  # [N, S]
+        matched = self._match(role, which, query, pool, owner, prior)
+        candidates, match_logp = matched  # [N, S] each
         slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        parts = Parts(role, query, owner, table.embed, backbone)
-        x, h = represent(self.encoder, parts, batch.edge_index)  # [N, 5H], [N, D]
+        parts = Parts(role, which, query, owner, table.embed, backbone)
+        h = represent(self.encoder, parts, batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self._gate_logit(h, batch, agent, backbone, seen)  # [A]
@@ -221,10 +224,10 @@ class AgentBalance(Policy):
         keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
         edge_logit = self.edges(h, batch.edge_index)  # [E]
         edge = flip_hard(edge_logit, None if action is None else action.edge, sample=sample)
-        able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
-        edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
-        graph_of = owner.index_select(0, batch.edge_index[0].index_select(0, able))
-        factors.bernoulli(edge_logit.index_select(0, able), edge[able], graph_of)
+        sender, receiver = batch.edge_index
+        able = keep.index_select(0, sender) & keep.index_select(0, receiver)  # could be [E]
+        edge = edge & able
+        factors.bernoulli(edge_logit, edge, owner.index_select(0, sender), able)
 
         # Hop limit, Eq 8, in hops; gates relaxed, forced agents count fully
         weight = h.new_zeros(len(h)).index_put((agent,), soft.masked_fill(kept & ~gate, 1.0))  # [N]
@@ -235,16 +238,17 @@ class AgentBalance(Policy):
 
         committee = torch.bincount(graph[kept], minlength=size) > 1  # [B]
         return Decision(
-            batch=with_features(batch, x.detach(), backbone),
+            asked=batch,
             names=table.names,
             action=Action(pool, backbone, torch.zeros_like(keep).index_put((agent,), gate), edge),
             keep=keep | (batch.is_decision & committee[owner]),
             edge_mask=edge_mask,
             hop_limit=hop_limit,
             log_probs=factors.log_probs,  # Eq 10
-            entropies=factors.entropies,
+            entropy_of=factors.entropies,
             penalty=F.relu(longest - hop_limit),
             decision_reads=self.decision_reads,
+            features=partial(with_parts, parts=parts),
         )
 
     def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
@@ -268,16 +272,36 @@ class AgentBalance(Policy):
     def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, Decision):
             return None
-        log_prob: Tensor = self(choice.batch, sample=False, action=choice.action).log_prob
+        log_prob: Tensor = self(choice.asked, sample=False, action=choice.action).log_prob
         return log_prob
 
-    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Roles `[N, H]` and questions `[B, H]` as the layers read them."""
-        if self.tradeoff is None:
-            pair = batch.role_embed, batch.query_embed  # not copied where they stay
-            return pair if self.scale == 1 else (self.scale * pair[0], self.scale * pair[1])
-        seen = self.tradeoff(batch, self.scale)
-        return seen.role_embed, seen.query_embed
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Roles `[R, H]`, which one each agent plays `[N]`, and questions `[B, H]` as the layers
+        read them."""
+        role, which = distinct_roles(batch)
+        if self.tradeoff is not None:
+            role, query = self.tradeoff.modulated(role, batch.query_embed, self.scale)
+            return role, which, query
+        if self.scale == 1:  # not copied where they stay
+            return role, which, batch.query_embed
+        return self.scale * role, which, self.scale * batch.query_embed
+
+    def _match(
+        self,
+        role: Tensor,
+        which: Tensor | None,
+        query: Tensor,
+        pool: Tensor,
+        owner: Tensor,
+        prior: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Candidates and their log-probabilities, `[N, S]` each; our own matching projects each
+        role once."""
+        matching, table = self.matching, self.table
+        if type(matching) is RoleMatching:
+            return matching(role, query, pool, owner, table, prior, which)  # type: ignore[no-any-return]
+        every = role if which is None else role.index_select(0, which)  # [N, H]
+        return matching(every, query, pool, owner, table, prior)  # type: ignore[no-any-return]
 
     def _gate_logit(
         self, h: Tensor, batch: Batch, agent: Tensor, backbone: Tensor, seen: Believed | None

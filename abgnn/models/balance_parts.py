@@ -7,9 +7,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import node_features
+from abgnn.graph.features import node_features, with_features
 from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
@@ -74,13 +75,24 @@ def chosen_slot(
     return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
 
 
-def represent(encoder: nn.Module, parts: Parts, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-    """x `[N, 5H]`, and Eq 5 of it, `[N, D]`: our own encoder comes to it sooner from the parts."""
+def features(parts: Parts) -> Tensor:
+    """x `[N, 5H]`."""
+    role = parts.role if parts.which is None else parts.role.index_select(0, parts.which)
     profile = parts.profile.index_select(0, parts.backbone)  # [N, 3, H]
-    x = node_features(parts.role, parts.query.index_select(0, parts.owner), profile)
-    own = type(encoder) is AgentEncoder
-    h: Tensor = encoder(x, edge_index, parts) if own else encoder(x, edge_index)
-    return x, h
+    return node_features(role, parts.query.index_select(0, parts.owner), profile)
+
+
+@torch.no_grad()
+def with_parts(batch: Batch, parts: Parts) -> Batch:
+    """A batch with x and LLMs of its agents."""
+    return with_features(batch, features(parts), parts.backbone)
+
+
+def represent(encoder: nn.Module, parts: Parts, edge_index: Tensor) -> Tensor:
+    """Eq 5, `[N, D]`, of x `[N, 5H]`: our own encoder comes to it sooner from the parts."""
+    if type(encoder) is AgentEncoder:
+        return encoder(None, edge_index, parts)  # type: ignore[no-any-return]
+    return encoder(features(parts), edge_index)  # type: ignore[no-any-return]
 
 
 def spread(candidates: Tensor, log_prob: Tensor, backbones: int) -> Tensor:

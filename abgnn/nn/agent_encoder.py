@@ -15,10 +15,12 @@ from abgnn.errors import ConfigError
 
 
 class Parts(NamedTuple):
-    """What x is made of: roles `[N, H]`, questions `[B, H]` and whose each agent is `[N]`, profiles
-    of all LLMs `[M, 3, H]` and which one each agent has `[N]`."""
+    """What x is made of: roles `[R, H]` and which one each agent plays `[N]` (None: R is N, one
+    each), questions `[B, H]` and whose each agent is `[N]`, profiles of all LLMs `[M, 3, H]` and
+    which one each agent has `[N]`."""
 
     role: Tensor
+    which: Tensor | None
     query: Tensor
     owner: Tensor
     profile: Tensor
@@ -117,9 +119,11 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         return role, q, self.lin_profile(x[:, 2 * width :].reshape(-1, 3, width))
 
     def _projected_parts(self, parts: Parts) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, but each question once, and profiles of all LLMs `[M, 3, D]`."""
+        """The same, but each role and question once, and profiles of all LLMs `[M, 3, D]`."""
         q = self.lin_query(parts.query).index_select(0, parts.owner)  # [N, D]
-        return self.lin_role(parts.role), q, self.lin_profile(parts.profile)
+        role = self.lin_role(parts.role)  # [R, D]
+        role = role if parts.which is None else role.index_select(0, parts.which)  # [N, D]
+        return role, q, self.lin_profile(parts.profile)
 
     def _of_profiles(self, query: Tensor, token: Tensor, backbone: Tensor | None) -> Tensor:
         """What every agent sees in the three profiles of its LLM, `[N, D]`."""
