@@ -87,7 +87,7 @@ class PlannedChoice(Choice):
         planned: one plan per query, B of them.
         names: of the F factors.
         log_probs, entropies: `[B, F]`.
-        loss: scalar added to the loss, if any.
+        loss: scalar added to the loss, if any, or what makes it when it is asked for.
         shown: figures for TensorBoard, or what makes them when they are asked for.
     """
 
@@ -95,7 +95,7 @@ class PlannedChoice(Choice):
     names: tuple[str, ...]
     log_probs: Tensor
     entropies: Tensor
-    loss: Tensor | None = None
+    loss: Tensor | Callable[[], Tensor] | None = None
     shown: Mapping[str, float] | Callable[[], Mapping[str, float]] = field(default_factory=dict)
     penalty: Tensor = field(init=False)
 
@@ -111,7 +111,7 @@ class PlannedChoice(Choice):
 
     @property
     def extra_loss(self) -> Tensor | None:
-        return self.loss
+        return self.loss if self.loss is None or isinstance(self.loss, Tensor) else self.loss()
 
     @property
     def figures(self) -> dict[str, float]:
