@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.query_graph import distinct_roles
 from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
-    Parts,
     check_arguments,
     check_taught,
     chosen_slot,
+    matched,
     represent,
+    seen_by,
     spread,
     start_of,
     taught_point,
@@ -42,6 +42,7 @@ from abgnn.nn import (
     RoleMatching,
     Tradeoff,
 )
+from abgnn.nn.agent_encoder import Parts
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 from abgnn.transforms.hop_limit import hop_limit_mask
@@ -191,7 +192,7 @@ class AgentBalance(Policy):
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs
-        role, which, query = self._seen(batch)  # [R, H], [N], [B, H]
+        role, which, query = seen_by(self.tradeoff, self.scale, batch)  # [R, H], [N], [B, H]
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
         factors, seen = Factors(size), self._believed(batch)
@@ -204,14 +205,14 @@ class AgentBalance(Policy):
 
         # Role-backbone matching, Eq 4: p_match
         prior = self._match_prior(batch, seen)
-        matched = self._match(role, which, query, pool, owner, prior)
-        candidates, match_logp = matched  # [N, S] each
+        match = partial(matched, self.matching, role, which)
+        candidates, match_logp = match(query, pool, owner, table, prior)  # [N, S] each
         slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        parts = Parts(role, which, query, owner, table.embed, backbone)
+        parts = Parts(role, query, owner, table.embed, backbone, which)
         h = represent(self.encoder, parts, batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
@@ -274,34 +275,6 @@ class AgentBalance(Policy):
             return None
         log_prob: Tensor = self(choice.asked, sample=False, action=choice.action).log_prob
         return log_prob
-
-    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Roles `[R, H]`, which one each agent plays `[N]`, and questions `[B, H]` as the layers
-        read them."""
-        role, which = distinct_roles(batch)
-        if self.tradeoff is not None:
-            role, query = self.tradeoff.modulated(role, batch.query_embed, self.scale)
-            return role, which, query
-        if self.scale == 1:  # not copied where they stay
-            return role, which, batch.query_embed
-        return self.scale * role, which, self.scale * batch.query_embed
-
-    def _match(
-        self,
-        role: Tensor,
-        which: Tensor | None,
-        query: Tensor,
-        pool: Tensor,
-        owner: Tensor,
-        prior: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Candidates and their log-probabilities, `[N, S]` each; our own matching projects each
-        role once."""
-        matching, table = self.matching, self.table
-        if type(matching) is RoleMatching:
-            return matching(role, query, pool, owner, table, prior, which)  # type: ignore[no-any-return]
-        every = role if which is None else role.index_select(0, which)  # [N, H]
-        return matching(every, query, pool, owner, table, prior)  # type: ignore[no-any-return]
 
     def _gate_logit(
         self, h: Tensor, batch: Batch, agent: Tensor, backbone: Tensor, seen: Believed | None

@@ -100,17 +100,15 @@ class AgentPrune(PrunedTeam):
         if self.low_rank:
             masks = torch.stack([self.spatial_mask, self.temporal_mask])
             loss = 2 * low_rank_penalty(self.logits, masks, self.delta)  # a sum of both
+        shown = {"open_edges": float(self.spatial_mask.sum() + self.temporal_mask.sum())}
         return PlannedChoice(
             plans,
             ("spatial", "temporal"),
             torch.stack([sum_of(drawn, k, "log_prob") for k in (0, 1)], 1),  # [B, 2]
             torch.stack([sum_of(drawn, k, "entropy") for k in (0, 1)], 1),
             loss=loss,
-            shown=self._shown,
+            shown=shown,
         )
-
-    def _shown(self) -> dict[str, float]:
-        return {"open_edges": float(self.spatial_mask.sum() + self.temporal_mask.sum())}
 
     def graphs(self, size: int, *, sample: bool) -> Rounds:
         spatial, temporal = self.logits.unsqueeze(1).expand(2, size, -1, -1)  # [B, N, N] each

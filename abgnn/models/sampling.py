@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -112,25 +113,15 @@ def keep_at_least(
 
     Shapes: all `[A]`, graph ids sorted or not → bool `[A]`.
     """
-    if not len(hard):
-        return hard
-    kept = hard.new_zeros(int(graph.max()) + 1, dtype=torch.long)
+    kept = hard.new_zeros(int(graph.max()) + 1 if len(graph) else 0, dtype=torch.long)
     kept = kept.index_add(0, graph, hard.long())  # of each graph
     few = (kept < minimum).index_select(0, graph).nonzero().squeeze(-1)  # agents of such graphs
     if not len(few):
         return hard
-    return hard.index_put((few,), _strongest(hard[few], logits[few], rank[few], graph[few], minimum))
-
-
-def _strongest(
-    hard: Tensor, logits: Tensor, rank: Tensor, graph: Tensor, minimum: int
-) -> Tensor:
-    """The same by sorting, first by graph, then by logit, then by rank."""
-    order = torch.argsort(rank, stable=True)
-    first = logits.detach().masked_fill(hard, float("inf"))  # whoever stays anyway
-    order = order[torch.argsort(first[order], descending=True, stable=True)]
-    order = order[torch.argsort(graph[order], stable=True)]
-    start = F.pad(torch.bincount(graph).cumsum(0), (1, 0))  # of each graph's run
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order), device=order.device) - start[graph[order]]
-    return hard | (place < minimum)
+    columns = (x.detach().index_select(0, few).cpu().numpy() for x in (hard, logits, rank, graph))
+    stays, logit, place, owner = columns
+    order = np.lexsort((place, np.where(stays, -np.inf, -logit), owner))  # who stays comes first
+    owner = owner[order]
+    within = np.arange(len(order)) - np.searchsorted(owner, owner)  # places in each graph
+    forced = few[torch.from_numpy(order[within < minimum]).to(few.device)]
+    return hard.index_fill(0, forced, True)

@@ -15,16 +15,16 @@ from abgnn.errors import ConfigError
 
 
 class Parts(NamedTuple):
-    """What x is made of: roles `[R, H]` and which one each agent plays `[N]` (None: R is N, one
-    each), questions `[B, H]` and whose each agent is `[N]`, profiles of all LLMs `[M, 3, H]` and
-    which one each agent has `[N]`."""
+    """What x is made of: roles `[N, H]`, questions `[B, H]` and whose each agent is `[N]`, profiles
+    of all LLMs `[M, 3, H]` and which one each agent has `[N]`. Roles may be the distinct ones
+    `[R, H]` with `which` of them each agent plays `[N]`."""
 
     role: Tensor
-    which: Tensor | None
     query: Tensor
     owner: Tensor
     profile: Tensor
     backbone: Tensor
+    which: Tensor | None = None
 
 
 class AgentEncoder(MessagePassing):  # type: ignore[misc]
@@ -97,8 +97,12 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
             reset(layer)
         nn.init.ones_(self.gamma)
 
-    def forward(self, x: Tensor, edge_index: Tensor, parts: Parts | None = None) -> Tensor:
-        role, q, token = self._projected(x) if parts is None else self._projected_parts(parts)
+    def forward(self, x: Tensor | None, edge_index: Tensor, parts: Parts | None = None) -> Tensor:
+        if parts is not None:
+            role, q, token = self._projected_parts(parts)
+        else:
+            assert x is not None, "x where there are no parts"
+            role, q, token = self._projected(x)
         if self.attend == "none":
             return role
         if self.film:

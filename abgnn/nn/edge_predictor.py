@@ -60,7 +60,7 @@ class EdgePredictor(nn.Module):
         send = receive if self.lin_send is None else self.lin_send(h)  # [N, D]
         senders, receivers = edge_index
         pair = send.index_select(0, senders) * receive.index_select(0, receivers)  # [E, D]
-        logits = pair.sum(-1)  # [E]
+        logits: Tensor = pair.sum(-1)  # [E]
         if self.zero_init:
             logits = self.unit * logits
             logits = logits / (1 + logits.abs() / _BOUND)

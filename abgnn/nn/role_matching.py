@@ -37,8 +37,8 @@ class RoleMatching(nn.Module):
 
     Shapes: roles `[N, H]`, queries `[B, H]`, pool `[B]`, batch `[N]`, prior logits `[M]` or
     `[N, M]`; roles may be the distinct ones `[R, H]` with `which` `[N]` of them each agent plays,
-    so that each is projected once → candidates `[N, S]` (backbone indices) and their log-probabilities `[N, S]` (−∞ in
-    padding).
+    so that each is projected once → candidates `[N, S]` (backbone indices) and their
+    log-probabilities `[N, S]` (−∞ in padding).
     """
 
     def __init__(

@@ -181,7 +181,9 @@ class MasRouter(Policy):
         if not self.count.categorical:
             llm = llm._replace(log_prob=multinomial_score(real, count.choice, llm.choice, llm_logp))
 
-        losses = cache(partial(self._losses, batch, latents, torch.is_grad_enabled()))
+        losses = cache(partial(self._losses, batch, latents))
+        if torch.is_grad_enabled():  # a plan needs none, training those of the weights as they are
+            losses()
         drawn = Cascade(mode.choice, count.choice, role.choice, llm.choice)
         stages = (mode, count, role, llm)
         return CascadeChoice(
@@ -216,17 +218,9 @@ class MasRouter(Policy):
         )
         return each
 
-    def _losses(
-        self, batch: Batch, latents: list[Latent], gradient: bool
-    ) -> tuple[Tensor, dict[str, float]]:
+    def _losses(self, batch: Batch, latents: list[Latent]) -> tuple[Tensor, dict[str, float]]:
         """Task cross-entropy and variational terms, and figures; questions of unknown domains are
         left out."""
-        with torch.set_grad_enabled(gradient):
-            return self._task_and_variational(batch, latents)
-
-    def _task_and_variational(
-        self, batch: Batch, latents: list[Latent]
-    ) -> tuple[Tensor, dict[str, float]]:
         log_prob = self.task(batch.query_embed, self.task_texts())  # [B, T]
         names = list(TASKS)
         known = [names.index(q.domain) if q.domain in TASKS else -1 for q in batch.query]
