@@ -19,7 +19,7 @@ the graphs of plans (`plan_graph`); its embeddings have a variance of about 1 pe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -107,7 +107,42 @@ def batch_of(
     batch.query, batch.template = list(queries), [template] * n_graphs
     batch.num_nodes, batch._num_nodes = n_graphs * n_roles, [n_roles] * n_graphs
     _set_slices(batch, n_graphs, n_roles, n_edges)
+    batch._roles = _Roles.of(batch.role_embed, role_embed, n_graphs)
     return batch
+
+
+def distinct_roles(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Roles `[R, H]` and which of them each agent plays `[N]`, where `batch_of` made the batch and
+    nobody has touched its `role_embed` since; else `role_embed` `[N, H]`, and None."""
+    known: _Roles | None = getattr(batch, "_roles", None)
+    if known is None or not known.hold(batch.role_embed):
+        return batch.role_embed, None
+    return known.roles, known.which
+
+
+class _Roles(NamedTuple):
+    """A batch's `role_embed` with the distinct roles `[R, H]` that its rows repeat, in their order
+    `[N]`, and how often each of the two had been written to."""
+
+    every: Tensor
+    roles: Tensor
+    which: Tensor
+    writes: tuple[int, int]
+
+    @classmethod
+    def of(cls, every: Tensor, roles: Tensor, n_graphs: int) -> _Roles:
+        which = torch.arange(len(roles), device=roles.device).repeat(n_graphs)
+        return cls(every, roles, which, (_writes(every), _writes(roles)))
+
+    def hold(self, role_embed: Tensor) -> bool:
+        """Whether these still are the roles of a batch, and no gradient of its rows is wanted."""
+        if role_embed is not self.every or self.every.requires_grad:
+            return False
+        return self.writes == (_writes(self.every), _writes(self.roles))
+
+
+def _writes(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _set_slices(batch: Batch, n_graphs: int, n_roles: int, n_edges: int) -> None:

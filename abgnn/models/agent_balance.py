@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,18 +12,19 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import with_features
 from abgnn.models.agent_beliefs import AgentBeliefs
 from abgnn.models.balance_parts import (
     Init,
-    Parts,
     check_arguments,
     check_taught,
     chosen_slot,
+    matched,
     represent,
+    seen_by,
     spread,
     start_of,
     taught_point,
+    with_parts,
 )
 from abgnn.models.decision import Action, Choice, Decision
 from abgnn.models.operating_point import OperatingPoint
@@ -40,6 +42,7 @@ from abgnn.nn import (
     RoleMatching,
     Tradeoff,
 )
+from abgnn.nn.agent_encoder import Parts
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.design import PlanSpace
 from abgnn.transforms.hop_limit import hop_limit_mask
@@ -189,7 +192,7 @@ class AgentBalance(Policy):
 
     def forward(self, batch: Batch, *, sample: bool, action: Action | None = None) -> Decision:
         table, owner, size = self.table, batch.batch, batch.num_graphs
-        role, query = self._seen(batch)  # [N, H], [B, H]
+        role, which, query = seen_by(self.tradeoff, self.scale, batch)  # [R, H], [N], [B, H]
         agent = (~batch.is_decision).nonzero().squeeze(-1)  # role agents [A]
         graph = owner.index_select(0, agent)  # [A]
         factors, seen = Factors(size), self._believed(batch)
@@ -202,14 +205,15 @@ class AgentBalance(Policy):
 
         # Role-backbone matching, Eq 4: p_match
         prior = self._match_prior(batch, seen)
-        candidates, match_logp = self.matching(role, query, pool, owner, table, prior)  # [N, S]
+        match = partial(matched, self.matching, role, which)
+        candidates, match_logp = match(query, pool, owner, table, prior)  # [N, S] each
         slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
         backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
         factors.categorical(match_logp, slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
-        parts = Parts(role, query, owner, table.embed, backbone)
-        x, h = represent(self.encoder, parts, batch.edge_index)  # [N, 5H], [N, D]
+        parts = Parts(role, query, owner, table.embed, backbone, which)
+        h = represent(self.encoder, parts, batch.edge_index)  # [N, D]
 
         # Gating, Eq 6: p_gate; the decision agent reads whoever stays, if more than one does
         gate_logit = self._gate_logit(h, batch, agent, backbone, seen)  # [A]
@@ -221,10 +225,10 @@ class AgentBalance(Policy):
         keep = torch.zeros_like(batch.is_decision).index_put((agent,), kept)  # [N]
         edge_logit = self.edges(h, batch.edge_index)  # [E]
         edge = flip_hard(edge_logit, None if action is None else action.edge, sample=sample)
-        able = keep[batch.edge_index].all(0).nonzero().squeeze(-1)  # edges that could be
-        edge = torch.zeros_like(edge).index_put((able,), edge[able])  # [E]
-        graph_of = owner.index_select(0, batch.edge_index[0].index_select(0, able))
-        factors.bernoulli(edge_logit.index_select(0, able), edge[able], graph_of)
+        sender, receiver = batch.edge_index
+        able = keep.index_select(0, sender) & keep.index_select(0, receiver)  # could be [E]
+        edge = edge & able
+        factors.bernoulli(edge_logit, edge, owner.index_select(0, sender), able)
 
         # Hop limit, Eq 8, in hops; gates relaxed, forced agents count fully
         weight = h.new_zeros(len(h)).index_put((agent,), soft.masked_fill(kept & ~gate, 1.0))  # [N]
@@ -235,16 +239,17 @@ class AgentBalance(Policy):
 
         committee = torch.bincount(graph[kept], minlength=size) > 1  # [B]
         return Decision(
-            batch=with_features(batch, x.detach(), backbone),
+            asked=batch,
             names=table.names,
             action=Action(pool, backbone, torch.zeros_like(keep).index_put((agent,), gate), edge),
             keep=keep | (batch.is_decision & committee[owner]),
             edge_mask=edge_mask,
             hop_limit=hop_limit,
             log_probs=factors.log_probs,  # Eq 10
-            entropies=factors.entropies,
+            entropy_of=factors.entropies,
             penalty=F.relu(longest - hop_limit),
             decision_reads=self.decision_reads,
+            features=partial(with_parts, parts=parts),
         )
 
     def choice_logits(self, x: Tensor, edge_index: Tensor, batch: Batch) -> Mapping[str, Tensor]:
@@ -268,16 +273,8 @@ class AgentBalance(Policy):
     def log_prob_of(self, choice: Choice) -> Tensor | None:
         if not isinstance(choice, Decision):
             return None
-        log_prob: Tensor = self(choice.batch, sample=False, action=choice.action).log_prob
+        log_prob: Tensor = self(choice.asked, sample=False, action=choice.action).log_prob
         return log_prob
-
-    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Roles `[N, H]` and questions `[B, H]` as the layers read them."""
-        if self.tradeoff is None:
-            pair = batch.role_embed, batch.query_embed  # not copied where they stay
-            return pair if self.scale == 1 else (self.scale * pair[0], self.scale * pair[1])
-        seen = self.tradeoff(batch, self.scale)
-        return seen.role_embed, seen.query_embed
 
     def _gate_logit(
         self, h: Tensor, batch: Batch, agent: Tensor, backbone: Tensor, seen: Believed | None

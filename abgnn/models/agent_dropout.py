@@ -149,14 +149,8 @@ class AgentDropout(PrunedTeam):
         drawn = self.drawn(batch.query, sample=sample)
         team = self.team(batch.template[0])
         silent = [self.dropped[r].nonzero().flatten().tolist() for r in range(self.rounds)]
-        plans = [
-            team.plan(
-                query,
-                [(s.edges[b].cpu(), t.edges[b].cpu(), gone)
-                 for (s, t), gone in zip(drawn, silent, strict=True)],
-            )
-            for b, query in enumerate(batch.query)
-        ]  # fmt: skip
+        rounds = [(s.edges, t.edges, gone) for (s, t), gone in zip(drawn, silent, strict=True)]
+        plans = team.plans(batch.query, rounds)
         loss = None
         if self.low_rank:
             loss = low_rank_penalty(self.spatial_logits, self.spatial_mask, self.delta)

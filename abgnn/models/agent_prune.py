@@ -95,38 +95,35 @@ class AgentPrune(PrunedTeam):
     def forward(self, batch: Batch, *, sample: bool) -> PlannedChoice:
         drawn = self.drawn(batch.query, sample=sample)
         team = self.team(batch.template[0])
-        plans = [
-            team.plan(query, [(s.edges[b].cpu(), t.edges[b].cpu(), ()) for s, t in drawn])
-            for b, query in enumerate(batch.query)
-        ]
+        plans = team.plans(batch.query, [(s.edges, t.edges, ()) for s, t in drawn])
         loss = None
         if self.low_rank:
             masks = torch.stack([self.spatial_mask, self.temporal_mask])
             loss = 2 * low_rank_penalty(self.logits, masks, self.delta)  # a sum of both
-        open_edges = float(self.spatial_mask.sum() + self.temporal_mask.sum())
+        shown = {"open_edges": float(self.spatial_mask.sum() + self.temporal_mask.sum())}
         return PlannedChoice(
             plans,
             ("spatial", "temporal"),
             torch.stack([sum_of(drawn, k, "log_prob") for k in (0, 1)], 1),  # [B, 2]
             torch.stack([sum_of(drawn, k, "entropy") for k in (0, 1)], 1),
             loss=loss,
-            shown={"open_edges": open_edges},
+            shown=shown,
         )
 
     def graphs(self, size: int, *, sample: bool) -> Rounds:
         spatial, temporal = self.logits.unsqueeze(1).expand(2, size, -1, -1)  # [B, N, N] each
         if self.fixed and not sample:  # what survived is kept
             spatial, temporal = survivors(spatial), survivors(temporal)
-        shut = torch.zeros_like(self.temporal_mask)
-        return [
-            (
-                self.edges(spatial, self.spatial_mask, sample=sample),
-                self.edges(
-                    temporal, self.temporal_mask if r else shut, sample=sample, acyclic=False
-                ),
-            )
-            for r in range(self.rounds)
-        ]
+        rounds: Rounds = []
+        for r in range(self.rounds):
+            within = self.edges(spatial, self.spatial_mask, sample=sample)
+            if r:
+                mask = self.temporal_mask
+                between = self.edges(temporal, mask, sample=sample, acyclic=False)
+            else:
+                between = self.edges.none(temporal, sample=sample)
+            rounds.append((within, between))
+        return rounds
 
 
 def sum_of(drawn: Rounds, kind: int, field: str) -> Tensor:

@@ -7,14 +7,17 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Batch
 
 from abgnn.errors import ConfigError
-from abgnn.graph.features import node_features
+from abgnn.graph.features import node_features, with_features
+from abgnn.graph.query_graph import distinct_roles
 from abgnn.models.agent_beliefs import BelievedStart
 from abgnn.models.decision import Action
 from abgnn.models.sampling import choose
-from abgnn.nn.agent_encoder import AgentEncoder
-from abgnn.nn.agent_encoder import Parts as Parts
+from abgnn.nn.agent_encoder import AgentEncoder, Parts
+from abgnn.nn.backbone_table import BackboneTable
+from abgnn.nn.role_matching import RoleMatching
 from abgnn.nn.tradeoff import Tradeoff
 from abgnn.planning.least import refusal
 
@@ -65,6 +68,39 @@ def check_taught(prior: BelievedStart | None, names: Sequence[str] | None) -> No
         raise ConfigError("mas.catalogue", new, f"{allowed}lessons with a calibration of all")
 
 
+def seen_by(
+    tradeoff: Tradeoff | None, scale: float, batch: Batch
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Roles `[R, H]`, which one each agent plays `[N]` (None: one each), and questions `[B, H]`, as
+    the layers read them."""
+    (role, which), query = distinct_roles(batch), batch.query_embed
+    if tradeoff is not None:
+        role, query = tradeoff.modulated(role, query, scale)
+    elif scale != 1:  # not copied where they stay
+        role, query = scale * role, scale * query
+    return role, which, query
+
+
+def matched(
+    matching: nn.Module,
+    role: Tensor,
+    which: Tensor | None,
+    query: Tensor,
+    pool: Tensor,
+    owner: Tensor,
+    table: BackboneTable,
+    prior: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Eq 4: candidates and their log-probabilities, `[N, S]` each; our own matching projects each
+    role once."""
+    own = type(matching) is RoleMatching
+    if not own and which is not None:
+        role = role.index_select(0, which)  # [N, H]
+    more = (which,) if own else ()
+    found: tuple[Tensor, Tensor] = matching(role, query, pool, owner, table, prior, *more)
+    return found
+
+
 def chosen_slot(
     candidates: Tensor, log_prob: Tensor, action: Action | None, *, sample: bool
 ) -> Tensor:
@@ -75,13 +111,26 @@ def chosen_slot(
     return ((candidates == action.backbone.unsqueeze(1)) & real).long().argmax(1)
 
 
-def represent(encoder: nn.Module, parts: Parts, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-    """x `[N, 5H]`, and Eq 5 of it, `[N, D]`: our own encoder comes to it sooner from the parts."""
+def features(parts: Parts) -> Tensor:
+    """x `[N, 5H]`."""
+    role = parts.role if parts.which is None else parts.role.index_select(0, parts.which)
     profile = parts.profile.index_select(0, parts.backbone)  # [N, 3, H]
-    x = node_features(parts.role, parts.query.index_select(0, parts.owner), profile)
-    own = type(encoder) is AgentEncoder
-    h: Tensor = encoder(x, edge_index, parts) if own else encoder(x, edge_index)
-    return x, h
+    return node_features(role, parts.query.index_select(0, parts.owner), profile)
+
+
+@torch.no_grad()
+def with_parts(batch: Batch, parts: Parts) -> Batch:
+    """A batch with x and LLMs of its agents."""
+    return with_features(batch, features(parts), parts.backbone)
+
+
+def represent(encoder: nn.Module, parts: Parts, edge_index: Tensor) -> Tensor:
+    """Eq 5, `[N, D]`, of x `[N, 5H]`: our own encoder comes to it sooner from the parts."""
+    if type(encoder) is AgentEncoder:
+        h: Tensor = encoder(None, edge_index, parts)
+    else:
+        h = encoder(features(parts), edge_index)
+    return h
 
 
 def spread(candidates: Tensor, log_prob: Tensor, backbones: int) -> Tensor:

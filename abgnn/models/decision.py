@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from torch import Tensor
@@ -86,16 +87,16 @@ class PlannedChoice(Choice):
         planned: one plan per query, B of them.
         names: of the F factors.
         log_probs, entropies: `[B, F]`.
-        loss: scalar added to the loss, if any.
-        shown: figures for TensorBoard.
+        loss: scalar added to the loss, if any, or what makes it when it is asked for.
+        shown: figures for TensorBoard, or what makes them when they are asked for.
     """
 
     planned: Sequence[Plan]
     names: tuple[str, ...]
     log_probs: Tensor
     entropies: Tensor
-    loss: Tensor | None = None
-    shown: Mapping[str, float] = field(default_factory=dict)
+    loss: Tensor | Callable[[], Tensor] | None = None
+    shown: Mapping[str, float] | Callable[[], Mapping[str, float]] = field(default_factory=dict)
     penalty: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,11 +111,11 @@ class PlannedChoice(Choice):
 
     @property
     def extra_loss(self) -> Tensor | None:
-        return self.loss
+        return self.loss if self.loss is None or isinstance(self.loss, Tensor) else self.loss()
 
     @property
     def figures(self) -> dict[str, float]:
-        return dict(self.shown)
+        return dict(self.shown() if callable(self.shown) else self.shown)
 
 
 @dataclass(frozen=True)
@@ -122,28 +123,40 @@ class Decision(Choice):
     """A policy's choice for B graphs with N nodes and E admissible edges, by the layers of Eq 3–8.
 
     Args:
-        batch: the graphs it was made for.
+        asked: the graphs it was made for.
         names: backbone names; `action.backbone` indexes them.
         action: what was sampled, and what the log-probability is of.
         keep: agents that take part, decision agent included, bool `[N]`.
         edge_mask: messages among kept role agents after hop-limit pruning, bool `[E]`.
         hop_limit: in hops, `[B]`.
         log_probs: log-probability by factor, `[B, 4]` (pool, match, gate, edges).
-        entropies: entropy of each factor given the choices before it, `[B, 4]`.
+        entropy_of: makes `entropies` `[B, 4]`, which few ask for: each given the choices before it.
         penalty: hops of the longest path before pruning beyond the limit, `[B]`.
         decision_reads: what the decision agent reads: all kept agents, or the sinks.
+        features: makes `batch` of `asked`, with `x` and `backbone` of every agent.
     """
 
-    batch: Batch
+    asked: Batch
     names: tuple[str, ...]
     action: Action
     keep: Tensor
     edge_mask: Tensor
     hop_limit: Tensor
     log_probs: Tensor
-    entropies: Tensor
+    entropy_of: Callable[[], Tensor]
     penalty: Tensor
     decision_reads: Literal["all", "sinks"] = "all"
+    features: Callable[[Batch], Batch] | None = None
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The graphs that it was made for, with the features of what was chosen, if it has any."""
+        return self.asked if self.features is None else self.features(self.asked)
+
+    @property
+    def entropies(self) -> Tensor:  # type: ignore[override]
+        """Entropy of each factor, `[B, 4]`."""
+        return self.entropy_of()
 
     @property
     def pool(self) -> Tensor:
@@ -169,12 +182,13 @@ class Decision(Choice):
 
     def plans(self) -> list[Plan]:
         """One plan per graph."""
-        ptr: list[int] = self.batch.ptr.tolist()
+        ptr: list[int] = self.asked.ptr.tolist()
         keep: list[bool] = self.keep.tolist()
         backbone: list[int] = self.backbone.tolist()
         pairs: list[list[list[int]]] = [[] for _ in range(len(ptr) - 1)]
-        kept_edges = self.batch.edge_index[:, self.edge_mask]  # [2, kept]
-        owner = self.batch.batch[kept_edges[0]].tolist()
+        kept = self.edge_mask.nonzero().squeeze(-1)
+        kept_edges = self.asked.edge_index.index_select(1, kept)  # [2, kept]
+        owner = self.asked.batch.index_select(0, kept_edges[0]).tolist()
         for graph, u, v in zip(owner, *kept_edges.tolist(), strict=True):
             pairs[graph].append([u - ptr[graph], v - ptr[graph]])
         return [
@@ -187,7 +201,7 @@ class Decision(Choice):
                 self.decision_reads,
             )
             for query, template, start, end, edges in zip(
-                self.batch.query, self.batch.template, ptr[:-1], ptr[1:], pairs, strict=True
+                self.asked.query, self.asked.template, ptr[:-1], ptr[1:], pairs, strict=True
             )
         ]
 

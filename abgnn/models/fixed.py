@@ -23,14 +23,14 @@ def certain(batch: Batch, names: tuple[str, ...], action: Action, edge_mask: Ten
     keep = action.gate & ~batch.is_decision
     keep = keep | (batch.is_decision & (kept > 1)[batch.batch])  # [N]
     return Decision(
-        batch=batch,
+        asked=batch,
         names=names,
         action=action,
         keep=keep,
         edge_mask=edge_mask & keep[batch.edge_index].all(0),
         hop_limit=torch.full((batch.num_graphs,), float("inf"), device=batch.batch.device),
         log_probs=zeros,
-        entropies=zeros,
+        entropy_of=lambda: zeros,
         penalty=zeros[:, 0],
     )
 

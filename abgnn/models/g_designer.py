@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -109,7 +110,7 @@ class GDesigner(Policy):
             torch.stack([d.log_prob for d in drawn]).sum(0).unsqueeze(1),  # [B, 1]
             torch.stack([d.entropy for d in drawn]).sum(0).unsqueeze(1),
             loss=loss,
-            shown=_figures(logits.detach(), edges),
+            shown=partial(_figures, logits.detach(), edges),
         )
 
     def _design(self, batch: Batch, template: Template, *, sample: bool) -> EdgeLogits:
@@ -154,12 +155,9 @@ class GDesigner(Policy):
 
     def _plans(self, batch: Batch, template: Template, edges: Tensor) -> list[Plan]:
         team = Team(template, self.n_agents, self.backbone, self.cast, self.early_exit)
-        between = temporal_edges(edges)
-        graphs = zip(batch.query, edges.cpu(), between.cpu(), strict=True)
-        return [
-            team.plan(query, [(a, b, ()) for a, b in zip(spatial, temporal, strict=True)])
-            for query, spatial, temporal in graphs
-        ]
+        between = temporal_edges(edges) if self.rounds > 1 else edges  # not read by the first
+        rounds = zip(edges.unbind(1), between.unbind(1), strict=True)  # [B, N, N] each
+        return team.plans(batch.query, [(spatial, temporal, ()) for spatial, temporal in rounds])
 
 
 def role_of_agent(template: Template, n_agents: int, cast: Cast = "template") -> list[int]:

@@ -102,14 +102,14 @@ class Router(Policy):
         picked = log_prob.gather(1, chosen.unsqueeze(1)).squeeze(1)
         none = torch.zeros(batch.edge_index.size(1), dtype=torch.bool, device=lead.device)  # [E]
         return Decision(
-            batch=batch,
+            asked=batch,
             names=self.table.names,
             action=Action(torch.zeros_like(chosen), chosen[batch.batch], lead, none),
             keep=lead,
             edge_mask=none,
             hop_limit=torch.full_like(picked, float("inf")),
             log_probs=_match(picked),
-            entropies=_match(categorical_entropy(log_prob)),
+            entropy_of=lambda: _match(categorical_entropy(log_prob)),
             penalty=torch.zeros_like(picked),
         )
 

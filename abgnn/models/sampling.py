@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -52,39 +55,53 @@ def bernoulli_entropy(logits: Tensor) -> Tensor:
 
 
 class Factors:
-    """Log-probabilities and entropies of a decision's factors, summed per graph as they come.
+    """Log-probabilities and entropies of a decision's factors, summed per graph.
 
     Args:
-        num_graphs: B. `log_probs` and `entropies` are `[B, F]` after F factors.
+        num_graphs: B. `log_probs` and `entropies()` are `[B, F]` after F factors.
     """
 
     def __init__(self, num_graphs: int) -> None:
         self.num_graphs = num_graphs
         self._log_probs: list[Tensor] = []
-        self._entropies: list[Tensor] = []
+        self._entropies: list[Callable[[], Tensor]] = []
+        self._graphs: list[Tensor] = []
 
     def categorical(self, log_prob: Tensor, choice: Tensor, graph: Tensor) -> None:
         """One choice `[n]` per row of `[n, C]`, of graphs `[n]`."""
         picked = log_prob.gather(1, choice.unsqueeze(1)).squeeze(1)
-        self._add(picked, categorical_entropy(log_prob), graph)
+        self._add(picked, lambda: categorical_entropy(log_prob), graph)
 
-    def bernoulli(self, logits: Tensor, hard: Tensor, graph: Tensor) -> None:
-        """One flip each, all `[n]`."""
-        self._add(bernoulli_log_prob(logits, hard), bernoulli_entropy(logits), graph)
+    def bernoulli(
+        self, logits: Tensor, hard: Tensor, graph: Tensor, able: Tensor | None = None
+    ) -> None:
+        """One flip each, all `[n]`; those that are not `able` were not made."""
+        picked = bernoulli_log_prob(logits, hard)
 
-    def _add(self, log_prob: Tensor, entropy: Tensor, graph: Tensor) -> None:
-        for each, sums in ((log_prob, self._log_probs), (entropy, self._entropies)):
-            sums.append(each.new_zeros(self.num_graphs).index_add(0, graph, each))  # [B]
+        def entropy() -> Tensor:
+            each = bernoulli_entropy(logits)
+            return each if able is None else each * able
+
+        self._add(picked if able is None else picked * able, entropy, graph)
+
+    def _add(self, log_prob: Tensor, entropy: Callable[[], Tensor], graph: Tensor) -> None:
+        self._log_probs.append(log_prob)
+        self._entropies.append(entropy)
+        self._graphs.append(graph + self.num_graphs * len(self._graphs))
+
+    def _sums(self, each: list[Tensor]) -> Tensor:
+        """Of every factor and graph, `[B, F]`."""
+        total = each[0].new_zeros(len(each) * self.num_graphs)
+        return total.index_add(0, torch.cat(self._graphs), torch.cat(each)).view(len(each), -1).t()
 
     @property
     def log_probs(self) -> Tensor:
         """`[B, F]`."""
-        return torch.stack(self._log_probs, -1)
+        return self._sums(self._log_probs)
 
-    @property
     def entropies(self) -> Tensor:
         """Each given the choices before it, `[B, F]`."""
-        return torch.stack(self._entropies, -1)
+        return self._sums([entropy() for entropy in self._entropies])
 
 
 def keep_at_least(
@@ -96,11 +113,15 @@ def keep_at_least(
 
     Shapes: all `[A]`, graph ids sorted or not → bool `[A]`.
     """
-    order = torch.argsort(rank, stable=True)
-    first = logits.detach().masked_fill(hard, float("inf"))  # whoever stays anyway
-    order = order[torch.argsort(first[order], descending=True, stable=True)]
-    order = order[torch.argsort(graph[order], stable=True)]
-    start = F.pad(torch.bincount(graph).cumsum(0), (1, 0))  # of each graph's run
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order), device=order.device) - start[graph[order]]
-    return hard | (place < minimum)
+    kept = hard.new_zeros(int(graph.max()) + 1 if len(graph) else 0, dtype=torch.long)
+    kept = kept.index_add(0, graph, hard.long())  # of each graph
+    few = (kept < minimum).index_select(0, graph).nonzero().squeeze(-1)  # agents of such graphs
+    if not len(few):
+        return hard
+    columns = (x.detach().index_select(0, few).cpu().numpy() for x in (hard, logits, rank, graph))
+    stays, logit, place, owner = columns
+    order = np.lexsort((place, np.where(stays, -np.inf, -logit), owner))  # who stays comes first
+    owner = owner[order]
+    within = np.arange(len(order)) - np.searchsorted(owner, owner)  # places in each graph
+    forced = few[torch.from_numpy(order[within < minimum]).to(few.device)]
+    return hard.index_fill(0, forced, True)

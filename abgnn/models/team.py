@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from abgnn.data.plan import Agent, Plan, RoundGraph
 from abgnn.data.query import Query
-from abgnn.data.template import Template
+from abgnn.data.template import Edges, Template
 from abgnn.errors import ConfigError
 
 MaskMode = Literal[
@@ -102,14 +103,14 @@ class Team:
     cast: Cast = "template"
     early_exit: bool = False
 
-    @property
+    @cached_property
     def agents(self) -> tuple[Agent, ...]:
         """The N role agents."""
         roles = cast_of(self.template, self.cast)
         chosen = (self.template.roles[roles[i % len(roles)]] for i in range(self.n_agents))
         return tuple(Agent(role, self.backbone) for role in chosen)
 
-    @property
+    @cached_property
     def decision(self) -> Agent | None:
         """The decision agent; None where a lone agent answers."""
         role = self.template.roles[self.template.decision]
@@ -124,31 +125,51 @@ class Team:
                 of silent agents are left out. The decision agent reads everyone who speaks in the
                 last round.
         """
+        return self.plans([query], [(s[None], t[None], absent) for s, t, absent in rounds])[0]
+
+    def plans(self, queries: Sequence[Query], rounds: Sequence[Round]) -> list[Plan]:
+        """The plans of B questions: messages are `[B, N, N]`, who is silent is so in all."""
+        drawn = [
+            [(spatial, temporal, absent) for spatial, temporal in zip(*pairs, strict=True)]
+            for *pairs, absent in (
+                (edges_of(s), edges_of(t) if r else [()] * len(s), absent)
+                for r, (s, t, absent) in enumerate(rounds)
+            )
+        ]
+        return [self._plan(query, of) for query, *of in zip(queries, *drawn, strict=True)]
+
+    def _plan(self, query: Query, rounds: Sequence[tuple[Edges, Edges, Sequence[int]]]) -> Plan:
         n = self.n_agents
         graphs: list[RoundGraph] = []
         quiet: set[int] = set()
         for spatial, temporal, absent in rounds:
             now = set(absent) if n > 1 else set()
-            graphs.append(
-                RoundGraph(
-                    _pairs(spatial, now, now),
-                    _pairs(temporal, quiet, now) if graphs else (),
-                    tuple(sorted(now)),
-                )
-            )
+            between = _without(temporal, quiet, now)
+            graphs.append(RoundGraph(_without(spatial, now, now), between, tuple(sorted(now))))
             quiet = now
         senders = [i for i in range(n) if i not in quiet]
         team = Plan.team(query, self.agents, graphs[-1].edges, self.decision, senders)
-        team = replace(team, early_exit=self.early_exit)
+        if self.early_exit:
+            team = replace(team, early_exit=True)
         if len({(g.edges, g.absent) for g in graphs}) == 1 and not graphs[0].absent:
-            between = {g.temporal_edges for g in graphs[1:]}
-            if len(between) <= 1:  # one graph for all rounds
-                links = next(iter(between), ())
-                return replace(team, temporal_edges=links, rounds=len(graphs))
+            links = {g.temporal_edges for g in graphs[1:]}
+            if len(links) <= 1:  # one graph for all rounds
+                if len(graphs) == 1:
+                    return team
+                return replace(team, temporal_edges=next(iter(links)), rounds=len(graphs))
         return replace(team, rounds=len(graphs), by_round=tuple(graphs))
 
 
-def _pairs(edges: Tensor, senders: set[int], readers: set[int]) -> tuple[tuple[int, int], ...]:
+def edges_of(drawn: Tensor) -> list[Edges]:
+    """Messages (u, v) of each graph `[N, N]` of `[B, N, N]` bool, row by row."""
+    found: list[list[tuple[int, int]]] = [[] for _ in drawn]
+    for b, u, v in drawn.nonzero().tolist():
+        found[b].append((u, v))
+    return [tuple(pairs) for pairs in found]
+
+
+def _without(edges: Edges, senders: set[int], readers: set[int]) -> Edges:
     """Edges but for those of silent senders and readers."""
-    pairs = [(int(u), int(v)) for u, v in edges.nonzero().tolist()]
-    return tuple((u, v) for u, v in pairs if u not in senders and v not in readers)
+    if not (senders or readers):
+        return edges
+    return tuple((u, v) for u, v in edges if u not in senders and v not in readers)

@@ -16,13 +16,15 @@ from abgnn.errors import ConfigError
 
 class Parts(NamedTuple):
     """What x is made of: roles `[N, H]`, questions `[B, H]` and whose each agent is `[N]`, profiles
-    of all LLMs `[M, 3, H]` and which one each agent has `[N]`."""
+    of all LLMs `[M, 3, H]` and which one each agent has `[N]`. Roles may be the distinct ones
+    `[R, H]` with `which` of them each agent plays `[N]`."""
 
     role: Tensor
     query: Tensor
     owner: Tensor
     profile: Tensor
     backbone: Tensor
+    which: Tensor | None = None
 
 
 class AgentEncoder(MessagePassing):  # type: ignore[misc]
@@ -95,8 +97,12 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
             reset(layer)
         nn.init.ones_(self.gamma)
 
-    def forward(self, x: Tensor, edge_index: Tensor, parts: Parts | None = None) -> Tensor:
-        role, q, token = self._projected(x) if parts is None else self._projected_parts(parts)
+    def forward(self, x: Tensor | None, edge_index: Tensor, parts: Parts | None = None) -> Tensor:
+        if parts is not None:
+            role, q, token = self._projected_parts(parts)
+        else:
+            assert x is not None, "x where there are no parts"
+            role, q, token = self._projected(x)
         if self.attend == "none":
             return role
         if self.film:
@@ -117,9 +123,11 @@ class AgentEncoder(MessagePassing):  # type: ignore[misc]
         return role, q, self.lin_profile(x[:, 2 * width :].reshape(-1, 3, width))
 
     def _projected_parts(self, parts: Parts) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, but each question once, and profiles of all LLMs `[M, 3, D]`."""
+        """The same, but each role and question once, and profiles of all LLMs `[M, 3, D]`."""
         q = self.lin_query(parts.query).index_select(0, parts.owner)  # [N, D]
-        return self.lin_role(parts.role), q, self.lin_profile(parts.profile)
+        role = self.lin_role(parts.role)  # [R, D]
+        role = role if parts.which is None else role.index_select(0, parts.which)  # [N, D]
+        return role, q, self.lin_profile(parts.profile)
 
     def _of_profiles(self, query: Tensor, token: Tensor, backbone: Tensor | None) -> Tensor:
         """What every agent sees in the three profiles of its LLM, `[N, D]`."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 
-class AgentGate(MessagePassing):  # type: ignore[misc]
+class AgentGate(nn.Module):
     r"""Keep logits of the role agents (arXiv 2512.11426, section 3.2.2).
 
     .. math:: p_i = \sigma(W_g [h_i; \bar h]), \qquad \bar h = \mathrm{mean}_i \, h_i
 
-    The mean is a message from every role agent to its graph; the decision agent is never gated,
-    so it neither sends nor is judged.
+    The mean is over the role agents of a graph; the decision agent is never gated, so it neither
+    counts nor is judged. Both halves of :math:`W_g` are applied before the mean, to numbers.
 
     Args:
         channels: hidden width D.
@@ -25,14 +25,12 @@ class AgentGate(MessagePassing):  # type: ignore[misc]
     """
 
     def __init__(self, channels: int, bias: float = 0.0, zero_init: bool = False) -> None:
-        super().__init__(aggr="mean")
-        self.explain = False  # its messages are not along the graph's edges
+        super().__init__()
         self.initial_bias, self.zero_init = bias, zero_init
         self.lin = nn.Linear(2 * channels, 1)  # W_g
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        super().reset_parameters()
         self.lin.reset_parameters()
         nn.init.constant_(self.lin.bias, self.initial_bias)
         if self.zero_init:
@@ -40,13 +38,12 @@ class AgentGate(MessagePassing):  # type: ignore[misc]
 
     def forward(self, h: Tensor, batch: Tensor, agent: Tensor, num_graphs: int) -> Tensor:
         graph = batch.index_select(0, agent)  # [A]
-        mean = self.propagate(torch.stack([agent, graph]), h=h, size=(len(h), num_graphs))  # [B, D]
-        both = [h.index_select(0, agent), mean.index_select(0, graph)]  # [A, D] each
-        logits: Tensor = self.lin(torch.cat(both, -1)).squeeze(-1)
-        return logits  # [A]
-
-    def message(self, h_j: Tensor) -> Tensor:
-        return h_j
+        halves = F.linear(h, self.lin.weight.view(2, -1)).index_select(0, agent)  # [A, 2]
+        own, others = halves.unbind(1)  # [A] each
+        count = torch.bincount(graph, minlength=num_graphs).clamp(min=1)  # [B]
+        total = others.new_zeros(num_graphs).index_add(0, graph, others)  # [B]
+        mean = total / count + self.lin.bias  # [B]
+        return own + mean.index_select(0, graph)  # [A]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.lin.in_features // 2})"

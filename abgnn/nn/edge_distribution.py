@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from abgnn.errors import ConfigError
+from abgnn.nn.acyclic_growth import grow
 
 Order = Literal["index", "random", "learned"]
 
@@ -91,9 +92,20 @@ class EdgeDistribution(nn.Module):
             mask = mask & (rank.unsqueeze(2) < rank.unsqueeze(1))
         walk = value.walk if isinstance(value, EdgeSample) else self._walk(logits, sample, value)
         wanted = _flip(logits, sample, value)
-        edges, able = _grow(wanted, mask, walk) if acyclic else (wanted & mask, mask)
+        edges, able = grow(wanted, mask, walk) if acyclic else (wanted & mask, mask)
         drawn = EdgeSample(edges, log_prob, entropy, rank, walk)
         return _judged(logits, able, drawn)
+
+    def none(self, logits: Tensor, *, sample: bool) -> EdgeSample:
+        """What comes of an empty mask, without judging anything; draws go on as if it had."""
+        walk = self._walk(logits, sample, None)
+        if sample:
+            torch.rand_like(logits)
+        size, n = len(logits), self.num_agents
+        zero = logits.new_zeros(size)
+        rank = torch.zeros(size, n, dtype=torch.long, device=logits.device)
+        edges = torch.zeros(size, n, n, dtype=torch.bool, device=logits.device)
+        return EdgeSample(edges, zero, zero, rank, walk)
 
     def _walk(self, logits: Tensor, sample: bool, value: Tensor | None) -> Tensor:
         """Candidates in the order in which they are looked at, `[B, N²]`."""
@@ -144,24 +156,6 @@ def _flip(logits: Tensor, sample: bool, value: EdgeSample | Tensor | None) -> Te
         return value.edges if isinstance(value, EdgeSample) else value
     logits = logits.detach()
     return torch.rand_like(logits) < torch.sigmoid(logits) if sample else logits > 0
-
-
-def _grow(wanted: Tensor, mask: Tensor, walk: Tensor) -> tuple[Tensor, Tensor]:
-    """Edges, and the candidates that were open when their turn came, `[B, N, N]` bool each."""
-    size, n, _ = wanted.shape
-    row = torch.arange(size, device=wanted.device)
-    # reach[b, u, v]: v can be reached from u
-    reach = torch.eye(n, dtype=torch.bool, device=wanted.device).repeat(size, 1, 1)
-    edges, able = torch.zeros_like(wanted), torch.zeros_like(wanted)
-    for step in walk.unbind(1):  # N² of them
-        u, v = step // n, step % n  # [B]
-        open_ = mask[row, u, v] & ~reach[row, v, u]
-        taken = open_ & wanted[row, u, v]
-        able[row, u, v] = open_
-        edges[row, u, v] = taken
-        through = reach[row, :, u].unsqueeze(2) & reach[row, v].unsqueeze(1)  # [B, N, N]
-        reach = reach | (through & taken.view(-1, 1, 1))
-    return edges, able
 
 
 def _judged(logits: Tensor, able: Tensor, drawn: EdgeSample) -> EdgeSample:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 from abgnn.errors import ConfigError
 
 _BOUND = 6.0
 
 
-class EdgePredictor(MessagePassing):  # type: ignore[misc]
+class EdgePredictor(nn.Module):
     r"""Logits of the admissible edges (arXiv 2512.11426, section 3.2.3).
 
     .. math:: p_{ij} = \sigma(\langle W_a h_i, W_a h_j \rangle \; [+\, b])
@@ -38,7 +37,6 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         zero_init: bool = False,
     ) -> None:
         super().__init__()
-        self.explain = False  # it judges edges, and sends nothing
         if zero_init and not directed:
             raise ConfigError("zero_init", zero_init, "false where directed is false")
         self.initial_bias, self.zero_init = bias, zero_init
@@ -49,7 +47,6 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        super().reset_parameters()
         for lin in (self.lin, self.lin_send):
             if lin is not None:
                 lin.reset_parameters()
@@ -61,13 +58,13 @@ class EdgePredictor(MessagePassing):  # type: ignore[misc]
     def forward(self, h: Tensor, edge_index: Tensor) -> Tensor:
         receive = self.lin(h)  # [N, D]
         send = receive if self.lin_send is None else self.lin_send(h)  # [N, D]
-        logits: Tensor = self.edge_updater(edge_index, a=(send, receive), size=None)  # [E]
+        senders, receivers = edge_index
+        pair = send.index_select(0, senders) * receive.index_select(0, receivers)  # [E, D]
+        logits: Tensor = pair.sum(-1)  # [E]
         if self.zero_init:
+            logits = self.unit * logits
             logits = logits / (1 + logits.abs() / _BOUND)
         return logits if self.bias is None else logits + self.bias
-
-    def edge_update(self, a_j: Tensor, a_i: Tensor) -> Tensor:
-        return self.unit * (a_j * a_i).sum(-1)
 
     def __repr__(self) -> str:
         return (

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import VGAE, GCNConv
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from abgnn.errors import ConfigError
 
@@ -17,6 +18,25 @@ class EdgeLogits(NamedTuple):
 
     logits: Tensor
     loss: Tensor | None
+
+
+class Messages(NamedTuple):
+    """What `GCNConv` sends along a graph, for both its layers: sender, reader, weight `[E', 1]`."""
+
+    sender: Tensor
+    reader: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, edge_index: Tensor, n: int, dtype: torch.dtype) -> Messages:
+        """The messages along edges `[2, E]` and of every agent to itself."""
+        (sender, reader), weight = gcn_norm(edge_index, None, n, dtype=dtype)
+        return cls(sender, reader, weight.unsqueeze(1))
+
+    def sum(self, x: Tensor) -> Tensor:
+        """What every agent reads, `[B, N, C]` of `[B, N, C]`."""
+        sent = self.weight * x.index_select(1, self.sender)  # [B, E', C]
+        return torch.zeros_like(x).index_add_(1, self.reader, sent)
 
 
 class GraphAutoEncoder(nn.Module):
@@ -62,11 +82,13 @@ class GraphAutoEncoder(nn.Module):
         self, roles: Tensor, query: Tensor, edge_index: Tensor, *, sample: bool
     ) -> EdgeLogits:
         n, width = roles.shape[-2:]
+        messages = Messages.of(edge_index, n, roles.dtype)
         queries = query.unsqueeze(1).expand(-1, n, -1)  # [B, N, H]
         x = torch.cat([roles.expand(len(query), n, width), queries], -1)  # [B, N, 2H]
-        h = F.relu(self.conv1(x, edge_index))  # [B, N, 16]
+        h = F.relu(messages.sum(self.conv1.lin(x)) + self.conv1.bias)  # [B, N, 16]
         h = F.dropout(h, self.dropout, training=self.training and sample)
-        h = F.log_softmax(self.conv2(h, edge_index), -1)  # [B, N, H]
+        h = messages.sum(self.conv2.lin(h)) + self.conv2.bias  # [B, N, H]
+        h = F.log_softmax(h, -1)
         z = self.decoder(h)  # [B, N, 16]
         scores = z @ z.transpose(1, 2)  # [B, N, N]
         return EdgeLogits(spread((scores + scores.transpose(1, 2)) / 2), None)  # without rounding

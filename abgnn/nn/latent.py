@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,10 +12,16 @@ from torch import Tensor, nn
 
 
 class Latent(NamedTuple):
-    """Latents `[n, D]` of unit length, and the variational loss as a scalar."""
+    """Latents `[n, D]` of unit length, and what makes the variational loss, a scalar: plans need
+    none."""
 
     z: Tensor
-    loss: Tensor
+    loss_of: Callable[[], Tensor]
+
+    @property
+    def loss(self) -> Tensor:
+        """Reconstruction and divergence."""
+        return self.loss_of()
 
 
 class VariationalEncoder(nn.Module):
@@ -62,7 +69,10 @@ class VariationalEncoder(nn.Module):
         z = mean
         if noisy and self.noise:
             z = mean + self.noise * (log_var / 2).exp() * torch.randn_like(mean)
-        loss = F.mse_loss(self.decoder(z), x) + self.divergence(mean, log_var)
+
+        def loss() -> Tensor:
+            return F.mse_loss(self.decoder(z), x) + self.divergence(mean, log_var)
+
         return Latent(F.normalize(z, dim=-1), loss)
 
     def divergence(self, mean: Tensor, log_var: Tensor) -> Tensor:

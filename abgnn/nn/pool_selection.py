@@ -63,17 +63,22 @@ class PoolSelection(nn.Module):
             logits = logits + prior
         weight = logits[..., :n_allowed].softmax(-1).view(-1, n_allowed)  # [1 or B, n_allowed]
         log_prob = self._bucketise(weight, difficulty)  # [B, n_allowed]
+        if n_allowed == n_pools:
+            return log_prob
         return F.pad(log_prob, (0, n_pools - n_allowed), value=float("-inf"))  # [B, P]
 
     def _bucketise(self, weight: Tensor, difficulty: Tensor) -> Tensor:
         """Log of the sigmoid differences, by σ(a) − σ(b) = σ(a) σ(−b) (1 − e^{b − a})."""
-        threshold = weight.cumsum(1)[:, :-1]  # [1 or B, P-1]
+        inside = weight[:, 1:-1]  # open-ended bins have no gap term
+        threshold = weight[:, :-1].cumsum(1)  # [1 or B, P-1]
         z = (difficulty.unsqueeze(1) - threshold) / self.tau  # [B, P-1]
         above = F.pad(F.logsigmoid(z), (1, 0))  # log σ(a), a = ∞ for the first: [B, P]
         below = F.pad(F.logsigmoid(-z), (0, 1))  # log σ(−b), b = −∞ for the last: [B, P]
-        gap = (weight / self.tau).clamp(min=1e-6)
-        inner = torch.log(-torch.expm1(-gap))[:, 1:-1]  # open-ended bins have no gap term
-        return above + below + F.pad(inner, (1, 1))[:, : weight.size(1)]
+        log_prob = above + below
+        if not inside.size(1):
+            return log_prob
+        inner = (-torch.expm1(-(inside / self.tau).clamp(min=1e-6))).log()
+        return log_prob + F.pad(inner, (1, 1))
 
     def extra_repr(self) -> str:
         return f"tau={self.tau}"

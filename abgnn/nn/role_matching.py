@@ -36,8 +36,9 @@ class RoleMatching(nn.Module):
             by D, so that a step of Adam moves it about as far as it moves a gate.
 
     Shapes: roles `[N, H]`, queries `[B, H]`, pool `[B]`, batch `[N]`, prior logits `[M]` or
-    `[N, M]` → candidates `[N, S]` (backbone indices) and their log-probabilities `[N, S]` (−∞ in
-    padding).
+    `[N, M]`; roles may be the distinct ones `[R, H]` with `which` `[N]` of them each agent plays,
+    so that each is projected once → candidates `[N, S]` (backbone indices) and their
+    log-probabilities `[N, S]` (−∞ in padding).
     """
 
     def __init__(
@@ -75,24 +76,25 @@ class RoleMatching(nn.Module):
         batch: Tensor,
         table: BackboneTable,
         prior: Tensor | None = None,
+        which: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        perf, price, kind = table.embed.unbind(1)  # [M, H] each
-        u = self.lin_u(torch.cat([perf, self.lin_ct(torch.cat([price, kind], -1))], -1))  # [M, D]
+        cues = self.lin_ct(table.embed[:, 1:].flatten(1))  # [M, D], of price and type
+        u = self.lin_u(torch.cat([table.embed[:, 0], cues], -1))  # [M, D]
         g = self.lin_g(table.pool_embed)  # [P, D]
         context = self.lin_query(query) + self.lin_pool(g).index_select(0, pool)  # [B, D]
         v = context.index_select(0, batch)  # [N, D]
         if self.film:
             both = torch.cat([self.lin_role.weight, self.lin_of_role.weight])  # [2D, H]
-            own, of_role = F.linear(role, both).chunk(2, -1)  # [N, D] each
+            own, of_role = _of(F.linear(role, both), which).chunk(2, -1)  # [N, D] each
             by = self.lin_by_query(query).index_select(0, batch)  # [N, D]
             v = v + own + self.lin_film(of_role * by)
         else:
-            v = v + self.lin_role(role)
+            v = v + _of(self.lin_role(role), which)
 
         tier = pool.index_select(0, batch)  # [N]
         candidates = table.slots.index_select(0, tier)  # [N, S]
         real = table.slot_mask.index_select(0, tier)
-        logits = self.unit * v @ u.T  # [N, M]
+        logits = v @ u.T if self.unit == 1 else self.unit * v @ u.T  # [N, M]
         if prior is not None:
             logits = logits + prior
         logits = logits.gather(1, candidates)  # [N, S]
@@ -104,3 +106,8 @@ class RoleMatching(nn.Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
+
+
+def _of(rows: Tensor, which: Tensor | None) -> Tensor:
+    """Each agent's row."""
+    return rows if which is None else rows.index_select(0, which)

@@ -74,12 +74,18 @@ class Tradeoff(nn.Module):
 
     def forward(self, batch: Batch, scale: float = 1.0) -> Batch:
         """A shallow copy with modulated embeddings, all times `scale`."""
-        z = self._code()  # [C]
         seen = copy(batch)
-        gain = scale * (1 + self.lin_scale(z))  # [H]
-        seen.role_embed = torch.addcmul(scale * self.lin_role(z), batch.role_embed, gain)  # [N, H]
-        seen.query_embed = scale * (batch.query_embed + self.lin_query(z))  # [B, H]
+        seen.role_embed, seen.query_embed = self.modulated(
+            batch.role_embed, batch.query_embed, scale
+        )
         return seen
+
+    def modulated(self, role: Tensor, query: Tensor, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Roles `[N, H]` and questions `[B, H]` as they are seen, all times `scale`."""
+        z = self._code()  # [C]
+        gain = scale * (1 + self.lin_scale(z))  # [H]
+        role = torch.addcmul(scale * self.lin_role(z), role, gain)  # [N, H]
+        return role, scale * (query + self.lin_query(z))
 
     def pools(self, pool_embed: Tensor) -> Tensor:
         """What to add to the pools' logits, `[P]`."""

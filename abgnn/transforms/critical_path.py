@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 Edge = tuple[int, int, float, int]
-"""Source rank, target rank, probability, and the id that `drop_weakest` returns."""
+"""Source rank, target rank, probability, and the id that `cut` returns."""
 
 
 class CriticalPath:
@@ -25,59 +25,78 @@ class CriticalPath:
         n = len(hops)
         self.hops = list(hops)
         self.length = max(hops)
+        self._bit = bit = [1 << v for v in range(n)]
         self._level = [0] * (self.length + 1)  # which nodes are k hops deep
-        self._sources = [0] * n
-        self._edges: list[dict[int, list[tuple[float, int]]]] = [{} for _ in hops]
+        self._sources = sources = [0] * n
+        self._edge: list[dict[int, tuple[float, int]]] = [{} for _ in hops]  # by target and source
+        self._parallel: dict[tuple[int, int], list[tuple[float, int]]] = {}  # the more probable
         self._parent, self._children = [-1] * n, [0] * n
         self._weight = [0.0] * n  # probability of the edge from the parent
-        for v, depth in enumerate(hops):
-            self._level[depth] |= 1 << v
         for u, v, prob, edge in edges:
-            self._sources[v] |= 1 << u
-            self._edges[v].setdefault(u, []).append((prob, edge))
+            own = self._edge[v]
+            if u in own:
+                self._parallel.setdefault((u, v), []).append(own[u])
+            own[u] = prob, edge
+            sources[v] |= bit[u]
         for v, depth in enumerate(hops):
+            self._level[depth] |= bit[v]
             if depth:
-                self._attach(v, self._sources[v] & self._level[depth - 1])
+                self._attach(v, sources[v] & self._level[depth - 1])
 
-    def drop_weakest(self) -> int:
-        """Remove the least probable edge of the critical path; returns its id."""
+    def cut(self, limit: float) -> list[int]:
+        """Remove edges until no path has more than `limit` hops; returns their ids in turn."""
+        dropped = []
+        while self.length > limit:
+            target = self._weakest()
+            source = self._parent[target]
+            dropped.append(self._edge[target][source][1])
+            more = self._parallel.get((source, target))
+            if more:
+                self._edge[target][source] = more.pop()
+                self._weight[target] = self._edge[target][source][0]
+            else:
+                self._sources[target] ^= self._bit[source]
+                self._settle(target)
+        return dropped
+
+    def _weakest(self) -> int:
+        """Target of the least probable edge of the critical path; on a tie, nearest its start."""
         parent, weights = self._parent, self._weight
         ends = self._level[self.length]
         v = weakest = (ends & -ends).bit_length() - 1
         weight = weights[v]
-        for _ in range(self.length):
-            if weights[v] <= weight:  # on a tie, nearest the start
+        while (up := parent[v]) >= 0:
+            if weights[v] <= weight:
                 weakest, weight = v, weights[v]
-            v = parent[v]
-        source = parent[weakest]
-        parallel = self._edges[weakest][source]
-        _, edge = parallel.pop()
-        if parallel:
-            weights[weakest] = parallel[-1][0]
-        else:
-            self._sources[weakest] ^= 1 << source
-            self._settle(weakest)
-        return edge
+            v = up
+        return weakest
 
-    def _settle(self, first: int) -> None:
+    def _settle(self, v: int) -> None:
         """Re-evaluate a node that lost its parent, and those whose depth hangs on it."""
-        hops, level, sources = self.hops, self._level, self._sources
-        waiting = 1 << first
+        hops, level, sources, bits = self.hops, self._level, self._sources, self._bit
+        parents, children, weights, edges = self._parent, self._children, self._weight, self._edge
+        waiting = bit = bits[v]
         while waiting:
-            bit = waiting & -waiting
             waiting ^= bit
-            v = bit.bit_length() - 1
-            self._children[self._parent[v]] ^= bit
-            old = depth = hops[v]
-            while depth and not sources[v] & level[depth - 1]:
-                depth -= 1
-            if depth != old:
-                level[old] ^= bit
+            children[parents[v]] ^= bit
+            depth = hops[v]
+            found = sources[v] & level[depth - 1]
+            if not found:
+                level[depth] ^= bit
+                waiting |= children[v]
+                while depth > 1 and not found:
+                    depth -= 1
+                    found = sources[v] & level[depth - 1]
+                hops[v] = depth = depth if found else 0
                 level[depth] |= bit
-                hops[v] = depth
-                waiting |= self._children[v]
-            if depth:
-                self._attach(v, sources[v] & level[depth - 1])
+            if found:
+                parents[v] = parent = (found & -found).bit_length() - 1
+                children[parent] |= bit
+                weights[v] = edges[v][parent][0]
+            else:
+                parents[v] = -1
+            bit = waiting & -waiting
+            v = bit.bit_length() - 1
         while not level[self.length]:
             self.length -= 1
 
@@ -85,5 +104,5 @@ class CriticalPath:
         """Point to the predecessor of lowest rank among those on a longest path to v."""
         parent = (candidates & -candidates).bit_length() - 1
         self._parent[v] = parent
-        self._children[parent] |= 1 << v
-        self._weight[v] = self._edges[v][parent][-1][0]
+        self._children[parent] |= self._bit[v]
+        self._weight[v] = self._edge[v][parent][0]

@@ -24,7 +24,7 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import MasRouter
 from abgnn.models.mas_router.choice import Cascade, most_frequent
 from abgnn.models.mas_router.modes import MODES, mode_plan
-from abgnn.models.mas_router.stages import multinomial_score
+from abgnn.models.mas_router.stages import RoleCascade, multinomial_score
 from abgnn.nn.latent import VariationalEncoder
 from abgnn.rollout import Agent, Executor, Outcome, SimulatedClient
 from abgnn.training import NoBaseline, Reinforce, reinforce_loss
@@ -441,3 +441,20 @@ def test_config_lies_over_another_one() -> None:
     assert (model.lr, model.samples, model.lambda_lat) == (0.01, 1, 0.0)
     assert type(model.advantage).__name__ == "NoBaseline"
     assert model.policy.count.categorical
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_later_draws_do_not_depend_on_how_many_agents_there_are(count: int) -> None:
+    torch.manual_seed(0)
+    part = RoleCascade(3, 0.5)
+    roles, mask = torch.randn(2, 5, 3), torch.ones(2, 5, dtype=torch.bool)
+    torch.manual_seed(1)
+    drawn, _ = part(torch.randn(2, 6), roles, mask, torch.tensor([1, count]), 4, None, sample=True)
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    torch.randn(2, 6)
+    for _ in range(4):
+        torch.empty(2, 5).exponential_()
+    assert torch.equal(after, torch.rand(1))
+    assert drawn.choice.shape == (2, 4)
+    assert not drawn.choice[0, 1:].any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import fields
 
 import networkx as nx
 import pytest
@@ -14,7 +15,8 @@ from abgnn.data.template import Role
 from abgnn.data.template_yaml import build_template
 from abgnn.errors import ConfigError
 from abgnn.models.team import Team, named_mask
-from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample
+from abgnn.nn.acyclic_growth import all_at_once, one_by_one
+from abgnn.nn.edge_distribution import EdgeDistribution, EdgeSample, Order
 from abgnn.nn.edge_pruning import prune_edges
 from abgnn.nn.low_rank import low_rank_penalty
 
@@ -236,3 +238,32 @@ def test_team_plans() -> None:
 def test_bare_edges_say_nothing_of_a_learned_order() -> None:
     with pytest.raises(ConfigError, match="EdgeSample"):
         EdgeDistribution(3, "learned")(logits(), FULL, sample=True, value=FULL.unsqueeze(0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_edges_grow_alike_graph_by_graph_and_all_at_once(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    wanted, mask = torch.rand(2, 7, 5, 5, generator=generator) < 0.7
+    walk = torch.rand(7, 25, generator=generator).argsort(1)
+    edges, able = one_by_one(wanted, mask, walk)
+    assert edges.any()
+    assert (able & ~edges).any()
+    assert (mask & ~able).any()
+    for mine, other in zip((edges, able), all_at_once(wanted, mask, walk), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("order", ["index", "random", "learned"])
+@pytest.mark.parametrize("sample", [True, False])
+def test_no_edges_are_those_of_an_empty_mask_and_leave_later_draws_alone(
+    order: Order, sample: bool
+) -> None:
+    edges, shut = EdgeDistribution(3, order), torch.zeros_like(FULL)
+    torch.manual_seed(0)
+    masked = edges(logits(size=4), shut, sample=sample, acyclic=False)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    none = edges.none(logits(size=4), sample=sample)
+    assert torch.equal(torch.rand(1), after)
+    for field in fields(EdgeSample):
+        assert torch.equal(getattr(none, field.name), getattr(masked, field.name)), field.name

@@ -107,7 +107,7 @@ def test_mas_router() -> None:
         for q, (mode, _, role, llm) in zip(questions(asked), action, strict=True)
     ]
     close(drawn.log_prob, [one.log_prob for one in alone])
-    torch.testing.assert_close(drawn.loss, torch.stack([one.loss for one in alone]).mean())
+    torch.testing.assert_close(drawn.extra_loss, torch.stack([one.loss for one in alone]).mean())
     assert drawn.plans() == [one.plan for one in alone]
 
 

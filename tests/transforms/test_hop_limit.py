@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -77,6 +79,23 @@ def test_longest_path_ends_at_each_node() -> None:
     edges = torch.tensor([[0, 1, 2, 0, 0, 5], [1, 2, 3, 3, 4, 6]])
     mask = torch.tensor([True, True, True, True, True, False])
     assert longest_path(edges, mask, torch.arange(7), 7).tolist() == [0, 1, 2, 3, 1, 0, 0]
+
+
+@pytest.mark.parametrize("density", [0.05, 0.5, 1.0])
+def test_longest_paths_of_many_hops_as_networkx_finds_them(density: float) -> None:
+    n = 80
+    data = random_graph(n, density, 3.0, seed=3)
+    edges = data.edge_index.t().tolist()
+    edges += [[int(u), int(v)] for u, v in pairwise(data.rank.argsort().tolist()[:50])]  # 49 hops
+    index = torch.tensor(edges).t()
+    mask = torch.ones(index.size(1), dtype=torch.bool)
+    found = longest_path(index, mask, data.rank, n)
+    graph = nx.DiGraph(edges)
+    hops = dict.fromkeys(range(n), 0)
+    for v in nx.topological_sort(graph):
+        hops[v] = max((hops[u] + 1 for u in graph.predecessors(v)), default=0)
+    assert int(found.max()) >= 49
+    assert found.tolist() == [hops[v] for v in range(n)]
 
 
 @pytest.mark.parametrize(

@@ -41,15 +41,21 @@ class CascadeChoice(PlannedChoice):
 
 def joined(choices: Sequence[CascadeChoice]) -> CascadeChoice:
     """Choices for some questions each as one for all of them, in their order."""
-    losses = [c.loss for c in choices if c.loss is not None]
     stages = zip(*(c.action.stages() for c in choices), strict=True)
-    shown = {name: sum(c.shown[name] for c in choices) / len(choices) for name in choices[0].shown}
+
+    def loss() -> Tensor:
+        return torch.stack([c.extra_loss for c in choices if c.extra_loss is not None]).mean()
+
+    def shown() -> dict[str, float]:
+        figures = [c.figures for c in choices]
+        return {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}
+
     return CascadeChoice(
         [plan for c in choices for plan in c.planned],
         choices[0].names,
         torch.cat([c.log_probs for c in choices]),
         torch.cat([c.entropies for c in choices]),
-        loss=torch.stack(losses).mean() if losses else None,
+        loss=loss,
         shown=shown,
         action=Cascade(*(torch.cat(stage) for stage in stages)),
     )
@@ -67,11 +73,11 @@ def cascade_plans(
     rows = zip(batch.query, batch.template, *(s.tolist() for s in drawn.stages()), strict=True)
     plans = []
     for query, template, mode, count, role, llm in rows:
-        roles = [r for i, r in enumerate(template.roles) if i != template.decision]
         decision = Agent(template.roles[template.decision], names[most_frequent(llm[:count])])
-        chosen, played = [roles[r] for r in role[:count]], [names[m] for m in llm[:count]]
+        at = [r + (r >= template.decision) for r in role[:count]]  # the decision agent is no choice
+        chosen, played = [template.roles[r] for r in at], [names[m] for m in llm[:count]]
         plan = mode_plan(modes[mode], query, chosen, played, decision)
-        plans.append(replace(plan, early_exit=early_exit))
+        plans.append(replace(plan, early_exit=True) if early_exit else plan)
     return plans
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from abgnn.data.plan import Agent, Plan
@@ -92,15 +93,21 @@ def mode_plan(
     """
     n = len(roles)
     agents = [Agent(_instructed(r, mode), name) for r, name in zip(roles, backbones, strict=True)]
-    pairs = [(u, v) for u in range(n) for v in range(n)]
-    within = [(u, v) for u, v in pairs if _sends(mode.edges, u, v)]
-    between: Edges = tuple((u, v) for u, v in pairs if _sends(mode.temporal, u, v))
-    team = Plan.team(query, agents, within, decision)
-    return replace(team, temporal_edges=between, rounds=mode.rounds)
+    team = Plan.team(query, agents, _messages(mode.edges, n), decision)
+    if mode.rounds == 1 and mode.temporal == "none":
+        return team
+    return replace(team, temporal_edges=_messages(mode.temporal, n), rounds=mode.rounds)
 
 
+@lru_cache(maxsize=256)
 def _instructed(role: Role, mode: Mode) -> Role:
     return replace(role, prompt=f"{role.prompt} {mode.instruction}") if mode.instruction else role
+
+
+@lru_cache(maxsize=256)
+def _messages(rule: str, n: int) -> Edges:
+    """Messages (u, v) among n agents."""
+    return tuple((u, v) for u in range(n) for v in range(n) if _sends(rule, u, v))
 
 
 def _sends(rule: str, u: int, v: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -133,11 +134,13 @@ class MasRouter(Policy):
         if action is not None:
             with seeded():
                 return self._cascade(batch, action, sample=True)
+        single = batch.num_graphs == 1  # needs not be taken apart
+        each = [batch] if single else [Batch.from_data_list([g]) for g in batch.to_data_list()]
         alone = []
-        for graph in batch.to_data_list():  # a question's plan depends on nothing but itself
-            with seeded(0, graph.query.id):
-                alone.append(self._cascade(Batch.from_data_list([graph]), None, sample=True))
-        return joined(alone)
+        for graph in each:  # a question's plan depends on nothing but itself
+            with seeded(0, graph.query[0].id):
+                alone.append(self._cascade(graph, None, sample=True))
+        return alone[0] if single else joined(alone)
 
     def _cascade(self, batch: Batch, action: Cascade | None, *, sample: bool) -> CascadeChoice:
         modes, counts, roles, llms = (None,) * 4 if action is None else action.stages()
@@ -160,11 +163,11 @@ class MasRouter(Policy):
         count = self._count(real, counts, sample=sample)
 
         # Roles, one after the other
-        agent = ~batch.is_decision
-        z_role, mask = to_dense_batch(
-            encode(self.role_latent, batch.role_embed[agent]),
-            batch.batch[agent],
-            batch_size=batch.num_graphs,
+        agent = (~batch.is_decision).nonzero().squeeze(-1)
+        z_role, mask = _by_graph(
+            encode(self.role_latent, batch.role_embed.index_select(0, agent)),
+            batch.batch.index_select(0, agent),
+            batch.num_graphs,
         )  # [B, R, D], [B, R]
         role, history = self.roles(
             context, z_role, mask, count.choice, self.max_agents, roles,
@@ -178,7 +181,9 @@ class MasRouter(Policy):
         if not self.count.categorical:
             llm = llm._replace(log_prob=multinomial_score(real, count.choice, llm.choice, llm_logp))
 
-        loss, shown = self._losses(batch, latents)
+        losses = cache(partial(self._losses, batch, latents))
+        if torch.is_grad_enabled():  # a plan needs none, training those of the weights as they are
+            losses()
         drawn = Cascade(mode.choice, count.choice, role.choice, llm.choice)
         stages = (mode, count, role, llm)
         return CascadeChoice(
@@ -186,8 +191,8 @@ class MasRouter(Policy):
             FACTORS,
             torch.stack([s.log_prob for s in stages], -1),  # [B, 4]
             torch.stack([s.entropy for s in stages], -1),
-            loss=loss,
-            shown=shown,
+            loss=lambda: losses()[0],
+            shown=lambda: losses()[1],
             action=drawn,
         )
 
@@ -214,7 +219,8 @@ class MasRouter(Policy):
         return each
 
     def _losses(self, batch: Batch, latents: list[Latent]) -> tuple[Tensor, dict[str, float]]:
-        """Task cross-entropy and variational terms; questions of unknown domains are left out."""
+        """Task cross-entropy and variational terms, and figures; questions of unknown domains are
+        left out."""
         log_prob = self.task(batch.query_embed, self.task_texts())  # [B, T]
         names = list(TASKS)
         known = [names.index(q.domain) if q.domain in TASKS else -1 for q in batch.query]
@@ -225,6 +231,16 @@ class MasRouter(Policy):
         right = ((log_prob.argmax(-1) == domain).sum() / number).item()
         shown = {"task_loss": float(task.detach()), "vae_loss": float(vae.detach())}
         return self.task_weight * task + self.vae_weight * vae, shown | {"task_accuracy": right}
+
+
+def _by_graph(z: Tensor, graph: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Rows of each of B graphs, `[B, R, D]`, and which of them are there, `[B, R]`."""
+    rows = len(z) // size
+    even = torch.arange(size, device=graph.device).repeat_interleave(rows)
+    if torch.equal(graph, even):  # all of one template
+        return z.view(size, rows, -1), torch.ones_like(graph, dtype=torch.bool).view(size, rows)
+    dense: tuple[Tensor, Tensor] = to_dense_batch(z, graph, batch_size=size)
+    return dense
 
 
 def _modes(names: Sequence[str] | None) -> tuple[Mode, ...]:

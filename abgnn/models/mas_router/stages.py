@@ -139,21 +139,30 @@ class RoleCascade(nn.Module):
         *,
         sample: bool,
     ) -> tuple[Drawn, Tensor]:
+        width = context.size(-1)
+        fixed = F.linear(context, self.lin.weight[:, :width], self.lin.bias)  # [B, D]
+        of_history = self.lin.weight[:, width:]
+        shut = None if bool(mask.all()) else ~mask  # [B, R]
+        row = torch.arange(len(roles), device=roles.device)
         history = roles.new_zeros(len(roles), roles.size(-1))  # [B, D]
-        drawn: list[Drawn] = []
-        for t in range(max_agents):
-            c = F.normalize(self.lin(torch.cat([context, history], -1)), dim=-1)  # [B, D]
-            score = torch.einsum("bd,brd->br", c, roles) / self.temperature
-            log_prob = F.log_softmax(score.masked_fill(~mask, float("-inf")), -1)  # [B, R]
-            one = draw(log_prob, None if action is None else action[:, t], sample=sample)
-            active = t < count  # [B]
-            picked = roles[torch.arange(len(roles), device=roles.device), one.choice]  # [B, D]
-            history = self.norm(history + picked).where(active.unsqueeze(1), history)
-            drawn.append(Drawn(*(value * active for value in one)))
-        choice = torch.stack([d.choice for d in drawn], 1)  # [B, A]
-        log_probs = torch.stack([d.log_prob for d in drawn], 1).sum(1)
-        entropy = torch.stack([d.entropy for d in drawn], 1).sum(1)
-        return Drawn(choice, log_probs, entropy), history
+        active = torch.arange(max_agents, device=count.device) < count.unsqueeze(1)  # [B, A]
+        longest = int(count.max())
+        log_probs, choices = [], []
+        for t in range(longest):
+            c = F.normalize(fixed + F.linear(history, of_history), dim=-1)  # [B, D]
+            score = (roles @ c.unsqueeze(-1)).squeeze(-1) / self.temperature  # [B, R]
+            if shut is not None:
+                score = score.masked_fill(shut, float("-inf"))
+            log_prob = F.log_softmax(score, -1)  # [B, R]
+            choice = choose(log_prob, sample=sample) if action is None else action[:, t]  # [B]
+            moved = self.norm(history + roles[row, choice])
+            history = moved.where(active[:, t].unsqueeze(1), history)
+            log_probs.append(log_prob)
+            choices.append(choice)
+        if sample and action is None:  # as many draws whatever the counts
+            for _ in range(max_agents - longest):
+                choose(log_probs[0].detach(), sample=True)
+        return _drawn(torch.stack(log_probs, 1), torch.stack(choices, 1), active), history
 
 
 class Allocation(nn.Module):
@@ -174,6 +183,20 @@ class Allocation(nn.Module):
     def forward(self, context: Tensor, summary: Tensor, llms: Tensor) -> Tensor:
         c = F.normalize(self.lin(torch.cat([context, summary], -1)), dim=-1)  # […, D]
         return F.log_softmax(c @ llms.t() / self.temperature, -1)
+
+
+def _drawn(log_prob: Tensor, choice: Tensor, active: Tensor) -> Drawn:
+    """Draws of the first T of A agents by their log-probabilities `[B, T, C]` and choices `[B, T]`;
+    those that are not `active` `[B, A]` do not count."""
+    missing = active.size(1) - choice.size(1)
+    active = active[:, : choice.size(1)]
+    picked = log_prob.gather(2, choice.unsqueeze(2)).squeeze(2)  # [B, T]
+    entropy = categorical_entropy(log_prob.flatten(0, 1)).view(choice.shape)  # [B, T]
+    return Drawn(
+        F.pad(choice * active, (0, missing)),
+        (picked * active).sum(1),
+        (entropy * active).sum(1),
+    )
 
 
 def draw_each(log_prob: Tensor, count: Tensor, action: Tensor | None, *, sample: bool) -> Drawn:
