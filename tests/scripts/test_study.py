@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at
 from abgnn.experiments.compare.budgets import budgets_of_rows
+from abgnn.experiments.jobs.processes import LocalProcesses
 from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
@@ -118,6 +120,19 @@ def test_a_job_that_is_too_late_is_not_begun() -> None:
     [part] = chosen_parts(read_parts(), ["table3-general-v2"])
     unit: Unit = units_of(part, None, "1234567", 1)[0]
     assert carry_out(replace(unit, until=0.0)) == Done(())
+
+
+def test_live_jobs_run_one_by_one_when_all_others_have_ended() -> None:
+    job: Any = None
+    made = [
+        Unit(part, ("", 0, "planner", ""), job, "", source, 0, "")
+        for part, source in (("a", "live"), ("b", "simulated"), ("c", "live"), ("d", "recorded"))
+    ]
+    two = LocalProcesses(2)
+    (first, by), (last, alone) = study.waves(made, two)
+    assert ([unit.part for unit in first], by) == (["b", "d"], two)
+    assert ([unit.part for unit in last], alone) == (["a", "c"], LocalProcesses(1))
+    assert study.waves(made[:1], two) == [(made[:1], LocalProcesses(1))]
 
 
 def test_the_least_budget_that_reaches_a_score() -> None:

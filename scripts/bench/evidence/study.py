@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _scheduler(args) as scheduler:
             if args.check:
                 return _check(units, stored, scheduler, args, console)
-            return _run(units, stored, scheduler, console)
+            ran = [_run(some, stored, by, console) for some, by in waves(units, scheduler)]
+        return max(ran, default=0)
     except ConfigError as error:
         console.print(str(error), style="red", markup=False)
         return 2
@@ -67,7 +68,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
         "--parts", nargs="+", default=[], metavar="NAME", help="beginnings of names"
     )
     parser.add_argument("--path", type=Path, metavar="FOLDER", help="of recorded outcomes")
-    parser.add_argument("--live", action="store_true", help="parts that call a local LLM, too")
+    parser.add_argument("--live", action="store_true", help="parts that call a local LLM, last")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few seeds: about 20 minutes")
     size.add_argument("--seeds", type=int, metavar="N", help="so many of each part at most")
@@ -127,6 +128,14 @@ def _scheduler(args: Namespace) -> AbstractContextManager[Scheduler]:
     if args.ray is not None:
         return ray_tasks(args.ray)
     return nullcontext(LocalProcesses(args.jobs))
+
+
+def waves(units: Sequence[Unit], scheduler: Scheduler) -> list[tuple[list[Unit], Scheduler]]:
+    """What runs side by side, and then one by one what a busy machine would make look slow."""
+    together = [unit for unit in units if unit.source != "live"]
+    alone = [unit for unit in units if unit.source == "live"]
+    made: list[tuple[list[Unit], Scheduler]] = [(together, scheduler), (alone, LocalProcesses(1))]
+    return [(some, by) for some, by in made if some]
 
 
 def _run(
