@@ -91,6 +91,17 @@ def test_rows_are_kept_and_found_again(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["part.csv"]
 
 
+def test_a_job_made_again_leaves_none_of_its_earlier_rows(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "part.csv")
+    other = replace(ONE, on="without Qwen3")  # of the same job, by another key
+    apart = replace(ONE, seed=4, inputs="eeee0000")
+    rows.add([ONE, other])
+    rows.add([apart])
+    again = replace(ONE, inputs="ffff0000")
+    rows.add([again])
+    assert Rows(rows.path).all == [again, apart]
+
+
 def test_two_studies_add_to_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "part.csv"
     one, other = Rows(path), Rows(path)
