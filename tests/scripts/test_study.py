@@ -12,7 +12,9 @@ import pytest
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at
 from abgnn.experiments.compare.budgets import budgets_of_rows
+from abgnn.experiments.inductive import SeedJob
 from abgnn.experiments.jobs.processes import LocalProcesses
+from abgnn.experiments.jobs.ray_files import stage
 from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
@@ -22,8 +24,9 @@ from scripts.bench.evidence.page import stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
-from scripts.bench.evidence.units import Done, Unit, carry_out, units_of
+from scripts.bench.evidence.units import Done, Unit, carry_out, files_of, units_of
 from scripts.bench.evidence.worlds import against
+from tests.paths import ROOT
 
 ONE = Made(
     "", 3, "planner", "planner", "1 mUSD", 0.875, 1.23456e-4, 12.5, 1.25, 90, 990, 90, 1.5,
@@ -125,6 +128,22 @@ def test_a_check_tells_what_differs() -> None:
     assert "1 mUSD: it has this row no more" in gone
     assert "x: it had no such row" in new
     assert "failed: Bug" in next(compare_with(kept, Failed("Bug")))
+
+
+def test_another_machine_gets_the_studys_code_and_what_its_jobs_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    [part] = chosen_parts(read_parts(), ["figure4-v2"])
+    [unit] = units_of(part, None, "1234567", 1)
+    assert isinstance(unit.job, SeedJob)
+    first = unit.job.training[0]
+    named = replace(first, overrides=(*first.overrides, "--model.mas.catalogue=pyproject.toml"))
+    job = replace(unit.job, training=(named, *unit.job.training[1:]))
+    stage(files_of([replace(unit, job=job)]), tmp_path)
+    assert (tmp_path / "scripts/bench/evidence/units.py").is_file()
+    assert (tmp_path / "pyproject.toml").is_file()
+    assert not (tmp_path / "scripts/bench/results").exists()
 
 
 def test_a_job_that_is_too_late_is_not_begun() -> None:

@@ -36,7 +36,7 @@ from abgnn.experiments.jobs.scheduler import Failed, Scheduler
 from .check import compare_with
 from .parts import Part, chosen_parts, read_parts
 from .rows import RESULTS, Rows, rows_of
-from .units import Done, Unit, carry_out, commit_here, units_of
+from .units import Done, Unit, carry_out, commit_here, files_of, units_of
 
 SHARE = 0.1  # of the finished jobs that --check runs again
 SMOKE = Path("runs/study/smoke")  # its rows are of the same jobs as real ones, with few calls
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parts, out = _parts(args), _out(args)
         stored = {part.name: rows_of(part.name, out) for part in parts}
         units = _units(args, parts)
-        with _scheduler(args) as scheduler:
+        with _scheduler(args, units) as scheduler:
             if args.check:
                 return _check(units, stored, scheduler, args, console)
             ran = [_run(some, stored, by, console) for some, by in waves(units, scheduler)]
@@ -76,7 +76,13 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     size.add_argument("--check", action="store_true", help="run a random tenth again")
     parser.add_argument("--seed", type=int, help="of --check; left out: another every time")
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes")
-    parser.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="on Ray instead")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="on Ray instead; every host needs FOLDER of --path",
+    )
     text = f"of the CSVs (scripts/bench/results; of --smoke {SMOKE})"
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=text)
     return parser.parse_args(argv)
@@ -124,9 +130,9 @@ def _units(args: Namespace, parts: Sequence[Part]) -> list[Unit]:
     return [unit for _, _, unit in sorted(units, key=lambda each: each[:2])]
 
 
-def _scheduler(args: Namespace) -> AbstractContextManager[Scheduler]:
+def _scheduler(args: Namespace, units: Sequence[Unit]) -> AbstractContextManager[Scheduler]:
     if args.ray is not None:
-        return ray_tasks(args.ray)
+        return ray_tasks(args.ray, files_of(units))
     return nullcontext(LocalProcesses(args.jobs))
 
 
