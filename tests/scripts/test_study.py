@@ -20,7 +20,7 @@ from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
 from scripts.bench.evidence.figures import shown, usd_to_reach
 from scripts.bench.evidence.headline import ahead_table
-from scripts.bench.evidence.page import stamps
+from scripts.bench.evidence.page import PAGE, page, stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
@@ -265,6 +265,11 @@ def test_a_job_with_rows_of_several_keys_is_stamped_once() -> None:
     assert "2 jobs" in text
     assert "$3.00 simulated, 1.0 hours" in text
     assert "seeds 3 to 4" in text
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the study's page was not written yet")
+def test_the_page_shows_the_kept_rows() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/bench/tables"
 
 
 def test_a_table_without_rows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
