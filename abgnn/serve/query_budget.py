@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, Literal, Protocol, TypeVar
 
-from abgnn.errors import ConfigError
+from abgnn.errors import ClosedError, ConfigError
 from abgnn.planning.offered import Expected
 from abgnn.serve.plan_batcher import Chooser
 
@@ -66,6 +66,18 @@ def done(value: Value) -> Future[Value]:
     future: Future[Value] = Future()
     future.set_result(value)
     return future
+
+
+def awaited(future: Future[Value]) -> Value:
+    """Its result.
+
+    Raises:
+        ClosedError: the system was closed before it was there.
+    """
+    try:
+        return future.result()
+    except CancelledError:
+        raise ClosedError("the system was closed") from None
 
 
 class ChooserMemory:

@@ -21,7 +21,7 @@ from abgnn.serve.engine import (
 from abgnn.serve.event_stream import aevents, events
 from abgnn.serve.offer import Offer, Team, foreseen, offer_at
 from abgnn.serve.policy_source import PolicySource
-from abgnn.serve.query_budget import BudgetKind, QueryBudget
+from abgnn.serve.query_budget import BudgetKind, QueryBudget, awaited
 from abgnn.serve.query_planners import query_planners
 from abgnn.serve.shared import SharedSystem
 from abgnn.serve.sources import Bounds, load_any
@@ -147,10 +147,11 @@ class System(SharedSystem):
 
         Raises:
             ConfigError: an empty question, or a budget that is invalid or cannot be met.
+            ClosedError: the system was closed.
         """
         budget = self._budget(cost_usd, latency_s)
         query = None if question is None else self._query(question)
-        chooser = self._engine.query_planners.of(budget).result()
+        chooser = awaited(self._engine.query_planners.of(budget))
         offer = Offer(budget, self.budget_kind, foreseen(chooser))
         if query is None:
             return offer
@@ -160,7 +161,7 @@ class System(SharedSystem):
     def frontier(self) -> tuple[Offer, ...]:
         """The system's own operating points, cheapest first, each with budgets that buy it; empty
         where nothing is known. Nothing is spent; the first time takes seconds."""
-        known = self._engine.query_planners.frontier().result()
+        known = awaited(self._engine.query_planners.frontier())
         return tuple(offer_at(point, self.budget_kind) for point in known)
 
     def spending(self) -> Spending:

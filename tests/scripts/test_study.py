@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,21 @@ import pytest
 from abgnn.errors import ConfigError
 from abgnn.evaluation.frontier import performance_at
 from abgnn.experiments.compare.budgets import budgets_of_rows
+from abgnn.experiments.inductive import SeedJob
+from abgnn.experiments.jobs.processes import LocalProcesses
+from abgnn.experiments.jobs.ray_files import stage
 from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
 from scripts.bench.evidence.figures import shown, usd_to_reach
 from scripts.bench.evidence.headline import ahead_table
-from scripts.bench.evidence.page import stamps
+from scripts.bench.evidence.page import PAGE, page, stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
-from scripts.bench.evidence.units import Done, Unit, carry_out, units_of
+from scripts.bench.evidence.units import Done, Unit, carry_out, files_of, units_of
 from scripts.bench.evidence.worlds import against
+from tests.paths import ROOT
 
 ONE = Made(
     "", 3, "planner", "planner", "1 mUSD", 0.875, 1.23456e-4, 12.5, 1.25, 90, 990, 90, 1.5,
@@ -89,6 +94,17 @@ def test_rows_are_kept_and_found_again(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["part.csv"]
 
 
+def test_a_job_made_again_leaves_none_of_its_earlier_rows(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "part.csv")
+    other = replace(ONE, on="without Qwen3")  # of the same job, by another key
+    apart = replace(ONE, seed=4, inputs="eeee0000")
+    rows.add([ONE, other])
+    rows.add([apart])
+    again = replace(ONE, inputs="ffff0000")
+    rows.add([again])
+    assert Rows(rows.path).all == [again, apart]
+
+
 def test_two_studies_add_to_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "part.csv"
     one, other = Rows(path), Rows(path)
@@ -114,10 +130,39 @@ def test_a_check_tells_what_differs() -> None:
     assert "failed: Bug" in next(compare_with(kept, Failed("Bug")))
 
 
+def test_another_machine_gets_the_studys_code_and_what_its_jobs_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    [part] = chosen_parts(read_parts(), ["figure4-v2"])
+    [unit] = units_of(part, None, "1234567", 1)
+    assert isinstance(unit.job, SeedJob)
+    first = unit.job.training[0]
+    named = replace(first, overrides=(*first.overrides, "--model.mas.catalogue=pyproject.toml"))
+    job = replace(unit.job, training=(named, *unit.job.training[1:]))
+    stage(files_of([replace(unit, job=job)]), tmp_path)
+    assert (tmp_path / "scripts/bench/evidence/units.py").is_file()
+    assert (tmp_path / "pyproject.toml").is_file()
+    assert not (tmp_path / "scripts/bench/results").exists()
+
+
 def test_a_job_that_is_too_late_is_not_begun() -> None:
     [part] = chosen_parts(read_parts(), ["table3-general-v2"])
     unit: Unit = units_of(part, None, "1234567", 1)[0]
     assert carry_out(replace(unit, until=0.0)) == Done(())
+
+
+def test_live_jobs_run_one_by_one_when_all_others_have_ended() -> None:
+    job: Any = None
+    made = [
+        Unit(part, ("", 0, "planner", ""), job, "", source, 0, "")
+        for part, source in (("a", "live"), ("b", "simulated"), ("c", "live"), ("d", "recorded"))
+    ]
+    two = LocalProcesses(2)
+    (first, by), (last, alone) = study.waves(made, two)
+    assert ([unit.part for unit in first], by) == (["b", "d"], two)
+    assert ([unit.part for unit in last], alone) == (["a", "c"], LocalProcesses(1))
+    assert study.waves(made[:1], two) == [(made[:1], LocalProcesses(1))]
 
 
 def test_the_least_budget_that_reaches_a_score() -> None:
@@ -220,6 +265,11 @@ def test_a_job_with_rows_of_several_keys_is_stamped_once() -> None:
     assert "2 jobs" in text
     assert "$3.00 simulated, 1.0 hours" in text
     assert "seeds 3 to 4" in text
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the study's page was not written yet")
+def test_the_page_shows_the_kept_rows() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/bench/tables"
 
 
 def test_a_table_without_rows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

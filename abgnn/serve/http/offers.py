@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -100,7 +100,7 @@ class _Threads:
         except ConfigError as wrong:
             message = f"{wrong.field}: allowed is {wrong.allowed}"
             raise ApiError(400, message, "invalid_value", wrong.field) from wrong
-        except (CancelledError, ClosedError):
+        except ClosedError:
             raise stopping() from None
         finally:
             self._under_way -= 1

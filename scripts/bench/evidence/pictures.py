@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
@@ -96,7 +95,6 @@ def draw_worlds(parts: Parts, path: Path) -> Path:
     with style():
         figure = Figure((7.2, 1.2 + 0.42 * len(made)), layout="constrained")
         FigureCanvasAgg(figure)
-        assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)
         axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
         for ax, method in zip(axes, methods, strict=True):
             _dots(ax, {world: each[method] for world, each in made.items()})

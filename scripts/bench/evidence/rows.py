@@ -83,17 +83,23 @@ class Rows:
         return any(made.inputs == inputs for made in self.by_job.get(key, ()))
 
     def add(self, rows: Iterable[Made]) -> None:
-        """Take a job's rows in place of earlier ones, and write the file with what others have
-        added to it meanwhile."""
+        """Take a job's rows in place of all that it had made earlier, and write the file with what
+        others have added to it meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(self.path.parent):
-            self.by_job |= _by_job(_read(self.path)) | _by_job(rows)
+            self._replace(_by_job(rows))
             part = self.path.with_suffix(f".{os.getpid()}.part")
             with part.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(HEADS)
                 writer.writerows([_text(value) for value in astuple(made)] for made in self.all)
             part.replace(self.path)
+
+    def _replace(self, new: Mapping[Key, list[Made]]) -> None:
+        known = self.by_job | _by_job(_read(self.path))
+        old = {made.inputs for key in new for made in known.get(key, ())}
+        kept = {key: rows for key, rows in known.items() if rows[0].inputs not in old}
+        self.by_job = kept | new
 
 
 def rows_of(part: str, folder: Path = RESULTS) -> Rows:

@@ -36,7 +36,7 @@ from abgnn.experiments.jobs.scheduler import Failed, Scheduler
 from .check import compare_with
 from .parts import Part, chosen_parts, read_parts
 from .rows import RESULTS, Rows, rows_of
-from .units import Done, Unit, carry_out, commit_here, units_of
+from .units import Done, Unit, carry_out, commit_here, files_of, units_of
 
 SHARE = 0.1  # of the finished jobs that --check runs again
 SMOKE = Path("runs/study/smoke")  # its rows are of the same jobs as real ones, with few calls
@@ -51,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parts, out = _parts(args), _out(args)
         stored = {part.name: rows_of(part.name, out) for part in parts}
         units = _units(args, parts)
-        with _scheduler(args) as scheduler:
+        with _scheduler(args, units) as scheduler:
             if args.check:
                 return _check(units, stored, scheduler, args, console)
-            return _run(units, stored, scheduler, console)
+            ran = [_run(some, stored, by, console) for some, by in waves(units, scheduler)]
+        return max(ran, default=0)
     except ConfigError as error:
         console.print(str(error), style="red", markup=False)
         return 2
@@ -67,7 +68,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
         "--parts", nargs="+", default=[], metavar="NAME", help="beginnings of names"
     )
     parser.add_argument("--path", type=Path, metavar="FOLDER", help="of recorded outcomes")
-    parser.add_argument("--live", action="store_true", help="parts that call a local LLM, too")
+    parser.add_argument("--live", action="store_true", help="parts that call a local LLM, last")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few seeds: about 20 minutes")
     size.add_argument("--seeds", type=int, metavar="N", help="so many of each part at most")
@@ -75,7 +76,13 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     size.add_argument("--check", action="store_true", help="run a random tenth again")
     parser.add_argument("--seed", type=int, help="of --check; left out: another every time")
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N", help="processes")
-    parser.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="on Ray instead")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="on Ray instead; every host needs FOLDER of --path",
+    )
     text = f"of the CSVs (scripts/bench/results; of --smoke {SMOKE})"
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=text)
     return parser.parse_args(argv)
@@ -123,10 +130,18 @@ def _units(args: Namespace, parts: Sequence[Part]) -> list[Unit]:
     return [unit for _, _, unit in sorted(units, key=lambda each: each[:2])]
 
 
-def _scheduler(args: Namespace) -> AbstractContextManager[Scheduler]:
+def _scheduler(args: Namespace, units: Sequence[Unit]) -> AbstractContextManager[Scheduler]:
     if args.ray is not None:
-        return ray_tasks(args.ray)
+        return ray_tasks(args.ray, files_of(units))
     return nullcontext(LocalProcesses(args.jobs))
+
+
+def waves(units: Sequence[Unit], scheduler: Scheduler) -> list[tuple[list[Unit], Scheduler]]:
+    """What runs side by side, and then one by one what a busy machine would make look slow."""
+    together = [unit for unit in units if unit.source != "live"]
+    alone = [unit for unit in units if unit.source == "live"]
+    made: list[tuple[list[Unit], Scheduler]] = [(together, scheduler), (alone, LocalProcesses(1))]
+    return [(some, by) for some, by in made if some]
 
 
 def _run(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -108,6 +109,16 @@ def _digest(job: Job | SeedJob) -> str:
 
     text = json.dumps(plain(asdict(job)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def files_of(units: Iterable[Unit]) -> list[str]:
+    """Names of what another machine needs to carry units out: this code, and what jobs name."""
+    code = [os.path.relpath(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    named: set[str] = set()
+    for unit in units:
+        for job in unit.job.training if isinstance(unit.job, SeedJob) else (unit.job,):
+            named.update(job.configs, job.overrides)
+    return [*code, *sorted(named)]
 
 
 def carry_out(unit: Unit) -> Done:

@@ -61,3 +61,14 @@ def test_spending_and_health_answer_while_as_many_budgets_as_may_are_planned(mas
         finally:
             slow.chooser.set_result(lambda queries: [])
         assert [one.result() for one in asked] == [200] * AT_ONCE
+
+
+def test_who_waits_for_a_budget_when_the_system_closes_is_told(mas: BaseMAS) -> None:
+    system, _ = scripted(mas)
+    system._engine.query_planners = slow = SlowPlanner()
+    with served(system) as server, ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(server.post, {"cost_usd": 1e-3}, path="/v1/abgnn/offer")
+        assert slow.begun.acquire(timeout=60)
+        slow.chooser.cancel()  # as `close` does with what waits
+        code, said = asked.result(60)
+        assert (code, said["error"]["code"]) == (503, "stopping")
