@@ -13,8 +13,13 @@ _HEAD = """\
 
 Made by `scripts/bench/tables` from the CSV files beside it, which `scripts/bench/study` writes. ±
 is the half width of a 95 % interval over worlds, questions and seeds together (Student's t), of
-paired differences where two methods are compared. A table shows the seeds that all of its methods
-have.
+paired differences where two methods are compared; a table of one seed has none, and shows nothing.
+A table shows the seeds that all of its methods have.
+
+Within a budget every method has the best mixture of at most so many of its own points as the config
+says, chosen on the questions that judge. Who has more to choose from gains by it: single LLMs and
+self-consistency, which learn nothing, and methods with a run per LLM. Rows that plan have a point
+for each budget.
 """
 
 
