@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Design
 LABELS = {"planner": "planner by question", "single LLM": "mixture of single LLMs"}
 VERDICTS = {"better": COLOURS[2], "not shown": DIM, "worse": COLOURS[1]}
 STEPS = 60
+CLOSE = 1.5  # times a budget: the next one's label would overlap
 
 
 def draw_pictures(folder: Path = RESULTS) -> list[Path]:
@@ -52,7 +54,7 @@ def draw_headline(parts: Parts, path: Path) -> Path:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, 2 * len(there)),
                       frameon=False)  # fmt: skip
         figure.suptitle("What a budget buys, after 160 rollouts (simulated, world 3)", color=INK)
-        stamp(figure, 0.995, 0.995)
+        stamp(figure, 0.99, 0.98)
         figure.savefig(path, dpi=140)
     return path
 
@@ -71,10 +73,12 @@ def _panel(ax: Axes, shown: Shown, domain: str) -> None:
         ax.plot(1e3 * grid, 100 * _curve(shown, name, grid), color=COLOURS[k], lw=2.4,
                 label=f"ours: {LABELS.get(name, name)}")  # fmt: skip
     best = 100 * _curve(shown, FRONT[0], grid).max()
-    ax.set(xscale="log", xlabel="mUSD per question", title=f"{domain}, {shown.seeds} worlds",
+    worlds = f"{shown.seeds} world" + "s" * (shown.seeds > 1)
+    ax.set(xscale="log", xlabel="mUSD per question", title=f"{domain}, {worlds}",
            ylim=(best - 30, best + 2))  # fmt: skip
     ax.set_ylabel("accuracy in %")
-    ax.set_xticks([1e3 * b for b in budgets], [f"{1e3 * b:.2g}" for b in budgets])
+    apart = [b for a, b in pairwise((0.0, *budgets)) if b > CLOSE * a]  # labels are as wide as that
+    ax.set_xticks([1e3 * b for b in apart], [f"{1e3 * b:.2g}" for b in apart])
     ax.minorticks_off()
     ax.grid(color=GRID, lw=0.6)
 
@@ -106,7 +110,7 @@ def draw_worlds(parts: Parts, path: Path) -> Path:
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
         title = "Points over the best other method in each world, ± 95 % (simulated)"
         figure.suptitle(title, color=INK)
-        stamp(figure, 0.995, 0.995)
+        stamp(figure, 0.99, 0.98)
         figure.savefig(path, dpi=140)
     return path
 
