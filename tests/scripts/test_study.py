@@ -146,6 +146,20 @@ def test_another_machine_gets_the_studys_code_and_what_its_jobs_name(
     assert not (tmp_path / "scripts/bench/results").exists()
 
 
+def test_another_file_of_outcomes_is_another_input(tmp_path: Path) -> None:
+    part = next(p for p in read_parts() if p.name == "recorded-llmrouter")
+    assert part.file
+    assert part.profiles
+    (tmp_path / part.file).write_text("{}", encoding="utf-8")
+    (tmp_path / part.profiles).write_text("{}", encoding="utf-8")
+    before = part.contents(tmp_path)
+    (tmp_path / part.file).write_text("[]", encoding="utf-8")
+    assert part.contents(tmp_path) != before
+    [comparison] = part.comparisons().values()
+    assert not comparison.catalogue_from_table, "else the catalogue's own hash is among the inputs"
+    assert part.contents(None) == b""
+
+
 def test_a_job_that_is_too_late_is_not_begun() -> None:
     [part] = chosen_parts(read_parts(), ["table3-general-v2"])
     unit: Unit = units_of(part, None, "1234567", 1)[0]

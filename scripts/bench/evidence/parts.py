@@ -97,6 +97,11 @@ class Part:
             out=f"runs/study/{self.name}",
         )
 
+    def contents(self, folder: Path | None) -> bytes:
+        """Of its files of recorded outcomes."""
+        names = [] if folder is None else [self.file, self.profiles]
+        return b"".join((folder / name).read_bytes() for name in names if folder and name)
+
     def smallest(self) -> Part:
         """One seed, few calls and questions."""
         few = {**self.set, **SMOKE}

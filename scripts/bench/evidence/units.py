@@ -75,12 +75,15 @@ def units_of(part: Part, folder: Path | None, commit: str, seeds: int) -> list[U
     return [
         unit
         for on, comparison in part.comparisons(folder).items()
-        for unit in _units(part, on, comparison.with_seeds(seeds), commit)
+        for unit in _units(part, on, comparison.with_seeds(seeds), commit, folder)
     ]
 
 
-def _units(part: Part, on: str, comparison: Comparison, commit: str) -> Iterator[Unit]:
+def _units(
+    part: Part, on: str, comparison: Comparison, commit: str, folder: Path | None
+) -> Iterator[Unit]:
     jobs: Sequence[Job | SeedJob]
+    contents = b"" if comparison.catalogue_from_table else part.contents(folder)
     if part.command == "inductive":
         label, jobs = seed_jobs(comparison, Change(), (), check=False)
     else:
@@ -89,15 +92,15 @@ def _units(part: Part, on: str, comparison: Comparison, commit: str) -> Iterator
         first = job.training[0] if isinstance(job, SeedJob) else job
         version = [int(m[1]) for m in map(_VERSION.match, first.overrides) if m]
         world = (version or [3])[-1] if label == "simulated" else 0
-        inputs = _digest(job)
+        inputs = _digest(job, contents)
         key = (on, job.seed, first.method, first.point)
         if isinstance(job, SeedJob):
             key = (ORIGINAL, job.seed, first.method, "")
         yield Unit(part.name, key, job, inputs, label, world, commit)
 
 
-def _digest(job: Job | SeedJob) -> str:
-    """Of all settings but where files lie."""
+def _digest(job: Job | SeedJob, contents: bytes) -> str:
+    """Of all settings but where files lie, and of the contents of those that no catalogue is of."""
 
     def plain(value: object) -> object:
         if isinstance(value, Mapping):
@@ -108,7 +111,7 @@ def _digest(job: Job | SeedJob) -> str:
         return value
 
     text = json.dumps(plain(asdict(job)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode() + contents).hexdigest()[:8]
 
 
 def files_of(units: Iterable[Unit]) -> list[str]:
