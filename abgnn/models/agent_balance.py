@@ -203,13 +203,12 @@ class AgentBalance(Policy):
         pool = choose(pool_logp, sample=sample) if action is None else action.pool  # [B]
         factors.categorical(pool_logp, pool, torch.arange(size, device=pool.device))
 
-        # Role-backbone matching, Eq 4: p_match
+        # Role-backbone matching, Eq 4: candidates and their log p_match, [N, S] each
         prior = self._match_prior(batch, seen)
-        match = partial(matched, self.matching, role, which)
-        candidates, match_logp = match(query, pool, owner, table, prior)  # [N, S] each
-        slot = chosen_slot(candidates, match_logp, action, sample=sample)  # [N]
-        backbone = candidates.gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
-        factors.categorical(match_logp, slot, owner)
+        scored = matched(self.matching, role, which, query, pool, owner, table, prior)
+        slot = chosen_slot(*scored, action, sample=sample)  # [N]
+        backbone = scored[0].gather(1, slot.unsqueeze(1)).squeeze(1)  # [N]
+        factors.categorical(scored[1], slot, owner)
 
         # Agent representation, Eq 5, on x = role ‖ query ‖ performance ‖ price ‖ type
         parts = Parts(role, query, owner, table.embed, backbone, which)

@@ -221,7 +221,7 @@ def test_the_command_line_takes_a_folder(
 
 
 def test_the_supervisor_of_workers_refuses_leave_that_nothing_needs() -> None:
-    with pytest.raises(ConfigError, match="trust_endpoints"):
+    with pytest.raises(ConfigError, match=r"trust \(--trust\): got \('os',\)"):
         SourceFiles(CONFIG, consent=Consent(("os",))).deployment()
 
 
