@@ -24,7 +24,7 @@ from scripts.bench.evidence.page import PAGE, page, stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
 from scripts.bench.evidence.study_tables import study_tables
-from scripts.bench.evidence.units import Done, Unit, carry_out, files_of, units_of
+from scripts.bench.evidence.units import Done, Unit, carry_out, digest_of, files_of, units_of
 from scripts.bench.evidence.worlds import against
 from tests.paths import ROOT
 
@@ -158,6 +158,9 @@ def test_another_file_of_outcomes_is_another_input(tmp_path: Path) -> None:
     [comparison] = part.comparisons().values()
     assert not comparison.catalogue_from_table, "else the catalogue's own hash is among the inputs"
     assert part.contents(None) == b""
+    [other] = chosen_parts(read_parts(), ["table3-general-v2"])
+    job = units_of(other, None, "1234567", 1)[0].job
+    assert len({digest_of(job, contents) for contents in (b"", b"{}", b"[]")}) == 3
 
 
 def test_a_job_that_is_too_late_is_not_begun() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at, upper_envelope
 from abgnn.evaluation.rows import Row
-from abgnn.experiments.compare.ahead import SINGLE, ahead_lines
+from abgnn.experiments.compare.ahead import SINGLE
 from abgnn.experiments.compare.config import Comparison, Method
 from abgnn.experiments.compare.controls import COMPLETE
 from abgnn.experiments.compare.job import Job, Result
@@ -60,20 +60,16 @@ class Shown:
         return {line.method: line for line in made}
 
     @cached_property
-    def ahead(self) -> dict[str, Line]:
-        """Points ahead of the mixture of single LLMs, where these are the base."""
-        made = ahead_lines(self.comparison, list(self.results), self.results)
-        return {line.method: line for line in made}
+    def kept(self) -> dict[tuple[str, int], list[Row]]:
+        """By method and seed the operating points that it may keep."""
+        rows: dict[tuple[str, int], list[Row]] = {}
+        for job, result in self.results.items():
+            rows.setdefault((job.method, job.seed), []).extend(result.rows)
+        return {key: kept_rows(mine, self.comparison) for key, mine in rows.items()}
 
     def points(self, method: str, seed: int, axis: str = COST) -> Array:
         """A method's operating points (budget, performance), those that it may keep, `[J, 2]`."""
-        rows = [
-            row
-            for job, result in self.results.items()
-            if job.method == method and job.seed == seed
-            for row in result.rows
-        ]
-        kept = kept_rows(rows, self.comparison)
+        kept = self.kept[method, seed]
         return np.array([(getattr(row, axis), row.performance) for row in kept])
 
     def mean_within(self, method: str, axis: str = COST) -> list[float]:

@@ -86,8 +86,8 @@ def _panel(ax: Axes, shown: Shown, domain: str) -> None:
 def _curve(shown: Shown, method: str, grid: Array) -> Array:
     """Mean over worlds of the performance within each budget, `[STEPS]`."""
     curves = [
-        [performance_at(shown.points(method, seed), float(budget)) for budget in grid]
-        for seed in shown.comparison.seeds
+        [performance_at(points, float(budget)) for budget in grid]
+        for points in (shown.points(method, seed) for seed in shown.comparison.seeds)
     ]
     return np.mean(curves, 0)
 

@@ -92,14 +92,14 @@ def _units(
         first = job.training[0] if isinstance(job, SeedJob) else job
         version = [int(m[1]) for m in map(_VERSION.match, first.overrides) if m]
         world = (version or [3])[-1] if label == "simulated" else 0
-        inputs = _digest(job, contents)
+        inputs = digest_of(job, contents)
         key = (on, job.seed, first.method, first.point)
         if isinstance(job, SeedJob):
             key = (ORIGINAL, job.seed, first.method, "")
         yield Unit(part.name, key, job, inputs, label, world, commit)
 
 
-def _digest(job: Job | SeedJob, contents: bytes) -> str:
+def digest_of(job: Job | SeedJob, contents: bytes) -> str:
     """Of all settings but where files lie, and of the contents of those that no catalogue is of."""
 
     def plain(value: object) -> object:
