@@ -13,11 +13,13 @@ from abgnn.serve.http.request import ApiError
 
 _log = logging.getLogger(__name__)
 _SHORTEST = 8  # characters from which on a key is one; shorter ones ("EMPTY") are ordinary words
-_SIGNED = re.compile(r"(?i)(\bbearer\s+)\S+|(://)[^/@\s]+@")
+_NAMED = r"(?:api[_-]?key|access[_-]?token)"
+_SIGNED = re.compile(rf"(?i)(\bbearer\s+)\S+|(\b(?:x-)?{_NAMED}['\"]?\s*[=:]\s*['\"]?)[^\s&'\",]+")
+_URL = re.compile(r"(://)[^/@\s]+@")
 
 
 class BugLog:
-    """Logs what went wrong without the keys of LLMs, bearer tokens, and passwords in URLs.
+    """Logs what went wrong without the keys of LLMs, bearer tokens, and keys and passwords in URLs.
 
     Args:
         variables: of the environment, that hold keys.
@@ -43,4 +45,4 @@ class BugLog:
         for name in self._variables:
             key = os.environ.get(name, "")
             text = text.replace(key, "<key>") if len(key) >= _SHORTEST else text
-        return _SIGNED.sub(lambda m: f"{m[1]}<key>" if m[1] else f"{m[2]}<key>@", text)
+        return _URL.sub(r"\1<key>@", _SIGNED.sub(lambda m: f"{m[1] or m[2]}<key>", text))

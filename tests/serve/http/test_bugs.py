@@ -12,6 +12,7 @@ pytest.importorskip("uvicorn")
 
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning.offered import Expected
+from abgnn.serve.http.bug_log import BugLog
 from abgnn.serve.plan_batcher import Chooser
 from abgnn.serve.query_budget import BudgetKind, QueryBudget, done
 from abgnn.serve.system import System
@@ -91,3 +92,18 @@ def test_only_a_server_that_stops_says_so(
         code, said = server.post({"cost_usd": 1e-3}, path="/v1/abgnn/offer")
         assert (code, said["error"]["code"]) == (503, "stopping")
     assert not [r for r in caplog.records if r.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET https://llm.example/v1?api_key=sk-planted-2&n=1",
+        "headers {'x-api-key': 'sk-planted-2', 'n': '1'}",
+        "X-API-Key: sk-planted-2",
+        "access_token=sk-planted-2",
+    ],
+)
+def test_keys_by_their_names_are_not_logged(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    BugLog([])(ValueError(text), "request")
+    assert "sk-planted-2" not in caplog.text
+    assert "<key>" in caplog.text
