@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from abgnn.data.query import Query
 from abgnn.sandbox import RunResult, Sandbox
@@ -45,15 +48,20 @@ class UnitTestsTool:
 
     They come from `query.meta["public_tests"]` (Python with asserts) if it is there, else from
     the question's text: doctests, and lines such as `f(1) == 2`. The scoring tests are not read.
+    Agents often write the same program: it runs once, and its result, seconds too, is theirs all.
+    What was stopped for time or memory runs again, as the machine may have been busy.
 
     Args:
         sandbox: where the code runs; the examples run in another process there.
+        remembered: results kept.
     """
 
     name = "unit_tests"
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, *, remembered: int = 1 << 12) -> None:
+        self.sandbox, self.remembered = sandbox, remembered
+        self._ran: dict[tuple[str, str], RunResult] = {}
+        self._running = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
 
     async def use(self, query: Query, reply: str) -> ToolResult | None:
         """Which examples failed, with expected and got; None without code or examples."""
@@ -66,9 +74,21 @@ class UnitTestsTool:
         if {"prompt", "entry_point"} <= set(query.meta):
             code = complete_program(reply, query.meta["prompt"], query.meta["entry_point"])
         tests = _HARNESS.format(steps=json.dumps([(s.source, s.expected) for s in steps]))
-        ran = await self.sandbox.acheck(code, tests, sorted(names))
+        ran = await self._run(code, tests, sorted(names))
         report, ok = _report(ran, sum(step.expected is not None for step in steps))
         return ToolResult(shorten(report), ok, ran.seconds)
+
+    async def _run(self, code: str, tests: str, names: Sequence[str]) -> RunResult:
+        """What came of it before, or of who runs it just now, or of running it."""
+        key, here = (code, tests), (code, tests, asyncio.get_running_loop())
+        lock = self._running.setdefault(here, asyncio.Lock())
+        async with lock:
+            ran = self._ran.get(key) or await self.sandbox.acheck(code, tests, names)
+            if ran.status in ("completed", "error"):
+                self._ran[key] = ran
+                while len(self._ran) > self.remembered:
+                    del self._ran[next(iter(self._ran))]
+            return ran
 
 
 def _public(query: Query) -> list[Step]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from abgnn.data.query import Query
-from abgnn.sandbox import Sandbox
+from abgnn.sandbox import RunResult, Sandbox
 from abgnn.sandbox.tools import (
     TOOLS,
     PythonTool,
@@ -109,6 +109,42 @@ def test_unit_tests_tell_why_code_does_not_run(sandbox: Sandbox) -> None:
     endless = use(tool, block("def double(x):\n    while x: pass"))
     assert endless is not None
     assert endless.text.endswith("double(2)\n  did not end within 1.0 s")
+
+
+class Counting(Sandbox):
+    """Knows how many programs it has judged."""
+
+    judged = 0
+
+    async def acheck(
+        self, program: str, tests: str, names: Iterable[str], *, timeout_s: float | None = None
+    ) -> RunResult:
+        self.judged += 1
+        return await super().acheck(program, tests, names, timeout_s=timeout_s)
+
+
+def test_equal_programs_run_once_unless_they_were_stopped() -> None:
+    async def at_once(*replies: str) -> list[ToolResult | None]:
+        return list(await asyncio.gather(*(tool.use(ASKED, reply) for reply in replies)))
+
+    right, wrong = block("def double(x): return 2 * x"), block("def double(x): return x")
+    endless = block("def double(x):\n    while x: pass")
+    with Counting(timeout_s=1.0, workers=1) as sandbox:
+        tool = UnitTestsTool(sandbox, remembered=2)
+        first, again, said_otherwise, other = asyncio.run(
+            at_once(right, right, "Well.\n" + right, wrong)
+        )
+        assert first == again == said_otherwise != other
+        assert sandbox.judged == 2
+        assert asyncio.run(at_once(right, wrong)) == [first, other]  # on another event loop
+        assert sandbox.judged == 2
+        asyncio.run(at_once(endless, endless))
+        assert sandbox.judged == 4
+        use(tool, block("def double(x): return None"))  # the oldest is forgotten for it
+        assert use(tool, wrong) == other
+        assert sandbox.judged == 5
+        use(tool, right)
+        assert sandbox.judged == 6
 
 
 def test_unit_tests_cannot_be_fooled(sandbox: Sandbox) -> None:
