@@ -99,7 +99,7 @@ class Rows:
         known = self.by_job | _by_job(_read(self.path))
         old = {made.inputs for key in new for made in known.get(key, ())}
         kept = {key: rows for key, rows in known.items() if rows[0].inputs not in old}
-        self.by_job = kept | new
+        self.by_job = {**kept, **new}
 
 
 def rows_of(part: str, folder: Path = RESULTS) -> Rows:

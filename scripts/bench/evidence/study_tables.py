@@ -8,7 +8,7 @@ from functools import cache, partial
 
 from abgnn.errors import ConfigError
 
-from . import headline, paper, worlds
+from . import headline, paper, versions, worlds
 from .figures import Shown, shown_parts
 from .rows import Made, rows_of
 
@@ -68,6 +68,12 @@ def study_tables() -> dict[str, StudyTable]:
         title = f"{domain}, 160 rollouts: percent within each budget (simulated)"
         parts = [f"headline-{domain}-160"]
         made[f"headline-{domain}"] = _table(title, parts, headline.budgets_table, domain)
+    made["versions"] = _table(
+        "Table 1 then and now: percent within a budget of USD, mean of four; 0.1.0 in world "
+        "version 2 → 0.2.0 in version 2 → in version 3 (simulated)",
+        [f"table1-{d}{v}" for d in headline.DOMAINS for v in VERSIONS],
+        versions.versions_table,
+    )
     for version, words in VERSIONS.items():
         made |= _of_paper(version, f"simulated, {words}")
     return made
