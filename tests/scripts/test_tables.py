@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from evidence.markdown import markdown_table
+from evidence.paper import table1
 from evidence.printed import PRINTED, printed_names, read_printed
 from evidence.readmes import fill, filled, places, readmes, stale, table
 from evidence.registry import TABLES
+from evidence.study_tables import PRINTED as ON_PAGE
+from evidence.study_tables import parts_there
 from evidence.tables import main
+from evidence.versions import BEFORE, versions_table
 from markdown_it import MarkdownIt
 
 from abgnn.errors import ConfigError
@@ -54,7 +58,9 @@ def test_every_readme_is_looked_at() -> None:
 def test_every_file_is_shown_and_a_table_has_one_source() -> None:
     shown = [name for path in READMES for name, _ in places(path.read_text(encoding="utf-8"))]
     assert len(shown) == len(set(shown))
-    assert set(printed_names()) <= set(shown), "files that no README shows"
+    page = {name for names in ON_PAGE.values() for name in names}
+    assert set(printed_names()) <= {*shown, *page}, "files that neither READMEs nor tables.md show"
+    assert page <= set(printed_names())
     assert not set(printed_names()) & set(TABLES), "files beside functions that render the same"
 
 
@@ -119,6 +125,29 @@ def test_wrong_stamps_and_rows_are_refused(project: Path) -> None:
         markdown_table(["a", "b"], [["1"]], ["l", "r"])
     with pytest.raises(ConfigError, match="align"):
         markdown_table(["a", "b"], [], ["l"])
+
+
+def test_what_0_1_0_printed_stands_beside_what_there_is_now() -> None:
+    """Means of the figures at budgets of USD, those of the stored tables."""
+
+    def rows(text: str) -> dict[str, list[str]]:
+        cells = [line.strip("| ").split(" | ") for line in text.replace(r"\|", "/").splitlines()]
+        return {row[0]: row[1:] for row in cells[2:]}
+
+    def mean(cell: str) -> float:
+        return sum(map(float, cell.split("/")[0].replace("*", "").split())) / 4
+
+    alone = rows(versions_table({}))
+    before = rows(read_printed(PRINTED / f"{BEFORE}.csv").markdown())
+    for line in (alone["AgentBalance"], rows(versions_table(parts_there()))["AgentBalance"]):
+        for cell, printed in zip(line, before["AgentBalance"][1:], strict=True):
+            assert float(cell.split(" → ")[0]) == pytest.approx(mean(printed), abs=0.051)
+    assert set(alone["planner"][0].split(" → ")[1:]) == {"–"}
+    parts = {name: part for name, part in parts_there().items() if name == "table1-general"}
+    if parts:
+        then, here, now = rows(versions_table(parts))["AgentPrune"][0].split(" → ")
+        assert (here, float(then)) == ("–", pytest.approx(82.8))
+        assert float(now) == pytest.approx(mean(rows(table1(parts))["AgentPrune"][1]), abs=0.11)
 
 
 @pytest.mark.parametrize("name", printed_names())

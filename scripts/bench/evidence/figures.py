@@ -202,6 +202,10 @@ def _result(methods: Mapping[str, Method], rows: Sequence[Made]) -> tuple[Job, R
 
 def points_text(values: Sequence[float], digits: int = 1) -> str:
     """A mean of differences in points with its 95 % interval over seeds: +1.2 ± .8."""
-    mean, half = interval([100 * value for value in values])
-    text = f"{mean:+.{digits}f}".replace("-", "−")
+    return interval_text(*interval([100 * value for value in values]), digits)
+
+
+def interval_text(mean: float, half: float, digits: int = 1, sign: str = "+") -> str:
+    """A mean ± half of its interval, with its sign or (`sign=""`) without; one seed has no ±."""
+    text = f"{mean:{sign}.{digits}f}".replace("-", "−")
     return text if np.isnan(half) else f"{text} ± {half:.{digits}f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .printed import PRINTED, read_printed
 from .rows import RESULTS, Made
 from .study_tables import StudyTable, study_tables
 
@@ -31,9 +32,12 @@ def page() -> str:
 
 def _section(table: StudyTable) -> str:
     rows = table.rows()
-    if not rows:
-        return ""
-    return f"## {table.title}\n\n{stamps(table.parts, rows)}\n\n{table.render()}\n"
+    blocks = [stamps(table.parts, rows), table.render()] if rows else []
+    for name in table.printed:
+        before = read_printed(PRINTED / f"{name}.csv")
+        made = f"{before.stamps['commit']}, {before.stamps['date']}"
+        blocks += [f"As 0.1.0 printed it ({made}):", before.markdown()]
+    return "\n\n".join([f"## {table.title}", *blocks]) + "\n" if blocks else ""
 
 
 def stamps(names: Sequence[str], rows: Sequence[Made]) -> str:

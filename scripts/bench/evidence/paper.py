@@ -15,7 +15,7 @@ from abgnn.experiments.compare.table import budgets_of, interval
 from abgnn.experiments.inductive import ORIGINAL, SINGLE, Measured
 from abgnn.experiments.inductive_table import figures
 
-from .figures import NAN, Shown, points_text
+from .figures import NAN, Shown, interval_text, points_text
 from .headline import DOMAINS, Parts
 from .markdown import markdown_table
 from .parts import read_parts
@@ -142,8 +142,7 @@ def table3(parts: Parts, version: str = "") -> str:
                 elif column not in line.less:
                     cells.append(f"{line.mean[column]:.{digits}f}")
                 else:
-                    mean, half = line.less[column]
-                    cells.append(f"{mean:+.{digits}f} ± {half:.{digits}f}")
+                    cells.append(interval_text(*line.less[column], digits))
         rows.append([name, *cells])
     rows.append(["worlds", *(t for s in there.values() for t in (str(s.seeds), "", ""))])
     return markdown_table(heads, rows, ["l", *["r"] * (len(heads) - 1)])
@@ -192,10 +191,7 @@ def figure5(parts: Parts, version: str = "") -> str:
             rows_ = [r for r in shown.rows if r.method == method.name and r.point == value]
             figures_ = [[r.performance, 1e3 * r.cost_usd, r.latency_s] for r in rows_]
             means = [interval(column) for column in zip(*figures_, strict=True)]
-            cells = [
-                f"{mean:.{d}f} ± {half:.{d}f}"
-                for (mean, half), d in zip(means, (3, 2, 1), strict=True)
-            ]
+            cells = [interval_text(*m, d, "") for m, d in zip(means, (3, 2, 1), strict=True)]
             rows.append([method.name, value, *cells])
     heads = ["parameter", "value", "accuracy", "mUSD", "s"]
     return markdown_table(heads, rows, ["l", "r", "r", "r", "r"])

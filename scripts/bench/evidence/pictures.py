@@ -28,6 +28,7 @@ BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Design
 LABELS = {"planner": "planner by question", "single LLM": "mixture of single LLMs"}
 VERDICTS = {"better": COLOURS[2], "not shown": DIM, "worse": COLOURS[1]}
 STEPS = 60
+HEAD = 0.45  # inches
 CLOSE = 1.5  # times a budget: the next one's label would overlap
 
 
@@ -53,10 +54,17 @@ def draw_headline(parts: Parts, path: Path) -> Path:
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, 2 * len(there)),
                       frameon=False)  # fmt: skip
-        figure.suptitle("What a budget buys, after 160 rollouts (simulated, world 3)", color=INK)
-        stamp(figure, 0.99, 0.98)
+        _head(figure, "What a budget buys, after 160 rollouts (simulated, world 3)")
         figure.savefig(path, dpi=140)
     return path
+
+
+def _head(figure: Figure, title: str) -> None:
+    """A title and the stamp, above all panels."""
+    height = figure.get_size_inches()[1]
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / height))  # type: ignore[union-attr]
+    figure.text(0.01, 1 - 0.12 / height, title, va="top", color=INK, fontsize=12)
+    stamp(figure, 0.99, 1 - 0.1 / height)
 
 
 def _panel(ax: Axes, shown: Shown, domain: str) -> None:
@@ -108,9 +116,7 @@ def draw_worlds(parts: Parts, path: Path) -> Path:
             for words, colour in VERDICTS.items()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-        title = "Points over the best other method in each world, ± 95 % (simulated)"
-        figure.suptitle(title, color=INK)
-        stamp(figure, 0.99, 0.98)
+        _head(figure, "Points over the best other method in each world, ± 95 %")
         figure.savefig(path, dpi=140)
     return path
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from abgnn.experiments.compare.table import interval
 
-from .figures import Shown, points_text
+from .figures import Shown, interval_text, points_text
 from .headline import NAMES, Parts
 from .markdown import markdown_table
 
@@ -83,7 +83,7 @@ def worlds_table(parts: Parts) -> str:
             cells.append(points_text(gaps))
         loop = against(shown, OURS[0])
         rival = "the mixture" if loop.rival == shown.comparison.base else loop.rival
-        first = f"{loop.mean:+.1f} ± {loop.half:.1f}, {loop.verdict}"
+        first = f"{interval_text(loop.mean, loop.half)}, {loop.verdict}"
         rows.append([words, *cells, first, rival, str(shown.seeds)])
     heads = ["world", *(f"{NAMES[name].strip('*')} over the mixture" for name in OURS),
              "closed loop over the best other", "which is", "worlds"]  # fmt: skip
