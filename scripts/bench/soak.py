@@ -52,7 +52,7 @@ class Watched:
 
     Args:
         pid: of the server.
-        told: where it writes its number of tasks, see `soak_server.py`.
+        told: where it writes its tasks and threads, see `soak_server.py`.
     """
 
     pid: int
@@ -60,9 +60,9 @@ class Watched:
 
     def held(self) -> Held:
         descriptors = len(os.listdir(f"/proc/{self.pid}/fd"))
-        return Held(descriptors, len(os.listdir(f"/proc/{self.pid}/task")), self._tasks())
+        return Held(descriptors, len(os.listdir(f"/proc/{self.pid}/task")), *self._told())
 
-    def _tasks(self) -> int:
+    def _told(self) -> tuple[int, int]:
         with suppress(FileNotFoundError):
             self.told.unlink()
         os.kill(self.pid, signal.SIGUSR1)
@@ -70,7 +70,8 @@ class Watched:
         while not self.told.exists():
             assert time.monotonic() < until, "the server does not answer to SIGUSR1"
             time.sleep(0.02)
-        return int(self.told.read_text(encoding="ascii"))
+        tasks, alone = map(int, self.told.read_text(encoding="ascii").split())
+        return tasks, alone
 
     async def idle(self) -> Held:
         """Once nothing has changed for a while."""

@@ -2,13 +2,14 @@
 
 No result but those that are right for their request, and no exception in the server's log; the
 memory at the end (median of the last twentieth of the time) within some percent of that after the
-first tenth (of the twentieth that follows it); descriptors, threads and asyncio tasks of the idle
-server as before; and the provider's own log, in calls and in USD, between what is booked for
-certain and that with the worst case of the calls whose reply told nothing.
+first tenth (of the twentieth that follows it); the idle server's descriptors, asyncio tasks and
+threads of no pool as before; and the provider's own log, in calls and in USD, between what is
+booked for certain and that with the worst case of the calls whose reply told nothing.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,14 +19,18 @@ from rich.table import Table
 from scripts.bench.soak_clients import Seen
 from scripts.bench.soak_questions import KINDS
 
+POOLED = 2 * min(32, (os.cpu_count() or 1) + 4)
+"""Threads that asyncio starts when first needed and keeps: two event loops have a pool each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the idle server holds."""
+    """What the idle server holds; `alone`: threads of no pool."""
 
     descriptors: int
     threads: int
     tasks: int
+    alone: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,14 @@ def bars(soaked: Soaked, percent: float) -> list[tuple[str, str, bool]]:
         (f"MiB after the first tenth, at the end (± {percent:g} %)",
          f"{first:.1f}, {last:.1f}: {soaked.growth:+.2%}", abs(soaked.growth) <= percent / 100),
     ]  # fmt: skip
-    for name in ("descriptors", "threads", "tasks"):
+    for name in ("descriptors", "tasks"):
         a, b = getattr(before, name), getattr(after, name)
         rows.append((f"{name}, idle: before, after", f"{a}, {b}", a == b))
+    rows.append(
+        ("threads, idle: before, after; of no pool (pools fill)",
+         f"{before.threads}, {after.threads}; {before.alone}, {after.alone}",
+         before.alone == after.alone and after.threads <= before.threads + POOLED)
+    )  # fmt: skip
     usd = (of.certain_usd, of.provider_usd, of.most_usd)
     calls = (of.certain_calls, of.provider_calls, of.most_calls)
     return [

@@ -14,10 +14,10 @@ pytest.importorskip("uvicorn")
 
 from scripts.bench.soak_clients import Seen
 from scripts.bench.soak_questions import ANSWERED, KINDS
-from scripts.bench.soak_report import Books, Held, Soaked, bars
+from scripts.bench.soak_report import POOLED, Books, Held, Soaked, bars
 from tests.paths import ROOT
 
-HELD = Held(13, 13, 2)
+HELD = Held(13, 13, 2, 5)
 BOOKS = Books(1.0, 0.9, 1.1, 0.0, 100, 90, 105, 0, 0)
 
 
@@ -37,7 +37,8 @@ def test_every_bar_can_be_missed() -> None:
         ({"memory": [(t, 100.0 + t / 20) for t in range(101)]}, "MiB"),
         ({"log": "ERROR\nTraceback (most recent call last):\n"}, "exceptions"),
         ({"after": replace(HELD, descriptors=14)}, "descriptors"),
-        ({"after": replace(HELD, threads=14)}, "threads"),
+        ({"after": replace(HELD, alone=6)}, "threads"),
+        ({"after": replace(HELD, threads=14 + POOLED)}, "threads"),
         ({"after": replace(HELD, tasks=3)}, "tasks"),
         ({"books": replace(BOOKS, certain_usd=1.01)}, "USD: certain"),
         ({"books": replace(BOOKS, most_usd=0.99)}, "USD: certain"),
@@ -49,6 +50,10 @@ def test_every_bar_can_be_missed() -> None:
     ):
         [name] = missed(replace(soaked(), **change))
         assert name.startswith(bar)
+
+
+def test_threads_of_pools_may_start_when_they_are_needed() -> None:
+    assert not missed(replace(soaked(), after=replace(HELD, threads=13 + POOLED)))
 
 
 def test_an_error_counts_unless_it_was_injected() -> None:

@@ -18,7 +18,7 @@ from abgnn.experiments.jobs.ray_files import stage
 from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
-from scripts.bench.evidence.figures import shown, usd_to_reach
+from scripts.bench.evidence.figures import interval_text, shown, usd_to_reach
 from scripts.bench.evidence.headline import ahead_table
 from scripts.bench.evidence.page import PAGE, page, stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
@@ -282,6 +282,18 @@ def test_a_job_with_rows_of_several_keys_is_stamped_once() -> None:
     assert "2 jobs" in text
     assert "$3.00 simulated, 1.0 hours" in text
     assert "seeds 3 to 4" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (interval_text(-0.52, 0.31), "−0.5 ± 0.3"),
+        (interval_text(0.5, float("nan")), "+0.5"),
+        (interval_text(0.5, 0.02, 3, ""), "0.500 ± 0.020"),
+    ],
+)
+def test_an_interval_as_text(text: str, shown: str) -> None:
+    assert text == shown
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the study's page was not written yet")
