@@ -13,7 +13,7 @@ from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
-_MODULE = re.compile(r"scripts[./]bench[./](\w+)(?:\.py)?")
+_MODULE = re.compile(r"scripts[./]bench[./](\w+(?:[./]\w+)*)")
 
 
 def wrong_in(commands: str) -> list[str]:
@@ -47,7 +47,8 @@ def _wrong_script(words: list[str]) -> list[str]:
         return [f"{words[0]} is no script that can be run"]
     text = script.read_text(encoding="utf-8")
     for module in {script.name, *_MODULE.findall(text)}:
-        path = ROOT / "scripts/bench" / f"{module}.py"
+        name = module.removesuffix(".py").replace(".", "/")
+        path = ROOT / "scripts/bench" / f"{name}.py"
         text += path.read_text(encoding="utf-8") if path.is_file() else ""
     flags = [word.partition("=")[0] for word in words[1:] if word.startswith("--")]
     return [f"{words[0]} has no {flag}" for flag in flags if flag not in text]
