@@ -163,6 +163,21 @@ def test_another_file_of_outcomes_is_another_input(tmp_path: Path) -> None:
     assert len({digest_of(job, contents) for contents in (b"", b"{}", b"[]")}) == 3
 
 
+def test_rows_are_of_this_codes_version_whatever_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [part] = chosen_parts(read_parts(), ["table2-v2"])
+
+    def inputs() -> str:
+        return units_of(part, None, "c", 1)[0].inputs
+
+    before = inputs()
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0.1")
+    assert inputs() == before
+    monkeypatch.setattr("abgnn.experiments.compare.job.__version__", "0.0.1")
+    assert inputs() != before
+
+
 def test_a_job_that_is_too_late_is_not_begun() -> None:
     [part] = chosen_parts(read_parts(), ["table3-general-v2"])
     unit: Unit = units_of(part, None, "1234567", 1)[0]

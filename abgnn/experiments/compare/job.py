@@ -8,11 +8,11 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from abgnn import __version__
 from abgnn.data.outcome import Outcome
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
@@ -112,9 +112,9 @@ class Result:
 
 
 def digest(files: Sequence[str]) -> str:
-    """Hash of the files' contents and of the package's version."""
+    """Hash of the files' contents and of this code's version, whatever is installed beside it."""
     parts = [config_path(name).read_bytes() for name in files]
-    return hashlib.sha256(b"\0".join([version("abgnn").encode(), *parts])).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join([__version__.encode(), *parts])).hexdigest()[:16]
 
 
 def run_job(job: Job) -> Result:
