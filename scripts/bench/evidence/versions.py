@@ -68,4 +68,5 @@ def _means(parts: Parts, version: str) -> Mapping[tuple[str, str], float]:
 
 def _worlds(parts: Parts, domain: str) -> str:
     seeds = (parts.get(f"table1-{domain}{version}") for version in ("-v2", ""))
-    return " → ".join(["5", *("–" if s is None else str(s[""].seeds) for s in seeds)])
+    before = read_printed(PRINTED / f"{BEFORE}.csv").stamps["seeds"]
+    return " → ".join([before, *("–" if s is None else str(s[""].seeds) for s in seeds)])

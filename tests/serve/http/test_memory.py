@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
 from tests.paths import ROOT
 
 MAPPED = """
