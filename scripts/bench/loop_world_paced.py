@@ -11,7 +11,8 @@ from abgnn.data.arrays import Array
 from abgnn.planning.closed_loop.lookahead import Asked, decide
 from abgnn.planning.closed_loop.pacing import PacedPrices
 from abgnn.planning.closed_loop.problem import LoopProblem
-from abgnn.planning.closed_loop.replay import Answers, Replay, priced
+from abgnn.planning.closed_loop.replay import Replay, priced
+from abgnn.planning.closed_loop.walks import Answers
 
 DEARER = 1.25
 

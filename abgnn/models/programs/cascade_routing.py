@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from abgnn.models.programs.closed_loop import ClosedLoopProgram
-from abgnn.planning.closed_loop.batch import LoopBatch
-from abgnn.planning.closed_loop.lookahead import Asked, Step, decide
+from abgnn.planning.closed_loop.lookahead import Asked, Step, decide, weights_of
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.whole_sets import WholeSets
 
@@ -38,13 +37,13 @@ class CascadeRoutingProgram(ClosedLoopProgram):
 
     @cached_property
     def _sets(self) -> WholeSets:
-        return WholeSets(LoopBatch((self._stopping,)))
+        return WholeSets(weights_of(self._stopping))
 
     def decide(
         self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()
     ) -> Step:
         stopped, n = decide(self._stopping, asked), len(asked)
-        weights = self._sets.batch.weights
+        weights = self._sets.weights
         if n >= self.problem.calls:
             return stopped
         state = self._stopping.place(asked)
@@ -52,7 +51,8 @@ class CascadeRoutingProgram(ClosedLoopProgram):
             return stopped  # answers that are impossible by the model
         price = (self.later if n else 1.0) * self.problem.price
         price[list(failed)] = np.inf
-        value = self._sets.values(n, price[None])[0, state] / weights.total[n][0, state]
+        here = np.array([0]), np.array([state])
+        value = self._sets.values(n, *here, price[None])[0] / weights.total[n][0, state]
         best = int(value.argmax())
         asks = value[best] > (stopped.value_stop if n else -np.inf)
         return replace(stopped, ask=(best,) if asks else (), value_ask=value)

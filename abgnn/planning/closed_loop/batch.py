@@ -37,6 +37,11 @@ class LoopPolicy:
     pair: Index
     value: Array
 
+    def choose(self, n: int, rows: Index, states: Index) -> Index:
+        """Of questions in states after n answers, `[R]` each."""
+        chosen: Index = self.choice[n][rows, states]
+        return chosen
+
 
 @dataclass(frozen=True, eq=False)
 class LoopBatch:

@@ -157,11 +157,13 @@ class ClosedLoop:
 
     @cached_property
     def replay(self) -> Replay | Expected:
-        """Of the calibration with left-out accuracies; expected, where answers are missing."""
+        """Of the calibration with left-out accuracies; expected, where answers are missing, as
+        those of readers are."""
         kinds, table = self.table.tasks, self.table
         usd, seconds = self._training_bills if self.bills is None else self.bills
         problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
-        return Replay(problems, table) if table.answered.all() else Expected(problems)
+        there = table.answered.all() and self.reading is None
+        return Replay(problems, table) if there else Expected(problems)
 
     @property
     def replay_of_all(self) -> Replay:

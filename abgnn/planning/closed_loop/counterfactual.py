@@ -18,8 +18,8 @@ from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy
 from abgnn.planning.closed_loop.problem import LoopProblem
-from abgnn.planning.closed_loop.replay import Answers
 from abgnn.planning.closed_loop.tree_values import TreeWeights
+from abgnn.planning.closed_loop.walks import Answers
 
 Values = TypeVar("Values", Array, Index)
 

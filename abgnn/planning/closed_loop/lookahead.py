@@ -21,7 +21,7 @@ from abgnn.planning.closed_loop.tree_values import (
     tree_weights,
 )
 
-__all__ = ["Asked", "LoopProblem", "Step", "decide", "posterior_of"]
+__all__ = ["Asked", "LoopProblem", "Step", "decide", "posterior_of", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def decide(
     price[list(without)] = np.inf
     if n > problem.calls:
         return _stopped(problem, answers, posterior)
-    weights = _weights(problem)
+    weights = weights_of(problem)
     state = problem.place(answers)
     total = float(weights.total[n][0, state])
     if not total > 0:
@@ -153,7 +153,7 @@ def _check(problem: LoopProblem, answers: Sequence[Asked]) -> None:
 _KEPT: WeakKeyDictionary[LoopProblem, TreeWeights] = WeakKeyDictionary()
 
 
-def _weights(problem: LoopProblem) -> TreeWeights:
+def weights_of(problem: LoopProblem) -> TreeWeights:
     """Kept for the next decision about the same question, as long as the problem lives."""
     if problem not in _KEPT:
         _KEPT[problem] = tree_weights([problem])

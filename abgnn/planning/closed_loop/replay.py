@@ -10,9 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from abgnn.data.arrays import Array, Index
-from abgnn.planning.closed_loop.answer_table import NO_KEY, AnswerTable
-from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
-from abgnn.planning.closed_loop.problem import Asked, LoopProblem
+from abgnn.planning.closed_loop.answer_table import AnswerTable
+from abgnn.planning.closed_loop.batch import LoopBatch, batches
+from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.walks import Answers, Chooses, Walks
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,6 @@ class Replayed:
     calls: Index | Array
     probability: Array
     llm: Index
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Of the candidates of one question: key codes, scores, bills and forms, `[M]` each."""
-
-    key: Index
-    right: Array
-    usd: Array
-    seconds: Array
-    form: Index
-    llm: Index
-
-    @classmethod
-    def of(cls, table: AnswerTable, q: int, problem: LoopProblem) -> Answers:
-        at = np.array([table.llms.index(name) for name in problem.names])
-        form = np.full(len(at), NO_KEY) if table.forms is None else table.forms[q, at]
-        key, right = table.keys[q, at], table.right[q, at]
-        return cls(key, right, table.usd[q, at], table.seconds[q, at], form, at)
-
-    def __call__(self, llm: int) -> Asked:
-        """The LLM's answer."""
-        key, form = int(self.key[llm]), int(self.form[llm])
-        return Asked(llm, None if key == NO_KEY else key, None if form < 0 else form)
 
 
 class Replayable(Protocol):
@@ -88,60 +65,22 @@ class Replay:
     def answers(self) -> list[Answers]:
         return [Answers.of(self.table, q, problem) for q, problem in enumerate(self.problems)]
 
+    @cached_property
+    def _walks(self) -> list[tuple[Index, Walks]]:
+        return [(at, Walks(batch, [self.answers[q] for q in at])) for at, batch in self._batches]
+
     def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
         """Under prices of a USD and a second."""
         return self.under(lambda batch: batch.policy(lambda_tok, lambda_lat))
 
-    def under(self, rule: Callable[[LoopBatch], LoopPolicy]) -> Replayed:
+    def under(self, rule: Callable[[LoopBatch], Chooses]) -> Replayed:
         """Under any rule of deciding."""
         out = np.zeros((6, len(self.problems)))
-        for index, batch in self._batches:
-            policy = rule(batch)
-            for row, q in enumerate(index):
-                out[:, q] = self._walk(batch, policy, row, int(q))
+        for index, walks in self._walks:
+            out[:, index] = walks(rule(walks.batch))
         right, usd, seconds, calls, probability, llm = out
         whole = calls.astype(np.int64), llm.astype(np.int64)
         return Replayed(right, usd, seconds, whole[0], probability, whole[1])
-
-    def _walk(
-        self, batch: LoopBatch, policy: LoopPolicy, row: int, q: int
-    ) -> tuple[float, float, float, int, float, int]:
-        problem, known = self.problems[q], self.answers[q]
-        asked: list[int] = [int(m) for m in policy.pair[row] if m != STOP]
-        seconds = float(known.seconds[asked].max()) if asked else 0.0
-        state = problem.place([known(m) for m in asked])
-        while (m := int(policy.choice[len(asked)][row, state])) != STOP:
-            asked.append(m)
-            seconds += float(known.seconds[m])
-            state = problem.place([known(m) for m in asked])
-        if not asked:
-            return 0.0, 0.0, 0.0, 0, 0.0, STOP
-        llm, probability = answer_of(batch, problem, known, asked, row, state)
-        usd = float(known.usd[asked].sum())
-        return float(known.right[llm]), usd, seconds, len(asked), probability, int(known.llm[llm])
-
-
-def answer_of(
-    batch: LoopBatch,
-    problem: LoopProblem,
-    known: Answers,
-    asked: Sequence[int],
-    row: int,
-    state: int,
-) -> tuple[int, float]:
-    """Whose answer stands, and P(right): the ablest that gave the most probable key."""
-    n = len(asked)
-    groups: dict[object, list[int]] = {}
-    for m in sorted(asked, key=lambda m: problem.column(known(m))):
-        key = known(m).key if problem.keys else m
-        if key is not None:
-            groups.setdefault(key, []).append(m)
-    z = max(float(batch.weights.total[n][row, state]), 1e-300)
-    if not groups:
-        return max(asked, key=lambda m: problem.accuracy[m]), 0.0
-    best = int(batch.weights.joint[n][row, state, 1 : 1 + len(groups)].argmax())
-    llm = max(list(groups.values())[best], key=lambda m: problem.accuracy[m])
-    return llm, float(batch.weights.stop[n][row, state]) / z
 
 
 def price_of_budget(

@@ -7,13 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.ahead import aim_of, prices_within
-from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy
+from abgnn.planning.closed_loop.batch import STOP, LoopBatch
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Replay, Replayed
+from abgnn.planning.closed_loop.tree_values import TreeWeights
 from abgnn.planning.closed_loop.ways import Ways
 
 LATER = (0.5, 1.0, 2.0)
@@ -25,16 +26,16 @@ Prices = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class WholeSets:
-    """What sets of LLMs are worth for the questions of a batch, under any prices."""
+    """What sets of LLMs are worth, under any prices, for the questions of these weights."""
 
-    batch: LoopBatch
+    weights: TreeWeights
 
     @cached_property
     def expected(self) -> list[Sets]:
         """Z × E[the best answer's P(right)] after all LLMs of a set have answered too, whatever
         they say, by answers so far and set, `[Q, S]`."""
-        weights, out = self.batch.weights, list[Sets]()
-        m, beyond = len(self.batch.problems[0]), Sets()
+        weights, out = self.weights, list[Sets]()
+        m, beyond = weights.tree.levels[0].llms.shape[1], Sets()
         for level, stop in zip(reversed(weights.tree.levels), reversed(weights.stop), strict=True):
             here = Sets({(): stop})
             for rest, values in beyond.items():
@@ -45,7 +46,19 @@ class WholeSets:
             beyond = here
         return out[::-1]
 
-    def values(self, n: int, price: Array) -> Array:
+    @cached_property
+    def _by_set(self) -> list[tuple[Mask, Array]]:
+        """Members of the sets that can still be asked, `[T, M]`, and `expected`, `[Q, S, T]`."""
+        m, out = self.weights.tree.levels[0].llms.shape[1], []
+        for sets in self.expected:
+            chosen = [of for of in sets if of]
+            members = np.array([[llm in of for llm in range(m)] for of in chosen], dtype=bool)
+            values = [sets[of] for of in chosen]
+            of_all = np.stack(values, -1) if values else np.zeros((*sets[()].shape, 0))
+            out.append((members.reshape(len(chosen), m), of_all))
+        return out
+
+    def values(self, n: int, rows: Index, states: Index, price: Array) -> Array:
         r"""Of asking each LLM next, as the cheapest of the best set with it, after n answers.
 
         .. math:: V_m = \max_{T \ni m} \Big[E\big[\max_{m' \in S \cup T} P(m' \text{ is right})
@@ -56,35 +69,51 @@ class WholeSets:
 
         Args:
             n: answers so far.
-            price: of a call, `[Q, M]`; ∞ where an LLM cannot be asked.
+            rows: questions, `[R]`.
+            states: of each of them, `[R]`.
+            price: of a call, `[R, M]`; ∞ where an LLM cannot be asked.
 
         Returns:
-            `[Q, S, M]`; −∞ for those that have answered.
+            `[R, M]`; −∞ for those that have answered.
         """
-        weights, rows = self.batch.weights, np.arange(len(price))
-        answered = weights.tree.levels[n].llms.astype(bool)  # [S, M]
-        z = np.maximum(weights.total[n], _TINY)
-        out = np.full((*z.shape, price.shape[1]), -np.inf)
-        for chosen, expected in self.expected[n].items():
-            if chosen:
-                cost = price[:, chosen]  # [Q, |T|]
-                value = expected - cost.sum(1)[:, None] * z
-                value = np.where(answered[:, chosen].any(1), -np.inf, value)
-                next_one = np.array(chosen)[cost.argmin(1)]  # [Q]
-                out[rows, :, next_one] = np.maximum(out[rows, :, next_one], value)
+        weights, (members, expected) = self.weights, self._by_set[n]
+        answered = weights.tree.levels[n].llms[states].astype(bool)  # [R, M]
+        z = np.maximum(weights.total[n][rows, states], _TINY)
+        costs = np.where(members, price[:, None], 0.0)  # [R, T, M]
+        value = expected[rows, states] - costs.sum(2) * z[:, None]
+        value[(members & answered[:, None]).any(2)] = -np.inf
+        cheapest = np.where(members, price[:, None], np.inf).argmin(2)  # [R, T]
+        next_one = members & (np.arange(price.shape[1]) == cheapest[:, :, None])
+        out: Array = np.where(next_one, value[:, :, None], -np.inf).max(1, initial=-np.inf)
         return out
 
-    def policy(self, lambda_tok: float, lambda_lat: float, later: float) -> LoopPolicy:
-        """The rule in every state; somebody is asked whatever the prices."""
-        usd, seconds = self.batch.bills
-        price, stop = lambda_tok * usd + lambda_lat * seconds, self.batch.weights.stop
-        ask = self.values(0, price)
-        choice: list[Index] = [np.where(np.isfinite(ask.max(2)), ask.argmax(2), STOP)]
-        first = ask[:, 0].max(1)
-        for n in range(1, len(stop)):
-            ask = self.values(n, later * price)
-            choice.append(np.where(ask.max(2) > stop[n], ask.argmax(2), STOP))
-        return LoopPolicy(tuple(choice), np.full((len(price), 2), STOP), first)
+
+@dataclass(frozen=True, eq=False)
+class SetRule:
+    """The rule under prices, of a call `[Q, M]`; somebody is asked whatever they are.
+
+    Args:
+        sets: of the questions.
+        price: before any answer.
+        later: factor of prices after the first answer.
+    """
+
+    sets: WholeSets
+    price: Array
+    later: float
+
+    @property
+    def pair(self) -> Index:
+        return np.full((len(self.price), 2), STOP)
+
+    def choose(self, n: int, rows: Index, states: Index) -> Index:
+        """LLM to ask, −1 to stop, `[R]`."""
+        price = (self.later if n else 1.0) * self.price[rows]
+        ask = self.sets.values(n, rows, states, price)
+        stop = self.sets.weights.stop[n][rows, states]
+        asks = ask.max(1) > stop if n else np.isfinite(ask.max(1))
+        out: Index = np.where(asks, ask.argmax(1), STOP)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +134,10 @@ class SetReplay:
         return list(self.replay.problems)
 
     def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
-        def rule(batch: LoopBatch) -> LoopPolicy:
-            sets = self._sets.setdefault(batch, WholeSets(batch))
-            return sets.policy(lambda_tok, lambda_lat, self.later)
+        def rule(batch: LoopBatch) -> SetRule:
+            sets = self._sets.setdefault(batch, WholeSets(batch.weights))
+            usd, seconds = batch.bills
+            return SetRule(sets, lambda_tok * usd + lambda_lat * seconds, self.later)
 
         return self.replay.under(rule)
 

@@ -11,7 +11,8 @@ from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.counterfactual import Counterfactual, exact_values
 from abgnn.planning.closed_loop.lookahead import decide
 from abgnn.planning.closed_loop.problem import LoopProblem
-from abgnn.planning.closed_loop.replay import Answers, Replay, priced
+from abgnn.planning.closed_loop.replay import Replay, priced
+from abgnn.planning.closed_loop.walks import Answers
 from tests.planning.closed_loop.problems import drawn_problems
 
 LLMS = tuple("abcd")

@@ -18,12 +18,13 @@ from abgnn.planning.closed_loop.ahead import prices_within
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch
 from abgnn.planning.closed_loop.cascades import Cascade, cascades_of
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.lookahead import posterior_of
 from abgnn.planning.closed_loop.majorities import majorities_of
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 from abgnn.planning.closed_loop.replay import Replay
 from abgnn.planning.closed_loop.ways import Ways
-from abgnn.planning.closed_loop.whole_sets import LATER, SetReplay, WholeSets, set_prices
+from abgnn.planning.closed_loop.whole_sets import LATER, SetReplay, SetRule, WholeSets, set_prices
 from tests.planning.closed_loop.calibrations import calibration
 from tests.planning.closed_loop.problems import problem
 
@@ -145,21 +146,21 @@ def test_majorities_by_hand() -> None:
 def test_sets_are_worth_the_expected_best_answer_less_their_price() -> None:
     """Against all sequences of answers, drawn one by one from the posterior's predictions."""
     one = problem(3)
-    sets = WholeSets(LoopBatch((one,)))
-    tree, total = one.tree, sets.batch.weights.total
-    price = one.price[None]
-    values = sets.values(1, price)[0] / total[1][0][:, None]
+    sets = WholeSets(LoopBatch((one,)).weights)
+    tree, total = one.tree, sets.weights.total
     state = tree.state([(one.column(Asked(0, "A")), "A")])
+    values = sets.values(1, np.array([0]), np.array([state]), one.price[None])[0]
+    values = values / total[1][0, state]
     for first, of in ((1, [(1,), (1, 2)]), (2, [(2,)])):
         best = max(_expected(one, [Asked(0, "A")], chosen) - one.price[list(chosen)].sum()
                    for chosen in of)  # fmt: skip
-        assert values[state, first] == pytest.approx(best)  # 1 is the cheaper of both
-    assert values[state, 0] == -np.inf
+        assert values[first] == pytest.approx(best)  # 1 is the cheaper of both
+    assert values[0] == -np.inf
 
 
 def _expected(one: LoopProblem, asked: list[Asked], chosen: tuple[int, ...]) -> float:
     """E[max P(right)] after `chosen` have answered too, over their keys."""
-    weights = WholeSets(LoopBatch((one,))).batch.weights
+    weights = LoopBatch((one,)).weights
     if not chosen:
         return posterior_of(one, asked).best[1]
     state = one.tree.state([(one.column(a), a.key) for a in asked])
@@ -173,8 +174,9 @@ def _expected(one: LoopProblem, asked: list[Asked], chosen: tuple[int, ...]) -> 
 
 
 def test_no_set_is_worth_less_the_dearer_it_is() -> None:
-    sets = WholeSets(LoopBatch((problem(4),)))
-    cheap, dear = (sets.values(0, problem(4).price[None] * f)[0, 0] for f in (0.5, 2.0))
+    sets, start = WholeSets(LoopBatch((problem(4),)).weights), np.array([0])
+    prices = (problem(4).price[None] * f for f in (0.5, 2.0))
+    cheap, dear = (sets.values(0, start, start, price)[0] for price in prices)
     assert (cheap >= dear).all()
     pairs = list(combinations(range(4), 2))
     assert set(pairs) <= set(sets.expected[0])
@@ -205,12 +207,25 @@ def test_prices_of_whole_sets_are_the_best_of_their_factors() -> None:
 
 
 def test_without_prices_all_are_asked_and_under_the_highest_only_the_cheapest() -> None:
-    sets = WholeSets(LoopBatch((problem(4),)))
-    dear = sets.policy(1e9, 0.0, 1.0)
-    assert dear.choice[0][0, 0] == 0
-    assert (dear.choice[1] == STOP).all()
-    free = sets.policy(0.0, 0.0, 1.0)
-    assert (free.choice[2] != STOP).any()
+    sets, start = WholeSets(LoopBatch((problem(4),)).weights), np.array([0])
+    levels = sets.weights.tree.levels
+    usd = problem(4).usd[None]
+    dear, free = SetRule(sets, 1e9 * usd, 1.0), SetRule(sets, 0.0 * usd, 1.0)
+    assert dear.choose(0, start, start)[0] == 0
+    asked: set[int] = set()
+    for state in range(len(levels[1].llms)):
+        assert dear.choose(1, start, np.array([state]))[0] == STOP
+    for state in range(len(levels[2].llms)):
+        asked |= {int(free.choose(2, start, np.array([state]))[0])}
+    assert asked > {STOP}
+
+
+def test_what_readers_would_have_said_is_expected_not_replayed() -> None:
+    read = replace(loop(), reading=lambda *_: None)
+    assert isinstance(read.replay, Expected)
+    with pytest.raises(ConfigError, match="design complete"):
+        _ = read.replay_of_all
+    assert isinstance(loop().replay, Replay)
 
 
 def test_a_calibration_with_gaps_cannot_be_replayed() -> None:
