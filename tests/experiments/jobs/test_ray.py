@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -27,10 +25,13 @@ from abgnn.experiments.compare.job import Result
 from abgnn.experiments.jobs.processes import LocalProcesses
 from abgnn.experiments.jobs.ray_tasks import Home, RayTasks, ray_tasks
 from abgnn.experiments.jobs.scheduler import Failed, J, R, Scheduler
+from abgnn.rollout.ledger.postgres_url import is_url
 from tests.cli.test_progress import Counted
 from tests.experiments.jobs.work import Backwards, worked
 from tests.rollout.ledger.killing import Ledger
+from tests.rollout.ledger.places import Place, new_schema
 from tests.servers.fixtures import Server, spawned
+from tests.servers.postgres import MISSING, binaries, started
 
 pytestmark = [
     pytest.mark.slow,
@@ -127,16 +128,29 @@ def until(happened: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.01)
 
 
-def paid_by(process: str, recording: Path) -> int:
+def paid_by(process: str, place: Place) -> int:
     """Attempts of a process that have ended."""
-    if not recording.is_file():
+    ended = f"""SELECT count(*) FROM attempts
+        WHERE state = 'settled' AND owner LIKE '% {process} %'"""
+    if not is_url(place.path) and not Path(place.path).is_file():
         return 0
-    ended = "SELECT COUNT(*) FROM attempts WHERE state = 'settled' AND owner LIKE ?"
-    with closing(sqlite3.connect(f"file:{recording}?mode=ro", uri=True)) as file:
-        try:
-            return int(file.execute(ended, (f"% {process} %",)).fetchone()[0])
-        except sqlite3.OperationalError:  # it is just being made
-            return 0
+    try:
+        return int(place.rows(ended)[0][0])
+    except Exception:  # it is just being made; each database has its own class for that
+        return 0
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Of the recording that all nodes share."""
+    if request.param == "SQLite":
+        (tmp_path / "ray").mkdir()
+        yield Place(str(tmp_path / "ray" / "calls.sqlite"))
+        return
+    if binaries() is None:
+        pytest.skip(MISSING)
+    with started() as server:
+        yield new_schema(server)
 
 
 @dataclass
@@ -219,7 +233,7 @@ FEW = {"n_train": 4, "n_val": 2, "n_test": 8}
 IN_FLIGHT = 2  # rollouts of a job at once
 
 
-def live(server: Server) -> Comparison:
+def live(server: Server, recording: Place) -> Comparison:
     """A comparison on a provider's LLMs: teams of all roles, for each seed."""
     llm = {"base_url": server.base_url, "active_params_b": 1, "price_in": 1.0, "price_out": 2.0}
     scores = {"benchmarks": {"general": {"any": 50.0}}, "max_tokens": 200, "type": "standard"}
@@ -230,6 +244,7 @@ def live(server: Server) -> Comparison:
         "policy": {"class_path": "abgnn.models.RandomGraph"},
         "client": {"class_path": "abgnn.rollout.OpenAIClient"},
         "max_in_flight": IN_FLIGHT,
+        "rollout": {"recording": {"path": recording.path}},
     }
     data = {"class_path": "datamodules.QuickQA", "init_args": FEW}
     Path("fit.yaml").write_text(yaml.safe_dump({"model": model, "data": data}))
@@ -248,18 +263,15 @@ def without_seconds(results: Sequence[Result]) -> list[list[list[tuple[float, fl
 
 
 def test_a_lost_node_costs_what_was_in_flight_and_nothing_else(
-    cluster: Any, address: str, marked: Any, tmp_path: Path
+    cluster: Any, address: str, marked: Any, tmp_path: Path, place: Place
 ) -> None:
     """Live against a provider that counts; then replayed on this machine, which asks nothing."""
     with spawned("--delay", "0.05") as server:
-        comparison = live(server)
-        recording = tmp_path / "ray" / "calls.sqlite"
-        killer = Killer(
-            cluster, tmp_path / "marks", lambda process: paid_by(process, recording) >= 20
-        )
+        comparison = live(server, place)
+        killer = Killer(cluster, tmp_path / "marks", lambda process: paid_by(process, place) >= 20)
         results, table, _ = on_two_nodes(comparison, killer, address, marked, "ray")
         asked = Counter(line["sha"] for line in server.log())
-        books = Ledger.read(recording)
+        books = Ledger.read(place)
         twice = sum(asked.values()) - len(asked)
         assert twice <= books.lost <= IN_FLIGHT * 6  # at most all roles of a team at once
         assert books.calls == books.responses == len(asked)
@@ -270,7 +282,8 @@ def test_a_lost_node_costs_what_was_in_flight_and_nothing_else(
         assert replayed == table
         assert without_seconds(again) == without_seconds(results)
         assert sum(r.spent_usd for r in again) == 0
-        fresh, _ = compared(comparison, Backwards(), "local")
+        unrecorded = live(server, Place(str(tmp_path / "fresh.sqlite")))
+        fresh, _ = compared(unrecorded, Backwards(), "local")
         assert without_seconds(fresh) == without_seconds(results)
         assert len(server.log()) == sum(asked.values()) + len(asked)
     sys.__stdout__ and sys.__stdout__.write(

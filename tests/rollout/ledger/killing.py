@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abgnn.rollout.ledger.sqlite import SqliteLedger
 from tests.paths import ROOT
+from tests.rollout.ledger.places import Place
 from tests.servers.fixtures import Server
 
 Command = Sequence[str]
@@ -36,22 +35,23 @@ class Ledger:
         return (self.calls, self.prompt, self.completion, self.pusd, self.responses)
 
     @classmethod
-    def read(cls, path: Path) -> Ledger:
-        ledger = SqliteLedger(str(path))  # opening it finds the attempts of the dead
+    def read(cls, place: Place) -> Ledger:
+        ledger = place.open()  # which finds the attempts of the dead
         try:
             accounts = ledger.accounts()
         finally:
             ledger.close()
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
-            states = dict(file.execute("SELECT state, COUNT(*) FROM attempts GROUP BY state"))
-            tokens = file.execute(
-                "SELECT SUM(prompt_tokens), SUM(completion_tokens) FROM attempts"
-                " WHERE state = 'settled'"
-            ).fetchone()
-            responses = file.execute("SELECT COUNT(*) FROM responses").fetchone()[0]
+        states = dict(place.rows("SELECT state, count(*) FROM attempts GROUP BY state"))
+        [tokens] = place.rows(
+            "SELECT sum(prompt_tokens), sum(completion_tokens) FROM attempts"
+            " WHERE state = 'settled'"
+        )
+        [[responses]] = place.rows("SELECT count(*) FROM responses")
         assert sum(a.reserved for a in accounts) == 0
         spent, lost = sum(a.spent for a in accounts), sum(a.lost for a in accounts)
-        return cls(states["settled"], *tokens, spent, responses, states.get("lost", 0), lost)
+        prompt, completion = map(int, tokens)
+        of = states["settled"], prompt, completion, spent, responses, states.get("lost", 0), lost
+        return cls(*of)
 
 
 @dataclass(frozen=True)
@@ -97,5 +97,5 @@ def compare(folder: Path, server: Server, kind: str, size: int, kills: int) -> C
         process.communicate()
         done += 1
     result = finish(kind, path, server, size)
-    whole, killed = Ledger.read(folder / "whole.sqlite"), Ledger.read(path)
+    whole, killed = (Ledger.read(Place(str(p))) for p in (folder / "whole.sqlite", path))
     return Compared(whole, killed, result == plain, len(server.log()) - asked)
