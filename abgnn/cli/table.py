@@ -57,7 +57,7 @@ class Command:
 
 
 COMMANDS: list[Command] = [
-    Command("init", "[FOLDER]", "asks a few questions; writes LLMs, a task, a run script"),
+    Command("init", "[DIR]", "asks a few questions; writes LLMs, a task, a run script"),
     Command("doctor", "--config NAME", "what is there, what is missing, and what mends it"),
     Command("quickstart", "--config NAME", "the main job: our plans at four budgets beside others"),
     Command("fit", "--config NAME", "train a policy by REINFORCE, on simulated or live LLMs"),

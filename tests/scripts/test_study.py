@@ -19,7 +19,7 @@ from abgnn.experiments.jobs.scheduler import Failed
 from scripts.bench.evidence import study
 from scripts.bench.evidence.check import compare_with
 from scripts.bench.evidence.figures import interval_text, shown, usd_to_reach
-from scripts.bench.evidence.headline import ahead_table
+from scripts.bench.evidence.headline import ahead_table, short_table
 from scripts.bench.evidence.page import PAGE, page, stamps
 from scripts.bench.evidence.parts import Part, chosen_parts, read_parts
 from scripts.bench.evidence.rows import RESULTS, Made, Rows
@@ -246,6 +246,18 @@ def test_tables_show_complete_seeds_and_paired_gains(tmp_path: Path) -> None:
     loop = against(made, "closed loop")
     assert (loop.verdict, round(loop.mean, 6)) == ("better", 5.0)
     assert against(made, "planner").verdict == "not shown"
+
+
+def test_the_short_headline_has_points_and_dollars_of_every_domain_that_is_there(
+    tmp_path: Path,
+) -> None:
+    part = next(p for p in read_parts() if p.name == "headline-math-160")
+    Rows(tmp_path / "headline-math-160.csv").add(headline(part, 0.05, 2))
+    text = short_table({"headline-math-160": shown(part, tmp_path)})
+    assert "general" not in text
+    cells = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in text.splitlines()}
+    assert [cell.strip() for cell in cells["**closed loop**"]] == ["+5.0 ± 0.0", "55 %"]
+    assert [cell.strip() for cell in cells["BAMAS"]] == ["+0.0 ± 0.0", "100 %"]
 
 
 @pytest.mark.parametrize("method", ["BAMAS", "AgentPrune", "planner"])

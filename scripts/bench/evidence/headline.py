@@ -69,6 +69,24 @@ def simulated_table(parts: Parts) -> str:
     return ahead_table(parts, names)
 
 
+def short_table(parts: Parts) -> str:
+    """Domains at 160 rollouts: points over the mixture, and USD to the best single LLM's accuracy
+    over that LLM's, median of the worlds."""
+    there = {d: parts[f"headline-{d}-160"][""] for d in DOMAINS if f"headline-{d}-160" in parts}
+    rows = []
+    for method in _methods(list(there.values())):
+        shares = [
+            _share(shown.share_of_best(method)) if method in shown.lines else ""
+            for shown in there.values()
+        ]
+        ahead = [_ahead(shown, method) for shown in there.values()]
+        rows.append([NAMES.get(method, method), *ahead, *shares])
+    worlds = [str(shown.seeds) for shown in there.values()]
+    rows.append(["worlds", *worlds, *worlds])
+    heads = ["", *(f"{what}: {domain}" for what in ("points", "USD") for domain in there)]
+    return markdown_table(heads, rows, ["l", *["r"] * (2 * len(there))])
+
+
 def recorded_table(parts: Parts) -> str:
     """Recorded answers of real LLMs."""
     return ahead_table(parts, RECORDED)

@@ -81,10 +81,11 @@ def worlds_table(parts: Parts) -> str:
         for name in OURS:
             gaps = [a - b for a, b in zip(shown.mean_within(name), base, strict=True)]
             cells.append(points_text(gaps))
-        loop = against(shown, OURS[0])
-        rival = "the mixture" if loop.rival == shown.comparison.base else loop.rival
-        first = f"{interval_text(loop.mean, loop.half)}, {loop.verdict}"
-        rows.append([words, *cells, first, rival, str(shown.seeds)])
-    heads = ["world", *(f"{NAMES[name].strip('*')} over the mixture" for name in OURS),
-             "closed loop over the best other", "which is", "worlds"]  # fmt: skip
-    return markdown_table(heads, rows, ["l", *["r"] * 3, "l", "r"])
+        best = [against(shown, name) for name in OURS]
+        rival = "the mixture" if best[0].rival == shown.comparison.base else best[0].rival
+        cells += [f"{interval_text(one.mean, one.half)}, {one.verdict}" for one in best]
+        rows.append([words, *cells, rival, str(shown.seeds)])
+    names = [NAMES[name].strip("*") for name in OURS]
+    heads = ["world", *(f"{name} over the mixture" for name in names),
+             *(f"{name} over the best other" for name in names), "which is", "worlds"]  # fmt: skip
+    return markdown_table(heads, rows, ["l", *["r"] * 4, "l", "r"])
