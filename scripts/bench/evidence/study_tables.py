@@ -65,8 +65,8 @@ def study_tables() -> dict[str, StudyTable]:
     title = "Points over the mixture of single LLMs, mean of four budgets of USD (simulated)"
     made = {
         "headline-160": _table(
-            "Why would I use this? 160 rollouts: points over the mixture of single LLMs, mean of four "
-            "budgets of USD; USD to the best LLM's accuracy over that LLM's, median (simulated)",
+            "Why would I use this? 160 rollouts: points over the mixture of single LLMs, mean of "
+            "four budgets of USD; USD to the best LLM's accuracy, over that LLM's (simulated)",
             [f"headline-{domain}-160" for domain in headline.DOMAINS],
             headline.short_table,
         ),
