@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from hashlib import blake2b
 
 from abgnn.data.query import Query
@@ -13,7 +12,9 @@ from abgnn.sandbox.tools.code_blocks import preamble
 from datamodules.scoring.code import scored_program
 from datamodules.scoring.wrong_programs import wrong_programs
 
-_REMEMBERED = 1 << 14  # verdicts
+_REMEMBERED = 1 << 14
+_verdicts: dict[bytes, bool] = {}
+"""Of this process's datamodules: a comparison's jobs judge the same programs again and again."""
 
 
 class Programming:
@@ -25,7 +26,7 @@ class Programming:
     results as plain data (`Sandbox.check`): the code can neither read nor touch them, and an
     object that claims to equal everything fails. What a function does to its arguments, and
     objects other than plain data, do not cross over. A program that has passed or failed its tests
-    is not run again.
+    is not run again by this process under the same limits.
     """
 
     sandbox: Sandbox
@@ -58,21 +59,17 @@ class Programming:
 
     def _passes(self, program: str, tests: str, names: Iterable[str]) -> bool:
         """Whether the tests pass; what ran out of time, or was killed, may fare better later."""
-        parts = "\0".join((program, tests, *names))
+        parts = "\0".join((program, tests, *names, str(self.sandbox.limits)))
         key = blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        passed = self._verdicts.get(key)
+        passed = _verdicts.get(key)
         if passed is None:
             ran = self.sandbox.check(program, tests, names)
             passed = ran.completed
             if ran.status in ("completed", "error"):
-                if len(self._verdicts) >= _REMEMBERED:
-                    self._verdicts.clear()
-                self._verdicts[key] = passed
+                if len(_verdicts) >= _REMEMBERED:
+                    _verdicts.clear()
+                _verdicts[key] = passed
         return passed
-
-    @cached_property
-    def _verdicts(self) -> dict[bytes, bool]:
-        return {}
 
     def reference(self, query: Query) -> str:
         """A program that passes the tests."""

@@ -120,6 +120,12 @@ class Sandbox:
         return await self._off_loop(*self._judged(program, tests, names, timeout_s))
 
     @property
+    def limits(self) -> tuple[float, int, int, bool]:
+        """Seconds, MB, bytes of output, packages: sandboxes that have them equal give a program
+        the same result."""
+        return self.timeout_s, self.memory_mb, self.stdout_limit, self._packages
+
+    @property
     def strength(self) -> Strength:
         """How programs are confined on this machine; tried out at the first use, and logged."""
         return self._build().strength

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -43,6 +44,31 @@ for _source, _expected in _json.loads({steps!r}):
 """
 
 
+class Results:
+    """What came of programs, by code, tests and limits; the oldest are forgotten. For any thread.
+
+    Args:
+        most: results kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self._kept, self._lock = most, dict[object, RunResult](), Lock()
+
+    def get(self, key: object) -> RunResult | None:
+        """None: it is not known."""
+        return self._kept.get(key)
+
+    def keep(self, key: object, result: RunResult) -> None:
+        """From now on."""
+        with self._lock:
+            self._kept[key] = result
+            while len(self._kept) > self.most:
+                del self._kept[next(iter(self._kept))]
+
+
+_RESULTS = Results(1 << 12)
+
+
 class UnitTestsTool:
     """Runs a reply's code with the examples that the question itself shows.
 
@@ -53,14 +79,14 @@ class UnitTestsTool:
 
     Args:
         sandbox: where the code runs; the examples run in another process there.
-        remembered: results kept.
+        results: those that are kept; None: this process's, 4,096 of them for all such tools.
     """
 
     name = "unit_tests"
 
-    def __init__(self, sandbox: Sandbox, *, remembered: int = 1 << 12) -> None:
-        self.sandbox, self.remembered = sandbox, remembered
-        self._ran: dict[tuple[str, str], RunResult] = {}
+    def __init__(self, sandbox: Sandbox, *, results: Results | None = None) -> None:
+        self.sandbox = sandbox
+        self.results = _RESULTS if results is None else results
         self._running = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
 
     async def use(self, query: Query, reply: str) -> ToolResult | None:
@@ -80,14 +106,13 @@ class UnitTestsTool:
 
     async def _run(self, code: str, tests: str, names: Sequence[str]) -> RunResult:
         """What came of it before, or of who runs it just now, or of running it."""
-        key, here = (code, tests), (code, tests, asyncio.get_running_loop())
+        key = (code, tests, self.sandbox.limits)
+        here = (code, tests, asyncio.get_running_loop())
         lock = self._running.setdefault(here, asyncio.Lock())
         async with lock:
-            ran = self._ran.get(key) or await self.sandbox.acheck(code, tests, names)
+            ran = self.results.get(key) or await self.sandbox.acheck(code, tests, names)
             if ran.status in ("completed", "error"):
-                self._ran[key] = ran
-                while len(self._ran) > self.remembered:
-                    del self._ran[next(iter(self._ran))]
+                self.results.keep(key, ran)
             return ran
 
 

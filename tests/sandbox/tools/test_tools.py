@@ -18,6 +18,7 @@ from abgnn.sandbox.tools import (
 )
 from abgnn.sandbox.tools.examples import Step, from_asserts, from_text
 from abgnn.sandbox.tools.tool import LIMIT
+from abgnn.sandbox.tools.unit_tests import Results
 
 DOCTEST = "Write `double`.\n    >>> double(2)\n    4\n    >>> double('a')\n    'aa'\n"
 ASKED = Query("q", DOCTEST, "code")
@@ -130,7 +131,7 @@ def test_equal_programs_run_once_unless_they_were_stopped() -> None:
     right, wrong = block("def double(x): return 2 * x"), block("def double(x): return x")
     endless = block("def double(x):\n    while x: pass")
     with Counting(timeout_s=1.0, workers=1) as sandbox:
-        tool = UnitTestsTool(sandbox, remembered=2)
+        tool = UnitTestsTool(sandbox, results=Results(2))
         first, again, said_otherwise, other = asyncio.run(
             at_once(right, right, "Well.\n" + right, wrong)
         )
@@ -145,6 +146,16 @@ def test_equal_programs_run_once_unless_they_were_stopped() -> None:
         assert sandbox.judged == 5
         use(tool, right)
         assert sandbox.judged == 6
+
+
+def test_tools_of_one_process_share_results_under_equal_limits() -> None:
+    reply = block("def double(x): return 2 * x  # shared")
+    judged = []
+    for timeout_s in (1.5, 1.5, 2.5):
+        with Counting(timeout_s=timeout_s, workers=1) as sandbox:
+            use(UnitTestsTool(sandbox), reply)
+            judged.append(sandbox.judged)
+    assert judged == [1, 0, 1]
 
 
 def test_unit_tests_cannot_be_fooled(sandbox: Sandbox) -> None:
