@@ -48,7 +48,7 @@ class Results:
     """What came of programs, by code, tests and limits; the oldest are forgotten. For any thread.
 
     Args:
-        most: results kept.
+        most: results kept; none with more than 8,192 characters of output.
     """
 
     def __init__(self, most: int) -> None:
@@ -59,14 +59,16 @@ class Results:
         return self._kept.get(key)
 
     def keep(self, key: object, result: RunResult) -> None:
-        """From now on."""
+        """From now on, if it is short."""
+        if len(result.stdout) + len(result.stderr) > _LONG:
+            return
         with self._lock:
             self._kept[key] = result
             while len(self._kept) > self.most:
                 del self._kept[next(iter(self._kept))]
 
 
-_RESULTS = Results(1 << 12)
+_RESULTS, _LONG = Results(1 << 12), 1 << 13
 
 
 class UnitTestsTool:

@@ -148,6 +148,14 @@ def test_equal_programs_run_once_unless_they_were_stopped() -> None:
         assert sandbox.judged == 6
 
 
+def test_long_results_are_not_kept() -> None:
+    results = Results(2)
+    for key, length in (("short", 8192), ("long", 8193)):
+        results.keep(key, RunResult("completed", "x" * length))
+    assert results.get("short") is not None
+    assert results.get("long") is None
+
+
 def test_tools_of_one_process_share_results_under_equal_limits() -> None:
     reply = block("def double(x): return 2 * x  # shared")
     judged = []
