@@ -4,6 +4,7 @@ import copy
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -129,11 +130,14 @@ def test_scoring_ends_its_workers_and_starts_new_ones() -> None:
     data.teardown()
 
 
+_COUNTING = count()
+
+
 class Counting:
-    """A sandbox that only counts; its verdicts are stated."""
+    """A sandbox that only counts; its verdicts are stated, and no other's."""
 
     def __init__(self, *verdicts: Status) -> None:
-        self.verdicts = list(verdicts)
+        self.verdicts, self.limits = list(verdicts), f"of counting sandbox {next(_COUNTING)}"
 
     def check(self, program: str, tests: str, names: object) -> RunResult:
         return RunResult(self.verdicts.pop(0))

@@ -94,7 +94,12 @@ def test_committees_leave_gaps_and_a_loop_is_planned_from_them() -> None:
     assert all(use.stands is None for use in loop_uses(plan))
 
 
-@pytest.mark.parametrize("made", [complete, gaps])
+def bound() -> LoopPlan:
+    """From the same committees; without prices what asks are worth is a matter of rounding."""
+    return gaps().at(Budget(4e-4))
+
+
+@pytest.mark.parametrize("made", [complete, bound])
 def test_a_file_restores_problems_and_prices(made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     plan: LoopPlan = made()
     plan.write(tmp_path / "loops.json")
@@ -108,7 +113,7 @@ def test_a_file_restores_problems_and_prices(made, tmp_path: Path) -> None:  # t
         assert one.families == other.families
         assert other.accuracy == pytest.approx(one.accuracy, abs=1e-4)
         assert other.usd == pytest.approx(one.usd, rel=1e-4)
-    assert again.expected["cost_usd"] == pytest.approx(plan.expected["cost_usd"], rel=0.01)
+    assert again.expected["cost_usd"] == pytest.approx(plan.expected["cost_usd"], rel=1e-3)
     cheaper = again.at(Budget(0.8 * float(plan.budget["cost_usd"] or 0)))
     assert cheaper.expected["cost_usd"] < plan.expected["cost_usd"]
 
