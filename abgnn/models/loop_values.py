@@ -14,7 +14,7 @@ from abgnn.data.arrays import Array, Index
 from abgnn.models.loop_states import LoopStates
 from abgnn.nn.loop_state_net import LoopStateNet
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
-from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.problem import LoopProblem, call_prices
 from abgnn.planning.closed_loop.replay import Replay
 from abgnn.planning.closed_loop.tree_values import TreeWeights
 
@@ -138,7 +138,7 @@ class NetBatch(LoopBatch):
         made, one = reading or self.once, self.problems[0]
         closed, table = self.states.weights, self.states.table
         usd, seconds = self.bills
-        price = torch.from_numpy(lambda_tok * usd + lambda_lat * seconds)  # [Q, M]
+        price = torch.from_numpy(call_prices(usd, seconds, lambda_tok, lambda_lat))  # [Q, M]
         total = [torch.from_numpy(z) for z in closed.total]
         stop = [torch.zeros_like(total[0])]
         for n in range(1, len(total)):
@@ -196,7 +196,7 @@ class NetBatch(LoopBatch):
         pair = np.full((len(start), 2), STOP)
         if lambda_lat > 0 and values.beyond is not None and self.problems[0].parallel:
             usd, seconds = self.bills
-            price = lambda_tok * usd + lambda_lat * seconds
+            price = call_prices(usd, seconds, lambda_tok, lambda_lat)
             pair = self._pairs(values.beyond.numpy(), price, lambda_lat, start)
         return LoopPolicy(tuple(made), pair, start)
 

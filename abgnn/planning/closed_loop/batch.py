@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from abgnn.data.arrays import Array, Index
-from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.problem import LoopProblem, call_prices
 from abgnn.planning.closed_loop.tree_values import (
     TreeWeights,
     ask_values,
@@ -75,7 +75,7 @@ class LoopBatch:
         somebody is asked."""
         one = self.problems[0]
         usd, seconds = self.bills
-        price = lambda_tok * usd + lambda_lat * seconds
+        price = call_prices(usd, seconds, lambda_tok, lambda_lat)
         tree, by_horizon = self.weights.tree, {}
         end, who = ends(self.weights, self.problems, lambda_tok, lambda_lat)
         last = [np.where(reader < 0, STOP, STOP - 1 - reader) for reader in who]

@@ -17,7 +17,20 @@ from abgnn.planning.closed_loop.readers import Readers
 
 MOST_LLMS, MOST_CALLS = 8, 4
 FULL, PROTOTYPE = (4, 3, 2, 1), (3, 2, 1, 1)
-_LEAST = 1e-6
+_LEAST, _TINY = 1e-6, 1e-300
+_NEVER_FREE = 1e-7  # of a call, in accuracy: what changes nothing is not worth a call
+
+
+def call_prices(usd: Array, seconds: Array, lambda_tok: float, lambda_lat: float) -> Array:
+    """λ_tok c + λ_lat t of calls `[..., M]`, in accuracy, and hardly anything more.
+
+    The rest, at most 3e-7, grows with a call's shares of the dearest and of the slowest. Without
+    it, where no budget binds, rounding would decide whether a call is made that changes nothing,
+    and which of two LLMs of equal worth is asked first.
+    """
+    share = sum(bill / np.maximum(bill.max(-1, keepdims=True), _TINY) for bill in (usd, seconds))
+    price: Array = lambda_tok * usd + lambda_lat * seconds + _NEVER_FREE * (1 + share)
+    return price
 
 
 class Asked(NamedTuple):
@@ -96,9 +109,8 @@ class LoopProblem:
 
     @property
     def price(self) -> Array:
-        """Of a call, in accuracy: λ_tok c + λ_lat t, `[M]`."""
-        price: Array = self.lambda_tok * self.usd + self.lambda_lat * self.seconds
-        return price
+        """Of a call, in accuracy, `[M]`: see `call_prices`."""
+        return call_prices(self.usd, self.seconds, self.lambda_tok, self.lambda_lat)
 
     @property
     def calls(self) -> int:

@@ -12,7 +12,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.ahead import aim_of, prices_within
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
-from abgnn.planning.closed_loop.problem import LoopProblem
+from abgnn.planning.closed_loop.problem import LoopProblem, call_prices
 from abgnn.planning.closed_loop.replay import Replay, Replayed
 from abgnn.planning.closed_loop.tree_values import TreeWeights
 from abgnn.planning.closed_loop.ways import Ways
@@ -137,7 +137,7 @@ class SetReplay:
         def rule(batch: LoopBatch) -> SetRule:
             sets = self._sets.setdefault(batch, WholeSets(batch.weights))
             usd, seconds = batch.bills
-            return SetRule(sets, lambda_tok * usd + lambda_lat * seconds, self.later)
+            return SetRule(sets, call_prices(usd, seconds, lambda_tok, lambda_lat), self.later)
 
         return self.replay.under(rule)
 

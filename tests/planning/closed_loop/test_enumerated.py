@@ -82,3 +82,14 @@ def test_order_of_answers_does_not_matter() -> None:
     other = decide(of, [(2, "y", None), (0, "x", None)])
     assert one.value_ask == pytest.approx(other.value_ask)
     assert (one.ask, one.answer) == (other.ask, other.answer)
+
+
+def test_without_prices_no_answer_is_bought_that_can_change_nothing() -> None:
+    for able in np.random.default_rng(0).uniform(0.45, 0.9, 40):
+        of = problem(lambda_tok=0.0, accuracy=np.full(3, able), usd=np.array([2, 1, 9]) * 1e-4)
+        assert decide(of, []).ask[0] < 2  # not the dear one of equals, first or second
+        agreed = decide(of, [Asked(1, "A"), Asked(0, "A")])
+        assert agreed.value_ask[2] == pytest.approx(agreed.value_stop, abs=1e-6)
+        assert agreed.ask == ()  # one against two
+        assert decide(of, [Asked(1, "A")]).ask == (0,)
+        assert decide(of, [Asked(1, "A"), Asked(0, "B")]).ask == (2,)
