@@ -92,12 +92,13 @@ def recorded_table(parts: Parts) -> str:
     return ahead_table(parts, RECORDED)
 
 
-def budgets_table(parts: Parts, domain: str) -> str:
-    """One domain at 160 rollouts: P@, areas, dollars to the best LLM's accuracy, ours less it."""
-    shown = parts[f"headline-{domain}-160"][""]
-    letters = [f"P@{x}{k}" for x in "TL" for k in range(1, 5)]
+def budgets_table(parts: Parts, part: str) -> str:
+    """Of one part: P@, areas, dollars to the best LLM's accuracy, ours less it."""
+    shown = parts[part][""]
+    both = {"T": shown.comparison.cost_budgets, "L": shown.comparison.latency_budgets}
+    letters = [f"P@{x}{k}" for x, budgets in both.items() for k in range(1, len(budgets) + 1)]
     heads = ["", *letters, "area, USD", "area, s", "USD to the best LLM's accuracy",
-             "closed loop less it", "calls to learn"]  # fmt: skip
+             f"{shown.comparison.ours} less it", "calls to learn"]  # fmt: skip
     ours = shown.mean_within(shown.comparison.ours)
     rows = []
     for method in (*_methods([shown]), shown.comparison.base):

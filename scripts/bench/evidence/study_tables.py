@@ -13,6 +13,10 @@ from .figures import Shown, shown_parts
 from .rows import Made, rows_of
 
 VERSIONS = {"": "world version 3", "-v2": "world version 2"}
+BY_BUDGET = {
+    "headline-llmrouter": ("recorded-llmrouter", "Routing among LLMRouter's nine LLMs (recorded)"),
+    "headline-live": ("headline-live", "SmolLM2-135M asked in three ways, arithmetic (live)"),
+}
 PRINTED = {
     "table1-v2": (versions.BEFORE,),
     "areas-v2": ("compare-areas",),
@@ -82,8 +86,9 @@ def study_tables() -> dict[str, StudyTable]:
     }
     for domain in headline.DOMAINS:
         title = f"{domain}, 160 rollouts: percent within each budget (simulated)"
-        parts = [f"headline-{domain}-160"]
-        made[f"headline-{domain}"] = _table(title, parts, headline.budgets_table, domain)
+        made[f"headline-{domain}"] = _of_budgets(title, f"headline-{domain}-160")
+    for name, (part, title) in BY_BUDGET.items():
+        made[name] = _of_budgets(f"{title}: percent within each budget", part)
     made["versions"] = _table(
         "Table 1 then and now: percent within a budget of USD, mean of four; 0.1.0 in world "
         "version 2 → 0.2.0 in version 2 → in version 3 (simulated)",
@@ -93,6 +98,10 @@ def study_tables() -> dict[str, StudyTable]:
     for version, words in VERSIONS.items():
         made |= _of_paper(version, f"simulated, {words}")
     return made
+
+
+def _of_budgets(title: str, part: str) -> StudyTable:
+    return _table(title, [part], headline.budgets_table, part)
 
 
 def _of_paper(version: str, words: str) -> dict[str, StudyTable]:
