@@ -15,15 +15,11 @@ pytest.importorskip("langgraph")
 from langgraph.graph import END, START, StateGraph
 
 from abgnn.data.query import OpenQuestion
-from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.langgraph import from_langgraph, to_langgraph
 from abgnn.graph.base_mas import BaseMAS
 from abgnn.models import FixedGraph
-from abgnn.models.programs import ClosedLoopProgram
-from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.rollout import (
-    Agent,
     Deadline,
     Executor,
     OpenAIClient,
@@ -41,6 +37,7 @@ from tests.frameworks.bridges import (
     at,
     replay_finds_every_call,
 )
+from tests.frameworks.some_loops import ANSWERS, loop, saying
 from tests.frameworks.some_plans import plans
 from tests.frameworks.tiny_openai import echo, serving
 
@@ -173,28 +170,7 @@ def test_any_policy_chooses_from_it() -> None:
     assert [c.role for c in outcome.calls] == ["b"]
 
 
-def loop(**more: Any) -> Plan:
-    """Two cheap agents, asked one after the other, and a dear one."""
-    roles = [Role("Solver", "Solve it."), Role("Solver", "Solve it."), Role("Expert", "Solve it.")]
-    names = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
-    agents = tuple(Agent(r, name, 50) for r, name in zip(roles, names, strict=True))
-    program = ClosedLoopProgram(
-        (0.75, 0.8, 0.92), (1e-4, 2e-4, 1e-3), (1.0, 2.0, 5.0), 150.0,
-        model=AnswerModel(options=4), parallel=False, **more,
-    )  # fmt: skip
-    return Plan(QUERY, agents, (), 0, program=program)
-
-
-def saying(*answers: str) -> Any:
-    """Each model's own answer."""
-    text = dict(zip(("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B"), answers, strict=True))
-    models = {CATALOGUE[name].model: f"The answer is {key}." for name, key in text.items()}
-    return lambda body: {"role": "assistant", "content": models[body["model"]]}
-
-
-@pytest.mark.parametrize(
-    ("answers", "asked"), [(("B", "B", "C"), 2), (("A", "B", "B"), 3), (("A", "B", "C"), 3)]
-)
+@pytest.mark.parametrize(("answers", "asked"), ANSWERS)
 def test_a_closed_loop_decides_in_langgraph_as_in_our_executor(
     answers: tuple[str, ...], asked: int
 ) -> None:

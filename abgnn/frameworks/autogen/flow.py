@@ -1,18 +1,20 @@
-"""`to_autogen`: a plan as a `GraphFlow` of `AssistantAgent`s in AutoGen's own runtime."""
+"""`to_autogen`: a plan as a team of `AssistantAgent`s in AutoGen's own runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.teams import DiGraphBuilder, GraphFlow
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow, SelectorGroupChat
 from autogen_core.models import ChatCompletionClient
 
 from abgnn.data.backbone import Backbone
 from abgnn.data.catalogue import Catalogue
+from abgnn.data.open_key import open_key
 from abgnn.data.plan import Plan
 from abgnn.frameworks.autogen.clients import openai_client
 from abgnn.frameworks.autogen.context import PlanContext
+from abgnn.frameworks.autogen.loops import loop_to_autogen
 from abgnn.frameworks.autogen.members import Member, read_team
 from abgnn.frameworks.bridge import (
     check_plain,
@@ -20,6 +22,7 @@ from abgnn.frameworks.bridge import (
     reads,
     waits,
 )
+from abgnn.frameworks.loop_moves import Key
 
 ClientOf = Callable[[int], ChatCompletionClient]
 
@@ -29,31 +32,38 @@ def to_autogen(
     catalogue: Catalogue,
     like: object | None = None,
     client: Callable[[Backbone, int | None], ChatCompletionClient] = openai_client,
-) -> GraphFlow:
+    key: Key | None = None,
+) -> GraphFlow | SelectorGroupChat:
     """The team that a plan stands for; `await team.run(task=plan.query.text)` carries it out.
 
     Every agent reads the task and the replies of those that the plan's edges lead from, nothing
     else, worded as by abgnn's own executor; the plan's decision agent speaks last. AutoGen starts
-    agents level by level: nobody starts before all of the level before have answered.
+    agents level by level: nobody starts before all of the level before have answered. A closed
+    loop becomes a group chat that decides after every answer whom to ask; its last message, by
+    `answer`, is the one that stands, with `probability` in its metadata.
 
     Args:
-        plan: a graph of one round.
+        plan: a graph of one round, or a closed loop.
         catalogue: the backbones that it names.
         like: a team, or what `from_autogen` made of it, whose agents of the same roles lend their
             tools and settings; None: agents without tools.
         client: what makes the client of a backbone with a bound on replies.
+        key: what an answer of a closed loop comes down to; None: `abgnn.data.open_key`.
 
     Raises:
         ConfigError: an unknown backbone, a plan of another kind (rounds, program, budget).
         EndpointError: a key's variable is not set.
     """
-    check_plain(plan)
+    if plan.program is None:
+        check_plain(plan)
     backbones = [catalogue[agent.backbone] for agent in plan.agents]
     suffixes = [backbone.prompt_suffix for backbone in backbones]
 
     def client_of(i: int) -> ChatCompletionClient:
         return client(backbones[i], plan.agents[i].max_tokens)
 
+    if plan.program is not None:
+        return loop_to_autogen(plan, members_of(like), client_of, suffixes, key or open_key)
     return flow_of(plan, members_of(like), client_of, suffixes)
 
 

@@ -1,0 +1,34 @@
+"""A closed loop, and an endpoint whose models have an answer each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from abgnn.data.template import Role
+from abgnn.models.programs import ClosedLoopProgram
+from abgnn.planning.closed_loop.answer_model import AnswerModel
+from abgnn.rollout import Agent, Plan
+from tests.frameworks.bridges import CATALOGUE, QUERY
+
+ANSWERS = [(("B", "B", "C"), 2), (("A", "B", "B"), 3), (("A", "B", "C"), 3)]
+"""Of the three agents, and how many of them are asked."""
+
+
+def loop(**more: Any) -> Plan:
+    """Two cheap agents, asked one after the other, and a dear one."""
+    roles = [Role("Solver", "Solve it."), Role("Solver", "Solve it."), Role("Expert", "Solve it.")]
+    names = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
+    agents = tuple(Agent(r, name, 50) for r, name in zip(roles, names, strict=True))
+    program = ClosedLoopProgram(
+        (0.75, 0.8, 0.92), (1e-4, 2e-4, 1e-3), (1.0, 2.0, 5.0), 150.0,
+        model=AnswerModel(options=4), parallel=False, **more,
+    )  # fmt: skip
+    return Plan(QUERY, agents, (), 0, program=program)
+
+
+def saying(*answers: str) -> Any:
+    """Each model's own answer; a fourth one's is Qwen3-14B's."""
+    names = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B", "Qwen3-14B")
+    text = dict(zip(names, answers, strict=False))
+    models = {CATALOGUE[name].model: f"The answer is {key}." for name, key in text.items()}
+    return lambda body: {"role": "assistant", "content": models[body["model"]]}
