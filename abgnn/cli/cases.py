@@ -37,27 +37,18 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     """Plan, execute, draw."""
-    from abgnn.experiments.cases import cases, write_cases
-    from abgnn.experiments.compare.config import Comparison, arguments
-    from abgnn.experiments.compare.job import QUIET
-    from abgnn.experiments.experiment import build
-    from abgnn.experiments.loops import loops_for
-    from abgnn.planning.budgets import Budget
+    from abgnn.experiments.cases import cases_of, write_cases
+    from abgnn.experiments.compare.config import Comparison
 
     comparison = Comparison.from_yaml(args.config)
-    seed = comparison.seeds[0] if args.seed is None else args.seed
-    seeded = arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})
-    experiment = build(comparison.fit, [*seeded, *QUIET])
-    costs, waits = comparison.cost_budgets, comparison.latency_budgets
-    shown = cases(
-        experiment,
-        [Budget(costs[k], waits[k]) for k in (0, -1)],
+    shown, label = cases_of(
+        comparison,
+        args.seed,
         by=args.by or None,
         rollouts=args.rollouts,
-        seed=seed,
         checkpoints=args.checkpoint or [],
-        loops=loops_for(experiment, args.calibration) if args.loop or args.calibration else None,
+        loop=args.loop,
+        calibration=args.calibration,
     )
-    out = args.out or f"{comparison.out}-cases"
-    write_cases(shown, out, experiment.model.label, console)
+    write_cases(shown, args.out or f"{comparison.out}-cases", label, console)
     return 0

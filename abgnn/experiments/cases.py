@@ -15,9 +15,11 @@ from abgnn.data.query import Query
 from abgnn.difficulty.scale import standard_difficulty
 from abgnn.errors import ConfigError
 from abgnn.experiments.calibrate import calibrate_experiment
-from abgnn.experiments.experiment import Experiment
+from abgnn.experiments.compare.config import Comparison, arguments
+from abgnn.experiments.compare.job import QUIET
+from abgnn.experiments.experiment import Experiment, build
 from abgnn.experiments.loop_paths import beliefs_of, graph_of, path_of, words_of
-from abgnn.experiments.loops import LOOPS, LoopsAt
+from abgnn.experiments.loops import LOOPS, LoopsAt, loops_for
 from abgnn.experiments.trained import from_checkpoint
 from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
@@ -45,6 +47,41 @@ class Case:
     budget: str
     question: str
     outcome: Outcome
+
+
+def cases_of(
+    comparison: Comparison,
+    seed: int | None = None,
+    *,
+    by: str | None = "level",
+    rollouts: int = 320,
+    checkpoints: Sequence[str] = (),
+    loop: bool = False,
+    calibration: str | None = None,
+) -> tuple[list[Case], str]:
+    """Cases on a comparison's lowest and highest budgets, and what their answers are: simulated, …
+
+    Args:
+        comparison: its data, catalogue, roles and budgets.
+        seed: None: its first one.
+        loop: show closed loops, too; calibration: the file that they are planned from, in place of
+            asking every LLM every training question.
+        by, rollouts, checkpoints: see `cases`.
+    """
+    seed = comparison.seeds[0] if seed is None else seed
+    seeded = arguments({**dict.fromkeys(comparison.seeded, seed), **comparison.set})
+    experiment = build(comparison.fit, [*seeded, *QUIET])
+    costs, waits = comparison.cost_budgets, comparison.latency_budgets
+    made = cases(
+        experiment,
+        [Budget(costs[k], waits[k]) for k in (0, -1)],
+        by=by,
+        rollouts=rollouts,
+        seed=seed,
+        checkpoints=checkpoints,
+        loops=loops_for(experiment, calibration) if loop or calibration else None,
+    )
+    return made, experiment.model.label
 
 
 def cases(

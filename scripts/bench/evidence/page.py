@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .pictures import CASES, CASES_BEFORE
 from .printed import PRINTED, read_printed
 from .rows import RESULTS, Made
 from .study_tables import StudyTable, study_tables
@@ -27,6 +28,7 @@ for each budget.
 def page() -> str:
     """The page's text; tables without a complete seed are left out."""
     sections = [_section(table) for table in study_tables().values()]
+    sections += [_cases(version, name) for version, name in CASES.items()]
     return "\n".join([_HEAD, *(section for section in sections if section)])
 
 
@@ -38,6 +40,16 @@ def _section(table: StudyTable) -> str:
         made = f"{before.stamps['commit']}, {before.stamps['date']}"
         blocks += [f"As 0.1.0 printed it ({made}):", before.markdown()]
     return "\n\n".join([f"## {table.title}", *blocks]) + "\n" if blocks else ""
+
+
+def _cases(version: int, name: str) -> str:
+    """Figure 6 as a picture."""
+    title = f"Figure 6 (simulated, world version {version})"
+    made = "Plans on the lowest and the highest budget, as `abgnn cases` draws them."
+    blocks = [f"## {title}", made, f"![{title}]({name})"]
+    if version == CASES_BEFORE[0]:
+        blocks += ["As 0.1.0 drew it:", f"![{title}, 0.1.0](printed/{CASES_BEFORE[1]})"]
+    return "\n\n".join(blocks) + "\n"
 
 
 def stamps(names: Sequence[str], rows: Sequence[Made]) -> str:

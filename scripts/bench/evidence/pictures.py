@@ -1,8 +1,9 @@
-"""The study's two pictures: what a budget buys, and where ours stops being best."""
+"""The study's pictures: what a budget buys, where ours stops being best, and the paper's cases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 
 from abgnn.data.arrays import Array
 from abgnn.evaluation.frontier import performance_at
+from abgnn.experiments.cases import cases_of, draw_shown
+from abgnn.experiments.compare.config import Comparison
 from abgnn.plots.frontier import stamp
 from abgnn.plots.style import COLOURS, DIM, GRID, INK, LINES, style
 
@@ -27,6 +30,8 @@ BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Design
           "BAMAS")  # fmt: skip
 LABELS = {"planner": "planner by question", "single LLM": "mixture of single LLMs"}
 VERDICTS = {"better": COLOURS[2], "not shown": DIM, "worse": COLOURS[1]}
+CASES = {3: "figure6-simulated.png", 2: "figure6-v2-simulated.png"}
+CASES_BEFORE = (2, "figure6-simulated.png")  # of 0.1.0, among what it printed
 STEPS = 60
 HEAD = 0.45  # inches
 CLOSE = 1.5  # times a budget: the next one's label would overlap
@@ -39,6 +44,18 @@ def draw_pictures(folder: Path = RESULTS) -> list[Path]:
         made.append(draw_headline(parts, folder / "headline-simulated.png"))
     if any(part in parts for part in WORLDS):
         made.append(draw_worlds(parts, folder / "worlds-simulated.png"))
+    return made
+
+
+def draw_cases_of_paper(folder: Path = RESULTS) -> list[Path]:
+    """Figure 6 in both versions of the world, as `abgnn cases` draws it; those that are missing."""
+    made = []
+    for version, name in CASES.items():
+        if not (path := folder / name).exists():
+            comparison = Comparison.from_yaml("compare/simulated-general.yaml")
+            laid = {**comparison.set, "model.client.init_args.version": version}
+            shown, label = cases_of(replace(comparison, set=laid))
+            made.append(draw_shown(shown, path, label))
     return made
 
 
