@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 Edge = tuple[int, int, float, int]
 """Source rank, target rank, probability, and the id that `cut` returns."""
@@ -44,32 +45,54 @@ class CriticalPath:
                 self._attach(v, sources[v] & self._level[depth - 1])
 
     def cut(self, limit: float) -> list[int]:
-        """Remove edges until no path has more than `limit` hops; returns their ids in turn."""
-        dropped = []
-        while self.length > limit:
-            target = self._weakest()
-            source = self._parent[target]
-            dropped.append(self._edge[target][source][1])
-            more = self._parallel.get((source, target))
-            if more:
-                self._edge[target][source] = more.pop()
-                self._weight[target] = self._edge[target][source][0]
-            else:
-                self._sources[target] ^= self._bit[source]
-                self._settle(target)
-        return dropped
+        """Remove edges until no path has more than `limit` hops; returns their ids in turn.
 
-    def _weakest(self) -> int:
-        """Target of the least probable edge of the critical path; on a tie, nearest its start."""
-        parent, weights = self._parent, self._weight
+        Each time the least probable edge of the critical path; on a tie, the one nearest its start.
+        The path is kept from its end to the target of the edge that was removed: only where that
+        node's depth falls it is followed anew.
+        """
+        dropped: list[int] = []
+        if self.length <= limit:
+            return dropped
+        parents, children, weights, edges = self._parent, self._children, self._weight, self._edge
+        level, hops, sources, bits = self._level, self.hops, self._sources, self._bit
+        path: list[int] = []  # targets of its edges, from the end to the start
+        weakest: list[int] = []  # place of the least probable edge so far
+        v = self._end()
+        while True:
+            place = weakest[-1] if path else 0
+            weight = weights[path[place]] if path else inf
+            while (up := parents[v]) >= 0:
+                if weights[v] <= weight:
+                    weight, place = weights[v], len(path)
+                path.append(v)
+                weakest.append(place)
+                v = up
+            v = path[place]
+            source, own = parents[v], edges[v]
+            dropped.append(own[source][1])
+            if more := self._parallel.get((source, v)):
+                own[source] = more.pop()
+                weights[v] = own[source][0]
+            else:
+                sources[v] ^= bits[source]
+                found = sources[v] & level[hops[v] - 1]
+                if not found:
+                    self._settle(v)
+                    if self.length <= limit:
+                        return dropped
+                    path, weakest, v = [], [], self._end()
+                    continue
+                children[source] ^= bits[v]
+                parents[v] = up = (found & -found).bit_length() - 1
+                children[up] |= bits[v]
+                weights[v] = own[up][0]
+            del path[place:], weakest[place:]
+
+    def _end(self) -> int:
+        """Where the critical path ends: of equally deep nodes the one of lowest rank."""
         ends = self._level[self.length]
-        v = weakest = (ends & -ends).bit_length() - 1
-        weight = weights[v]
-        while (up := parent[v]) >= 0:
-            if weights[v] <= weight:
-                weakest, weight = v, weights[v]
-            v = up
-        return weakest
+        return (ends & -ends).bit_length() - 1
 
     def _settle(self, v: int) -> None:
         """Re-evaluate a node that lost its parent, and those whose depth hangs on it."""
