@@ -33,7 +33,7 @@ def check_plan(
         raise ConfigError(field, plan.deadline_s, "seconds above 0, or nothing")
     if plan.early_exit:
         tools.check([EXAMPLES], f"Plan({plan.query.id}).early_exit")
-    own_tools = isinstance(framework, Framework)
+    own_tools = framework is not None and isinstance(framework, Framework)  # a dear question
     for i, agent in enumerate(plan.agents):
         field = f"Plan({plan.query.id}).agents[{i}]"
         if agent.backbone not in backbones:

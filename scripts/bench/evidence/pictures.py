@@ -86,7 +86,7 @@ def _head(figure: Figure, title: str) -> None:
 
 def _panel(ax: Axes, shown: Shown, domain: str) -> None:
     budgets = shown.comparison.cost_budgets
-    grid = np.geomspace(0.7 * budgets[0], 1.3 * budgets[-1], STEPS)
+    grid = np.geomspace(budgets[0], 1.3 * budgets[-1], STEPS)  # below, nothing was planned for
     others = [name for name in BEHIND if name in shown.lines]
     for k, name in enumerate(others):
         ax.plot(1e3 * grid, 100 * _curve(shown, name, grid), label=name, lw=1.1,
