@@ -12,7 +12,7 @@ from abgnn.models.operating_point import OperatingPoint
 from abgnn.models.plain_state import from_plain, to_plain
 from abgnn.models.policy import Policy
 from abgnn.nn.backbone_table import BackboneTable
-from abgnn.planning.offered import price_grid
+from abgnn.planning.price_grid import price_grid
 
 Knowledge = TypeVar("Knowledge")
 

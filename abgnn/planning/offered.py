@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from abgnn.planning.predictive import Prediction, Range
+from abgnn.planning.price_grid import price_grid
 from abgnn.planning.reading_plan import ReadingPlan
 
-_STEPS, _BOTH = 14, 6
 _GAIN, _FASTER = 0.005, 1.05  # what tells one operating point from another
-_CHEAP, _DEAR = 1e-3, 1e3  # what a mean question's dollars, or seconds, are worth in accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +57,6 @@ class Expected:
             "interval_questions": self.queries,
             "learned_from": self.label,
         }
-
-
-def price_grid(usd: float, seconds: float) -> list[tuple[float, float]]:
-    """λ's per USD and per second, from free to dear: of dollars alone, of seconds alone, of both.
-
-    Args:
-        usd, seconds: of a mean question, which set the scale.
-    """
-    tok, lat = (
-        np.geomspace(_CHEAP, _DEAR, n) / max(mean, 1e-12)
-        for mean, n in ((usd, _STEPS), (seconds, _STEPS))
-    )
-    alone = [(float(x), 0.0) for x in tok] + [(0.0, float(x)) for x in lat]
-    step = _STEPS // _BOTH
-    both = [(float(a), float(b)) for a, b in zip(tok[::step], lat[::step], strict=True)]
-    return [(0.0, 0.0), *alone, *both]
 
 
 def undominated(points: Iterable[Expected]) -> tuple[Expected, ...]:

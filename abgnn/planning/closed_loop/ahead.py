@@ -11,6 +11,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
 from abgnn.planning.closed_loop.replay import Replayable, prices_of_budgets
 from abgnn.planning.predictive import Prediction, Range
+from abgnn.planning.price_grid import price_grid
 
 AIM = 0.97
 _DRAWS, _LEVEL, _STRICT_QUERIES, _STRICT_STEPS = 400, 0.9, 100, 8
@@ -42,10 +43,34 @@ def aim_of(budget: Budget) -> float:
 
 
 def prices_within(replay: Replayable, budget: Budget, aim: float) -> tuple[float, float]:
-    """λ_tok and λ_lat at which a replay keeps budgets."""
+    """λ_tok and λ_lat at which a replay keeps budgets.
+
+    Where both are stated, those that were found in turns, or any of `price_grid` that keep both and
+    are replayed as better: so a point of the frontier is bought by the budgets named with it.
+    """
     usd = np.inf if budget.cost_usd is None else budget.cost_usd
     tok, lat = prices_of_budgets(replay, usd, budget.latency_s, aim)
-    return _raised(replay, budget, tok, lat) if lat > 0 else (tok, lat)
+    found = _raised(replay, budget, tok, lat) if lat > 0 else (tok, lat)
+    if budget.cost_usd is None or budget.latency_s is None or not tok + lat > 0:
+        return found
+    return _best(replay, budget, aim, found)
+
+
+def _best(
+    replay: Replayable, budget: Budget, aim: float, found: tuple[float, float]
+) -> tuple[float, float]:
+    """The prices of highest replayed accuracy; of equal ones those found, then the cheapest."""
+    free, run = replay(0.0, 0.0), replay(*found)
+    best, kept = float(run.right.mean()), found
+    spent = float(run.usd.mean())
+    for prices in price_grid(float(free.usd.mean()), float(free.seconds.mean())):
+        run = replay(*prices)
+        right, usd = float(run.right.mean()), float(run.usd.mean())
+        if max(_over(budget, usd, float(run.seconds.mean()))) > aim:
+            continue
+        if right > best or (right == best and kept != found and usd < spent):
+            best, kept, spent = right, prices, usd
+    return kept
 
 
 def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:

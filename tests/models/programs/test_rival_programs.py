@@ -112,8 +112,10 @@ def routing(price: float, later: float = 1.0, **changes: object) -> CascadeRouti
 
 
 def test_cascade_routing_begins_with_the_cheapest_of_the_best_set() -> None:
-    _, called = carried_out(routing(0.0), [A], [A], [A])
+    _, called = carried_out(routing(0.0, **ALIKE), [A], [A], [A])
     assert called[0] == 0
+    _, called = carried_out(routing(0.0), [A], [A], [A])
+    assert called == [2]  # the cheap ones can change nothing, and nothing is bought for nothing
     _, called = carried_out(routing(1e6), [B], [A], [A])
     assert called == [0]  # the cheapest alone, for somebody must answer
     alone = {"accuracy": (0.3, 0.35, 0.98)}
