@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from abgnn.data.outcome import Outcome
+from abgnn.data.query import OpenQuestion
 from abgnn.data.template import Role
 from abgnn.models.programs import ClosedLoopProgram
 from abgnn.planning.closed_loop.answer_model import AnswerModel
-from abgnn.rollout import Agent, Plan
-from tests.frameworks.bridges import CATALOGUE, QUERY
+from abgnn.rollout import Agent, Executor, OpenAIClient, Plan
+from tests.frameworks.bridges import CATALOGUE, QUERY, at
+from tests.frameworks.tiny_openai import Server
 
 ANSWERS = [(("B", "B", "C"), 2), (("A", "B", "B"), 3), (("A", "B", "C"), 3)]
 """Of the three agents, and how many of them are asked."""
@@ -24,6 +27,13 @@ def loop(**more: Any) -> Plan:
         model=AnswerModel(options=4), parallel=False, **more,
     )  # fmt: skip
     return Plan(QUERY, agents, (), 0, program=program)
+
+
+def by_executor(plan: Plan, server: Server) -> Outcome:
+    """What our own executor makes of it."""
+    with Executor(OpenAIClient(), at(server), OpenQuestion()) as runs:
+        [outcome] = runs.run([plan], score=False)
+    return outcome
 
 
 def saying(*answers: str) -> Any:

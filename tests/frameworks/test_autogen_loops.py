@@ -18,16 +18,15 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from autogen_core.models import ChatCompletionClient
 
-from abgnn.data.query import OpenQuestion
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen import openai_client, to_autogen
 from abgnn.frameworks.autogen.clients import AnsweringClient
 from abgnn.models.programs import AdaptiveConsistencyProgram
 from abgnn.models.programs.closed_loop import Reader
-from abgnn.rollout import Agent, Executor, OpenAIClient, Plan
+from abgnn.rollout import Agent, Plan
 from tests.frameworks.bridges import CATALOGUE, QUERY, add, at
-from tests.frameworks.some_loops import ANSWERS, loop, saying
+from tests.frameworks.some_loops import ANSWERS, by_executor, loop, saying
 from tests.frameworks.tiny_openai import serving
 
 
@@ -42,8 +41,7 @@ def test_a_closed_loop_decides_in_autogen_as_in_our_executor(
     answers: tuple[str, ...], asked: int
 ) -> None:
     with serving(saying(*answers)) as server:
-        with Executor(OpenAIClient(), at(server), OpenQuestion()) as runs:
-            [ours] = runs.run([loop()], score=False)
+        ours = by_executor(loop(), server)
         result = run(loop(), server)
     *_, last = result.messages
     assert (last.source, last.to_text()) == ("answer", ours.answer)
@@ -66,8 +64,7 @@ def test_a_reader_is_given_all_answers_and_its_own_stands() -> None:
     role = Role("Critic", "Judge them.")
     plan = replace(plan, agents=(*plan.agents, Agent(role, "Qwen3-14B", 50)))
     with serving(saying("A", "B", "C", "D")) as server:
-        with Executor(OpenAIClient(), at(server), OpenQuestion()) as runs:
-            [ours] = runs.run([plan], score=False)
+        ours = by_executor(plan, server)
         result = run(plan, server)
     assert [m.source for m in result.messages][-2:] == ["Critic", "answer"]
     assert result.messages[-1].to_text() == ours.answer == "The answer is D."

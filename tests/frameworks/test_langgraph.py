@@ -14,7 +14,6 @@ pytest.importorskip("langgraph")
 
 from langgraph.graph import END, START, StateGraph
 
-from abgnn.data.query import OpenQuestion
 from abgnn.errors import ConfigError
 from abgnn.frameworks.langgraph import from_langgraph, to_langgraph
 from abgnn.graph.base_mas import BaseMAS
@@ -37,7 +36,7 @@ from tests.frameworks.bridges import (
     at,
     replay_finds_every_call,
 )
-from tests.frameworks.some_loops import ANSWERS, loop, saying
+from tests.frameworks.some_loops import ANSWERS, by_executor, loop, saying
 from tests.frameworks.some_plans import plans
 from tests.frameworks.tiny_openai import echo, serving
 
@@ -175,8 +174,7 @@ def test_a_closed_loop_decides_in_langgraph_as_in_our_executor(
     answers: tuple[str, ...], asked: int
 ) -> None:
     with serving(saying(*answers)) as server:
-        with Executor(OpenAIClient(), at(server), OpenQuestion()) as runs:
-            [ours] = runs.run([loop()], score=False)
+        ours = by_executor(loop(), server)
         graph_made = to_langgraph(loop(), at(server))
         state = asyncio.run(graph_made.ainvoke({"question": QUERY.text}))
     assert len(ours.calls) == asked

@@ -9,7 +9,7 @@ import numpy as np
 from abgnn.data.arrays import Array
 from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
-from abgnn.planning.closed_loop.replay import Replayable, prices_of_budgets
+from abgnn.planning.closed_loop.replay import Replayable, Replayed, prices_of_budgets
 from abgnn.planning.predictive import Prediction, Range
 from abgnn.planning.price_grid import price_grid
 
@@ -60,17 +60,23 @@ def _best(
     replay: Replayable, budget: Budget, aim: float, found: tuple[float, float]
 ) -> tuple[float, float]:
     """The prices of highest replayed accuracy; of equal ones those found, then the cheapest."""
-    free, run = replay(0.0, 0.0), replay(*found)
-    best, kept = float(run.right.mean()), found
-    spent = float(run.usd.mean())
-    for prices in price_grid(float(free.usd.mean()), float(free.seconds.mean())):
-        run = replay(*prices)
-        right, usd = float(run.right.mean()), float(run.usd.mean())
-        if max(_over(budget, usd, float(run.seconds.mean()))) > aim:
-            continue
-        if right > best or (right == best and kept != found and usd < spent):
-            best, kept, spent = right, prices, usd
-    return kept
+    free = replay(0.0, 0.0)
+    grid = price_grid(float(free.usd.mean()), float(free.seconds.mean()))
+    made = {prices: _means(replay(*prices)) for prices in (found, *grid)}
+
+    def keeps(prices: tuple[float, float]) -> bool:
+        return prices == found or max(_over(budget, *made[prices][1:])) <= aim
+
+    def worth(prices: tuple[float, float]) -> tuple[float, bool, float]:
+        right, usd, _ = made[prices]
+        return right, prices == found, -usd
+
+    return max(filter(keeps, made), key=worth)
+
+
+def _means(run: Replayed) -> tuple[float, float, float]:
+    """Accuracy, USD, seconds."""
+    return float(run.right.mean()), float(run.usd.mean()), float(run.seconds.mean())
 
 
 def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:

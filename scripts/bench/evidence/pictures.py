@@ -21,6 +21,7 @@ from abgnn.plots.style import COLOURS, DIM, GRID, INK, LINES, style
 
 from .figures import Shown
 from .headline import DOMAINS, Parts
+from .page import CASES
 from .rows import RESULTS
 from .study_tables import parts_there
 from .worlds import WORLDS, Against, all_against
@@ -30,8 +31,6 @@ BEHIND = ("cascade", "self-consistency", "AgentPrune", "AgentDropout", "G-Design
           "BAMAS")  # fmt: skip
 LABELS = {"planner": "planner by question", "single LLM": "mixture of single LLMs"}
 VERDICTS = {"better": COLOURS[2], "not shown": DIM, "worse": COLOURS[1]}
-CASES = {3: "figure6-simulated.png", 2: "figure6-v2-simulated.png"}
-CASES_BEFORE = (2, "figure6-simulated.png")  # of 0.1.0, among what it printed
 STEPS = 60
 HEAD = 0.45  # inches
 CLOSE = 1.5  # times a budget: the next one's label would overlap
