@@ -131,8 +131,9 @@ def test_plans_that_read_the_question(
 
 @pytest.mark.slow
 def test_a_policy_with_a_calibration_beside_it(
-    calibration_file: str, asked: list[Query], tmp_path: Path
+    calibration_file: str, asked: list[Query], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # the checkpoint's recording is a file there
     with System.load(CHECKPOINT, calibration=calibration_file) as first:
         own, planned = plans(first, asked), plans(first, asked, cost_usd=5e-4)
         first.save_pretrained(tmp_path / "both")
