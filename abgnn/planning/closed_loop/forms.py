@@ -12,11 +12,16 @@ from scipy.special import expit
 from abgnn.data.arrays import Array, Index, Mask
 from abgnn.errors import ConfigError
 
-BINS, FOLDS = 4, 5
+BINS, BINS_OF_TWO, FOLDS = 4, 8, 5
+"""Bins of a text: more where only two LLMs answer, since all ways to answer are looked through."""
 COUNT = 10.0
-"""Answers that the shares of all LLMs weigh as much as, for each LLM's own."""
+"""Programs that the shares of all LLMs weigh as much as, for each LLM's own."""
 RIDGE, OWN_RIDGE = 3.0, 12.0
 """Precision of the slopes that LLMs share, and of what each has of its own."""
+MOST_SPREADS = 3.0
+"""From the mean that a feature counts: what nearly all of an LLM's texts share has hardly any."""
+SLOPE_PRECISION = 4.0
+"""Of the slope of P(right) in the cross-fitted logit, around 1."""
 PASSING = 3
 """Bins of a program: not run, for want of examples or of a program; fails; passes."""
 
@@ -43,7 +48,7 @@ class FormScale:
 
     def __call__(self, features: Sequence[float]) -> int:
         """The bin of a text with such features."""
-        at = (np.asarray(features) - self.centre) / self.spread
+        at = _clipped((np.asarray(features) - self.centre) / self.spread)
         return int(np.searchsorted(self.edges, float(at @ np.array(self.slopes)), side="right"))
 
 
@@ -91,8 +96,10 @@ def forms_of_programs(bins: Index, right: Array) -> Forms:
 def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:
     """A ridge logit of being right, by LLM, in bins; and each answer's, by the logit of others.
 
-    Slopes are shared with what each LLM has of its own. Bins are cross-fitted in 5 folds of
-    questions, and so are the shares: an answer has not chosen its own bin.
+    Slopes are shared with what each LLM has of its own. Logits, bins and shares are cross-fitted in
+    5 folds of questions: an answer has not chosen its own. Shares are those that the answers'
+    probabilities come to, not counts of right ones, so that a bin of few tells no more than its
+    logit says.
 
     Args:
         features: of each answer, `[n, M, F]`.
@@ -102,16 +109,36 @@ def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:
         the forms, and bins `[n, M]`, −1 where there is no answer.
     """
     n, m = right.shape
+    count = BINS_OF_TWO if m <= 2 else BINS
     fold = np.random.default_rng(0).permutation(n) % min(FOLDS, n)
-    bins = np.full((n, m), -1)
+    bins, logits = np.full((n, m), -1), np.zeros((n, m))
     for k in np.unique(fold):
-        rest = fold != k if (fold != k).any() else np.ones(n, dtype=bool)
-        scales = _Logit(features[rest], right[rest]).scales
-        for q in np.flatnonzero(fold == k):
-            for llm in np.flatnonzero(~np.isnan(right[q])):
-                bins[q, llm] = scales[llm](features[q, llm])
-    made = _shares(bins, right, BINS)
-    return Forms(*made, _Logit(features, right).scales), bins
+        own = fold == k
+        rest = ~own if not own.all() else own
+        fitted = _Logit(features[rest], right[rest], count)
+        logits[own] = fitted(features[own])
+        for llm, scale in enumerate(fitted.scales):
+            bins[own, llm] = np.searchsorted(scale.edges, logits[own, llm], side="right")
+    bins[np.isnan(right)] = -1
+    columns = zip(bins.T, logits.T, right.T, strict=True)
+    made = np.array([_smooth_shares(*column, count) for column in columns])  # [M, 2, B]
+    return Forms(made[:, 0], made[:, 1], _Logit(features, right, count).scales), bins
+
+
+def _smooth_shares(bins: Index, logits: Array, right: Array, count: int) -> tuple[Array, Array]:
+    """P(bin | right) and P(bin | wrong) of an LLM, `[B]` each, by P(right) = σ(a logit + b); a has
+    a normal prior around 1. Each bin has one more answer, of the mean probability."""
+    there = bins >= 0
+    z, y, at = logits[there], right[there], bins[there]
+    design = np.stack([z, np.ones_like(z)], 1)
+    precision, aim = np.array([SLOPE_PRECISION, 0.1]), np.array([1.0, 0.0])
+    p = expit(design @ _newton(design, y, precision, aim))
+    mean = float(p.mean()) if len(p) else 0.5
+    out = []
+    for weight, average in ((p, mean), (1 - p, 1 - mean)):
+        made = np.bincount(at, weight, minlength=count) + average
+        out.append(made / made.sum())
+    return out[0], out[1]
 
 
 def _shares(bins: Index, right: Array, count: int) -> tuple[Array, Array]:
@@ -128,44 +155,67 @@ def _shares(bins: Index, right: Array, count: int) -> tuple[Array, Array]:
 
 
 class _Logit:
-    """Being right, by features standardised within each LLM."""
+    """Being right, by features standardised within each LLM.
 
-    def __init__(self, features: Array, right: Array) -> None:
+    Args:
+        features: of each answer, `[n, M, F]`.
+        right: scores; nan where there is no answer, `[n, M]`.
+        count: bins.
+    """
+
+    def __init__(self, features: Array, right: Array, count: int) -> None:
         self.answered: Mask = ~np.isnan(right)
         known = np.where(self.answered[..., None], features, np.nan)
         with np.errstate(invalid="ignore"):
             self.centre = _mean(known, self.answered)
             self.spread = np.sqrt(_mean(np.square(known - self.centre), self.answered)) + 1e-3
-        self.at = np.where(self.answered[..., None], (known - self.centre) / self.spread, 0.0)
-        self.right = right
+        at = _clipped((known - self.centre) / self.spread)
+        self.at = np.where(self.answered[..., None], at, 0.0)
+        self.right, self.count = right, count
+
+    def __call__(self, features: Array) -> Array:
+        """Logits but for a constant of each LLM, `[n, M]`."""
+        at = _clipped((features - self.centre) / self.spread)
+        out: Array = np.einsum("nmf,mf->nm", at, self.slopes)
+        return out
 
     @cached_property
     def scales(self) -> tuple[FormScale, ...]:
         out = []
         for llm, slopes in enumerate(self.slopes):
             value = self.at[self.answered[:, llm], llm] @ slopes
-            inner = np.arange(1, BINS) / BINS
-            edges = np.quantile(value, inner) if len(value) else np.zeros(BINS - 1)
+            inner = np.arange(1, self.count) / self.count
+            edges = np.quantile(value, inner) if len(value) else np.zeros(self.count - 1)
             rows = (self.centre[llm], self.spread[llm], slopes, edges)
             out.append(FormScale(*(tuple(row.tolist()) for row in rows)))
         return tuple(out)
 
     @cached_property
     def slopes(self) -> Array:
-        """Of each LLM: shared and own ones, MAP by Newton's steps, `[M, F]`."""
+        """Of each LLM: shared and own ones, MAP, `[M, F]`."""
         rows, llm = np.nonzero(self.answered)
         at, y = self.at[rows, llm], self.right[rows, llm]
         m, f = self.answered.shape[1], at.shape[1]
         own = np.eye(m)[llm]  # [N, M]
         design = np.concatenate([at, (own[:, :, None] * at[:, None]).reshape(-1, m * f), own], 1)
         precision = np.r_[np.full(f, RIDGE), np.full(m * f, OWN_RIDGE), np.full(m, 0.1)]
-        theta = np.zeros(design.shape[1])
-        for _ in range(12):
-            p = expit(design @ theta)
-            curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
-            theta = theta + np.linalg.solve(curve, design.T @ (y - p) - precision * theta)
+        theta = _newton(design, y, precision, np.zeros(design.shape[1]))
         out: Array = theta[:f] + theta[f : f + m * f].reshape(m, f)
         return out
+
+
+def _newton(design: Array, y: Array, precision: Array, aim: Array) -> Array:
+    """MAP of a logit by Newton's steps; normal priors around `aim`."""
+    theta = aim.copy()
+    for _ in range(12):
+        p = expit(design @ theta)
+        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
+        theta = theta + np.linalg.solve(curve, design.T @ (y - p) - precision * (theta - aim))
+    return theta
+
+
+def _clipped(at: Array) -> Array:
+    return np.clip(at, -MOST_SPREADS, MOST_SPREADS)
 
 
 def _mean(values: Array, there: Mask) -> Array:
