@@ -7,6 +7,8 @@ dearest LLM's. A gain is the mean score less that of the best random mixture of 
 picked on the test questions, at the method's own realised cost. Intervals, 95 %, are over
 resampled questions, after the mean over resamples of the training questions; all methods see the
 same draws. `--others` takes the LLMs that the tables' studies left out: for choices of constants.
+`--ceiling` asks what could be reached: all questions but the one answered are known, and prices are
+those that spend the budgets on these very questions.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from closed_loop_ceiling import ceilings
 from closed_loop_judged import INNER, SHARES, Judged, matched, shown
 from closed_loop_methods import Recorded, methods
 from over_worlds import table_of
@@ -127,6 +130,11 @@ def main() -> None:
         if not any(chosen in name for chosen in args.tables):
             continue
         known = made()
+        if args.ceiling:
+            title = f"{name}, {len(known.table.llms)} LLMs, all questions but one (recorded)"
+            for table in tables_of(title, *ceilings(known), known):
+                console.print(table)
+            continue
         for size in args.sizes:
             judged, budgets = measured(known, size, args.times)
             title = f"{name}, {len(known.table.llms)} LLMs, {size} training questions (recorded)"
@@ -141,6 +149,7 @@ def arguments() -> Namespace:
     parser.add_argument("--times", type=int, default=10, help="resamples of them")
     parser.add_argument("--tables", nargs="+", default=[""], help="parts of names; all of them")
     parser.add_argument("--others", action="store_true", help="the LLMs that are not reported on")
+    parser.add_argument("--ceiling", action="store_true", help="what could be reached")
     return parser.parse_args()
 
 
