@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 
-from abgnn.planning.closed_loop.lookahead import Step, decide, posterior_of
+from abgnn.planning.closed_loop.lookahead import Step, decide, weights_of
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 
 LEAST = 0.005
@@ -69,24 +69,70 @@ class DecisionGraph:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An answer, or two, that may come next.
+
+    Args:
+        after: all answers then.
+        said: what was answered, but for the form of the last answer.
+        chance: of it.
+        step: what is done then.
+    """
+
+    after: tuple[Asked, ...]
+    said: str
+    chance: float
+    step: Step
+
+    @property
+    def alike(self) -> tuple[object, ...]:
+        """Equal for those that differ in the last answer's form and end with the same answer."""
+        form, ends = self.after[-1].form, not self.step.ask and self.step.reader is None
+        return self.said, (self.step.answer if ends and form is not None else self.after)
+
+
 class _Growth:
     def __init__(self, problem: LoopProblem, names: tuple[str, ...], least: float) -> None:
         self.problem, self.names, self.least = problem, names, least
         self.nodes: list[DecisionNode] = []
         self.edges: list[tuple[int, int, str]] = []
 
-    def visit(self, answers: tuple[Asked, ...], chance: float) -> int:
+    def visit(self, answers: tuple[Asked, ...], chance: float, step: Step | None = None) -> int:
         """Add the state and all that follows; its number."""
-        step = decide(self.problem, answers)
+        step = decide(self.problem, answers) if step is None else step
         place = len(self.nodes)
         text = self._text(step, len(answers))
         self.nodes.append(DecisionNode(text, not step.ask, chance, len(answers)))
-        here = self._chance(answers)
-        for after, label in self._following(answers, step.ask):
-            reached = chance * self._chance(after) / max(here, 1e-300)
-            if reached >= self.least:
-                self.edges.append((place, self.visit(after, reached), label))
+        here = max(self._chance(answers), 1e-300)
+        ways = [
+            _Way(after, said, chance * self._chance(after) / here, decide(self.problem, after))
+            for after, said in self._following(answers, step.ask)
+        ]
+        for _, group in groupby(ways, lambda way: way.alike):
+            alike = list(group)
+            if (reached := sum(way.chance for way in alike)) >= self.least:
+                self.edges.append((place, self._reach(alike, reached), self._read(alike)))
         return place
+
+    def _reach(self, alike: Sequence[_Way], chance: float) -> int:
+        """The state that a way leads to, or that several end in; its number."""
+        first = alike[0]
+        if len(alike) == 1:
+            return self.visit(first.after, chance, first.step)
+        odds = [way.step.probability for way in alike]
+        assert first.step.answer is not None, "forms are of answers"
+        text = f"answer of {self.names[first.step.answer]}\n"
+        text += f"{min(odds):.0%} to {max(odds):.0%} likely right"
+        self.nodes.append(DecisionNode(text, True, chance, len(first.after)))
+        return len(self.nodes) - 1
+
+    def _read(self, alike: Sequence[_Way]) -> str:
+        """What was answered, with the forms of the last answer, unless it is any."""
+        said, first, last = alike[0].said, alike[0].after[-1].form, alike[-1].after[-1].form
+        if first == last:
+            return said + _form(first)
+        return said if len(alike) == self.problem.bins else f"{said}, forms {first} to {last}"
 
     def _text(self, step: Step, n: int) -> str:
         if step.ask:
@@ -106,39 +152,43 @@ class _Growth:
         return float(readers.price(problem.lambda_tok, problem.lambda_lat)[reader, n])
 
     def _chance(self, answers: tuple[Asked, ...]) -> float:
-        return float(posterior_of(self.problem, answers).weights.sum())
+        """P(these answers), of whatever keys, equal where theirs are."""
+        weights = weights_of(self.problem)
+        return float(weights.total[len(answers)][0, self.problem.place(answers)])
 
     def _following(
         self, answers: tuple[Asked, ...], ask: tuple[int, ...]
     ) -> Iterator[tuple[tuple[Asked, ...], str]]:
-        """States after the answers of those who are asked, and what was answered."""
+        """States after the answers of those who are asked, and what was answered, but for the form
+        of the last answer."""
         if not ask:
             return
         first, rest = ask[0], ask[1:]
-        for asked, label in self._answers(answers, first):
+        for asked, said in self._answers(answers, first):
             after = (*answers, asked)
             if not rest:
-                yield after, label
+                yield after, said
                 continue
+            said += _form(asked.form)
             for further, more in self._following(after, rest):
-                yield further, f"{self.names[first]} {label}\n{self.names[rest[0]]} {more}"
+                yield further, f"{self.names[first]} {said}\n{self.names[rest[0]]} {more}"
 
     def _answers(self, answers: tuple[Asked, ...], m: int) -> Iterator[tuple[Asked, str]]:
         """Every way in which one may answer."""
         problem = self.problem
+        forms = range(problem.bins) if problem.bins > 1 else (None,)
         if not problem.keys:
-            for form in range(problem.bins) if problem.bins > 1 else (None,):
-                label = "answers" if form is None else f"form {form}"
-                yield Asked(m, m, form), label
+            for form in forms:
+                yield Asked(m, m, form), "answers"
             return
         seen = list(dict.fromkeys(a.key for a in answers if a.key is not None))
         modelled = problem.no_key is not None and problem.no_key[m] > 0
         keys = [*seen, len(seen), *([None] if modelled else [])]
-        forms = range(problem.bins) if problem.bins > 1 else (None,)
         for key, form in product(keys, forms):
-            read = "" if form is None or key is None else f", form {form}"
-            if key is not None or not form:  # an answer without a key is not read further
-                yield Asked(m, key, form), self._label(answers, key) + read
+            if key is not None:
+                yield Asked(m, key, form), self._label(answers, key)
+            elif not form:  # an answer without a key is not read further
+                yield Asked(m, key), self._label(answers, key)
 
     def _label(self, answers: tuple[Asked, ...], key: object) -> str:
         if key is None:
@@ -147,6 +197,10 @@ class _Growth:
             return "answers"
         alike = [self.names[a.llm] for a in answers if a.key == key]
         return f"as {', '.join(alike)}" if alike else "otherwise"
+
+
+def _form(form: int | None) -> str:
+    return "" if form is None else f", form {form}"
 
 
 def _names(problem: LoopProblem) -> tuple[str, ...]:

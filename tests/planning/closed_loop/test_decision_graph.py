@@ -74,3 +74,21 @@ def test_a_reader_is_drawn_as_an_end() -> None:
     ends = [node for node in graph.nodes if node.text.startswith("judge reads all")]
     assert ends
     assert all(node.stops for node in ends)
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_forms_that_end_alike_are_one_branch(keys: bool) -> None:
+    """Eight forms: only after the worst is another LLM asked, whose form then hardly matters."""
+    odds = np.array([0.05, 0.6, 0.8, 1, 1.2, 1.5, 2, 3])
+    right, wrong = odds / odds.sum(), np.full(8, 1 / 8)
+    two = LoopProblem(
+        ("cheap", "dear"), np.array([0.7, 0.9]), np.array([1e-4, 1e-3]), np.array([1.0, 5.0]),
+        AnswerModel(), 350.0, keys=keys, form_right=np.stack([right] * 2),
+        form_wrong=np.stack([wrong] * 2),
+    )  # fmt: skip
+    graph = DecisionGraph.of(two, least=0.0)
+    first = [label for u, _, label in graph.edges if not u]
+    assert first[0] == "answers, form 0"
+    assert first[1] == "answers, forms 1 to 7"
+    assert sum(node.chance for node in graph.nodes if node.stops) == pytest.approx(1, abs=1e-4)
+    assert any(re.search(r"\d+% to \d+% likely right", node.text) for node in graph.nodes)
