@@ -48,8 +48,18 @@ class FormScale:
 
     def __call__(self, features: Sequence[float]) -> int:
         """The bin of a text with such features."""
-        at = _clipped((np.asarray(features) - self.centre) / self.spread)
-        return int(np.searchsorted(self.edges, float(at @ np.array(self.slopes)), side="right"))
+        return int(self.bins(self.logits(np.asarray(features))))
+
+    def logits(self, features: Array) -> Array:
+        """Of being right, but for a constant, `[..., F]` to `[...]`."""
+        at = _clipped((features - np.array(self.centre)) / np.array(self.spread))
+        out: Array = at @ np.array(self.slopes)
+        return out
+
+    def bins(self, logits: Array) -> Index:
+        """Where these lie among the edges."""
+        out: Index = np.searchsorted(self.edges, logits, side="right")
+        return out
 
 
 @dataclass(frozen=True)
@@ -115,10 +125,9 @@ def forms_of_texts(features: Array, right: Array) -> tuple[Forms, Index]:
     for k in np.unique(fold):
         own = fold == k
         rest = ~own if not own.all() else own
-        fitted = _Logit(features[rest], right[rest], count)
-        logits[own] = fitted(features[own])
-        for llm, scale in enumerate(fitted.scales):
-            bins[own, llm] = np.searchsorted(scale.edges, logits[own, llm], side="right")
+        for llm, scale in enumerate(_Logit(features[rest], right[rest], count).scales):
+            logits[own, llm] = scale.logits(features[own, llm])
+            bins[own, llm] = scale.bins(logits[own, llm])
     bins[np.isnan(right)] = -1
     columns = zip(bins.T, logits.T, right.T, strict=True)
     made = np.array([_smooth_shares(*column, count) for column in columns])  # [M, 2, B]
@@ -172,12 +181,6 @@ class _Logit:
         at = _clipped((known - self.centre) / self.spread)
         self.at = np.where(self.answered[..., None], at, 0.0)
         self.right, self.count = right, count
-
-    def __call__(self, features: Array) -> Array:
-        """Logits but for a constant of each LLM, `[n, M]`."""
-        at = _clipped((features - self.centre) / self.spread)
-        out: Array = np.einsum("nmf,mf->nm", at, self.slopes)
-        return out
 
     @cached_property
     def scales(self) -> tuple[FormScale, ...]:
