@@ -76,8 +76,9 @@ def _show(config: Quickstart, worlds: list[World], console: Console) -> None:
         for usd, budget in zip(table[0].usd, config.cost_budgets, strict=True)
     )
     console.print(f"ours spent, of each budget: {spent}", highlight=False)
-    counts = ", ".join(f"{count:.0f}" for count in different_plans(worlds))
-    text = f"different plans that our {asked} test questions got: {counts}"
-    console.print(f"{text} (mean of the worlds)", highlight=False)
+    each, together = different_plans(worlds)
+    counts = ", ".join(f"{count:.0f}" for count in each)
+    text = f"different plans that our {asked} test questions got: {counts}, in all {together:.0f}"
+    console.print(f"{text} (means of the worlds)", highlight=False)
     files = f"{frontier}, {plans.name}, table.csv, points.csv, plan_net.ckpt ({label})"
     console.print(files, highlight=False, soft_wrap=True)

@@ -26,6 +26,7 @@ from abgnn.experiments.quickstart.measured import (
     PLANNER,
     SINGLE,
     Measured,
+    Team,
     World,
     best_within,
 )
@@ -35,9 +36,13 @@ from abgnn.experiments.quickstart.workers import pool_of, prepare
 CONFIG = "quickstart/general.yaml"
 
 
+def team(llm: str) -> frozenset[Team]:
+    return frozenset([((("Solver", llm),), frozenset())])
+
+
 def point(method: str, name: str, usd: float, *scores: float) -> Measured:
     seen = np.array([(score, usd, 1.0) for score in scores])
-    return Measured(method, name, seen, 1, float(np.mean(scores)))
+    return Measured(method, name, seen, team(name), float(np.mean(scores)))
 
 
 def world(seed: int = 0, ours: float = 1.0) -> World:
@@ -66,8 +71,8 @@ def test_hindsight_may_spend_the_budget_and_no_more() -> None:
 
 
 def test_what_is_chosen_in_hindsight_is_judged_on_other_rollouts() -> None:
-    lucky = Measured(SINGLE, "lucky", np.array([(1.0, 1.0, 1.0)]), 1, 0.2)
-    good = Measured(SINGLE, "good", np.array([(0.5, 1.0, 1.0)]), 1, 0.9)
+    lucky = Measured(SINGLE, "lucky", np.array([(1.0, 1.0, 1.0)]), team("a"), 0.2)
+    good = Measured(SINGLE, "good", np.array([(0.5, 1.0, 1.0)]), team("b"), 0.9)
     assert best_within([lucky, good], 2.0) is good
 
 
@@ -79,6 +84,14 @@ def test_rivals_may_spend_what_ours_spent() -> None:
     assert table[OURS].against == (None,)
     assert table[PAPER].accuracy == (None,)
     assert table[PAPER].mean is None
+
+
+def test_different_plans_are_counted_at_each_budget_and_in_all() -> None:
+    cheap, dear = (point(OURS, llm, 1.0, 1) for llm in ("small", "large"))
+    both = replace(dear, plans=cheap.plans | dear.plans)
+    first = World(0, "simulated", (cheap, both, dear))
+    second = World(1, "simulated", (cheap, cheap, cheap))
+    assert run.different_plans([first, second]) == ([1.0, 1.5, 1.0], 1.5)
 
 
 def test_differences_are_paired_by_question() -> None:

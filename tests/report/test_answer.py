@@ -118,7 +118,9 @@ def quickstart(folder: Path) -> Path:
     """Two worlds of four questions, written by the quickstart itself."""
 
     def made(method: str, name: str, score: list[float], usd: float) -> Measured:
-        return Measured(method, name, np.array([(s, usd, 9.0) for s in score]), 1, np.mean(score))
+        by_question = np.array([(s, usd, 9.0) for s in score])
+        plans = frozenset([((("Solver", name),), frozenset[tuple[int, int]]())])
+        return Measured(method, name, by_question, plans, float(np.mean(score)))
 
     worlds = [
         World(seed, "simulated", (

@@ -16,6 +16,7 @@ PLANNER, BLIND = "planner by question", "planner, blind"
 SINGLE, MIXTURE = "best single LLM*", "mixture of two LLMs*"
 PAPER, TEAMS = "AgentBalance, paper*", "best fixed team*"
 CHOSEN = (SINGLE, PAPER, TEAMS)  # in hindsight: those with a star
+Team = tuple[tuple[tuple[str, str], ...], frozenset[tuple[int, int]]]  # (role, LLM) …, edges
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Measured:
         method: one of the names above.
         name: of the operating point: a budget, an LLM.
         by_question: score, USD and seconds of each question, means over its rollouts `[Q, 3]`.
-        plans: how many different plans the questions got.
+        plans: the different plans that the questions got.
         trial: mean score by which it is chosen in hindsight: of further rollouts of the same
             questions, so that luck does not count.
     """
@@ -34,7 +35,7 @@ class Measured:
     method: str
     name: str
     by_question: Array
-    plans: int
+    plans: frozenset[Team]
     trial: float
 
     @classmethod
@@ -45,12 +46,12 @@ class Measured:
         triples = np.array([(o.score, o.cost, o.latency) for o in outcomes])
         triples = triples.reshape(-1, samples + trials, 3)  # [Q, K, 3]
         last = triples[:, samples:] if trials else triples
-        made = {
-            (tuple((a.role.name, a.backbone) for a in o.plan.agents), o.plan.edges)
+        made = frozenset(
+            (tuple((a.role.name, a.backbone) for a in o.plan.agents), frozenset(o.plan.edges))
             for o in outcomes
-        }
+        )
         seen = triples[:, :samples].mean(1)
-        return cls(method, name, seen, len(made), float(last[..., 0].mean()))
+        return cls(method, name, seen, made, float(last[..., 0].mean()))
 
     @property
     def usd(self) -> float:

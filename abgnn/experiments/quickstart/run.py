@@ -13,7 +13,7 @@ from abgnn.data.arrays import Array
 from abgnn.experiments.cases import draw_shown
 from abgnn.experiments.compare.run import silence
 from abgnn.experiments.quickstart.config import Quickstart
-from abgnn.experiments.quickstart.measured import OURS, SINGLE, TEAMS, World
+from abgnn.experiments.quickstart.measured import OURS, SINGLE, TEAMS, Team, World
 from abgnn.experiments.quickstart.rivals import Line, Paired, lines
 from abgnn.experiments.quickstart.workers import pool_of
 from abgnn.experiments.quickstart.world import run_world
@@ -102,10 +102,13 @@ def mean_points(worlds: Sequence[World], table: Sequence[Line]) -> dict[str, Arr
     return {**drawn, TEAMS.rstrip("*"): np.array(able)} if able else drawn
 
 
-def different_plans(worlds: Sequence[World], method: str = OURS) -> list[float]:
-    """How many different plans the test questions got at each budget, mean over the worlds."""
-    counts = [[point.plans for point in world.of(method)] for world in worlds]
-    return [float(np.mean(at)) for at in zip(*counts, strict=True)]
+def different_plans(worlds: Sequence[World], method: str = OURS) -> tuple[list[float], float]:
+    """How many different plans the test questions got at each budget, and at all of them together;
+    means over the worlds."""
+    plans = [[point.plans for point in world.of(method)] for world in worlds]
+    counts = np.array([[len(at) for at in of] for of in plans], float)
+    together = [len(frozenset[Team]().union(*of)) for of in plans]
+    return counts.mean(0).tolist(), float(np.mean(together))
 
 
 def _write_points(worlds: Sequence[World], path: Path) -> None:
@@ -113,7 +116,7 @@ def _write_points(worlds: Sequence[World], path: Path) -> None:
     heads += ["accuracy_se"]  # over questions
     rows = [
         [w.label, w.seed, p.method.rstrip("*"), p.name, *p.by_question.mean(0).tolist(),
-         p.plans, p.accuracy_se]
+         len(p.plans), p.accuracy_se]
         for w in worlds
         for p in w.points
     ]  # fmt: skip
