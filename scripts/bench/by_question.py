@@ -4,7 +4,7 @@ In every world one calibration (320 rollouts on 80 questions) serves all: the pl
 (`--blind`), the planner by question, PlanNet and AgentBalance taught by it without a call. They
 answer the same other questions with the same luck at four cost budgets. Differences of accuracy
 are paired by world, ± 95 %; use is of the stated budget. A finished world is kept and not run
-again.
+again. With --ceiling: what plans by question could gain if nothing had to be learned.
 
     python scripts/bench/by_question.py --domain general --first 2000 --worlds 8
 """
@@ -23,6 +23,7 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import torch
+from by_question_ceiling import ceiling_table, gains
 from lightning.pytorch import seed_everything
 from over_worlds import plus_minus
 from rich.table import Table
@@ -31,6 +32,7 @@ from silent import trainer
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from abgnn.console import make_console
+from abgnn.data.arrays import Array
 from abgnn.data.query import Query
 from abgnn.evaluation.rows import summarise
 from abgnn.experiments.calibrate import calibrate_experiment
@@ -96,6 +98,12 @@ class World:
             module = self.module(policy)
             trainer([Teacher(path, texts=texts)]).fit(module, datamodule=self.data)
         return module.policy
+
+    def ceiling(self) -> dict[str, Array]:
+        """What there is to gain, by what is known, at each budget."""
+        designs = self.known.by_question().designs
+        test = self.data.queries("test")
+        return gains(self.seed, self.mas, test, designs, BUDGETS[self.domain])
 
     def judged(self, policy: Policy) -> tuple[float, float, float]:
         """Accuracy, USD per question, and how many different teams were sent."""
@@ -182,14 +190,20 @@ def main() -> None:
     parser.add_argument("--mmlu", metavar="FILE", help="MMLU's questions, for --domain general")
     parser.add_argument("--copies", type=int, default=6, help="of every test question")
     parser.add_argument("--nets", action="store_true", help="teach PlanNet and AgentBalance too")
+    parser.add_argument("--ceiling", action="store_true", help="what there is to gain (version 3)")
     parser.add_argument("--out", default="runs/bench/by_question")
     args = parser.parse_args()
     quiet()
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
+    seeds = range(args.first, args.first + args.worlds)
+    if args.ceiling:
+        known = [World(args, seed).ceiling() for seed in seeds]
+        make_console().print(ceiling_table(known, args.domain))
+        return
     cells = []
-    for seed in range(args.first, args.first + args.worlds):
+    for seed in seeds:
         size = f"{args.rollouts}x{args.questions}-{'nets' if args.nets else 'planner'}"
         size = f"mmlu-{size}" if args.mmlu else size
         path = Path(args.out) / f"{args.domain}-v{args.version}-{size}-{seed}.json"
