@@ -1,4 +1,4 @@
-"""What by_question could reach: nobody has to learn anything, the world tells how good teams are."""
+"""What by_question could reach if nothing had to be learned: the world says how good teams are."""
 
 from __future__ import annotations
 
