@@ -78,6 +78,11 @@ class AnswerModel:
         """Of the nodes, `[8]`; the last is the dead one."""
         return np.append((1 - self.dead) * _WEIGHTS, self.dead)
 
+    @property
+    def ease(self) -> Array:
+        """x of the nodes, `[8]`; 0 of the dead one, whose question need not be a hard one."""
+        return np.append(_NODES, 0.0)
+
     def nodes(self, accuracy: Array) -> Array:
         """P(accepted answer | node), luck of families averaged out; `[M]` to `[M, 8]`."""
         return self.accepted_nodes(self.accepted(accuracy, self.wrong_options + 1.0))

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from abgnn.data.arrays import Array, Index
+from abgnn.planning.closed_loop.hardness import Ease, dearer, ease_by_state
 from abgnn.planning.closed_loop.problem import LoopProblem, call_prices
 from abgnn.planning.closed_loop.tree_values import (
     TreeWeights,
@@ -62,6 +63,34 @@ class LoopBatch:
         """USD and seconds of a call, `[Q, M]` each."""
         usd = np.stack([problem.usd for problem in self.problems])
         return usd, np.stack([problem.seconds for problem in self.problems])
+
+    @cached_property
+    def ask_bills(self) -> list[Array]:
+        """Z × USD, seconds and 1 of asking every LLM in every state, by level, `[3, Q, S, M]`."""
+        usd, seconds = self.bills
+        slopes = [problem.hardness for problem in self.problems]
+        return self._billed(np.stack([usd, seconds, np.ones_like(usd)])[None], slopes)
+
+    @cached_property
+    def read_bills(self) -> list[Array]:
+        """The same of handing all answers to every reader, `[3, Q, S, R]`."""
+        slopes = [None if p.readers is None else p.readers.hardness for p in self.problems]
+        return self._billed(np.moveaxis(self.reading, 3, 0), slopes)
+
+    def _billed(self, bills: Array, slopes: Sequence[Array | None]) -> list[Array]:
+        """From bills of all numbers of answers, or of each, `[1 or C + 1, 3, Q, M]`."""
+        known, out = [of for of in slopes if of is not None], []
+        for n, z in enumerate(self.weights.total):
+            bill = bills[min(n, len(bills) - 1)][:, :, None] * z[:, :, None]
+            if len(known) == len(slopes):
+                for k, gamma in enumerate(np.stack(known, 1)):  # [Q, M]
+                    bill[k] *= dearer(self._ease[0], self._ease[n], gamma)
+            out.append(bill)
+        return out
+
+    @cached_property
+    def _ease(self) -> list[Ease]:
+        return ease_by_state(self.problems, self.weights)
 
     @cached_property
     def reading(self) -> Array:

@@ -15,6 +15,7 @@ from abgnn.planning.closed_loop.candidates import MOST, candidates
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
 from abgnn.planning.closed_loop.forms import Forms, FormScale, forms_of_programs, forms_of_texts
+from abgnn.planning.closed_loop.hardness import fit_hardness
 from abgnn.planning.closed_loop.pacing import PacedPrices, Pacer
 from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
 from abgnn.planning.closed_loop.problem import FULL, LoopProblem
@@ -160,7 +161,7 @@ class ClosedLoop:
         """Of the calibration with left-out accuracies; expected, where answers are missing, as
         those of readers are."""
         kinds, table = self.table.tasks, self.table
-        usd, seconds = self._training_bills if self.bills is None else self.bills
+        usd, seconds = self._training_bills
         problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
         there = table.answered.all() and self.reading is None
         return Replay(problems, table) if there else Expected(problems)
@@ -178,8 +179,15 @@ class ClosedLoop:
 
     @cached_property
     def _training_bills(self) -> tuple[Array, Array]:
-        """Means by task, where an LLM was not called: what the prior says is not kept."""
+        """As believed; else means by task, what the prior says of single questions is not kept."""
+        if self.bills is not None:
+            return self.bills
         return _task_means(self.table, self.table.usd), _task_means(self.table, self.table.seconds)
+
+    @cached_property
+    def hardness(self) -> Array:
+        """How fast bills fall with a question's ease, `[2, M]`: see `fit_hardness`."""
+        return fit_hardness(self.table, self.left_out, self.answers, self._training_bills)
 
     def _problems(
         self,
@@ -208,12 +216,15 @@ class ClosedLoop:
                 form_wrong=None if self.forms is None else self.forms.wrong[at],
                 readers=self._readers(task, accuracy[q], usd[q], seconds[q]),
                 final=self.final,
+                hardness=self.hardness[:, at],
             )
             out.append(problem)
         return out
 
     def _readers(self, task: str, accuracy: Array, usd: Array, seconds: Array) -> Readers | None:
-        return None if self.reading is None else self.reading(task, accuracy, usd, seconds)
+        if self.reading is None:
+            return None
+        return self.reading(task, accuracy, usd, seconds, self.hardness)
 
 
 def _read_forms(table: AnswerTable) -> tuple[Forms | None, AnswerTable]:

@@ -41,31 +41,30 @@ class Expected:
 def expected_bills(batch: LoopBatch, policy: LoopPolicy) -> Array:
     r"""E right, E USD, E seconds, E calls: sums over the states that are reached, `[4, Q]`.
 
-    .. math:: E\,usd = \sum_s P(s)\, c_{m(s)}, \quad
+    .. math:: E\,usd = \sum_s P(s)\, c_{m(s)}(s), \quad
         E\,right = \sum_{s: stop} P(s) V_0(s)
+
+    with bills c(s) by how hard such answers say that a question is.
     """
     weights, levels = batch.weights, batch.weights.tree.levels
-    usd, seconds = batch.bills
-    q = np.arange(len(usd))
-    reached = np.ones((len(usd), 1), dtype=bool)
-    out = np.zeros((4, len(usd)))
+    q = np.arange(len(batch.problems))
+    reached = np.ones((len(q), 1), dtype=bool)
+    out = np.zeros((4, len(q)))
     for n, level in enumerate(levels):
-        choice, z = policy.choice[n], weights.total[n]
+        choice = policy.choice[n]
         stops = reached & (choice == STOP)
         out[0] += (stops * weights.stop[n]).sum(1)
         for r in range(len(weights.hand) and weights.hand[n].shape[2]):
             hands = reached & (choice == STOP - 1 - r)
             out[0] += (hands * weights.hand[n][:, :, r]).sum(1)
-            out[1:] += (hands * z).sum(1) * batch.reading[:, :, r, n]
+            out[1:] += (hands * batch.read_bills[n][..., r]).sum(2)
         if n + 1 == len(levels):
             break
-        after = np.zeros((len(usd), weights.total[n + 1].shape[1] + 1), dtype=bool)
+        after = np.zeros((len(q), weights.total[n + 1].shape[1] + 1), dtype=bool)
         for s in range(choice.shape[1]):
             asks = np.flatnonzero(reached[:, s] & (choice[:, s] >= 0))
             m = choice[asks, s]
-            out[1, asks] += z[asks, s] * usd[asks, m]
-            out[2, asks] += z[asks, s] * seconds[asks, m]
-            out[3, asks] += z[asks, s]
+            out[1:, asks] += batch.ask_bills[n][:, asks, s, m]
             after[asks[:, None], level.following[s, m]] = True
         reached = after[:, :-1]
     paired = q[policy.pair[:, 0] != STOP]
@@ -95,18 +94,17 @@ def _follow(
     batch: LoopBatch, policy: LoopPolicy, q: int, n: int, states: Index, total: Array
 ) -> None:
     """Adds what comes after these states of n answers."""
-    weights, (usd, seconds) = batch.weights, batch.bills
+    weights = batch.weights
     choice = policy.choice[n][q, states]
     total[0] += weights.stop[n][q, states[choice == STOP]].sum()
     for s, r in zip(states, STOP - 1 - choice, strict=True):
         if r >= 0:
             total[0] += weights.hand[n][q, s, r]
-            total[1:] += weights.total[n][q, s] * batch.reading[:, q, r, n]
+            total[1:] += batch.read_bills[n][:, q, s, r]
     after: list[Index] = []
     for s, m in zip(states, choice, strict=True):
         if m >= 0:
-            z = weights.total[n][q, s]
-            total[1:] += z * np.array([usd[q, m], seconds[q, m], 1.0])
+            total[1:] += batch.ask_bills[n][:, q, s, m]
             after.append(weights.tree.levels[n].following[s, m])
     if after:
         beyond = np.unique(np.concatenate(after))

@@ -66,6 +66,9 @@ class LoopProblem:
         parallel: whether the first two may be asked at once where that is worth more.
         readers: who may read all answers and give the one that stands; None: nobody.
         final: a and b of P(right) = σ(a logit p + b), of the most probable answer.
+        hardness: how fast the logarithms of USD and seconds fall with a question's ease, `[2, M]`
+            (`hardness.py`); None: not at all. What is expected of a loop goes by it; decisions go
+            by mean bills.
 
     Raises:
         ConfigError: shapes that differ, a number out of range.
@@ -88,6 +91,7 @@ class LoopProblem:
     parallel: bool = True
     readers: Readers | None = None
     final: tuple[float, float] = (1.0, 0.0)
+    hardness: Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.names)

@@ -26,6 +26,7 @@ class Readers:
         accuracy: of each alone, `[R]`.
         good, bad: what n right, or n wrong, answers add to its logit, `[R, C + 1]`.
         usd, seconds: of its call when it reads n answers, `[R, C + 1]`.
+        hardness: how fast their logarithms fall with a question's ease, `[2, R]`; None: not at all.
 
     Raises:
         ConfigError: shapes that differ, a number that is none.
@@ -37,6 +38,7 @@ class Readers:
     bad: Array
     usd: Array
     seconds: Array
+    hardness: Array | None = None
 
     def __post_init__(self) -> None:
         r = len(self.names)
@@ -92,8 +94,16 @@ class Reading:
     usd_read: Array
     chosen: Mapping[str, tuple[int, ...]]
 
-    def __call__(self, task: str, accuracy: Array, usd: Array, seconds: Array) -> Readers | None:
-        """On one question, from what all agents are believed to do alone, `[A]` each."""
+    def __call__(
+        self,
+        task: str,
+        accuracy: Array,
+        usd: Array,
+        seconds: Array,
+        hardness: Array | None = None,
+    ) -> Readers | None:
+        """On one question, from what all agents are believed to do alone, `[A]` each; `hardness`:
+        of all, `[2, A]`."""
         at = np.array(self.chosen.get(task, self.chosen[""]), dtype=np.int64)
         if not len(at):
             return None
@@ -104,4 +114,5 @@ class Reading:
             self.bad[at],
             usd[at, None] * self.usd_factor[at] + self.usd_read[at],
             seconds[at, None] * self.seconds_factor[at],
+            None if hardness is None else hardness[:, at],
         )

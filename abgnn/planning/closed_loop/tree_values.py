@@ -62,6 +62,27 @@ def tree_weights(problems: Sequence[LoopProblem]) -> TreeWeights:
     return TreeWeights(tree, tuple(joint), tuple(total), tuple(stop), tuple(hand))
 
 
+def state_totals(problems: Sequence[LoopProblem], factors: Sequence[Array]) -> list[Array]:
+    """Z × E(factor | answers of the state), by level, `[Q, S]`.
+
+    Args:
+        problems: with one tree.
+        factors: of every question by node, the luck of families aside, `[8]` each.
+    """
+    tree, keys = problems[0].tree, problems[0].keys
+    pair = np.empty((len(problems), len(tree.growth)))
+    for q, (problem, factor) in enumerate(zip(problems, factors, strict=True)):
+        node = _pair_nodes(tree, problem)  # [P, N]
+        pair[q] = node @ np.repeat(factor, node.shape[1] // len(factor))
+    product = np.stack([_set_products(tree, problem) for problem in problems])
+    out = []
+    for level in tree.levels:
+        ways = _spread(level, product, problems) if keys else _there(level)
+        weight = pair[:, level.pair] * ways
+        out.append(weight.sum(2) if keys else weight[:, :, 0])
+    return out
+
+
 def _there(level: Level) -> Array:
     """1 for hypotheses that a state has, `[S, 1 + H]`."""
     there: Array = (np.arange(level.pair.shape[1]) <= level.groups[:, None]).astype(float)
