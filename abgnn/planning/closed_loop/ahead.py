@@ -15,7 +15,7 @@ from abgnn.planning.price_grid import price_grid
 
 AIM = 0.97
 _DRAWS, _LEVEL, _STRICT_QUERIES, _STRICT_STEPS = 400, 0.9, 100, 8
-_RAISE, _RAISES = 1.1, 30
+_RAISE, _RAISES = 1.04, 60
 
 
 def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
@@ -50,7 +50,7 @@ def prices_within(replay: Replayable, budget: Budget, aim: float) -> tuple[float
     """
     usd = np.inf if budget.cost_usd is None else budget.cost_usd
     tok, lat = prices_of_budgets(replay, usd, budget.latency_s, aim)
-    found = _raised(replay, budget, tok, lat) if lat > 0 else (tok, lat)
+    found = _raised(replay, budget, tok, lat, aim) if lat > 0 else (tok, lat)
     if budget.cost_usd is None or budget.latency_s is None or not tok + lat > 0:
         return found
     return _best(replay, budget, aim, found)
@@ -84,16 +84,22 @@ def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
     return replace(loop, lambda_tok=tok, lambda_lat=lat)
 
 
-def _raised(replay: Replayable, budget: Budget, tok: float, lat: float) -> tuple[float, float]:
-    """Prices that keep both budgets: each was found with the other as it was before, and a fast
-    LLM that is dearer, or a cheap one that is slower, may take one of them beyond its budget."""
+def _raised(
+    replay: Replayable, budget: Budget, tok: float, lat: float, aim: float
+) -> tuple[float, float]:
+    """Prices at which both budgets are used to `aim` at most, or, where raising leads to none, to
+    the full: each was found with the other as it was before, and a fast LLM that is dearer, or a
+    cheap one that is slower, may take one of them beyond."""
+    kept: tuple[float, float] | None = None
     for _ in range(_RAISES):
         run = replay(tok, lat)
         cost, wait = _over(budget, float(run.usd.mean()), float(run.seconds.mean()))
-        if max(cost, wait) <= 1:
-            break
-        tok, lat = (_RAISE * x if over > 1 else x for x, over in ((tok, cost), (lat, wait)))
-    return tok, lat
+        if max(cost, wait) <= aim:
+            return tok, lat
+        if max(cost, wait) <= 1 and kept is None:
+            kept = tok, lat
+        tok, lat = (_RAISE * x if over > aim else x for x, over in ((tok, cost), (lat, wait)))
+    return kept or (tok, lat)
 
 
 def _over(budget: Budget, usd: float, seconds: float) -> list[float]:
