@@ -80,7 +80,7 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
     if one_role(planner.template) or not made.table.has_keys:
         return made
     reading = reading_of(planner, agents, questions.rows(rows).kinds, left_out, usd)
-    return replace(made, reading=reading, bills=(usd, seconds))
+    return replace(made, reading=reading, bills=(usd, seconds)).with_hardness()
 
 
 def answer_table(

@@ -50,6 +50,8 @@ class ClosedLoop:
         forms: what an answer alone tells; None: nothing.
         bills: USD and seconds believed of the calibration's questions, `[n, M]` each; None: means
             of the table.
+        hardness: how fast bills fall with a question's ease, `[2, M]` (`fit_hardness`); None: not
+            at all.
     """
 
     prior: Predict
@@ -64,6 +66,7 @@ class ClosedLoop:
     reading: Reading | None = None
     bills: tuple[Array, Array] | None = None
     forms: Forms | None = None
+    hardness: Array | None = None
 
     @classmethod
     def fit(
@@ -97,7 +100,7 @@ class ClosedLoop:
         if table.has_keys and table.agreement < LEAST_AGREEMENT:
             table = table.without_keys()
         forms, table = _read_forms(table)
-        return cls(
+        made = cls(
             prior.predict,
             fit_answers(table, prior.left_out, chosen),
             chosen,
@@ -106,6 +109,7 @@ class ClosedLoop:
             depths,
             forms=forms,
         )
+        return made.with_hardness()
 
     @property
     def llms(self) -> tuple[str, ...]:
@@ -184,10 +188,10 @@ class ClosedLoop:
             return self.bills
         return _task_means(self.table, self.table.usd), _task_means(self.table, self.table.seconds)
 
-    @cached_property
-    def hardness(self) -> Array:
-        """How fast bills fall with a question's ease, `[2, M]`: see `fit_hardness`."""
-        return fit_hardness(self.table, self.left_out, self.answers, self._training_bills)
+    def with_hardness(self) -> ClosedLoop:
+        """With what the calibration tells of bills on hard questions."""
+        bills = self._training_bills
+        return replace(self, hardness=fit_hardness(self.table, self.left_out, self.answers, bills))
 
     def _problems(
         self,
@@ -216,7 +220,7 @@ class ClosedLoop:
                 form_wrong=None if self.forms is None else self.forms.wrong[at],
                 readers=self._readers(task, accuracy[q], usd[q], seconds[q]),
                 final=self.final,
-                hardness=self.hardness[:, at],
+                hardness=None if self.hardness is None else self.hardness[:, at],
             )
             out.append(problem)
         return out

@@ -33,6 +33,7 @@ def loop_to_dict(loop: ClosedLoop) -> dict[str, Any]:
         **({} if loop.reading is None else {"reading": pack(loop.reading)}),
         **({} if loop.forms is None else {"forms": _forms(loop.forms)}),
         **({} if loop.bills is None else {"bills": [packed(bill) for bill in loop.bills]}),
+        **({} if loop.hardness is None else {"hardness": packed(loop.hardness)}),
     }
 
 
@@ -56,6 +57,7 @@ def loop_from_dict(data: Mapping[str, Any], prior: Predict) -> ClosedLoop:
         _reading(data["reading"]) if "reading" in data else None,
         _pair(data["bills"]) if "bills" in data else None,
         _forms_from(data["forms"]) if "forms" in data else None,
+        unpacked(data["hardness"]) if "hardness" in data else None,
     )
 
 

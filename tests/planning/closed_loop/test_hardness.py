@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from abgnn.data.arrays import Array
+from abgnn.planning import Budget
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.batch import LoopBatch
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.fit_answers import AnswerFit
 from abgnn.planning.closed_loop.hardness import ease_by_state, expected_ease, fit_hardness
+from abgnn.planning.closed_loop.loop_file import loop_from_dict
+from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.closed_loop.posterior import Posterior
 from abgnn.planning.closed_loop.problem import Asked, LoopProblem
 from abgnn.planning.closed_loop.readers import Readers
 from abgnn.planning.closed_loop.replay import Replay
+from tests.planning.closed_loop.calibrations import calibration
 from tests.planning.closed_loop.problems import problem
 
 MODEL = AnswerModel(1.2, 0.05, 0.5, 4)
@@ -148,3 +152,15 @@ def test_readers_of_answers_that_differ_cost_more() -> None:
     differ = flat.problems[0].place([Asked(0, "A"), Asked(1, "B")])
     assert steep.read_bills[2][0, 0, differ, 0] > 1.2 * flat.read_bills[2][0, 0, differ, 0]
     assert steep.read_bills[2][2] == pytest.approx(flat.read_bills[2][2])  # calls are calls
+
+
+def test_a_file_keeps_it_and_an_older_one_goes_without() -> None:
+    plan = LoopPlan.of(calibration(), Budget())
+    data = plan.to_dict()["loop"]
+    assert plan.loop.hardness is not None
+    kept = loop_from_dict(data, plan.loop.prior).hardness
+    assert kept == pytest.approx(plan.loop.hardness)
+    older = loop_from_dict({k: v for k, v in data.items() if k != "hardness"}, plan.loop.prior)
+    assert older.hardness is None
+    asked = older.problems(calibration().questions)  # type: ignore[arg-type]
+    assert asked[0].hardness is None
