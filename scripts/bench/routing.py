@@ -333,6 +333,8 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=sets)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--resamples", type=int, default=20)
+    text = "training questions of tables of answers"
+    parser.add_argument("--answers", type=int, default=160, metavar="N", help=text)
     args = parser.parse_args()
     quiet()
     for name in ("", ".utilities.rank_zero", ".accelerators.cuda"):
@@ -342,7 +344,7 @@ def main() -> None:
     show = Show(make_console(170))
     prices, source = args.path / PRICES, args.path / LLMROUTER
     show.lines += beliefs_on_real_tables(
-        args.path, args.sets, args.seeds, args.resamples, show.console
+        args.path, args.sets, args.seeds, args.resamples, show.console, args.answers
     )
     with TemporaryDirectory() as folder:
         for kind in ("paper", "all"):

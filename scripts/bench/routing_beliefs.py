@@ -272,9 +272,14 @@ def show(
 
 
 def beliefs_on_real_tables(
-    folder: Path, sets: Sequence[str], seeds: int, times: int, console: Console
+    folder: Path,
+    sets: Sequence[str],
+    seeds: int,
+    times: int,
+    console: Console,
+    answers: int = 160,
 ) -> list[list[object]]:
-    """`beliefs`: LLMRouter, 5-fold; `answers`: 160 training questions; `profiles`: none."""
+    """`beliefs`: LLMRouter, 5-fold; `answers`: so many training questions; `profiles`: none."""
     lines: list[list[object]] = []
     for paper in (True, False):
         title = "LLMRouter, five tasks" if paper else "LLMRouter, all 13 tasks"
@@ -289,7 +294,7 @@ def beliefs_on_real_tables(
             lines += show(f"{title}, 5-fold", table, results, console)
     for title, (name, first, without) in ANSWERS.items() if "answers" in sets else ():
         table = RealTable.from_outcomes(study_of(folder / name, first, without))
-        splits = resamples(len(table.score), 160, times)
+        splits = resamples(len(table.score), answers, times)
         results = routings(table, [[split] for split in splits])
-        lines += show(f"{title}, 160 training questions", table, results, console)
+        lines += show(f"{title}, {answers} training questions", table, results, console)
     return lines
