@@ -193,6 +193,8 @@ def main() -> None:
     parser.add_argument("--ceiling", action="store_true", help="what there is to gain (version 3)")
     parser.add_argument("--out", default="runs/bench/by_question")
     args = parser.parse_args()
+    if args.ceiling and args.version != 3:
+        parser.error("--ceiling is of worlds of version 3")
     quiet()
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

@@ -86,13 +86,10 @@ def _slopes(ease: Array, paid: Array, believed: Array) -> Array:
 
 def ease_by_state(problems: Sequence[LoopProblem], weights: TreeWeights) -> list[Ease]:
     """Mean and variance of the ease after the answers of every state, `[Q, S]` each, by level."""
-    first, second = (
-        state_totals(problems, [problem.model.ease**power for problem in problems])
-        for power in (1, 2)
-    )
+    powers = [np.stack([problem.model.ease, problem.model.ease**2]) for problem in problems]
     out = []
-    for n, z in enumerate(weights.total):
-        mean, square = (of[n] / np.maximum(z, _TINY) for of in (first, second))
+    for moments, z in zip(state_totals(problems, powers), weights.total, strict=True):
+        mean, square = np.moveaxis(moments, 1, 0) / np.maximum(z, _TINY)
         out.append((mean, np.maximum(square - mean**2, 0.0)))
     return out
 

@@ -63,23 +63,24 @@ def tree_weights(problems: Sequence[LoopProblem]) -> TreeWeights:
 
 
 def state_totals(problems: Sequence[LoopProblem], factors: Sequence[Array]) -> list[Array]:
-    """Z × E(factor | answers of the state), by level, `[Q, S]`.
+    """Z × E(each factor | answers of the state), by level, `[Q, F, S]`.
 
     Args:
         problems: with one tree.
-        factors: of every question by node, the luck of families aside, `[8]` each.
+        factors: of every question by node, the luck of families aside, `[F, 8]` each.
     """
     tree, keys = problems[0].tree, problems[0].keys
-    pair = np.empty((len(problems), len(tree.growth)))
-    for q, (problem, factor) in enumerate(zip(problems, factors, strict=True)):
+    pairs = []
+    for problem, factor in zip(problems, factors, strict=True):
         node = _pair_nodes(tree, problem)  # [P, N]
-        pair[q] = node @ np.repeat(factor, node.shape[1] // len(factor))
+        pairs.append(np.repeat(factor, node.shape[1] // factor.shape[1], 1) @ node.T)
+    pair = np.stack(pairs)  # [Q, F, P]
     product = np.stack([_set_products(tree, problem) for problem in problems])
     out = []
     for level in tree.levels:
-        ways = _spread(level, product, problems) if keys else _there(level)
-        weight = pair[:, level.pair] * ways
-        out.append(weight.sum(2) if keys else weight[:, :, 0])
+        ways = _spread(level, product, problems)[:, None] if keys else _there(level)
+        weight = pair[:, :, level.pair] * ways  # [Q, F, S, 1 + H]
+        out.append(weight.sum(3) if keys else weight[..., 0])
     return out
 
 
