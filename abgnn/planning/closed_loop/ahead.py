@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index
 from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.replay import Replayable, Replayed, prices_of_budgets
 from abgnn.planning.predictive import Prediction, Range
 from abgnn.planning.price_grid import price_grid
@@ -16,6 +17,7 @@ from abgnn.planning.price_grid import price_grid
 AIM = 0.97
 _DRAWS, _LEVEL, _STRICT_QUERIES, _STRICT_STEPS = 400, 0.9, 100, 8
 _RAISE, _RAISES = 1.04, 60
+_TINY, _SAME = 1e-300, 1e-9
 
 
 def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
@@ -110,16 +112,37 @@ def _over(budget: Budget, usd: float, seconds: float) -> list[float]:
 
 def predict_loop(loop: ClosedLoop, queries: int = 100, seed: int = 0) -> Prediction:
     """Middle 90 % of the means over the next `queries` questions: drawn from the replayed
-    calibration, which is itself one draw (a bootstrap of both)."""
+    calibration, which is itself one draw (a bootstrap of both). Where a calibration has gaps, what
+    its questions would have come to is drawn first."""
     run = loop.replay(loop.lambda_tok, loop.lambda_lat)
     rng, n = np.random.default_rng(seed), len(run.right)
     seen = rng.integers(n, size=(_DRAWS, n))
-    ahead = np.take_along_axis(seen, rng.integers(n, size=(_DRAWS, queries)), 1)
+    of = rng.integers(n, size=(_DRAWS, queries))
+    if isinstance(loop.replay, Expected):
+        drawn = _drawn(loop, loop.replay, run, seen, rng)
+        return Prediction(queries, *(_range(np.take_along_axis(x, of, 1)) for x in drawn))
+    ahead = np.take_along_axis(seen, of, 1)
     right = rng.random(ahead.shape) < run.right[ahead]  # scores of a replay are mostly 0 or 1
-    usd, seconds = (values[ahead].mean(1) for values in (run.usd, run.seconds))
-    return Prediction(queries, _range(right.mean(1)), _range(usd), _range(seconds))
+    bills = (_range(values[ahead]) for values in (run.usd, run.seconds))
+    return Prediction(queries, _range(right.astype(float)), *bills)
+
+
+def _drawn(
+    loop: ClosedLoop, replay: Expected, run: Replayed, seen: Index, rng: np.random.Generator
+) -> list[Array]:
+    """Scores, USD and seconds of drawn questions, `[D, n]` each: which answers come, and how long
+    they are, is chance."""
+    out = [(rng.random(seen.shape) < run.right[seen]).astype(float)]
+    deviations = replay.deviations(loop.lambda_tok, loop.lambda_lat)
+    for mean, sd, luck in zip((run.usd, run.seconds), deviations, loop.luck, strict=True):
+        relative = np.exp(luck) * (1 + (sd / np.maximum(mean, _TINY)) ** 2) - 1  # variance
+        spread = np.maximum(relative, _SAME)[seen]
+        out.append(rng.standard_gamma(1 / spread) * spread * mean[seen])
+    return out
 
 
 def _range(values: Array) -> Range:
-    low, middle, high = np.quantile(values, (0.5 - _LEVEL / 2, 0.5, 0.5 + _LEVEL / 2))
+    """Of the means of each draw's questions, `[D, N]`."""
+    levels = (0.5 - _LEVEL / 2, 0.5, 0.5 + _LEVEL / 2)
+    low, middle, high = np.quantile(values.mean(1), levels)
     return Range(float(low), float(middle), float(high))

@@ -15,7 +15,7 @@ from abgnn.planning.closed_loop.candidates import MOST, candidates
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.fit_answers import AnswerFit, fit_answers
 from abgnn.planning.closed_loop.forms import Forms, FormScale, forms_of_programs, forms_of_texts
-from abgnn.planning.closed_loop.hardness import fit_hardness
+from abgnn.planning.closed_loop.hardness import bill_luck, fit_hardness
 from abgnn.planning.closed_loop.pacing import PacedPrices, Pacer
 from abgnn.planning.closed_loop.prior import LoopPrior, fit_prior
 from abgnn.planning.closed_loop.problem import FULL, LoopProblem
@@ -187,6 +187,15 @@ class ClosedLoop:
         if self.bills is not None:
             return self.bills
         return _task_means(self.table, self.table.usd), _task_means(self.table, self.table.seconds)
+
+    @cached_property
+    def luck(self) -> tuple[float, float]:
+        """Variance of the logarithm of the calibration's bills, USD and seconds, around those
+        believed."""
+        paid = (self.table.usd, self.table.seconds)
+        pairs = zip(paid, self._training_bills, strict=True)
+        usd, seconds = (bill_luck(bill, believed) for bill, believed in pairs)
+        return usd, seconds
 
     def with_hardness(self) -> ClosedLoop:
         """With what the calibration tells of bills on hard questions."""

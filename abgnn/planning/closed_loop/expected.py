@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from abgnn.data.arrays import Array, Index
+from abgnn.data.arrays import Array, Index, Mask
 from abgnn.planning.closed_loop.batch import STOP, LoopBatch, LoopPolicy, batches
 from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Replayed
+
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,16 @@ class Expected:
     @cached_property
     def _batches(self) -> list[tuple[Index, LoopBatch]]:
         return batches(self.problems)
+
+    def deviations(self, lambda_tok: float, lambda_lat: float = 0.0) -> Array:
+        """Standard deviations of a question's USD and seconds over the answers, `[2, Q]`."""
+        out = np.zeros((2, len(self.problems)))
+        for index, batch in self._batches:
+            policy = batch.policy(lambda_tok, lambda_lat)
+            means = expected_bills(batch, policy)[1:3]
+            out[:, index] = expected_squares(batch, policy) - means**2
+        sd: Array = np.sqrt(np.maximum(out, 0.0))
+        return sd
 
     def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
         """Expected scores, bills and numbers of calls under prices."""
@@ -46,67 +58,68 @@ def expected_bills(batch: LoopBatch, policy: LoopPolicy) -> Array:
 
     with bills c(s) by how hard such answers say that a question is.
     """
-    weights, levels = batch.weights, batch.weights.tree.levels
-    q = np.arange(len(batch.problems))
-    reached = np.ones((len(q), 1), dtype=bool)
-    out = np.zeros((4, len(q)))
-    for n, level in enumerate(levels):
+    weights, out = batch.weights, np.zeros((4, len(batch.problems)))
+    out[1:] = _begun(batch, policy)
+    for n, reached in enumerate(_reached(batch, policy)):
         choice = policy.choice[n]
-        stops = reached & (choice == STOP)
-        out[0] += (stops * weights.stop[n]).sum(1)
+        out[0] += ((reached & (choice == STOP)) * weights.stop[n]).sum(1)
         for r in range(len(weights.hand) and weights.hand[n].shape[2]):
             hands = reached & (choice == STOP - 1 - r)
             out[0] += (hands * weights.hand[n][:, :, r]).sum(1)
             out[1:] += (hands * batch.read_bills[n][..., r]).sum(2)
-        if n + 1 == len(levels):
-            break
-        after = np.zeros((len(q), weights.total[n + 1].shape[1] + 1), dtype=bool)
-        for s in range(choice.shape[1]):
-            asks = np.flatnonzero(reached[:, s] & (choice[:, s] >= 0))
-            m = choice[asks, s]
-            out[1:, asks] += batch.ask_bills[n][:, asks, s, m]
-            after[asks[:, None], level.following[s, m]] = True
-        reached = after[:, :-1]
-    paired = q[policy.pair[:, 0] != STOP]
-    if len(paired):
-        _at_once(batch, policy, paired, out)
+        q, s = np.nonzero(reached & (choice >= 0))
+        for total, bill in zip(out[1:], batch.ask_bills[n], strict=True):
+            np.add.at(total, q, bill[q, s, choice[q, s]])
     return out
 
 
-def _at_once(batch: LoopBatch, policy: LoopPolicy, rows: Index, out: Array) -> None:
-    """Bills of questions that begin with two LLMs at once."""
-    levels, weights = batch.weights.tree.levels, batch.weights
+def expected_squares(batch: LoopBatch, policy: LoopPolicy) -> Array:
+    r"""E USD² and E seconds² of a question, sums over the states where loops end, `[2, Q]`.
+
+    .. math:: E\,usd^2 = \sum_{s: end} P(s) \Big(\sum_{m \in s} c_m(s)\Big)^2
+    """
+    weights, bills = batch.weights, batch.bills
+    out = np.zeros((2, len(batch.problems)))
+    saved = _begun(batch, policy)[:2]
+    for q in np.flatnonzero(policy.pair[:, 0] != STOP):
+        saved[:, q] -= [of[q, policy.pair[q]].sum() for of in bills]
+    for n, reached in enumerate(_reached(batch, policy)):
+        choice, there = policy.choice[n], weights.tree.levels[n].llms.astype(bool)  # [S, M]
+        z = np.maximum(weights.total[n], _TINY)
+        spent = (batch.ask_bills[n][:2] * there).sum(3) / z + saved[:, :, None]  # [2, Q, S]
+        for r in range(-1, len(weights.hand) and weights.hand[n].shape[2]):
+            read = batch.read_bills[n][:2, ..., r] / z if r >= 0 else 0.0
+            ends = (reached & (choice == STOP - 1 - r)) * z
+            out += (ends * (spent + read) ** 2).sum(2)
+    return out
+
+
+def _begun(batch: LoopBatch, policy: LoopPolicy) -> Array:
+    """USD, seconds and calls of questions that begin with two LLMs at once; 0 of others,
+    `[3, Q]`."""
     usd, seconds = batch.bills
-    for q in rows:
+    out = np.zeros((3, len(usd)))
+    for q in np.flatnonzero(policy.pair[:, 0] != STOP):
+        pair = policy.pair[q]
+        out[:, q] = usd[q, pair].sum(), seconds[q, pair].max(), 2.0
+    return out
+
+
+def _reached(batch: LoopBatch, policy: LoopPolicy) -> Iterator[Mask]:
+    """States that can come about, by level, `[Q, S]`."""
+    levels, totals = batch.weights.tree.levels, batch.weights.total
+    paired = policy.pair[:, 0] != STOP
+    reached = [np.zeros((len(paired), z.shape[1] + 1), dtype=bool) for z in totals]
+    reached[0][~paired, 0] = True
+    for q in np.flatnonzero(paired):
         i, j = policy.pair[q]
         firsts = levels[0].following[0, i]
         firsts = firsts[firsts < len(levels[1].llms)]
-        states = np.unique(levels[1].following[firsts, j])
-        total = np.zeros(4)
-        total[1] = usd[q, i] + usd[q, j]
-        total[2] = max(seconds[q, i], seconds[q, j])
-        total[3] = 2.0
-        _follow(batch, policy, int(q), 2, states[states < weights.total[2].shape[1]], total)
-        out[:, q] = total
-
-
-def _follow(
-    batch: LoopBatch, policy: LoopPolicy, q: int, n: int, states: Index, total: Array
-) -> None:
-    """Adds what comes after these states of n answers."""
-    weights = batch.weights
-    choice = policy.choice[n][q, states]
-    total[0] += weights.stop[n][q, states[choice == STOP]].sum()
-    for s, r in zip(states, STOP - 1 - choice, strict=True):
-        if r >= 0:
-            total[0] += weights.hand[n][q, s, r]
-            total[1:] += batch.read_bills[n][:, q, s, r]
-    after: list[Index] = []
-    for s, m in zip(states, choice, strict=True):
-        if m >= 0:
-            total[1:] += batch.ask_bills[n][:, q, s, m]
-            after.append(weights.tree.levels[n].following[s, m])
-    if after:
-        beyond = np.unique(np.concatenate(after))
-        beyond = beyond[beyond < weights.total[n + 1].shape[1]]
-        _follow(batch, policy, q, n + 1, beyond, total)
+        reached[2][q, levels[1].following[firsts, j]] = True
+    for n, level in enumerate(levels):
+        now = reached[n][:, :-1]  # the last place is of no state
+        yield now
+        rows, states = np.nonzero(now & (policy.choice[n] >= 0))
+        if len(rows):
+            asked = policy.choice[n][rows, states]
+            reached[n + 1][rows[:, None], level.following[states, asked]] = True

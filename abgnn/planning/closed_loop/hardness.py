@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import softmax
 
-from abgnn.data.arrays import Array
+from abgnn.data.arrays import Array, Index
 from abgnn.planning.closed_loop.answer_table import AnswerTable
 from abgnn.planning.closed_loop.fit_answers import AnswerFit
 from abgnn.planning.closed_loop.problem import LoopProblem
@@ -25,7 +25,7 @@ Ease = tuple[Array, Array]
 """Mean and variance of x in states, `[Q, S]` each."""
 SLOPE_SD, DEARER_SD = 0.3, 0.1
 _ALIKE = 0.5  # of a call's luck, shared with other calls of the same weights
-_TINY = 1e-300
+_TINY, _SURE = 1e-300, 1e-6
 
 
 def fit_hardness(
@@ -55,7 +55,7 @@ def expected_ease(table: AnswerTable, accuracy: Array, answers: AnswerFit) -> Ar
         if not at.any():
             continue
         model = answers.model(table.tasks[q], int(table.options[q]))
-        p, right = model.nodes(accuracy[q, at]), table.right[q, at, None]
+        p, right = np.clip(model.nodes(accuracy[q, at]), _SURE, 1 - _SURE), table.right[q, at, None]
         _, place, count = np.unique(names[at], return_inverse=True, return_counts=True)
         weight = 1 / (1 + (count[place] - 1) * _ALIKE)
         fit = weight @ (right * np.log(p) + (1 - right) * np.log1p(-p))
@@ -63,11 +63,22 @@ def expected_ease(table: AnswerTable, accuracy: Array, answers: AnswerFit) -> Ar
     return out
 
 
+def bill_luck(paid: Array, believed: Array) -> float:
+    """Variance of log(paid / believed) over calls, `[n, M]` each; 0 where nothing was paid."""
+    q, m = _billed(paid, believed)
+    return float(np.log(paid[q, m] / believed[q, m]).var()) if len(q) else 0.0
+
+
+def _billed(paid: Array, believed: Array) -> tuple[Index, Index]:
+    """Questions and LLMs of the calls that were paid."""
+    q, m = np.nonzero((np.nan_to_num(paid) > 0) & (believed > 0))
+    return q, m
+
+
 def _slopes(ease: Array, paid: Array, believed: Array) -> Array:
     """γ of every LLM, `[M]`."""
     mean = believed.mean(0)
-    there = (np.nan_to_num(paid) > 0) & (believed > 0)
-    q, m = np.nonzero(there)
+    q, m = _billed(paid, believed)
     level = np.log(np.maximum(mean, _TINY))
     if len(q) < 3:
         return np.zeros(len(level))

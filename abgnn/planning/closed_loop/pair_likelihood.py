@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -22,16 +23,18 @@ DEADS = (0.0, 0.03, 0.08)
 MISLED = (0.0, 0.03, 0.08)
 SHARED = (0.0, 0.3, 0.6, 0.9)
 FAMILIES = (0.0, 0.4, 0.8, 1.2)
-_FLOOR = 1e-6
+LEAST_THERE = 0.5
+"""Of the candidates' answers, for their pairs alone to be compared."""
+_FLOOR, _KINDS = 1e-6, 5
 Grid = tuple[Array, tuple[float, ...], tuple[float, ...], tuple[float, ...], Array]
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Of one question's candidates that have answered.
+    """Of those that have answered each question.
 
     Args:
-        first, second: places of the two among the candidates, `[n, P]`.
+        first, second: places of the two among them, `[P]`.
         kind: 0 both right, 1 one of them, 2 the same wrong key, 3 two wrong keys, 4 both wrong,
             and not both with a key: how often there is none is told apart, `[n, P]`.
         weight: 1/(answers − 1), 0 where one of them is missing, `[n, P]`.
@@ -44,7 +47,7 @@ class Pairs:
 
     @classmethod
     def of(cls, right: Array, keys: Index) -> Pairs:
-        """From scores and keys of the candidates, `[n, C]` each; nan where one is missing."""
+        """From scores and keys, `[n, C]` each; nan where an answer is missing."""
         answered = ~np.isnan(right)
         places = np.array(list(combinations(range(right.shape[1]), 2)), dtype=np.int64)
         i, j = places.reshape(-1, 2).T
@@ -57,28 +60,48 @@ class Pairs:
         weight = both / np.maximum(answered.sum(1, keepdims=True) - 1, 1)
         return cls(i, j, kind, weight)
 
+    @cached_property
+    def places(self) -> list[tuple[Index, Index]]:
+        """Questions and pairs of each kind whose answers are there."""
+        found = [np.nonzero((self.kind == kind) & (self.weight > 0)) for kind in range(_KINDS)]
+        return [(q, p) for q, p in found]
+
 
 def pair_likelihoods(
     table: AnswerTable, accuracy: Array, chosen: Mapping[str, Sequence[int]]
 ) -> dict[str, Array]:
-    """log P(pairs of the candidates' answers) of every task, `[D, F, U, X, S, A]`.
+    """log P(pairs of answers) of every task, `[D, F, U, X, S, A]`.
+
+    The pairs are the candidates' where these have answered. Where most of their answers are
+    missing, as after committees, which ask a few of very many agents, two candidates hardly ever
+    answer the same question: then the pairs are all agents'.
 
     D, F, U, X, S, A: places on the grids of dead share, family luck, misled share, κ, spread and
     attraction; F is 1 where no two candidates are of one family.
     """
-    family_of = np.array(table.family_of)
-    lucky = any(len(set(family_of[list(at)])) < len(at) for at in chosen.values())
+    names = np.array(table.family_of)
+    lucky = any(len(set(names[list(at)])) < len(at) for at in chosen.values())
     of = np.array(table.tasks)
     out = {}
     for task in dict.fromkeys(table.tasks):
-        at, rows = list(chosen[task]), of == task
-        parts = table.right[rows][:, at], table.keys[rows][:, at]
-        pairs = Pairs.of(*parts)
-        same = family_of[at][pairs.first] == family_of[at][pairs.second]
+        rows = np.flatnonzero(of == task)
+        who = _who(table.answered[rows], chosen[task])  # [n, C]
+        at = rows[:, None], who
+        pairs = Pairs.of(table.right[at], table.keys[at])
+        same = names[who][:, pairs.first] == names[who][:, pairs.second]
         k = np.where(table.options[rows] == 0, OPEN, table.options[rows])
         lucks = FAMILIES if lucky else FAMILIES[:1]
-        out[task] = _on_grid(pairs, accuracy[rows][:, at], same, k - 1.0, lucks)
+        out[task] = _on_grid(pairs, accuracy[at], same, k - 1.0, lucks)
     return out
+
+
+def _who(answered: Mask, candidates: Sequence[int]) -> Index:
+    """Whose answers to each question are compared, `[n, C]`; some of them may be missing."""
+    at = np.array(candidates, dtype=np.int64)
+    if answered[:, at].mean() >= LEAST_THERE:
+        return np.repeat(at[None], len(answered), 0)
+    first = np.argsort(~answered, axis=1, kind="stable")
+    return first[:, : max(int(answered.sum(1).max()), 1)]
 
 
 def _on_grid(
@@ -115,7 +138,8 @@ def _agreement(pairs: Pairs, accuracy: Array, wrong: Array, kappa: float) -> Arr
 def both_right(
     model: AnswerModel, accuracy: Array, wrong: Array, pairs: Pairs, same: Mask
 ) -> tuple[Array, Array]:
-    """P(both name the accepted answer) and P(one of them does), `[n, P]` each."""
+    """P(both name the accepted answer) and P(one of them does), `[n, P]` each; `same`: whether
+    the two are of one family, `[n, P]`."""
     n, m = accuracy.shape
     options = wrong[:, None] + 1
     accepted = model.accepted(accuracy, options)
@@ -124,26 +148,53 @@ def both_right(
     two = np.einsum("npk,npk,k->np", nodes[:, pairs.first], nodes[:, pairs.second], model.weights)
     if model.family and same.any():
         luck, luck_weights = model.luck_nodes(accepted)  # [n, m, 8, L]
-        i, j = luck[:, pairs.first[same]], luck[:, pairs.second[same]]
-        two[:, same] = np.einsum("npkl,npkl,k,l->np", i, j, model.weights, luck_weights)
+        rows, at = np.nonzero(same)
+        i, j = luck[rows, pairs.first[at]], luck[rows, pairs.second[at]]
+        two[rows, at] = np.einsum("pkl,pkl,k,l->p", i, j, model.weights, luck_weights)
     return two, mean[:, pairs.first] + mean[:, pairs.second] - 2 * two
 
 
 def _of_kinds(
     two: Array, one: Array, agree: Array, wrong: Array, misled: float, pairs: Pairs
 ) -> Array:
-    """Log-likelihood at every attraction, `[A]`.
+    """Log-likelihood at every attraction, `[A]`."""
+    out = np.zeros(agree.shape[2])
+    for kind, at in enumerate(pairs.places):
+        given = two[at][:, None], one[at][:, None], agree[at], wrong[at[0], None]
+        p = _chance(kind, *given, misled)
+        out += pairs.weight[at] @ np.log(np.maximum(p, _FLOOR))
+    return out
+
+
+def _chance(kind: int, two: Array, one: Array, agree: Array, wrong: Array, misled: float) -> Array:
+    """P(a pair of answers is of this kind), `[N, A]`.
 
     With probability μ the right answer is another one than all take for right, each of the others
     equally likely.
+
+    Args:
+        kind: of `Pairs`.
+        two, one: P(both name the accepted answer), P(one of them does), `[N, 1]`.
+        agree: P(the same wrong key | both wrong), `[N, A]`.
+        wrong: W, `[N, 1]`.
+        misled: μ.
     """
-    two, one, wrong = two[..., None], one[..., None], wrong[:, None, None]
     none = 1 - two - one
-    right = (1 - misled) * two + misled * none * agree / wrong
-    equal = (1 - misled) * none * agree + misled * (two + none * agree * (wrong - 1) / wrong)
-    single = (1 - misled) * one + misled * (one + 2 * none * (1 - agree)) / wrong
-    wrong = 1 - right - single
-    p = np.stack(np.broadcast_arrays(right, single, equal, wrong - equal, wrong))
-    taken = np.take_along_axis(p, pairs.kind[None, :, :, None], 0)[0]  # [n, P, A]
-    out: Array = np.einsum("npa,np->a", np.log(np.maximum(taken, _FLOOR)), pairs.weight)
-    return out
+
+    def both_right() -> Array:
+        return (1 - misled) * two + misled * none * agree / wrong
+
+    def one_right() -> Array:
+        return (1 - misled) * one + misled * (one + 2 * none * (1 - agree)) / wrong
+
+    def same_wrong() -> Array:
+        away = two + none * agree * (wrong - 1) / wrong
+        return (1 - misled) * none * agree + misled * away
+
+    def both_wrong() -> Array:
+        return 1 - both_right() - one_right()
+
+    def two_wrong() -> Array:
+        return both_wrong() - same_wrong()
+
+    return (both_right, one_right, same_wrong, two_wrong, both_wrong)[kind]()

@@ -63,3 +63,45 @@ def test_models_of_unknown_tasks_have_what_all_tasks_share() -> None:
     fit = fit_answers(answers(), np.full((N, 3), 0.55), {"letters": range(3)})
     assert fit.model("another", 4) == replace(fit.pooled, options=4)
     assert isinstance(fit.model("letters", 0), AnswerModel)
+
+
+def committees(spread: float, agents: int = 30, asked: int = 8, n: int = 120) -> AnswerTable:
+    """Few of many agents answer each question."""
+    rng, model = np.random.default_rng(3), AnswerModel(spread, 0.0, 0.5, 4)
+    nodes = model.nodes(np.full(agents, 0.7))  # [M, 8]
+    chance = nodes[:, rng.choice(8, n, p=model.weights)].T
+    right = (rng.random((n, agents)) < chance) * 1.0
+    missing = np.argsort(rng.random((n, agents)), 1) >= asked
+    keys, bill = np.where(right > 0, 0, rng.integers(1, 4, (n, agents))), np.ones((n, agents))
+    names, texts = tuple(map(str, range(agents))), tuple(map(str, range(n)))
+    right[missing] = np.nan
+    return AnswerTable(names, keys, right, bill, bill, np.full(n, 4), ("letters",) * n, texts)
+
+
+def test_after_committees_all_answers_tell_how_they_go_together() -> None:
+    """Of four candidates among thirty agents, two hardly ever answer the same question."""
+    table = committees(spread=2.0)
+    fit = fit_answers(table, np.full((120, 30), 0.7), {"letters": range(4)})
+    assert 1.5 < fit.spread["letters"] < 2.6
+
+
+def test_candidates_that_have_answered_go_by_their_own_answers() -> None:
+    """Whatever others, who are no candidates, answer."""
+    table = answers()
+    told = np.full((N, 3), 0.55)
+    alone = fit_answers(table, told, {"letters": (0, 1)})
+    other = replace(table, right=table.right.copy(), keys=table.keys.copy())
+    other.right[:, 2], other.keys[:, 2] = 0.0, 4
+    again = fit_answers(other, told, {"letters": (0, 1)})
+    assert alone.pooled == again.pooled
+
+
+def test_a_question_that_nobody_answered_tells_nothing() -> None:
+    table = committees(spread=2.0)
+    none = replace(table, right=table.right.copy())
+    none.right[0] = np.nan
+    fit = fit_answers(none, np.full((120, 30), 0.7), {"letters": range(4)})
+    rest = fit_answers(
+        table.rows(np.arange(1, 120)), np.full((119, 30), 0.7), {"letters": range(4)}
+    )
+    assert np.isclose(fit.pooled.spread, rest.pooled.spread)

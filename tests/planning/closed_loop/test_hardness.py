@@ -71,6 +71,16 @@ def test_what_is_expected_is_what_questions_of_the_model_cost(price: float, lat:
     assert expected == pytest.approx(real, rel=0.02)
 
 
+@pytest.mark.parametrize(("price", "lat"), [(150.0, 0.0), (30.0, 0.002), (30.0, 0.01)])
+def test_questions_differ_in_cost_as_is_expected(price: float, lat: float) -> None:
+    """By which answers came; bills of calls are without noise here."""
+    made = replace(cheap_first(), hardness=np.zeros((2, 3)))
+    run = Replay([made] * 12_000, drawn(made, 12_000))(price, lat)
+    sd = Expected([made]).deviations(price, lat)[:, 0]
+    for expected, spent in zip(sd, (run.usd, run.seconds), strict=True):
+        assert expected == pytest.approx(spent.std(), rel=0.03, abs=1e-3 * spent.mean())
+
+
 def test_without_it_a_loop_that_goes_on_costs_more_than_was_expected() -> None:
     made = cheap_first()
     real = mean_of(made, drawn(made, 12_000), 150.0, 0.0)[1]
@@ -139,6 +149,16 @@ def test_few_calls_hardly_move_the_slopes() -> None:
     table = drawn(made, 3)
     nobody = replace(table, right=np.where(np.eye(3) > 0, table.right, np.nan))
     assert np.isfinite(expected_ease(nobody, np.full((3, 3), 0.6), answers)).all()
+
+
+def test_a_question_that_all_are_sure_of_has_an_ease() -> None:
+    """Where P(right) is rounded to 1, and to 0."""
+    model = AnswerModel(3.0, 0.0, 0.5, 4)
+    table = drawn(problem(3, model), 4)
+    some = replace(table, right=np.array([[1.0, 1, 1], [0, 0, 0], [1, 0, 1], [0, 1, 0]]))
+    for accuracy in (0.998, 0.5, 0.002):
+        ease = expected_ease(some, np.full((4, 3), accuracy), AnswerFit(model, (0.0,) * 3))
+        assert np.isfinite(ease).all()
 
 
 def test_readers_of_answers_that_differ_cost_more() -> None:

@@ -12,6 +12,7 @@ import pytest
 from abgnn.errors import ConfigError
 from abgnn.planning import Budget, LoopPlan
 from abgnn.planning.calibration import Calibration
+from abgnn.planning.closed_loop.ahead import predict_loop
 from abgnn.planning.closed_loop.answer_table import NO_KEY
 from abgnn.planning.closed_loop.loop_plan import loop_uses
 from abgnn.planning.questions import Questions
@@ -102,6 +103,37 @@ def test_committees_leave_gaps_and_a_loop_is_planned_from_them() -> None:
     assert plan.expected["cost_usd"] <= 6e-4
     assert plan.expected["calls"] >= 1
     assert all(use.stands is None for use in loop_uses(plan))
+
+
+def test_means_over_few_questions_are_as_uncertain_as_single_questions_make_them() -> None:
+    """Of a calibration with gaps: which answers come, and how long they are, is drawn."""
+    plan = gaps().at(Budget(6e-4), queries=40)
+    [usd, _], loop = plan.loop.replay.deviations(*plan.prices), plan.loop  # type: ignore[union-attr]
+    square = np.exp(loop.luck[0]) * (usd**2 + plan.replayed.usd**2)
+    sd = np.sqrt(square.mean() - plan.replayed.usd.mean() ** 2)
+    wide = 2 * 1.645 * sd * np.sqrt(1 / 40 + 1 / len(usd))
+    predicted = plan.predicted.usd
+    assert 0.85 * wide < predicted.high - predicted.low < 1.15 * wide
+    free = replace(loop.table, usd=np.zeros_like(loop.table.usd))
+    assert replace(loop, table=free).luck[0] == 0
+    assert loop.luck[1] > 0
+
+
+def test_intervals_are_the_same_in_other_units() -> None:
+    """LLMs on this machine cost millionths of a dollar."""
+    plan = gaps().at(Budget(6e-4))
+    loop, reading, bills = plan.loop, plan.loop.reading, plan.loop.bills
+    assert reading is not None
+    assert bills is not None
+    tiny = replace(
+        loop,
+        bills=(1e-5 * bills[0], bills[1]),
+        reading=replace(reading, usd_read=1e-5 * reading.usd_read),
+        lambda_tok=1e5 * loop.lambda_tok,
+    )
+    dear, cheap = predict_loop(loop).usd, predict_loop(tiny).usd
+    assert 1e5 * cheap.low == pytest.approx(dear.low)
+    assert 1e5 * cheap.high == pytest.approx(dear.high)
 
 
 @pytest.mark.parametrize("made", [complete, gaps])
