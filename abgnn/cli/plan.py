@@ -50,8 +50,8 @@ def add_arguments(parser: Parser) -> None:
     kinds.add_argument("--blind", action="store_true", help=text)
     text = "a team for every question, decided before anybody answers"
     kinds.add_argument("--static", action="store_const", const="static", dest="kind", help=text)
-    text = "closed loops: ask, read the answer, stop or ask again; if neither is stated, a "
-    text += "calibration of --design complete gives what is expected to do better"
+    text = "closed loops: ask, read the answer, stop or ask again; if neither is stated, "
+    text += "whichever is expected to do better, where answers can be compared"
     kinds.add_argument("--loop", action="store_const", const="loop", dest="kind", help=text)
     text = "mix LLMs within one resource tier only (`abgnn pools`)"
     parser.add_argument("--pools", action="store_true", help=text)

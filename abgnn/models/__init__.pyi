@@ -22,5 +22,6 @@ from .planned import PlannedMixture as PlannedMixture
 from .planned_loops import PlannedLoops as PlannedLoops
 from .planned_questions import PlannedQuestions as PlannedQuestions
 from .policy import Policy as Policy
+from .reading_plans import planned_policy as planned_policy
 from .router import Router as Router
 from .self_consistency import SelfConsistency as SelfConsistency

@@ -26,7 +26,7 @@ class PlannedLoops(Policy):
     """Each query gets a closed loop at the plan's prices; nothing in it is learned.
 
     Args:
-        path: a file that `abgnn plan --loop --out FILE` wrote, or what is in it.
+        path: a file that `abgnn plan` wrote of closed loops, or what is in it.
 
     Raises:
         ConfigError: no such file, or (when a catalogue is attached) a backbone that it lacks.

@@ -19,7 +19,7 @@ class PlannedQuestions(Policy):
     See `QuestionPlan`; nothing in it is learned.
 
     Args:
-        path: a file that `abgnn plan --out FILE` wrote, or what is in it.
+        path: a file that `abgnn plan` wrote of teams by question, or what is in it.
 
     Raises:
         ConfigError: no such file, or (when a catalogue is attached) a backbone that it lacks.

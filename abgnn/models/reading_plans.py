@@ -14,13 +14,19 @@ from abgnn.models.policy import Policy
 from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.question_plan import QuestionPlan
 from abgnn.planning.questions import Questions
-from abgnn.planning.reading_plan import ReadingPlan
+from abgnn.planning.reading_plan import ReadingPlan, read_reading_plan
 from abgnn.planning.simulation import Forecast
 
 
-def planned_policy(plan: ReadingPlan) -> Policy:
-    """The policy that carries a plan out."""
-    return PlannedQuestions(plan) if isinstance(plan, QuestionPlan) else PlannedLoops(plan)
+def planned_policy(plan: ReadingPlan | str) -> Policy:
+    """The policy that carries out a plan, or a file of `abgnn plan`: teams by question or closed
+    loops.
+
+    Raises:
+        ConfigError: no such file, or one of another kind.
+    """
+    known = read_reading_plan(plan) if isinstance(plan, str) else plan
+    return PlannedQuestions(known) if isinstance(known, QuestionPlan) else PlannedLoops(known)
 
 
 def plans_by(plan: ReadingPlan, queries: Sequence[Query], questions: Questions) -> list[Plan]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from abgnn.planning.predictive import Prediction, Range
 from abgnn.planning.price_grid import price_grid
-from abgnn.planning.reading_plan import ReadingPlan
+from abgnn.planning.reading_plan import BothPlans, ReadingPlan
 
 _GAIN, _FASTER = 0.005, 1.05  # what tells one operating point from another
 
@@ -79,7 +79,7 @@ def distinct(points: Sequence[Expected]) -> tuple[Expected, ...]:
     return tuple(kept)
 
 
-def frontier_of(plan: ReadingPlan) -> tuple[Expected, ...]:
+def frontier_of(plan: ReadingPlan | BothPlans) -> tuple[Expected, ...]:
     """A plan's operating points at prices from free to dear, cheapest first."""
     free = plan.priced(0.0, 0.0).expected
     grid = price_grid(free["cost_usd"], free["latency_s"])

@@ -1,4 +1,4 @@
-"""`QuestionPlan`: what `abgnn plan` writes: prices, and all that it takes to plan any question."""
+"""`QuestionPlan`: what `abgnn plan` writes of teams by question: prices, and how to choose."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from abgnn.planning.questions import Questions
 from abgnn.planning.simulation import Forecast
 
 FORMAT = "abgnn plan 2"
-_ALLOWED = "a file that `abgnn plan` wrote"
+_ALLOWED = "a file that `abgnn plan` wrote of teams by question (--static)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,7 @@ class QuestionPlan:
                 (`abgnn.planning.least`).
         """
         planner, questions = calibration.by_question(), calibration.questions
-        prices, ahead, feasible = foresee(planner, _mean(budget), queries)
-        refused = None if feasible else _refusal(planner, budget)
-        if refused is not None and not nearest:
-            raise refused
+        prices, ahead, feasible, refused = _foreseen(planner, budget, queries, nearest=nearest)
         return cls(
             planner=planner,
             prices=prices,
@@ -110,16 +107,22 @@ class QuestionPlan:
             refusal=refused,
         )
 
-    def at(self, budget: Budget, queries: int = 100) -> QuestionPlan:
+    def at(self, budget: Budget, queries: int = 100, *, nearest: bool = False) -> QuestionPlan:
         """The same planner at the prices of other budgets; under a second.
 
         Raises:
-            ConfigError: a latency quantile, or no plan is expected to meet the budgets.
+            ConfigError: a latency quantile, or (unless `nearest`) no plan is expected to meet the
+                budgets.
         """
-        prices, ahead, feasible = foresee(self.planner, _mean(budget), queries)
-        if not feasible:
-            raise _refusal(self.planner, budget)
-        return replace(self, prices=prices, budget=_plain(budget), feasible=True, predicted=ahead)
+        prices, ahead, kept, refused = _foreseen(self.planner, budget, queries, nearest=nearest)
+        return replace(
+            self,
+            prices=prices,
+            budget=_plain(budget),
+            feasible=kept,
+            predicted=ahead,
+            refusal=refused,
+        )
 
     def priced(self, lambda_tok: float, lambda_lat: float, queries: int = 100) -> QuestionPlan:
         """The same planner at these prices, without a budget."""
@@ -246,6 +249,21 @@ class QuestionPlan:
 
 def _plain(budget: Budget) -> dict[str, float | None]:
     return {"cost_usd": budget.cost_usd, "latency_s": budget.latency_s, "margin": budget.margin}
+
+
+def _foreseen(
+    planner: QuestionPlanner, budget: Budget, queries: int, *, nearest: bool
+) -> tuple[tuple[float, float], Prediction, bool, ConfigError | None]:
+    """Prices, what they buy, whether that keeps the budgets, and what is raised if not.
+
+    Raises:
+        ConfigError: that, unless `nearest`; a latency quantile.
+    """
+    prices, ahead, feasible = foresee(planner, _mean(budget), queries)
+    refused = None if feasible else _refusal(planner, budget)
+    if refused is not None and not nearest:
+        raise refused
+    return prices, ahead, feasible, refused
 
 
 def _refusal(planner: QuestionPlanner, budget: Budget) -> ConfigError:

@@ -16,7 +16,7 @@ from abgnn.planning.budgets import Budget
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.closed_loop.loop_plan import LoopPlan
 from abgnn.planning.offered import Expected, frontier_of
-from abgnn.planning.reading_plan import ReadingPlan, reading_plan
+from abgnn.planning.reading_plan import BothPlans, ReadingPlan, any_plan
 from abgnn.planning.simulation import Forecast
 from abgnn.serve.paced import PacedLoops
 from abgnn.serve.plan_batcher import Chooser
@@ -66,7 +66,7 @@ class ReadingPlanner:
         if own is None and known is not None:
             own = self._choosing(known)
         self._own = None if own is None else done(own)
-        self._plan: ReadingPlan | None = known
+        self._plan: ReadingPlan | BothPlans | None = known
         self._thread = PlannerThread()
         self._known = ChooserMemory(
             lambda budget: self._thread.submit(partial(self._chooser, budget))
@@ -86,11 +86,11 @@ class ReadingPlanner:
         made = self._planned().at(Budget(budget.cost_usd, budget.latency_s))
         return self._choosing(made)
 
-    def _planned(self) -> ReadingPlan:
+    def _planned(self) -> ReadingPlan | BothPlans:
         """What plans, at any prices; on the planner's thread."""
         if self._plan is None:
             assert isinstance(self._source, Calibration)
-            self._plan = reading_plan(self._source, Budget())
+            self._plan = any_plan(self._source)
         return self._plan
 
     def frontier(self) -> Future[tuple[Expected, ...]]:

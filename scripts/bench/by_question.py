@@ -4,7 +4,8 @@ In every world one calibration (320 rollouts on 80 questions) serves all: the pl
 (`--blind`), the planner by question, PlanNet and AgentBalance taught by it without a call. They
 answer the same other questions with the same luck at four cost budgets. Differences of accuracy
 are paired by world, ± 95 %; use is of the stated budget. A finished world is kept and not run
-again. With --ceiling: what plans by question could gain if nothing had to be learned.
+again. With --loops: closed loops from the same calibration, too, and without readers and roles.
+With --ceiling: what plans by question could gain if nothing had to be learned.
 
     python scripts/bench/by_question.py --domain general --first 2000 --worlds 8
 """
@@ -24,6 +25,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from by_question_ceiling import ceiling_table, gains
+from by_question_loops import LOOPS, add_loops
 from lightning.pytorch import seed_everything
 from over_worlds import plus_minus
 from rich.table import Table
@@ -105,13 +107,13 @@ class World:
         test = self.data.queries("test")
         return gains(self.seed, self.mas, test, designs, BUDGETS[self.domain])
 
-    def judged(self, policy: Policy) -> tuple[float, float, float]:
-        """Accuracy, USD per question, and how many different teams were sent."""
+    def judged(self, policy: Policy, cost: float) -> list[float]:
+        """Accuracy, share of the budget, and how many different teams were sent."""
         with self.anyone.new_executor(self.data) as executor:  # a new module would set its λ's
             outcomes = evaluate(policy, self.mas, executor, self.test, first_sample=JUDGED)
         row = summarise("", outcomes)
         teams = {(o.plan.agents, o.plan.edges, o.plan.decision) for o in outcomes}
-        return row.performance, row.cost_usd, float(len(teams))
+        return [row.performance, row.cost_usd / cost, float(len(teams))]
 
 
 def _data(args: object, seed: int) -> QuestionSet:
@@ -128,8 +130,9 @@ def measured(args: object, seed: int) -> Figures:
     world = World(args, seed)
     out: Figures = {}
     for cost, who, policy in _policies(world, args.nets):  # type: ignore[attr-defined]
-        accuracy, usd, teams = world.judged(policy)
-        out.setdefault(who, []).append([accuracy, usd / cost, teams])
+        out.setdefault(who, []).append(world.judged(policy, cost))
+    if args.loops:  # type: ignore[attr-defined]
+        add_loops(world.known, BUDGETS[world.domain], world.judged, (READS, STRICT), out)
     return out
 
 
@@ -156,14 +159,17 @@ def shown(cells: Sequence[Figures], domain: str) -> Table:
         "who",
         "accuracy",
         "− mixture (points)",
+        *(["− planner by question"] if LOOPS in cells[0] else []),
         *(f"{1e3 * c:g} mUSD" for c in BUDGETS[domain]),
     ]
     for head in (*heads, "use / budget", "worst world", "within", "teams"):
         table.add_column(head, justify="left" if head == "who" else "right")
     for who in cells[0]:
-        by_world = [mean(row[0] for row in cell[who]) for cell in cells]
-        base = [mean(row[0] for row in cell[BLIND]) for cell in cells]
-        away = [100 * (a - b) for a, b in zip(by_world, base, strict=True)]
+        mean_accuracy = mean(mean(row[0] for row in cell[who]) for cell in cells)
+        rivals = [BLIND]
+        if LOOPS in cells[0]:
+            rivals.append(STRICT if "strict" in who else READS)
+        away = [plus_minus(_points(cells, who, rival)) for rival in rivals]
         gains = [
             f"{100 * mean(cell[who][k][0] - cell[BLIND][k][0] for cell in cells):+.2f}"
             for k in range(len(BUDGETS[domain]))
@@ -172,10 +178,18 @@ def shown(cells: Sequence[Figures], domain: str) -> Table:
         worst = max(mean(row[1] for row in cell[who]) for cell in cells)
         teams = mean(row[2] for cell in cells for row in cell[who])
         table.add_row(
-            who, f"{mean(by_world):.3f}", plus_minus(away), *gains, f"{mean(uses):.3f}",
+            who, f"{mean_accuracy:.3f}", *away, *gains, f"{mean(uses):.3f}",
             f"{worst:.2f}", f"{sum(use <= 1 for use in uses)} of {len(uses)}", f"{teams:.0f}",
         )  # fmt: skip
     return table
+
+
+def _points(cells: Sequence[Figures], who: str, rival: str) -> list[float]:
+    """By how much one is better than another, mean of the budgets, in every world."""
+    return [
+        100 * (mean(row[0] for row in cell[who]) - mean(row[0] for row in cell[rival]))
+        for cell in cells
+    ]
 
 
 def main() -> None:
@@ -190,6 +204,7 @@ def main() -> None:
     parser.add_argument("--mmlu", metavar="FILE", help="MMLU's questions, for --domain general")
     parser.add_argument("--copies", type=int, default=6, help="of every test question")
     parser.add_argument("--nets", action="store_true", help="teach PlanNet and AgentBalance too")
+    parser.add_argument("--loops", action="store_true", help="closed loops from committees, too")
     parser.add_argument("--ceiling", action="store_true", help="what there is to gain (version 3)")
     parser.add_argument("--out", default="runs/bench/by_question")
     args = parser.parse_args()
@@ -208,6 +223,7 @@ def main() -> None:
     for seed in seeds:
         size = f"{args.rollouts}x{args.questions}-{'nets' if args.nets else 'planner'}"
         size = f"mmlu-{size}" if args.mmlu else size
+        size = f"{size}-loops" if args.loops else size
         path = Path(args.out) / f"{args.domain}-v{args.version}-{size}-{seed}.json"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from abgnn.cli.main import main
-from abgnn.planning import QuestionPlan
+from abgnn.planning import LoopPlan, QuestionPlan
 from abgnn.planning.calibration import Calibration
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -44,7 +44,7 @@ def test_a_plan_reads_the_question_unless_it_is_blind(
     calibration_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budget = ["--cost", "0.001", "--latency", "30"]
-    assert main(["plan", calibration_file, *budget, "--out", "plan.json"]) == 0
+    assert main(["plan", calibration_file, *budget, "--static", "--out", "plan.json"]) == 0
     assert "plan by question from 60 calibration rollouts (simulated)" in capsys.readouterr().out
     made = QuestionPlan.read("plan.json")
     assert len(made.used()) > 1
@@ -52,6 +52,19 @@ def test_a_plan_reads_the_question_unless_it_is_blind(
     assert json.loads(Path("blind.json").read_text())["format"] == "abgnn plan 1"
     assert main(["beliefs", "plan.json", LAW]) == 0
     assert "Qwen3-8B" in capsys.readouterr().out
+
+
+def test_a_plan_of_closed_loops_is_made_where_they_are_expected_to_do_better(
+    calibration_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", calibration_file, "--cost", "0.001", "--out", "plan.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "closed loops from 60 calibration rollouts (simulated)" in shown
+    assert "its answer stands" not in shown  # committees leave gaps, so nothing was replayed
+    assert LoopPlan.read("plan.json").expected["calls"] > 1
+    assert main(["beliefs", "plan.json", LAW]) == 0
+    assert main(["plan", calibration_file, "--cost", "1e-9", "--out", "none.json"]) == 1
+    assert not Path("none.json").exists()
 
 
 def test_it_is_certified_reported_and_answers(

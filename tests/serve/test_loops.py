@@ -53,6 +53,17 @@ def test_a_complete_calibration_answers_by_closed_loops(complete: Path, asked: l
     assert outcome.steps[-1].asks == ()
 
 
+def test_every_budget_gets_teams_or_loops(calibration_file: str, asked: list[Query]) -> None:
+    """From committees: loops take longer than one call, so seconds may leave none."""
+    with System.load(calibration_file, config=CONFIG) as system:
+        loop = system.plan(asked[0], cost_usd=2e-3)
+        team = system.plan(asked[0], cost_usd=2e-3, latency_s=6)
+        rich = system.plan(asked[0])
+    assert isinstance(loop.program, ClosedLoopProgram)
+    assert team.program is None
+    assert rich.program is None or isinstance(rich.program, ClosedLoopProgram)
+
+
 def test_a_loop_has_a_forecast_of_every_question(loops: Path, asked: list[Query]) -> None:
     with System.load(loops, config=CONFIG) as system:
         forecasts = [system.offer(query).forecast for query in asked]

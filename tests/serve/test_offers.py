@@ -57,11 +57,14 @@ def test_a_calibration_says_what_budgets_buy(calibration_file: str) -> None:
         assert system.spending().calls == 0
 
 
-def test_a_question_has_a_forecast_of_its_own_where_plans_read_it(calibration_file: str) -> None:
+def test_a_question_has_a_forecast_of_its_own_where_plans_read_it(
+    calibration: Calibration, tmp_path: Path
+) -> None:
     data = QuickQA()
     data.setup("test")
     asked = data.queries("test")[:40]
-    with System.load(calibration_file, config=CONFIG) as system:
+    QuestionPlan.of(calibration, Budget()).write(tmp_path / "plan.json")
+    with System.load(tmp_path / "plan.json", config=CONFIG) as system:
         rich, poor = (
             [system.offer(query, cost_usd=usd).forecast for query in asked] for usd in (1e-3, 2e-4)
         )

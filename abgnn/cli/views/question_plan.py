@@ -21,15 +21,15 @@ def show_reading_plan(plan: ReadingPlan, console: Console) -> None:
 
 
 def show_loop_plan(plan: LoopPlan, console: Console) -> None:
-    """Whom loops may ask, whose answer stood in the replayed calibration, and expectations."""
-    title = f"closed loops from {plan.calibration['calls']} calibration calls ({plan.label})"
+    """Whom loops may ask, whose answer stood where a calibration was replayed, expectations."""
+    title = f"closed loops from {plan.calibration['rollouts']} calibration rollouts ({plan.label})"
     table = Table(title=title, title_justify="left")
-    for head in ("agent", "candidate", "its answer stands", "accuracy alone", "mUSD", "s"):
+    uses = loop_uses(plan)
+    stands = ["its answer stands"] if any(use.stands is not None for use in uses) else []
+    for head in ("agent", "candidate", *stands, "accuracy alone", "mUSD", "s"):
         table.add_column(head, justify="left" if head == "agent" else "right")
-    for use in loop_uses(plan):
-        shares = [
-            f"{share:.0%}" if share is not None else "" for share in (use.candidate, use.stands)
-        ]
+    for use in uses:
+        shares = [f"{of:.0%}" for of in (use.candidate, use.stands) if of is not None]
         figures = (f"{use.accuracy:.3f}", f"{1e3 * use.usd:.3g}", f"{use.seconds:.3g}")
         table.add_row(use.name, *shares, *figures)
     console.print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from abgnn.data.arrays import Array, Index
 from abgnn.planning.budgets import Budget
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
 from abgnn.planning.closed_loop.expected import Expected
+from abgnn.planning.closed_loop.problem import LoopProblem
 from abgnn.planning.closed_loop.replay import Replayable, Replayed, prices_of_budgets
 from abgnn.planning.predictive import Prediction, Range
 from abgnn.planning.price_grid import price_grid
@@ -26,16 +28,16 @@ def foresee_loop(loop: ClosedLoop, budget: Budget) -> tuple[ClosedLoop, bool]:
     With `strict` the aim is lowered until the means over the next 100 questions keep the budgets
     with 95 % probability.
     """
-    aim = aim_of(budget)
-    made = _at(loop, budget, aim)
+    aim, replay = aim_of(budget), _Remembered(loop.replay)
+    made = _at(loop, budget, aim, replay)
     for _ in range(_STRICT_STEPS if budget.strict and budget.margin is None else 0):
         ahead = predict_loop(made, _STRICT_QUERIES)
         over = max(_over(budget, ahead.usd.high, ahead.seconds.high))
         if over <= 1:
             break
         aim /= over
-        made = _at(loop, budget, aim)
-    run = made.replay(made.lambda_tok, made.lambda_lat)
+        made = _at(loop, budget, aim, replay)
+    run = replay(made.lambda_tok, made.lambda_lat)
     return made, max(_over(budget, float(run.usd.mean()), float(run.seconds.mean()))) <= 1
 
 
@@ -81,8 +83,26 @@ def _means(run: Replayed) -> tuple[float, float, float]:
     return float(run.right.mean()), float(run.usd.mean()), float(run.seconds.mean())
 
 
-def _at(loop: ClosedLoop, budget: Budget, aim: float) -> ClosedLoop:
-    tok, lat = prices_within(loop.replay, budget, aim)
+@dataclass(frozen=True)
+class _Remembered:
+    """A replay that is not run twice at the same prices."""
+
+    replay: Replayable
+    known: dict[tuple[float, float], Replayed] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> Sequence[LoopProblem]:
+        return self.replay.problems
+
+    def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
+        prices = lambda_tok, lambda_lat
+        if prices not in self.known:
+            self.known[prices] = self.replay(*prices)
+        return self.known[prices]
+
+
+def _at(loop: ClosedLoop, budget: Budget, aim: float, replay: Replayable) -> ClosedLoop:
+    tok, lat = prices_within(replay, budget, aim)
     return replace(loop, lambda_tok=tok, lambda_lat=lat)
 
 

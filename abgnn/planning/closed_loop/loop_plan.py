@@ -1,4 +1,4 @@
-"""`LoopPlan`: what `abgnn plan --loop` writes: prices, and all that closed loops go by."""
+"""`LoopPlan`: what `abgnn plan` writes of closed loops: prices, and all that they go by."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.closed_loop.ahead import foresee_loop, predict_loop
 from abgnn.planning.closed_loop.calibrated import PlannerPredict, closed_loop_of
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
+from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.loop_agents import LoopAgents
 from abgnn.planning.closed_loop.loop_file import loop_from_dict, loop_to_dict
 from abgnn.planning.closed_loop.replay import Replayed
@@ -26,7 +27,7 @@ from abgnn.planning.planner_file import planner_from_dict, planner_to_dict
 from abgnn.planning.predictive import Prediction
 
 FORMAT = "abgnn loop plan 1"
-_ALLOWED = "a file that `abgnn plan --loop` wrote"
+_ALLOWED = "a file that `abgnn plan` wrote of closed loops (--loop)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,12 @@ class LoopPlan:
             "latency_s": float(run.seconds.mean()),
             "calls": float(run.calls.mean()),
         }
+
+    @cached_property
+    def believed(self) -> float:
+        """Accuracy by the beliefs and the answer model, whatever the luck of the calibration's own
+        answers: what teams by question state, too."""
+        return float(Expected(self.loop.replay.problems)(*self.prices).right.mean())
 
     def check(self, names: list[str] | tuple[str, ...], roles: list[str] | None = None) -> None:
         """

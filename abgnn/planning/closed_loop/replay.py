@@ -110,8 +110,10 @@ def prices_of_budgets(
     if seconds is None or replay(tok, 0.0).seconds.mean() <= seconds:
         return tok, lat
     for _ in range(rounds):
-        lat = price_of_seconds(replay, seconds, tok, aim)
+        before, lat = tok, price_of_seconds(replay, seconds, tok, aim)
         tok = price_of_budget(replay, usd, lat, aim, 20)
+        if tok == before:  # and so would be the next
+            break
     return tok, lat
 
 

@@ -159,10 +159,13 @@ def ends(
     price = np.stack([each.price(lambda_tok, lambda_lat) for each in readers])  # [Q, R, C + 1]
     values, who = [weights.stop[0]], [np.full(weights.stop[0].shape, STANDS)]
     for n in range(1, len(weights.stop)):
-        hand = weights.hand[n] - price[:, None, :, n] * weights.total[n][:, :, None]
-        best, better = hand.max(2), hand.max(2) > weights.stop[n]
-        values.append(np.where(better, best, weights.stop[n]))
-        who.append(np.where(better, hand.argmax(2), STANDS))
+        best, reader = weights.stop[n], np.full(weights.stop[n].shape, STANDS)
+        for r in range(price.shape[1]):  # over so few, `max` along an axis takes longer
+            hand = weights.hand[n][:, :, r] - price[:, r, n, None] * weights.total[n]
+            better = hand > best
+            best, reader = np.where(better, hand, best), np.where(better, r, reader)
+        values.append(best)
+        who.append(reader)
     return values, who
 
 
@@ -195,7 +198,9 @@ def ask_values(level: Level, total: Array, price: Array, beyond: Array) -> Array
         beyond: U of the next level's states, `[Q, S']`.
     """
     padded = np.concatenate([beyond, np.zeros((len(beyond), 1))], 1)
-    expected = padded[:, level.following].sum(3)  # [Q, S, M]
+    expected = np.zeros((len(beyond), *level.following.shape[:2]))  # [Q, S, M]
+    for answer in np.moveaxis(level.following, 2, 0):
+        expected += padded[:, answer]
     cost = price[:, None] * np.maximum(total, _TINY)[:, :, None]
     out: Array = np.where(level.llms.astype(bool), -np.inf, expected - cost)
     return out
