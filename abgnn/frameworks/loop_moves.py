@@ -46,7 +46,7 @@ class LoopMoves:
             raise ConfigError(at, type(program).__name__, "a closed loop, or none")
         if program.form_right and not program.scales:
             raise ConfigError(at, "programs run with examples", "closed loops of texts")
-        self.program, self.key, self.question = program, key, plan.query.text
+        self.program, self.key, self.query = program, key, plan.query
         self.count = len(program.accuracy)
 
     def reads(self, agent: int) -> bool:
@@ -63,9 +63,11 @@ class LoopMoves:
         for agent, text in replies.items():
             if self.reads(agent):  # its own answer stands
                 return LoopMove((), text)
-        asked = [self.program.read(m, text, self.key, self.question) for m, text in replies.items()]
+        question = self.query.text
+        asked = [self.program.read(m, text, self.key, question) for m, text in replies.items()]
         readers = {agent - self.count for agent in failed if self.reads(agent)}
-        step = self.program.decide(asked, {m for m in failed if not self.reads(m)}, readers)
+        rule = self.program.after(asked, self.query)
+        step = rule.decide(asked, {m for m in failed if not self.reads(m)}, readers)
         if step.reader is not None:
             return LoopMove((self.count + step.reader,), None, step.probability)
         stands = None if step.ask or step.answer is None else replies[step.answer]

@@ -37,8 +37,9 @@ def by_executor(plan: Plan, server: Server) -> Outcome:
 
 
 def saying(*answers: str) -> Any:
-    """Each model's own answer; a fourth one's is Qwen3-14B's."""
+    """Each model's own answer, a letter or a text; a fourth one's is Qwen3-14B's."""
     names = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B", "Qwen3-14B")
     text = dict(zip(names, answers, strict=False))
-    models = {CATALOGUE[name].model: f"The answer is {key}." for name, key in text.items()}
+    stated = {name: f"The answer is {key}." if len(key) == 1 else key for name, key in text.items()}
+    models = {CATALOGUE[name].model: answer for name, answer in stated.items()}
     return lambda body: {"role": "assistant", "content": models[body["model"]]}

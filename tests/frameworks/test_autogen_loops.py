@@ -18,6 +18,7 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat
 from autogen_core.models import ChatCompletionClient
 
+from abgnn.data.query import Query
 from abgnn.data.template import Role
 from abgnn.errors import ConfigError
 from abgnn.frameworks.autogen import openai_client, to_autogen
@@ -25,7 +26,7 @@ from abgnn.frameworks.autogen.clients import AnsweringClient
 from abgnn.models.programs import AdaptiveConsistencyProgram
 from abgnn.models.programs.closed_loop import Reader
 from abgnn.rollout import Agent, Plan
-from tests.frameworks.bridges import CATALOGUE, QUERY, add, at
+from tests.frameworks.bridges import CATALOGUE, add, at
 from tests.frameworks.some_loops import ANSWERS, by_executor, loop, saying
 from tests.frameworks.tiny_openai import serving
 
@@ -33,7 +34,7 @@ from tests.frameworks.tiny_openai import serving
 def run(plan: Plan, server: Any, **more: Any) -> TaskResult:
     made = to_autogen(plan, at(server), **more)
     assert isinstance(made, SelectorGroupChat)
-    return asyncio.run(made.run(task=QUERY.text))
+    return asyncio.run(made.run(task=plan.query.text))
 
 
 @pytest.mark.parametrize(("answers", "asked"), ANSWERS)
@@ -50,6 +51,22 @@ def test_a_closed_loop_decides_in_autogen_as_in_our_executor(
     )
     assert len(ours.calls) == asked
     before, after = server.bodies[:asked], server.bodies[asked:]  # who speaks asks nobody
+    assert [spelled(body) for body in after] == [spelled(body) for body in before]
+
+
+def test_free_texts_that_answer_a_users_question_are_not_compared() -> None:
+    """Each is as likely right as its agent: the dear one is asked after the first, no other."""
+    own = Query("ask/1", "Why is the sky blue?", "general")
+    plan = replace(loop(), query=own)
+    with serving(
+        saying(*(f"Air scatters short waves, as {n} says. " * 9 for n in "ABC"))
+    ) as server:
+        ours = by_executor(plan, server)
+        result = run(plan, server)
+    assert result.messages[-1].to_text() == ours.answer
+    count = len(ours.calls)
+    assert count < 3
+    before, after = server.bodies[:count], server.bodies[count:]
     assert [spelled(body) for body in after] == [spelled(body) for body in before]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite
 from typing import Any
@@ -15,6 +15,7 @@ from abgnn.data.answer_form import form_features
 from abgnn.data.arrays import Array
 from abgnn.data.loop_step import LoopStep
 from abgnn.data.program import AgentAnswer, Program, Stage
+from abgnn.data.query import Query, options_of
 from abgnn.planning.closed_loop.answer_model import AnswerModel
 from abgnn.planning.closed_loop.decision_graph import DecisionGraph
 from abgnn.planning.closed_loop.forms import FormScale, program_bin
@@ -57,7 +58,9 @@ class ClosedLoopProgram(Program):
     After every answer the posterior says how likely each key is right; the loop stops, or asks
     the agent whose answer is worth most (`abgnn.planning.closed_loop.decide`). The answer is the
     text of the ablest agent that gave the most probable key, when the last call has ended, and no
-    decision agent is called; or that of a reader of all answers, where that is worth more. A call
+    decision agent is called; or that of a reader of all answers, where that is worth more. Free
+    texts that answer a user's own question cannot be compared; each is as likely right as its
+    agent, so a dearer one is asked where that is worth its price (`after`). A call
     that fails, is refused by a cap or comes too late is evidence of nothing; when nobody is left
     to ask, or no time, the posterior answers. At least one agent is asked whatever the prices.
     The same numbers and the same answers give the same decisions.
@@ -180,7 +183,8 @@ class ClosedLoopProgram(Program):
         while True:
             count = len(self.accuracy)
             lost = [m - count for m in failed if m >= count]
-            step = self.decide(asked, {m for m in failed if m < count}, lost)
+            rule = self.after(asked, stage.query)
+            step = rule.decide(asked, {m for m in failed if m < count}, lost)
             stage.note(_noted(step, asked, failed, count))
             if step.reader is not None:
                 reader = count + step.reader
@@ -204,6 +208,18 @@ class ClosedLoopProgram(Program):
                     asked.append(await self._read(stage, answer))
         texts = {answer.agent: answer.text for answer in answers}
         return None if step.answer is None else texts[step.answer]
+
+    def after(self, asked: Sequence[Asked], query: Query) -> ClosedLoopProgram:
+        """What decides after these answers: where a user's own question got texts, none of which
+        states its answer, they are not wrong for that, and cannot be compared."""
+        own = not query.answer and not options_of(query)
+        texts = own and asked and all(answer.key is None for answer in asked)
+        return self._apart if texts and self.keys else self
+
+    @cached_property
+    def _apart(self) -> ClosedLoopProgram:
+        """The same where every answer stands for itself."""
+        return replace(self, keys=False, readers=())
 
     def decide(
         self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()

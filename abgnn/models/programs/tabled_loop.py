@@ -74,6 +74,11 @@ class TabledLoopProgram(ClosedLoopProgram):
         return cls(**parts, table=tuple(table))
 
     @cached_property
+    def _apart(self) -> ClosedLoopProgram:
+        """Without the table, which is of keys."""
+        return ClosedLoopProgram.of(replace(self.problem, keys=False, readers=None), self.scales)
+
+    @cached_property
     def _cells(self) -> dict[str, LoopCell]:
         return {cell.state: cell for cell in self.table}
 

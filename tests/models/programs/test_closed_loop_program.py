@@ -10,6 +10,7 @@ import pytest
 
 from abgnn.data import Agent, Backbone, Catalogue, LoopStep, Plan, Query, Usage, load_roles
 from abgnn.data.answer_form import FORM_FEATURES
+from abgnn.data.query import OpenQuestion
 from abgnn.data.resources import config_path
 from abgnn.errors import ConfigError
 from abgnn.models.programs import ClosedLoopProgram
@@ -124,6 +125,47 @@ def test_steps_tell_posterior_values_and_choice_in_words() -> None:
     assert "Ask Qwen3-8B" in words[0]
     assert "otherwise" in words[2]
     assert "the same" in words[-1]
+
+
+OWN = Query("ask/1", "Why is the sky blue?", "general")
+TEXTS = tuple(f"Light of short waves is scattered more by air, {name} says, " * 9 for name in NAMES)
+
+
+def asked_by_a_user(price: float, *texts: str, **kwargs: object):  # type: ignore[no-untyped-def]
+    client = Scripted(dict(zip(NAMES, texts, strict=True)))
+    made = replace(plan(lambda_tok=price, **kwargs), query=OWN)
+    with Executor(client, catalogue(), OpenQuestion()) as runs:
+        return runs.run([made])[0], client.calls
+
+
+def test_free_texts_that_answer_a_users_question_are_not_wrong_for_it() -> None:
+    """They cannot be compared: the first is as likely right as its agent, and a dearer one is
+    asked where that is worth its price."""
+    outcome, calls = asked_by_a_user(300.0, *TEXTS)
+    assert len(calls) == 1
+    assert outcome.answer == TEXTS[NAMES.index(calls[0])]
+    assert outcome.steps[-1].probability == pytest.approx(
+        CHEAP_FIRST["accuracy"][NAMES.index(calls[0])], abs=0.01
+    )
+    assert "without a key" in outcome.steps[-1].words(NAMES)
+    outcome, calls = asked_by_a_user(50.0, *TEXTS)
+    assert calls[-1] == NAMES[2]
+    assert outcome.answer == TEXTS[2]  # the ablest that was asked
+    assert len(calls) < 3
+
+
+def test_a_user_whose_question_gets_stated_answers_has_them_compared() -> None:
+    stated = [f"{text} The answer is scattering." for text in TEXTS]
+    outcome, calls = asked_by_a_user(150.0, *stated)
+    assert calls == list(NAMES[:2])
+    assert outcome.steps[-1].probability > 0.85
+
+
+def test_a_question_of_a_benchmark_that_gets_a_text_was_answered_wrongly() -> None:
+    texts = dict(zip(NAMES, (TEXTS[0], *[DATA.specimen(QUERY, RIGHT)] * 2), strict=True))
+    outcome = carried_out(Scripted(texts), plan())
+    assert outcome.score == 1
+    assert len(outcome.calls) > 1
 
 
 def test_a_failed_call_is_evidence_of_nothing_and_is_paid() -> None:
