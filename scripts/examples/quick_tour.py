@@ -25,7 +25,8 @@ calls = len(calibration.observed)
 print(f"{calibration.rollouts} rollouts, {calls} calls, ${calibration.spent_usd:.3f} (simulated)")
 
 # %% [markdown]
-# A plan for two budgets, means per question: a tenth of a cent and 20 seconds. Nothing is executed.
+# A plan of teams for two budgets, means per question: a tenth of a cent and 20 seconds. Nothing is
+# executed.
 
 # %%
 plan = QuestionPlan.of(calibration, Budget(0.001, 20))
@@ -51,20 +52,21 @@ questions = [
 ]
 budgets = (0.0002, 0.0005, 0.001, 0.002)
 with System.load("runs/calibration.json", config="simulated/general.yaml") as system:
-    plans = [[system.plan(q, cost_usd=usd, latency_s=60) for usd in budgets] for q in questions]
+    by_budget = [[system.run(q, cost_usd=usd, latency_s=60) for usd in budgets] for q in questions]
     outcome = system.run(questions[0], cost_usd=0.001, latency_s=20)
 print([f"{call.role}: {call.backbone}" for call in outcome.calls])
 print(f"${outcome.cost:.6f}, {outcome.latency:.1f} s (simulated)")
 
 # %% [markdown]
-# What more money buys: whom each question gets at four budgets. LLMs differ in what they are good
-# at and questions in how hard they look, so the team differs too.
+# What more money buys: who was asked, at four budgets. The system takes a team, decided beforehand,
+# or a closed loop, which asks one LLM, reads its answer, and stops or asks another: whichever is
+# expected to do better within the budget.
 
 # %%
-table = Table(title="who answers, by mean budget per question (simulated)", title_justify="left")
+table = Table(title="who was asked, in this order (simulated)", title_justify="left")
 table.add_column("question", max_width=30)
 for usd in budgets:
     table.add_column(f"{1e3 * usd:g} mUSD")
-for question, row in zip(questions, plans, strict=True):
-    table.add_row(question, *(", ".join(a.backbone for a in p.agents) for p in row))
+for question, row in zip(questions, by_budget, strict=True):
+    table.add_row(question, *(", ".join(call.backbone for call in o.calls) for o in row))
 Console(width=120).print(table)
