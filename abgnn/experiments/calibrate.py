@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from abgnn.data.outcome import Outcome
 from abgnn.data.plan import Plan
 from abgnn.data.query import Query
 from abgnn.errors import ConfigError
@@ -18,7 +17,6 @@ from abgnn.graph.base_mas import BaseMAS
 from abgnn.planning import calibration_plans, complete_plans, observe
 from abgnn.planning.calibration import Calibration
 from abgnn.planning.lone_beliefs import one_role
-from abgnn.rollout import Executor
 from abgnn.training.profiles_alone import kinds_of, profiles_alone
 
 CalibrationDesign: TypeAlias = Literal["random", "complete"]
@@ -74,7 +72,7 @@ def calibrate_experiment(
         executor.check(plans)
         outcomes = executor.run(plans, samples=list(range(len(plans))), phase="calibrate")
         programs = getattr(data, "programs", False)
-        passes = _passes(executor, outcomes, design) if programs else None
+        passes = executor.examples(outcomes, "calibrate") if programs else None
     _, group = kinds_of(queries, by)
     hard = known.observed.difficulty.tolist()
     difficulty = {query.id: value for query, value in zip(queries, hard, strict=True)}
@@ -108,16 +106,6 @@ def check_foreseeable(mas: BaseMAS) -> None:
         allowed = "a system that calls each agent once, along the plan's edges, for only that is "
         allowed += "foretold; train with model.budget instead"
         raise ConfigError("mas.framework", type(mas.framework).__name__, allowed)
-
-
-def _passes(
-    executor: Executor | Blocks, outcomes: Sequence[Outcome], design: CalibrationDesign
-) -> list[tuple[bool | None, ...]]:
-    """Whether programs pass their public examples; those of committees are not run: closed loops
-    are planned from lone agents, and two thousand programs take half a minute."""
-    if design == "complete":
-        return executor.examples(outcomes, "calibrate")
-    return [(None,) * len(outcome.calls) for outcome in outcomes]
 
 
 def _alone(known: Calibration) -> Calibration:

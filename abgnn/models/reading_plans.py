@@ -11,7 +11,6 @@ from abgnn.data.query import Query, options_of
 from abgnn.models.planned_loops import PlannedLoops, loop_plans
 from abgnn.models.planned_questions import PlannedQuestions
 from abgnn.models.policy import Policy
-from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.question_plan import QuestionPlan
 from abgnn.planning.questions import Questions
 from abgnn.planning.reading_plan import ReadingPlan, read_reading_plan
@@ -46,6 +45,6 @@ def forecasts_by(
         means = known.accuracy[at], known.usd[at], known.seconds[at]
     else:
         problems = plan.loop.problems(questions, [options_of(query) for query in queries])
-        run = Expected(problems)(*plan.prices)
+        run = plan.loop.expected_of(problems)(*plan.prices)
         means = run.right, run.usd, run.seconds
     return [Forecast(*map(float, of)) for of in zip(*means, strict=True)]

@@ -95,7 +95,7 @@ def reading_plan(
         queries: what predictions are for.
         kind: `static` teams, closed `loop`s, or whichever is expected to be `best`. Loops take
             part where answers were recorded with their keys, or programs with what they make of
-            public examples, as `abgnn calibrate --design complete` sees to.
+            public examples.
         nearest: see `QuestionPlan.of`.
 
     Raises:

@@ -58,7 +58,7 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
         raise ConfigError("calibration", "no answer has a key", allowed)
     planner = calibration.by_question()
     if not keyed and observed.passes is not None and not observed.passes.any():
-        allowed = "some run with public examples, as `abgnn calibrate --design complete` does"
+        allowed = "some run with public examples, as `abgnn calibrate` runs them now"
         raise ConfigError("calibration", "programs that were not run", allowed)
     rows, agents = priced(len(questions)), LoopAgents.of(planner)
     belief = planner.team.belief(planner.seen)
@@ -77,10 +77,12 @@ def closed_loop_of(calibration: Calibration) -> ClosedLoop:
     prior = LoopPrior(PlannerPredict(planner, agents), left_out)
     able = agents.answering(planner.template.decision)
     made = ClosedLoop.fit(questions.rows(rows), table, prior, able=able)
-    if one_role(planner.template) or not made.table.has_keys:
+    if one_role(planner.template):
         return made
-    reading = reading_of(planner, agents, questions.rows(rows).kinds, left_out, usd)
-    return replace(made, reading=reading, bills=(usd, seconds)).with_hardness()
+    if made.table.has_keys:
+        reading = reading_of(planner, agents, questions.rows(rows).kinds, left_out, usd)
+        made = replace(made, reading=reading)
+    return replace(made, bills=(usd, seconds)).with_hardness()
 
 
 def answer_table(

@@ -164,11 +164,29 @@ class ClosedLoop:
     def replay(self) -> Replay | Expected:
         """Of the calibration with left-out accuracies; expected, where answers are missing, as
         those of readers are."""
-        kinds, table = self.table.tasks, self.table
+        there = self.table.answered.all() and self.reading is None
+        return Replay(self.expected.problems, self.table) if there else self.expected
+
+    @cached_property
+    def expected(self) -> Expected:
+        """Of the calibration's questions, whatever was answered to them."""
+        table = self.table
         usd, seconds = self._training_bills
-        problems = self._problems(kinds, (self.left_out, usd, seconds), table.options)
-        there = table.answered.all() and self.reading is None
-        return Replay(problems, table) if there else Expected(problems)
+        problems = self._problems(table.tasks, (self.left_out, usd, seconds), table.options)
+        if not self._of_programs or table.forms is None:
+            return Expected(problems)
+        return Expected(problems, (table.forms > 0).any(1).astype(float))
+
+    def expected_of(self, problems: Sequence[LoopProblem]) -> Expected:
+        """Of new questions."""
+        if not self._of_programs or self.forms is None:
+            return Expected(problems)
+        return Expected(problems, np.full(len(problems), 1 - self.forms.right[:, 0].mean()))
+
+    @property
+    def _of_programs(self) -> bool:
+        """Whether answers are programs, run with public examples."""
+        return self.forms is not None and not self.forms.scales
 
     @property
     def replay_of_all(self) -> Replay:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,32 +22,67 @@ class Expected:
 
     Args:
         problems: of the questions.
+        ran: P(programs can be run with a question's public examples), `[Q]`. This is so for all
+            programs of a question, or for none, which whoever decides does not know beforehand;
+            None: answers are no programs.
     """
 
     problems: Sequence[LoopProblem]
+    ran: Array | None = None
 
     @cached_property
-    def _batches(self) -> list[tuple[Index, LoopBatch]]:
-        return batches(self.problems)
+    def _batches(self) -> list[tuple[Index, LoopBatch, list[tuple[Array, LoopBatch]]]]:
+        """Questions, by whom decisions are taken, and what may come of them, with its chance."""
+        made = []
+        for index, batch in batches(self.problems):
+            if self.ran is None:
+                made.append((index, batch, [(np.ones(len(index)), batch)]))
+                continue
+            runs, not_run = (_program_batch(batch, runs=each) for each in (True, False))
+            share = self.ran[index]
+            made.append((index, batch, [(share, runs), (1 - share, not_run)]))
+        return made
 
     def deviations(self, lambda_tok: float, lambda_lat: float = 0.0) -> Array:
         """Standard deviations of a question's USD and seconds over the answers, `[2, Q]`."""
-        out = np.zeros((2, len(self.problems)))
-        for index, batch in self._batches:
+        means, squares = np.zeros((2, 2, len(self.problems)))
+        for index, batch, kinds in self._batches:
             policy = batch.policy(lambda_tok, lambda_lat)
-            means = expected_bills(batch, policy)[1:3]
-            out[:, index] = expected_squares(batch, policy) - means**2
-        sd: Array = np.sqrt(np.maximum(out, 0.0))
+            for share, actual in kinds:
+                means[:, index] += share * expected_bills(actual, policy)[1:3]
+                squares[:, index] += share * expected_squares(actual, policy)
+        sd: Array = np.sqrt(np.maximum(squares - means**2, 0.0))
         return sd
 
     def __call__(self, lambda_tok: float, lambda_lat: float = 0.0) -> Replayed:
         """Expected scores, bills and numbers of calls under prices."""
         out = np.zeros((4, len(self.problems)))
-        for index, batch in self._batches:
-            out[:, index] = expected_bills(batch, batch.policy(lambda_tok, lambda_lat))
+        for index, batch, kinds in self._batches:
+            policy = batch.policy(lambda_tok, lambda_lat)
+            for share, actual in kinds:
+                out[:, index] += share * expected_bills(actual, policy)
         right, usd, seconds, calls = out
         nobody = np.full(len(right), STOP)
         return Replayed(right, usd, seconds, calls, right, nobody)
+
+
+def _program_batch(batch: LoopBatch, *, runs: bool) -> LoopBatch:
+    """The same questions where all programs are run with examples, or none is."""
+
+    def bins(form: Array | None) -> Array:
+        assert form is not None, "only programs are run"
+        if not runs:
+            return np.eye(form.shape[1])[np.zeros(len(form), dtype=np.int64)]
+        ran = form * (np.arange(form.shape[1]) > 0)
+        out: Array = ran / ran.sum(1, keepdims=True)
+        return out
+
+    return LoopBatch(
+        tuple(
+            replace(p, form_right=bins(p.form_right), form_wrong=bins(p.form_wrong))
+            for p in batch.problems
+        )
+    )
 
 
 def expected_bills(batch: LoopBatch, policy: LoopPolicy) -> Array:

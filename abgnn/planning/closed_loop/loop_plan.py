@@ -18,7 +18,6 @@ from abgnn.planning.calibration import Calibration, read_json
 from abgnn.planning.closed_loop.ahead import foresee_loop, predict_loop
 from abgnn.planning.closed_loop.calibrated import PlannerPredict, closed_loop_of
 from abgnn.planning.closed_loop.closed_loop import ClosedLoop
-from abgnn.planning.closed_loop.expected import Expected
 from abgnn.planning.closed_loop.loop_agents import LoopAgents
 from abgnn.planning.closed_loop.loop_file import loop_from_dict, loop_to_dict
 from abgnn.planning.closed_loop.replay import Replayed
@@ -173,7 +172,7 @@ class LoopPlan:
     def believed(self) -> float:
         """Accuracy by the beliefs and the answer model, whatever the luck of the calibration's own
         answers: what teams by question state, too."""
-        return float(Expected(self.loop.replay.problems)(*self.prices).right.mean())
+        return float(self.loop.expected(*self.prices).right.mean())
 
     def check(self, names: list[str] | tuple[str, ...], roles: list[str] | None = None) -> None:
         """

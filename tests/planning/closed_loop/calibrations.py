@@ -51,7 +51,7 @@ def calibration(
 
 
 @cache
-def of_programs() -> tuple[Calibration, HumanEval]:
+def of_programs(design: CalibrationDesign = "complete") -> tuple[Calibration, HumanEval]:
     """Two LLMs on programs, and the questions."""
     names = THREE[:2]
     programs = HumanEval(n_train=QUESTIONS, n_val=4)
@@ -66,4 +66,4 @@ def of_programs() -> tuple[Calibration, HumanEval]:
     silent = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=0)
     model = Reinforce(FixedGraph(names[0]), code, SimulatedClient(world_seed=5))
     made = Experiment(model, programs, silent)
-    return calibrate_experiment(made, QUESTIONS * len(names), design="complete"), programs
+    return calibrate_experiment(made, QUESTIONS * len(names), design=design), programs
