@@ -211,15 +211,26 @@ class ClosedLoopProgram(Program):
 
     def after(self, asked: Sequence[Asked], query: Query) -> ClosedLoopProgram:
         """What decides after these answers: where a user's own question got texts, none of which
-        states its answer, they are not wrong for that, and cannot be compared."""
-        own = not query.answer and not options_of(query)
-        texts = own and asked and all(answer.key is None for answer in asked)
-        return self._apart if texts and self.keys else self
+        states its answer, they are not wrong for that, and cannot be compared; and where it has no
+        examples, none of its programs will be run."""
+        if query.answer or options_of(query) or not asked:
+            return self
+        if self.form_right and not self.scales:
+            return self._unrun if all(answer.form == 0 for answer in asked) else self
+        return self._apart if self.keys and all(answer.key is None for answer in asked) else self
 
     @cached_property
     def _apart(self) -> ClosedLoopProgram:
         """The same where every answer stands for itself."""
-        return replace(self, keys=False, readers=())
+        return self._but(keys=False, readers=())
+
+    @cached_property
+    def _unrun(self) -> ClosedLoopProgram:
+        """The same where programs are not run."""
+        return self._but(form_right=(), form_wrong=())
+
+    def _but(self, **changes: Any) -> ClosedLoopProgram:
+        return replace(self, **changes)
 
     def decide(
         self, asked: Sequence[Asked], failed: Collection[int], readers_failed: Collection[int] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,10 +73,9 @@ class TabledLoopProgram(ClosedLoopProgram):
         parts = {each.name: getattr(plain, each.name) for each in fields(plain)}
         return cls(**parts, table=tuple(table))
 
-    @cached_property
-    def _apart(self) -> ClosedLoopProgram:
-        """Without the table, which is of keys."""
-        return ClosedLoopProgram.of(replace(self.problem, keys=False, readers=None), self.scales)
+    def _but(self, **changes: Any) -> ClosedLoopProgram:
+        """Without the table, which is of this program's states."""
+        return replace(ClosedLoopProgram.of(self.problem, self.scales), **changes)
 
     @cached_property
     def _cells(self) -> dict[str, LoopCell]:

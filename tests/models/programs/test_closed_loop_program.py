@@ -154,6 +154,21 @@ def test_free_texts_that_answer_a_users_question_are_not_wrong_for_it() -> None:
     assert len(calls) < 3
 
 
+def test_a_users_program_has_no_examples_to_be_run_with() -> None:
+    """So no further one will be, and none is bought for that."""
+    programs = [f"```python\nx = {name!r}\n```" for name in NAMES]
+    run = {"form_right": ((0.2, 0.01, 0.79),) * 3, "form_wrong": ((0.2, 0.79, 0.01),) * 3}
+    outcome, calls = asked_by_a_user(300.0, *programs, keys=False, **run)
+    assert len(calls) == 1
+    assert outcome.answer == programs[NAMES.index(calls[0])]
+    made = plan(lambda_tok=300.0, keys=False, **run).program
+    assert isinstance(made, ClosedLoopProgram)
+    first = NAMES.index(calls[0])
+    blind = made.decide([made.read(first, programs[first], str)], ())
+    assert blind.ask  # as if the next one could be run
+    assert made.after([made.read(first, programs[first], str)], QUERY) is made
+
+
 def test_a_user_whose_question_gets_stated_answers_has_them_compared() -> None:
     stated = [f"{text} The answer is scattering." for text in TEXTS]
     outcome, calls = asked_by_a_user(150.0, *stated)
