@@ -23,8 +23,9 @@ from abgnn.planning.closed_loop.lookahead import Asked, LoopProblem, Step, decid
 from abgnn.planning.closed_loop.problem import FULL, MOST_CALLS
 from abgnn.planning.closed_loop.readers import Readers
 
-FARES = ("a program", "fails", "passes")
-"""What a program makes of the public examples, as steps name it; the first: they are not run."""
+FARES = (None, "fails", "passes")
+"""What a program makes of the public examples, as steps name it; the first: it is not run, and is
+not said to be the same as another that is not."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,7 @@ def test_a_users_program_has_no_examples_to_be_run_with() -> None:
     outcome, calls = asked_by_a_user(300.0, *programs, keys=False, **run)
     assert len(calls) == 1
     assert outcome.answer == programs[NAMES.index(calls[0])]
+    assert "answered without a key" in outcome.steps[-1].words(NAMES)
     made = plan(lambda_tok=300.0, keys=False, **run).program
     assert isinstance(made, ClosedLoopProgram)
     first = NAMES.index(calls[0])
