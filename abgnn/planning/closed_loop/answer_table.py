@@ -84,6 +84,20 @@ class AnswerTable:
         same = (self.keys[:, :, None] == self.keys[:, None, :]) & (self.keys >= 0)[:, :, None]
         return float((same & pairs).sum() / pairs.sum()) if pairs.any() else 1.0
 
+    def task_means(self, bill: Array) -> Array:
+        """Mean bill of each LLM on the task, shrunk to its overall one by one call, `[n, M]`."""
+        called = ~np.isnan(bill)
+        known = np.where(called, bill, 0.0)
+        everyone = known.sum() / max(called.sum(), 1)
+        overall = known.sum(0) + everyone * (called.sum(0) == 0)
+        overall = overall / np.maximum(called.sum(0), 1)
+        out = np.empty(bill.shape)
+        of = np.array(self.tasks)
+        for task in dict.fromkeys(self.tasks):
+            rows = of == task
+            out[rows] = (known[rows].sum(0) + overall) / (called[rows].sum(0) + 1)
+        return out
+
     def without_keys(self) -> AnswerTable:
         """The same answers, which cannot be compared."""
         return replace(self, keys=np.full_like(self.keys, NO_KEY))

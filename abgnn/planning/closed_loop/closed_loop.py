@@ -204,7 +204,7 @@ class ClosedLoop:
         """As believed; else means by task, what the prior says of single questions is not kept."""
         if self.bills is not None:
             return self.bills
-        return _task_means(self.table, self.table.usd), _task_means(self.table, self.table.seconds)
+        return self.table.task_means(self.table.usd), self.table.task_means(self.table.seconds)
 
     @cached_property
     def luck(self) -> tuple[float, float]:
@@ -287,17 +287,3 @@ def choose_candidates(
 
     out = {"": chosen(np.ones(len(of), dtype=bool))}
     return out | {task: chosen(of == task) for task in dict.fromkeys(tasks)}
-
-
-def _task_means(table: AnswerTable, bill: Array) -> Array:
-    """Mean bill of each LLM on the task, shrunk to its overall one by one call, `[n, M]`."""
-    called = ~np.isnan(bill)
-    known = np.where(called, bill, 0.0)
-    everyone = known.sum() / max(called.sum(), 1)
-    overall = (known.sum(0) + everyone * (called.sum(0) == 0)) / np.maximum(called.sum(0), 1)
-    out = np.empty(bill.shape)
-    of = np.array(table.tasks)
-    for task in dict.fromkeys(table.tasks):
-        rows = of == task
-        out[rows] = (known[rows].sum(0) + overall) / (called[rows].sum(0) + 1)
-    return out
