@@ -51,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
     text = "a team for every question, decided before anybody answers"
     kinds.add_argument("--static", action="store_const", const="static", dest="kind", help=text)
     text = "closed loops: ask, read the answer, stop or ask again; if neither is stated, "
-    text += "whichever is expected to do better, where answers can be compared"
+    text += "whichever is expected to do better, where answers can be compared or run"
     kinds.add_argument("--loop", action="store_const", const="loop", dest="kind", help=text)
     text = "mix LLMs within one resource tier only (`abgnn pools`)"
     parser.add_argument("--pools", action="store_true", help=text)

@@ -96,7 +96,7 @@ FAILS_WRONG, FAILS_RIGHT = 0.9, 0.05
 
 
 def cheap_and_dear() -> LoopProblem:
-    """Programs of two LLMs, run with examples or not."""
+    """Programs of two cheap LLMs and a dear one, run with examples or not."""
     right = np.array([1 - RUN, RUN * FAILS_RIGHT, RUN * (1 - FAILS_RIGHT)])
     wrong = np.array([1 - RUN, RUN * FAILS_WRONG, RUN * (1 - FAILS_WRONG)])
     accuracy, usd = np.array([0.6, 0.65, 0.85]), np.array([0.5, 0.8, 8.0]) * 1e-4
